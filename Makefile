@@ -1,0 +1,36 @@
+# Everything the targets need is installed into .venv by the project's own files.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
+
+.PHONY: demo test test-e2e lint types clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/python -m tests.demo $(DEMO)
+
+test: lint types
+	@$(BIN)/python -m pytest
+
+test-e2e: $(VENV)/.installed
+	@$(BIN)/python -m pytest tests/e2e -o addopts="-ra --import-mode=importlib"
+
+lint: $(VENV)/.installed
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	@$(BIN)/mypy -p hermes_hardened_adapters.adapters -p hermes_hardened_adapters.common
+
+$(VENV)/.tools: pyproject.toml
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77"
+	@$(BIN)/python -m pip install --quiet ".[hermes,dev]"
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.tools $(SOURCES)
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build *.egg-info
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Signal: signal-cli's HTTP daemon in front of the Hermes gateway."""
