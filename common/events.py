@@ -1,0 +1,187 @@
+"""The vocabulary both networks share, from the decoded frame to the decision.
+
+Nothing here imports the host, a network library or a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Who a network says somebody is.
+
+    `uid` is the stable identity (Signal: ACI, lower case; Mattermost: user id), `number` an E.164 phone number.
+    """
+
+    uid: str | None = None
+    number: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.uid or self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """Who the bot is. `sent` answers whether a message id is one of our own."""
+
+    uid: str | None = None
+    number: str | None = None
+    sent: Container[str] = ()
+
+    def recognises(self, address: Address) -> bool | None:
+        """Whether that is us; None while our own uid is unknown and the address shows nothing but a uid."""
+        if (address.uid and address.uid == self.uid) or (address.number and address.number == self.number):
+            return True
+        if address.uid and self.uid is None and not address.number:
+            return None
+        return False
+
+
+class Origin(StrEnum):
+    """Who wrote it, in kind."""
+
+    PERSON = "person"
+    SELF = "self"
+    """Us, as an echo."""
+    OWN_DEVICE = "own device"
+    """The owner, on another device of the bot's account."""
+    PROGRAM = "program"
+    """A bot, a webhook, a plugin or the output of a slash command."""
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """Where it was said. `id` is the network's own id of a group or channel, empty for a direct message."""
+
+    id: str = ""
+    name: str | None = None
+    thread: str | None = None
+
+    @property
+    def is_group(self) -> bool:
+        return bool(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A mention in a text. `span` is (start, end) in code points, None when the range made no sense."""
+
+    address: Address
+    name: str
+    span: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The message a message replies to."""
+
+    message_id: str
+    author: Address
+    author_name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file as announced, not yet downloaded. `content_type` is lower case without parameters, `size` in bytes."""
+
+    id: str
+    content_type: str
+    filename: str | None = None
+    size: int | None = None
+
+    @property
+    def is_audio(self) -> bool:
+        return self.content_type.startswith("audio/")
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """One thing that happened in a chat.
+
+    `key` identifies it for ever (the ledger's key), `message_id` is what replies point at, `sent_at` is in
+    milliseconds since the epoch. `contentless` names the kind of what has nothing to read ("receipt", "typing", …).
+    """
+
+    key: str
+    message_id: str
+    sent_at: int
+    chat: Chat
+    sender: Address
+    sender_name: str = ""
+    origin: Origin = Origin.PERSON
+    to_self: bool = False
+    """A note the owner wrote to himself (own device only)."""
+    contentless: str | None = None
+    text: str = ""
+    mentions: tuple[Mention, ...] = ()
+    quote: Quote | None = None
+    attachments: tuple[Attachment, ...] = ()
+    edits: str | None = None
+    """The message id this is a new version of."""
+    deletes: str | None = None
+    """The message id its sender took back."""
+    opens_group: bool = False
+    """A group event without text: somebody created the group, added or invited us, or changed something in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unhandled:
+    """A frame that is no event for us; `kind` is counted."""
+
+    kind: str
+
+
+class Reason(StrEnum):
+    """Why a decision fell the way it did."""
+
+    OWN = "own message"
+    OWN_DEVICE = "typed by the owner on another device"
+    CONTENTLESS = "nothing to read"
+    SYSTEM = "written by the server"
+    BOT = "written by a program"
+    CHAT_NOT_ALLOWED = "chat not on the allowlist"
+    DIRECT = "direct message"
+    ADDRESSED_ELSEWHERE = "addressed to somebody else"
+    IDENTITY_UNKNOWN = "own identity not known yet"
+    MENTIONED = "mentions us"
+    REPLY = "replies to us"
+    COMMAND = "slash command"
+    VOICE = "voice memo"
+    FREE = "no mention required here"
+    UNADDRESSED = "not addressed"
+    UNVERIFIED = "sender not allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """The agent gets `text`."""
+
+    text: str
+    rule: int
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """The agent may read `text` later, as background."""
+
+    text: str
+    rule: int
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Nothing happens."""
+
+    rule: int
+    reason: Reason
+
+
+Decision = Dispatch | Observe | Ignore

@@ -1,0 +1,191 @@
+"""Who is who: which phone number belongs to which stable identity, and whom the host therefore accepts.
+
+On Signal a person has an ACI (stable), perhaps a number, perhaps a PNI. A PNI is never anybody's identity. Pairs are
+learnt only from envelopes and from signal-cli's own contact store; a number belongs to one ACI until the operator
+lists another himself, because numbers are reassigned to strangers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from uuid import UUID
+
+from .events import Address
+
+_KEEP_NAMES = 20_000
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
+
+
+def as_number(value: object) -> str | None:
+    """An E.164 number, or None."""
+    return value if isinstance(value, str) and _E164.fullmatch(value) else None
+
+
+def as_aci(value: object) -> str | None:
+    """A UUID in its canonical form, or None. `PNI:…` is none."""
+    if not isinstance(value, str) or len(value) != 36:
+        return None
+    try:
+        return str(UUID(value))
+    except ValueError:
+        return None
+
+
+class Source(IntEnum):
+    """Where a pair was learnt; the higher is the stronger."""
+
+    CONTACTS = 1
+    ENVELOPE = 2
+
+
+class Learnt(IntEnum):
+    """What became of a pair that was offered."""
+
+    KNOWN = 0
+    NEW = 1
+    MOVED = 2
+    """The number is another ACI's: refused until the operator lists the new ACI itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A number and the ACI it belongs to. `moved_to` is the ACI that showed up with it later."""
+
+    number: str
+    uid: str
+    source: Source
+    moved_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The people the operator named, as he spelled them, in the order of precedence: admins before the allowed."""
+
+    admins: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+
+    def spellings(self, aliases: Iterable[str]) -> tuple[str, ...]:
+        """The entries that name one of these identities."""
+        known = set(aliases)
+        return tuple(dict.fromkeys(entry for entry in (*self.admins, *self.allowed) if _canonical(entry) in known))
+
+    def numbers(self) -> tuple[str, ...]:
+        """The phone numbers among the entries."""
+        return tuple(dict.fromkeys(entry for entry in (*self.admins, *self.allowed) if as_number(entry)))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A sender as the host shall know him: `user_id` is the alias it accepts, `allowed` its word on it."""
+
+    user_id: str
+    uid: str | None
+    allowed: bool
+    listed: bool
+    """The operator named him himself; a wildcard names nobody."""
+
+
+class Directory:
+    """The pairs known so far. `remember` is called with every pair that is to be kept on disk."""
+
+    def __init__(self, pairs: Iterable[Pair] = (), *, remember: Callable[[Pair], None] = lambda _: None) -> None:
+        self._pairs = {pair.number: pair for pair in pairs}
+        self._numbers: dict[str, list[str]] = {}
+        for pair in self._pairs.values():
+            self._numbers.setdefault(pair.uid, []).append(pair.number)
+        self._names: dict[str, str] = {}
+        self._remember = remember
+
+    def learn(self, number: str | None, uid: str | None, source: Source) -> Learnt:
+        """Take note that a number and an ACI belong together; never overwrites a pair with another ACI."""
+        if number is None or uid is None:
+            return Learnt.KNOWN
+        known = self._pairs.get(number)
+        if known is None:
+            self._put(Pair(number, uid, source))
+            return Learnt.NEW
+        if known.uid == uid:
+            if source > known.source:
+                self._put(Pair(number, uid, source, known.moved_to))
+            return Learnt.KNOWN
+        if source < known.source:
+            return Learnt.KNOWN
+        if known.moved_to != uid:
+            self._put(Pair(number, known.uid, known.source, uid))
+        return Learnt.MOVED
+
+    def _put(self, pair: Pair) -> None:
+        self._pairs[pair.number] = pair
+        numbers = self._numbers.setdefault(pair.uid, [])
+        if pair.number not in numbers:
+            numbers.append(pair.number)
+        self._remember(pair)
+
+    def uid_of(self, number: str | None) -> str | None:
+        pair = self._pairs.get(number or "")
+        return pair.uid if pair else None
+
+    def complete(self, address: Address) -> Address:
+        """The address with what is known about it, and without a number that is somebody else's."""
+        uid = address.uid or self.uid_of(address.number)
+        if address.number and self.uid_of(address.number) in {None, uid}:
+            return Address(uid, address.number)
+        numbers = self._numbers.get(uid or "")
+        return Address(uid, numbers[0] if numbers else None)
+
+    def aliases(self, address: Address) -> tuple[str, ...]:
+        """Every identity the person at that address provably has: numbers first, then the ACI."""
+        whole = self.complete(address)
+        numbers = [whole.number, *self._numbers.get(whole.uid or "", ())]
+        return tuple(dict.fromkeys(alias for alias in (*numbers, whole.uid) if alias))
+
+    def standing(self, address: Address, lists: Lists, accepts: Callable[[str], bool | None]) -> Standing:
+        """Ask the host (`accepts`) about the aliases until it accepts one: admin-listed, allow-listed, number, ACI."""
+        aliases = self.aliases(address)
+        spelled = lists.spellings(aliases)
+        candidates = dict.fromkeys((*spelled, *aliases))
+        accepted = next((alias for alias in candidates if accepts(alias) is True), None)
+        user_id = accepted or next(iter(aliases), "")
+        return Standing(user_id, self.complete(address).uid, accepted is not None, bool(spelled))
+
+    def name_of(self, address: Address, default: str = "") -> str:
+        """The display name, never a number or an id."""
+        uid = address.uid or self.uid_of(address.number)
+        return self._names.get(uid or "") or self._names.get(address.number or "") or default
+
+    def name(self, address: Address, name: str) -> None:
+        """Take note of a display name."""
+        if key := address.uid or address.number:
+            self._names[key] = name
+        if len(self._names) > _KEEP_NAMES:
+            del self._names[next(iter(self._names))]
+
+    def unresolved(self, lists: Lists) -> tuple[str, ...]:
+        """The listed numbers whose ACI is not known."""
+        return tuple(number for number in lists.numbers() if number not in self._pairs)
+
+
+class DirectChats:
+    """Under which id a person's direct chat first appeared, so that a session survives what is learnt later."""
+
+    def __init__(
+        self, known: Iterable[tuple[str, str]] = (), *, remember: Callable[[str, str], None] = lambda *_: None
+    ) -> None:
+        self._ids = dict(known)
+        self._remember = remember
+
+    def id_for(self, aliases: tuple[str, ...]) -> str:
+        """The chat id for the person with these aliases (not empty; the preferred first)."""
+        chat_id = next((self._ids[alias] for alias in aliases if alias in self._ids), aliases[0])
+        for alias in aliases:
+            if alias not in self._ids:
+                self._ids[alias] = chat_id
+                self._remember(alias, chat_id)
+        return chat_id
+
+
+def _canonical(entry: str) -> str:
+    return as_aci(entry) or entry

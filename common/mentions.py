@@ -1,0 +1,112 @@
+"""Mentions in a text: what the agent gets to read of them.
+
+A mention of us that *addresses* (at the start or end of the text) goes, with the punctuation and the invisible
+characters that cling to it; one inside a sentence stays readable. Nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .events import Me, Mention
+
+# Zero-width and bidi characters that clients put around mentions.
+_INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_BLANK = rf"[\s{_INVISIBLE}]"
+_LEADING_BLANK = re.compile(rf"{_BLANK}*")
+_CLINGS_AFTER = re.compile(rf"[{_INVISIBLE}]*(?:[,:;!]+|[ \t]*[—–]|\.{{1,3}}(?={_BLANK}|$)|…)?{_BLANK}*")
+_CLINGS_BEFORE = re.compile(rf"{_BLANK}*[,;:—–]?{_BLANK}*$")
+_CLOSING = re.compile(rf"{_BLANK}*([.!?…]*){_BLANK}*$")
+
+_Piece = str | Mention
+
+
+def readable(text: str, mentions: Iterable[Mention]) -> str:
+    """The text with every mention as `@name`."""
+    return _render(_pieces(text, mentions))
+
+
+def addressed(text: str, mentions: Iterable[Mention], me: Me) -> str:
+    """The text as a request to us: our addressing mentions gone, a command at its start made visible as one.
+
+    `@bot, /sethome` gives `/sethome`; `@bot/ops` stays what it is. A text that is nothing but our mention stays too.
+    """
+    pieces = _pieces(text, mentions)
+    stripped = _command_first(_render(_strip_end(_strip_start(pieces, me), me)))
+    return stripped if stripped.strip() else _render(pieces)
+
+
+def starts_command(text: str) -> bool:
+    """Whether the text is a slash command, white space and invisible characters before it aside."""
+    return text.startswith("/", _blank_end(text))
+
+
+def without_alias(text: str, aliases: Iterable[str]) -> str | None:
+    """What follows one of the aliases at the start of the text, or None when none starts it."""
+    start = _blank_end(text)
+    for alias in aliases:
+        end = start + len(alias)
+        if text[start:end].casefold() == alias.casefold() and not text[end : end + 1].isalnum():
+            rest = text[end:]
+            cling = _CLINGS_AFTER.match(rest)
+            # Like a mention: `bot/ops` names something else.
+            if rest.startswith("/"):
+                continue
+            return _command_first(rest[cling.end() :] if cling else rest)
+    return None
+
+
+def _blank_end(text: str) -> int:
+    blank = _LEADING_BLANK.match(text)
+    return blank.end() if blank else 0
+
+
+def _command_first(text: str) -> str:
+    start = _blank_end(text)
+    return text[start:] if text.startswith("/", start) else text
+
+
+def _pieces(text: str, mentions: Iterable[Mention]) -> list[_Piece]:
+    """Literal text and mentions in turn, always starting and ending with literal text."""
+    pieces: list[_Piece] = []
+    at = 0
+    spanned = [(mention.span, mention) for mention in mentions if mention.span]
+    for (start, end), mention in sorted(spanned, key=lambda pair: pair[0]):
+        if start < at or end > len(text):
+            continue
+        pieces += [text[at:start], mention]
+        at = end
+    return [*pieces, text[at:]]
+
+
+def _render(pieces: Iterable[_Piece]) -> str:
+    return "".join(piece if isinstance(piece, str) else f"@{piece.name}" for piece in pieces)
+
+
+def _is_ours(piece: _Piece, me: Me) -> bool:
+    return isinstance(piece, Mention) and me.recognises(piece.address) is True
+
+
+def _strip_start(pieces: list[_Piece], me: Me) -> list[_Piece]:
+    while len(pieces) >= 3 and not _literal(pieces[0])[_blank_end(_literal(pieces[0])) :] and _is_ours(pieces[1], me):
+        rest = _literal(pieces[2])
+        if rest.startswith("/"):
+            break
+        cling = _CLINGS_AFTER.match(rest)
+        pieces = [rest[cling.end() :] if cling else rest, *pieces[3:]]
+    return pieces
+
+
+def _strip_end(pieces: list[_Piece], me: Me) -> list[_Piece]:
+    while len(pieces) >= 3 and _is_ours(pieces[-2], me) and (closing := _CLOSING.match(_literal(pieces[-1]))):
+        before = _CLINGS_BEFORE.sub("", _literal(pieces[-3]))
+        if not before and len(pieces) == 3:
+            break
+        pieces = [*pieces[:-3], before + closing[1]]
+    return pieces
+
+
+def _literal(piece: _Piece) -> str:
+    assert isinstance(piece, str)
+    return piece

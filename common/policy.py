@@ -1,0 +1,112 @@
+"""The decision: what becomes of a message. Pure; both networks go through this one function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import mentions as text_of
+from .events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Quote, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator wants in groups.
+
+    `chats` holds the ids of the groups and channels the bot serves, from the settings and from invitations.
+    """
+
+    chats: frozenset[str] = frozenset()
+    every_chat: bool = False
+    require_mention: bool = False
+    free_chats: frozenset[str] = frozenset()
+    observe: bool = True
+    aliases: tuple[str, ...] = ()
+
+    def serves(self, chat_id: str) -> bool:
+        return self.every_chat or chat_id in self.chats
+
+    def demands_mention(self, chat_id: str) -> bool:
+        return self.require_mention and chat_id not in self.free_chats
+
+
+def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) -> Decision:
+    """The first rule that bites returns. `sender_allowed` is the host's word on the sender in this chat.
+
+    1. our own message or its echo: Ignore. The owner's note to self is a direct message (5); what he typed in a
+       group on another device is observed, dispatched only behind an alias.
+    2. nothing to read: Ignore.
+    3. written by the server: Ignore; by a program: Observe, never Dispatch.
+    4. a group that is not served: Ignore.
+    5. direct message: Dispatch; the host's own authorization and pairing judge it.
+    6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, whatever might be
+       meant for us or for another is observed as well.
+    7. mentions us, or replies to us: Dispatch.
+    8. a slash command, or audio, which cannot mention anyone: Dispatch.
+    9. no mention required here: Dispatch.
+    10. the rest: Observe.
+
+    In a group a Dispatch needs a sender the host accepts; anyone else's becomes Observe. Where observation is
+    off, Observe becomes Ignore.
+    """
+    if inbound.origin is Origin.SELF:
+        return Ignore(1, Reason.OWN)
+    if inbound.origin is Origin.OWN_DEVICE and (
+        inbound.message_id in me.sent or not (inbound.chat.is_group or inbound.to_self)
+    ):
+        return Ignore(1, Reason.OWN)
+    if inbound.contentless or not (inbound.text.strip() or inbound.attachments):
+        return Ignore(2, Reason.CONTENTLESS)
+    if inbound.origin is Origin.SERVER:
+        return Ignore(3, Reason.SYSTEM)
+    if inbound.chat.is_group and not policy.serves(inbound.chat.id):
+        return Ignore(4, Reason.CHAT_NOT_ALLOWED)
+    if inbound.origin is Origin.PROGRAM:
+        return _observe(inbound, policy, 3, Reason.BOT)
+    if not inbound.chat.is_group:
+        return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)
+    decision = _decide_in_group(inbound, me, policy)
+    if isinstance(decision, Dispatch) and not sender_allowed:
+        return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
+    return decision
+
+
+def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
+    if inbound.origin is Origin.OWN_DEVICE:
+        request = text_of.without_alias(inbound.text, policy.aliases)
+        if request is None:
+            return _observe(inbound, policy, 1, Reason.OWN_DEVICE)
+        return Dispatch(request, 1, Reason.OWN_DEVICE)
+
+    mentioned = [me.recognises(mention.address) for mention in inbound.mentions]
+    replies = _replies_to_us(inbound.quote, me)
+    if True not in mentioned and replies is not True:
+        if None in mentioned or replies is None:
+            return _observe(inbound, policy, 6, Reason.IDENTITY_UNKNOWN)
+        if mentioned or inbound.quote is not None:
+            return _observe(inbound, policy, 6, Reason.ADDRESSED_ELSEWHERE)
+
+    request = text_of.addressed(inbound.text, inbound.mentions, me)
+    if True in mentioned:
+        return Dispatch(request, 7, Reason.MENTIONED)
+    if replies:
+        return Dispatch(request, 7, Reason.REPLY)
+    if text_of.starts_command(inbound.text):
+        return Dispatch(request, 8, Reason.COMMAND)
+    if any(attachment.is_audio for attachment in inbound.attachments):
+        return Dispatch(request, 8, Reason.VOICE)
+    if not policy.demands_mention(inbound.chat.id):
+        return Dispatch(request, 9, Reason.FREE)
+    return _observe(inbound, policy, 10, Reason.UNADDRESSED)
+
+
+def _replies_to_us(quote: Quote | None, me: Me) -> bool | None:
+    if quote is None:
+        return False
+    author_is_us = me.recognises(quote.author)
+    return True if author_is_us is None and quote.message_id in me.sent else author_is_us
+
+
+def _observe(inbound: Inbound, policy: Policy, rule: int, reason: Reason) -> Observe | Ignore:
+    if not policy.observe:
+        return Ignore(rule, reason)
+    return Observe(text_of.readable(inbound.text, inbound.mentions), rule, reason)

@@ -1,0 +1,165 @@
+"""State on disk: one SQLite file of an operator's gateway, written in batches off the event loop.
+
+What is read is read once, when a connection opens it; from then on memory is the truth and the file follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+_WRITE_BEHIND_SECONDS = 0.2
+_SCHEMA = """
+CREATE TABLE identity (number TEXT PRIMARY KEY, uid TEXT NOT NULL, source INTEGER NOT NULL, moved_to TEXT);
+CREATE TABLE direct_chat (alias TEXT PRIMARY KEY, chat TEXT NOT NULL);
+CREATE TABLE chat_group (
+    network TEXT, id TEXT, status TEXT NOT NULL, by TEXT, at REAL NOT NULL, PRIMARY KEY (network, id)
+);
+CREATE TABLE ledger (key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX ledger_at ON ledger (at);
+CREATE TABLE observed (
+    network TEXT, chat TEXT, seq INTEGER, key TEXT, author TEXT, verified INTEGER, text TEXT, at REAL,
+    PRIMARY KEY (network, chat, seq)
+);
+CREATE TABLE observed_cursor (session TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE trace (
+    at REAL, network TEXT, chat TEXT, who TEXT, event TEXT, verdict TEXT, rule INTEGER, reason TEXT
+);
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+Statement = tuple[str, Sequence[Any]]
+
+
+class Store:
+    """A connection to the state file. `open` and `close` bracket its life; one owner, one event loop."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hardened-store")
+        self._connection: sqlite3.Connection | None = None
+        self._pending: list[Statement] = []
+        self._lock = threading.Lock()
+        self._flush = asyncio.Lock()
+        self._dirty = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._failed = False
+
+    async def open(self) -> None:
+        """Open or create the file. One that is corrupt or of a newer version is kept aside and started anew."""
+        self._loop = asyncio.get_running_loop()
+        await self._in_thread(self._open)
+        self._writer = asyncio.create_task(self._write_behind())
+
+    async def close(self) -> None:
+        """Write what is pending and close. Idempotent."""
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+            self._writer = None
+        if self._connection is not None:
+            await self.flush()
+            await self._in_thread(self._connection.close)
+            self._connection = None
+        self._thread.shutdown(wait=False)
+
+    async def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Everything a query yields; empty when the file cannot be read."""
+
+        def read() -> list[tuple[Any, ...]]:
+            if self._connection is None:
+                return []
+            return self._connection.execute(query, parameters).fetchall()
+
+        try:
+            return await self._in_thread(read)
+        except sqlite3.Error as exc:
+            self._complain("read", exc)
+            return []
+
+    def write(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Queue a statement; it is on disk soon, or after the next `flush`. Safe from any thread."""
+        with self._lock:
+            self._pending.append((statement, parameters))
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._dirty.set)
+
+    async def flush(self) -> None:
+        """Return when everything queued so far is on disk. Concurrent callers share a transaction."""
+        async with self._flush:
+            if self._pending:
+                await self._in_thread(self._commit)
+
+    async def _write_behind(self) -> None:
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(_WRITE_BEHIND_SECONDS)
+            self._dirty.clear()
+            await self.flush()
+
+    async def _in_thread(self, function: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _commit(self) -> None:
+        with self._lock:
+            batch, self._pending = self._pending, []
+        if not batch or self._connection is None:
+            return
+        try:
+            with self._connection:
+                for statement, parameters in batch:
+                    self._connection.execute(statement, parameters)
+        except sqlite3.Error as exc:
+            self._complain("write", exc)
+
+    def _complain(self, what: str, exc: sqlite3.Error) -> None:
+        # A full disk must not stop the chat; once is enough to tell.
+        logger.log(logging.DEBUG if self._failed else logging.ERROR, "state file: cannot %s: %s", what, exc)
+        self._failed = True
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._connection = self._connect()
+        except sqlite3.DatabaseError as exc:
+            aside = _free_name(self.path)
+            logger.error("state file is unusable (%s): kept as %s, starting empty", exc, aside.name)
+            self.path.rename(aside)
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            self._connection = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(self.path, timeout=5, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > SCHEMA_VERSION:
+                raise sqlite3.DatabaseError(f"written by a newer version, schema {version}")
+            if version == 0:
+                connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            connection.execute("PRAGMA quick_check").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.unusable-{number}")).exists():
+        number += 1
+    return aside

@@ -1,0 +1,64 @@
+"""Why did you not answer? The last decisions, kept on disk, without any text and without plain identities."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+
+from .events import Decision, Dispatch, Ignore, Inbound, Observe
+from .store import Store
+
+KEEP_ROWS = 2_000
+_PRUNE_EVERY = 200
+
+
+def pseudonym(identity: str) -> str:
+    """A short stable stand-in for a number or an id."""
+    return hashlib.blake2s(identity.encode(), digest_size=4).hexdigest() if identity else ""
+
+
+class Trace:
+    """Records decisions of one network. `now` is Unix time."""
+
+    def __init__(self, store: Store, network: str, now: Callable[[], float]) -> None:
+        self._store = store
+        self._network = network
+        self._now = now
+        self._recorded = 0
+        self.counts: Counter[str] = Counter()
+
+    def decided(self, inbound: Inbound, decision: Decision) -> None:
+        """Take down a decision; what has nothing to read is only counted."""
+        verdict = _verdict(decision)
+        self.counts[f"{verdict} {decision.reason}"] += 1
+        if not inbound.contentless:
+            self._row(inbound, verdict, decision.rule, decision.reason)
+
+    def noted(self, inbound: Inbound, verdict: str, reason: str) -> None:
+        """Take down something that is no decision about a text, an invitation for instance."""
+        self.counts[f"{verdict} {reason}"] += 1
+        self._row(inbound, verdict, 0, reason)
+
+    def _row(self, inbound: Inbound, verdict: str, rule: int, reason: str) -> None:
+        who = pseudonym(inbound.sender.uid or inbound.sender.number or "")
+        self._store.write(
+            "INSERT INTO trace VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._now(), self._network, pseudonym(inbound.chat.id) or who, who, inbound.message_id, verdict, rule, reason),
+        )
+        self._recorded += 1
+        if self._recorded % _PRUNE_EVERY == 0:
+            self._store.write(
+                "DELETE FROM trace WHERE rowid <= (SELECT max(rowid) FROM trace) - ?",
+                (KEEP_ROWS,),
+            )
+
+
+def _verdict(decision: Decision) -> str:
+    match decision:
+        case Dispatch():
+            return "dispatch"
+        case Observe():
+            return "observe"
+        case Ignore():
+            return "ignore"
