@@ -22,6 +22,7 @@ def user(text: object) -> dict[str, Any]:
         ("seen: a\n\n[New message]\nwhat\nnow?", "what now?"),
         ("[New message]\nfirst\n[New message]\nsecond", "second"),
         ("they wrote [New message] inline", "they wrote [New message] inline"),
+        ("hello\n\n[System note: This is the user's very first message ever.]", "hello"),
         ("", ""),
     ],
 )

@@ -18,6 +18,9 @@ NAME = "echo-model"
 NEW_MESSAGE = "[New message]"
 """The line with which the host sets the addressed message apart from the context put before it."""
 
+HOST_NOTE = "\n\n[System note:"
+"""How the host's remarks begin that it appends to a user's message."""
+
 
 def text_of(content: object) -> str:
     """The text of a message's content, which is a string or a list of typed parts."""
@@ -33,8 +36,8 @@ def last_user_text(request: dict[str, Any]) -> str:
 
 
 def addressed_part(text: str) -> str:
-    """What follows the last `[New message]` line, or the whole text, on one line."""
-    lines = text.splitlines()
+    """What follows the last `[New message]` line, or the whole text, on one line, without the host's own notes."""
+    lines = text.partition(HOST_NOTE)[0].splitlines()
     marks = [index for index, line in enumerate(lines) if line.strip() == NEW_MESSAGE]
     return " ".join(" ".join(lines[marks[-1] + 1 :] if marks else lines).split())
 
