@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,95 @@ class FakeSignalDaemon:
             case "sendTyping" | "sendReceipt":
                 return {}
         raise RpcFault(-32601, "Method not implemented")
+
+
+class RawConnection:
+    """One request to a `raw_daemon`, answered byte by byte."""
+
+    def __init__(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.head = head
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def status(self, status: int, content_type: str = "text/plain", body: bytes = b"") -> None:
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        await self.send(head.encode() + body)
+
+    async def headers(self) -> None:
+        await self.send(b"HTTP/1.1 200 OK\r\nTransfer-encoding: chunked\r\nContent-type: text/event-stream\r\n\r\n")
+
+    async def chunks(self, *bodies: bytes) -> None:
+        for body in bodies:
+            await self.send(b"%x\r\n%s\r\n" % (len(body), body))
+
+    async def end(self) -> None:
+        await self.send(b"0\r\n\r\n")
+
+    def abort(self) -> None:
+        self._writer.transport.abort()
+
+    async def hung_up(self) -> str:
+        """Wait for the peer to hang up; tells how: "closed" (FIN) or "reset" (RST)."""
+        try:
+            await self._reader.read()
+        except ConnectionResetError:
+            return "reset"
+        return "closed"
+
+
+Script = Callable[[RawConnection], Awaitable[None]]
+
+
+@dataclass
+class RawDaemon:
+    url: str
+    connections: list[RawConnection] = field(default_factory=list)
+    """Those to anything but /check, in order of arrival."""
+    open: int = 0
+
+
+@asynccontextmanager
+async def raw_daemon(*scripts: Script) -> AsyncIterator[RawDaemon]:
+    """A daemon whose n-th connection is answered by the n-th script, the last one repeating; /check is 200."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                connection = RawConnection((await reader.readuntil(b"\r\n\r\n")).decode(), reader, writer)
+                if "/check" in connection.head.partition("\r\n")[0]:
+                    await connection.status(200)
+                else:
+                    await play(connection)
+        finally:
+            writer.close()
+
+    async def play(connection: RawConnection) -> None:
+        daemon.connections.append(connection)
+        daemon.open += 1
+        try:
+            await scripts[min(len(daemon.connections), len(scripts)) - 1](connection)
+        finally:
+            daemon.open -= 1
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    daemon = RawDaemon(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    try:
+        yield daemon
+    finally:
+        server.close()
+        running = list(tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await server.wait_closed()
+        await asyncio.sleep(0)

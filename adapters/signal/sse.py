@@ -1,0 +1,219 @@
+"""Server-sent events over aiohttp-sse-client, without its framing and without its reconnects.
+
+Of the library remain the request, its headers and its states. Standard:
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp_sse_client.client import CONTENT_TYPE_EVENT_STREAM, EventSource
+from hermes_hardened_adapters.common.errors import ConnectionLost, HardenedError
+from multidict import CIMultiDict
+
+EVENT_CAP = 64 * 2**20
+"""Bytes of one event beyond which it is skipped."""
+
+CONNECT_WITHIN = 10.0
+"""Seconds for the TCP (and TLS) handshake; nothing else of a stream is timed here."""
+
+_BOM = b"\xef\xbb\xbf"
+_LF, _CR = b"\n\r"
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Refused(HardenedError):
+    """The server answered, but with something else than an event stream (204 means: do not ask again)."""
+
+    def __init__(self, status: int, content_type: str) -> None:
+        super().__init__(f"The server answered with status {status} and content type {content_type}.")
+        self.status = status
+        self.content_type = content_type
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    type: str
+    data: str
+    last_event_id: str
+
+
+class EventParser:
+    """Bytes in, events out, however the bytes are cut; an event unfinished at the end is never seen.
+
+    Invalid UTF-8 is replaced. An event of more than `cap` bytes is skipped and counted in `skipped`. Linear in time.
+    """
+
+    def __init__(self, cap: int = EVENT_CAP) -> None:
+        self.bytes = 0
+        self.comments = 0
+        self.skipped = 0
+        self.last_event_id = ""
+        self.retry: int | None = None
+        """What the server asked for, in milliseconds."""
+        self._cap = cap
+        self._opening: bytes | None = b""
+        self._after_cr = False
+        self._line = bytearray()
+        self._type = ""
+        self._id = ""
+        self._data: list[str] = []
+        self._data_bytes = 0
+        self._oversized = False
+
+    def feed(self, chunk: bytes) -> list[ServerEvent]:
+        """The events which that chunk completed, in order."""
+        self.bytes += len(chunk)
+        chunk = self._without_bom(chunk)
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")
+        if not chunk:
+            return []
+        lines = chunk.splitlines()  # of bytes: at LF, CR and CRLF, nowhere else
+        unfinished = b"" if chunk[-1] in (_LF, _CR) else lines.pop()
+        self._after_cr = chunk[-1] == _CR
+        events = []
+        for line in lines:
+            if self._line:
+                self._hold(line)
+                line = bytes(self._line)
+                self._line.clear()
+            if line:
+                self._take(line)
+            elif event := self._dispatch():
+                events.append(event)
+        if unfinished:
+            self._hold(unfinished)
+        return events
+
+    def _without_bom(self, chunk: bytes) -> bytes:
+        """Strip one byte order mark at the very beginning, even a split one."""
+        if self._opening is None:
+            return chunk
+        opening = self._opening + chunk
+        if len(opening) < len(_BOM) and _BOM.startswith(opening):
+            self._opening = opening
+            return b""
+        self._opening = None
+        return opening.removeprefix(_BOM)
+
+    def _hold(self, piece: bytes) -> None:
+        if self._fits(len(self._line) + len(piece)):
+            self._line += piece
+        else:
+            self._line[:] = b":"  # what is left of the line passes as a comment
+
+    def _fits(self, size: int) -> bool:
+        if not self._oversized and self._data_bytes + size > self._cap:
+            self.skipped += 1
+            self._oversized = True
+            self._data.clear()
+        return not self._oversized
+
+    def _take(self, line: bytes) -> None:
+        if not self._fits(len(line)):
+            return
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        match name:
+            case b"":
+                self.comments += 1
+            case b"data":
+                self._data_bytes += len(value) + 1
+                self._data.append(value.decode("utf-8", "replace"))
+            case b"event":
+                self._type = value.decode("utf-8", "replace")
+            case b"id" if b"\0" not in value:
+                self._id = value.decode("utf-8", "replace")
+            case b"retry" if value.isdigit() and len(value) < 19:
+                self.retry = int(value)
+
+    def _dispatch(self) -> ServerEvent | None:
+        self.last_event_id = self._id
+        event = None
+        if self._data:
+            event = ServerEvent(self._type or "message", "\n".join(self._data), self._id)
+        self._type = ""
+        self._data.clear()
+        self._data_bytes = 0
+        self._oversized = False
+        return event
+
+
+async def _accept_event_stream(response: aiohttp.ClientResponse) -> None:
+    if response.status != 200 or response.content_type != CONTENT_TYPE_EVENT_STREAM:
+        response.close()
+        raise Refused(response.status, response.content_type)
+
+
+class EventStream(EventSource):  # type: ignore[misc]
+    """One GET of one event stream; iterate for its events, until the server ends it or somebody closes it.
+
+    `on_bytes` is called for every piece that arrives, comments included. No read time-out, no reconnects, nothing
+    logged. Connecting and iterating raise `ConnectionLost`, connecting also `Refused`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        session: aiohttp.ClientSession,
+        *,
+        headers: Mapping[str, str] | None = None,
+        on_bytes: Callable[[], None] | None = None,
+        cap: int = EVENT_CAP,
+    ) -> None:
+        super().__init__(
+            url,
+            session=session,
+            headers=CIMultiDict(headers or {}),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
+            raise_for_status=_accept_event_stream,  # before the library looks: it would log the whole URL
+            allow_redirects=False,
+        )
+        self.parser = EventParser(cap)
+        self._on_bytes = on_bytes
+        self._events: deque[ServerEvent] = deque()
+
+    async def connect(self, _retry: int = 0) -> None:
+        try:
+            await super().connect()
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
+            # Their texts quote the URL or the body: only the class goes on.
+            raise ConnectionLost(f"No event stream could be opened ({type(exc).__name__}).") from None
+
+    async def __anext__(self) -> ServerEvent:
+        while not self._events:
+            self._events.extend(self.parser.feed(await self._read()))
+        return self._events.popleft()
+
+    async def _read(self) -> bytes:
+        if self._response is None:
+            raise StopAsyncIteration
+        try:
+            chunk: bytes = await self._response.content.readany()
+        except (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as exc:
+            # RuntimeError is aiohttp's word for reading where the connection is gone already.
+            if self._response is None:
+                raise StopAsyncIteration from None
+            raise ConnectionLost(f"The event stream broke ({type(exc).__name__}).") from None
+        if not chunk:
+            raise StopAsyncIteration
+        if self._on_bytes is not None:
+            self._on_bytes()
+        return chunk
+
+    async def close(self) -> None:
+        """Reset the connection, so that the server's next write fails instead of vanishing."""
+        if self._response is not None and (connection := self._response.connection) is not None:
+            peer = connection.transport and connection.transport.get_extra_info("socket")
+            if peer is not None:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        await super().close()
