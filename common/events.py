@@ -24,6 +24,11 @@ class Address:
         return bool(self.uid or self.number)
 
 
+def said_by(author: Address, message_id: str) -> str:
+    """The key of a message: no two people's messages share one, though their ids may."""
+    return f"{author.uid or author.number} {message_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Me:
     """Who the bot is. `sent` answers whether a message id is one of our own."""

@@ -47,7 +47,7 @@ class Learnt(IntEnum):
     KNOWN = 0
     NEW = 1
     MOVED = 2
-    """The number is another ACI's: refused until the operator lists the new ACI itself."""
+    """The number is another ACI's (said once): refused until the operator lists the new ACI itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,9 @@ class Directory:
             return Learnt.KNOWN
         if source < known.source:
             return Learnt.KNOWN
-        if known.moved_to != uid:
-            self._put(Pair(number, known.uid, known.source, uid))
+        if known.moved_to == uid:
+            return Learnt.KNOWN
+        self._put(Pair(number, known.uid, known.source, uid))
         return Learnt.MOVED
 
     def _put(self, pair: Pair) -> None:

@@ -157,7 +157,9 @@ class Observations:
                     continue
                 self._seen(seen.session, seen.upto)
                 for other in [a for a in self._attached.values() if a.session == seen.session]:
-                    self._render(other, [line for line in self._unseen(other.chat, other.session) if line.seq <= other.upto])
+                    self._render(
+                        other, [line for line in self._unseen(other.chat, other.session) if line.seq <= other.upto]
+                    )
 
     def lines(self, chat: str) -> tuple[Line, ...]:
         """What is in a chat's buffer."""
@@ -233,9 +235,7 @@ class Observations:
             return True
 
     def _delete_row(self, chat: str, line: Line) -> None:
-        self._write(
-            "DELETE FROM observed WHERE network = ? AND chat = ? AND seq = ?", (self._network, chat, line.seq)
-        )
+        self._write("DELETE FROM observed WHERE network = ? AND chat = ? AND seq = ?", (self._network, chat, line.seq))
 
     def _write(self, statement: str, parameters: tuple[object, ...]) -> None:
         if self._store is not None:

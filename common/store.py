@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Store:
             return self._connection.execute(query, parameters).fetchall()
 
         try:
-            return await self._in_thread(read)
+            return cast("list[tuple[Any, ...]]", await self._in_thread(read))
         except sqlite3.Error as exc:
             self._complain("read", exc)
             return []

@@ -44,7 +44,16 @@ class Trace:
         who = pseudonym(inbound.sender.uid or inbound.sender.number or "")
         self._store.write(
             "INSERT INTO trace VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (self._now(), self._network, pseudonym(inbound.chat.id) or who, who, inbound.message_id, verdict, rule, reason),
+            (
+                self._now(),
+                self._network,
+                pseudonym(inbound.chat.id) or who,
+                who,
+                inbound.message_id,
+                verdict,
+                rule,
+                reason,
+            ),
         )
         self._recorded += 1
         if self._recorded % _PRUNE_EVERY == 0:

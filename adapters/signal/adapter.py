@@ -1,0 +1,322 @@
+"""The Signal adapter: stock's outbound half, an inbound half of its own, the host's classes at its rim."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.platforms.base import MessageType
+from gateway.platforms.signal import _ext_to_mime
+from gateway.platforms.signal_rate_limit import (
+    SignalRateLimitError,
+    _extract_retry_after_seconds,
+    _is_signal_rate_limit_error,
+)
+
+from ...common import host
+from ...common.config import SignalSettings
+from ...common.errors import ConnectionLost, Fatal, HardenedError
+from ...common.events import Address, Dispatch, Observe, said_by
+from ...common.identity import as_aci, as_number
+from ...common.observation import Line, neutral, observations
+from ...common.store import Store
+from .client import RpcError, SignalClient
+from .intake import Accepted, Intake
+from .media import describe, fetch_all
+from .stream import SignalStream
+
+logger = logging.getLogger(__name__)
+
+_CONTRACT: host.Contract = {
+    "_rpc": ("method", "params", "rpc_id", "log_failures", "raise_on_rate_limit", "timeout"),
+    "_fetch_attachment": ("attachment_id",),
+    "_resolve_recipient": ("chat_id",),
+    "send": ("chat_id", "content", "reply_to", "metadata"),
+    "get_chat_info": ("chat_id",),
+}
+_Stock: Any = host.stock_adapter("signal", _CONTRACT)
+_MessageEvent = host.event_class()
+host.hush_numbers(_Stock)
+
+_STOCK_TAKING_SECONDS = 8.0
+"""How long connecting waits for the daemon's contacts and groups; afterwards they come in the background."""
+_UNRESOLVED_SECONDS = 30.0
+_DRAIN_SECONDS = 1.0
+
+
+class SignalAdapter(_Stock):  # type: ignore[misc]
+    """One account on one signal-cli daemon."""
+
+    def __init__(self, config: Any) -> None:
+        self._settings = SignalSettings.load(config.extra or {}, host.environment())
+        super().__init__(config)
+        self.http_url, self.account = self._settings.http_url, self._settings.account
+        self._home = host.home()
+        self._observed = observations(str(self._home), "signal", time.time)
+        self._resources = AsyncExitStack()
+        self._client: SignalClient | None = None
+        self._intake: Intake | None = None
+        self._stream: SignalStream | None = None
+        self._dying: asyncio.Task[None] | None = None
+
+    # -- lifecycle
+
+    async def connect(self, *, is_reconnect: bool = False) -> bool:
+        """Subscribe to the daemon. False, with the reason set as fatal error, when it cannot be or refuses."""
+        if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
+            return False
+        try:
+            await self._open()
+        except HardenedError as exc:
+            self._set_dead(exc)
+            await self.disconnect()
+            return False
+        except BaseException:
+            await self.disconnect()
+            raise
+        self._mark_connected()
+        return True
+
+    async def _open(self) -> None:
+        resources = self._resources = AsyncExitStack()
+        store = Store(self._home / "hardened_adapters" / "state.db")
+        await store.open()
+        resources.push_async_callback(store.close)
+        if self._settings.persist_observed:
+            await self._observed.persist(store)
+            resources.callback(self._observed.forget_store)
+        client = self._client = await resources.enter_async_context(
+            SignalClient(self._settings.http_url, self._settings.account)
+        )
+        intake = self._intake = Intake(
+            self._settings,
+            client,
+            store,
+            self._observed,
+            sent=self._sent_message_timestamps,
+            accepts=self._is_sender_authorized,
+            deliver=self._deliver,
+        )
+        await intake.prepare()
+        resources.push_async_callback(intake.close)
+        stream = self._stream = SignalStream(
+            client,
+            intake.receive,
+            self._listener_died,
+            stale_after=self._settings.sse_stale_seconds,
+            streams=self._settings.sse_streams,
+        )
+        await stream.open()
+        resources.push_async_callback(self._let_go, stream, intake)
+        knowing = asyncio.create_task(self._get_to_know(intake))
+        resources.push_async_callback(_cancelled, knowing)
+        await asyncio.wait([knowing], timeout=_STOCK_TAKING_SECONDS)
+        intake.start()
+
+    async def _let_go(self, stream: SignalStream, intake: Intake) -> None:
+        """Stop listening, then give the host what was received already."""
+        await stream.close()
+        try:
+            await asyncio.wait_for(intake.workers.idle(), _DRAIN_SECONDS)
+        except TimeoutError:
+            logger.warning("messages received last could not be handed over in time")
+
+    async def _get_to_know(self, intake: Intake) -> None:
+        """Take stock, and again until our own ACI is known."""
+        await intake.take_stock()
+        while intake.me.uid is None:
+            logger.warning("the account's own ACI is not known yet; what may be meant for others is only observed")
+            await asyncio.sleep(_UNRESOLVED_SECONDS)
+            await intake.resolver.start()
+
+    async def disconnect(self) -> None:
+        """Close everything that `connect` opened. Idempotent."""
+        resources, self._resources = self._resources, AsyncExitStack()
+        await resources.aclose()
+        self._client = self._intake = self._stream = None
+        await super().disconnect()
+        self._mark_disconnected()
+
+    def _listener_died(self, exc: HardenedError) -> None:
+        """Tell the host, which disconnects this instance and tries with a new one."""
+        self._set_dead(exc)
+        # Owned by nobody whom the host's answer, disconnect(), would cancel.
+        self._dying = asyncio.create_task(self._notify_fatal_error())
+
+    def _set_dead(self, exc: HardenedError) -> None:
+        if isinstance(exc, Fatal):
+            self._set_fatal_error(exc.code, exc.remedy, retryable=exc.heals)
+        else:
+            code = "signal_unreachable" if isinstance(exc, ConnectionLost) else "signal_failed"
+            self._set_fatal_error(code, str(exc), retryable=True)
+        logger.error("Signal: %s", exc)
+
+    # -- inbound
+
+    async def _deliver(self, accepted: Accepted) -> None:
+        """Hand a message to the host, by way of `handle_message` as everything that reaches it."""
+        match accepted.decision:
+            case Observe():
+                await self.handle_message(self._observed_event(accepted))
+            case Dispatch():
+                await self.handle_message(await self._dispatched_event(accepted))
+
+    def _observed_event(self, accepted: Accepted) -> Any:
+        files = "".join(f" ({describe(a)} not fetched)" for a in accepted.inbound.attachments)
+        return self._event(accepted, text=accepted.decision.text + files, observe_only=True)
+
+    async def _dispatched_event(self, accepted: Accepted) -> Any:
+        inbound, text = accepted.inbound, accepted.decision.text
+        media = await fetch_all(inbound.attachments, self._fetch_attachment, _ext_to_mime)
+        if media.missing and not text.startswith("/"):
+            text = "\n".join(part for part in (text, *media.missing) if part)
+        event = self._event(
+            accepted,
+            text=text,
+            message_type=_message_type(media.types),
+            media_urls=media.paths,
+            media_types=media.types,
+        )
+        if quote := inbound.quote:
+            ours = bool(self._intake and self._intake.me.recognises(quote.author))
+            event.reply_to_message_id = quote.message_id or None
+            event.reply_to_text = quote.text if ours or self._may_speak(accepted) else neutral(quote.text)
+            event.reply_to_author_id = quote.author.number or quote.author.uid
+            event.reply_to_author_name = quote.author_name or None
+            event.reply_to_is_own_message = ours
+        return event
+
+    def _may_speak(self, accepted: Accepted) -> bool:
+        """Whether the author of the quoted text is one whom the host would let speak here."""
+        quote = accepted.inbound.quote
+        chat_type = "group" if accepted.inbound.chat.is_group else "dm"
+        aliases = self._intake.directory.aliases(quote.author) if self._intake and quote else ()
+        return any(self._is_sender_authorized(alias, chat_type, accepted.chat_id) is True for alias in aliases)
+
+    def _event(self, accepted: Accepted, **fields: Any) -> Any:
+        inbound, standing = accepted.inbound, accepted.standing
+        quote = inbound.quote
+        event = _MessageEvent(
+            source=self.build_source(
+                chat_id=accepted.chat_id,
+                chat_name=accepted.chat_name,
+                chat_type="group" if inbound.chat.is_group else "dm",
+                user_id=standing.user_id,
+                user_name=accepted.author or standing.user_id,
+                user_id_alt=standing.uid,
+                chat_id_alt=inbound.chat.id or None,
+                message_id=inbound.message_id,
+                role_authorized=accepted.admitted,
+            ),
+            message_id=inbound.message_id,
+            timestamp=_timestamp(inbound.sent_at),
+            raw_message={
+                "sender": inbound.sender.number or inbound.sender.uid,
+                "timestamp_ms": inbound.sent_at,
+                "quote": {"id": quote.message_id, "text": quote.text} if quote else None,
+            },
+            **{"observe_only": False, **fields},
+        )
+        event.metadata["hardened_author"] = accepted.author or "somebody"
+        event.metadata["hardened_key"] = said_by(inbound.sender, inbound.message_id)
+        event.metadata["hardened_verified"] = standing.allowed
+        return event
+
+    async def handle_message(self, event: Any) -> None:
+        """Observed events end here, in the buffer; others go on to the host with what was observed before them.
+
+        The host calls this a second time with the same object after a restart (gateway/run.py, startup restore).
+        """
+        if getattr(event, "observe_only", False):
+            self._observed.add(
+                event.source.chat_id,
+                Line(
+                    key=event.metadata["hardened_key"],
+                    author=event.metadata["hardened_author"],
+                    verified=event.metadata["hardened_verified"],
+                    text=event.text,
+                    at=time.time(),
+                ),
+            )
+            return
+        if not event.internal:
+            if command := host.refused_approval(event, self.config.extra):
+                await self.send(event.source.chat_id, f"⛔ Only an admin may answer this request (/{command}).")
+                return
+            if event.source.chat_type != "dm" and not event.is_command():
+                key = host.session_key(event.source, self.config.extra)
+                self._observed.attach(event.source.chat_id, key, event)
+        await super().handle_message(event)
+
+    # -- the seam to stock's outbound half
+
+    async def _rpc(
+        self,
+        method: str,
+        params: dict[str, Any],
+        rpc_id: str | None = None,
+        *,
+        log_failures: bool = True,
+        raise_on_rate_limit: bool = False,
+        timeout: float = 30.0,
+    ) -> Any:
+        """Stock's call, over our client: the result, or None for any failure but a rate limit asked for."""
+        if self._client is None:
+            return None
+        try:
+            result = await self._client.rpc(method, params, timeout=timeout)
+        except RpcError as exc:
+            error = {"code": exc.code, "message": exc.message, "data": exc.data}
+            if raise_on_rate_limit and _is_signal_rate_limit_error(error):
+                raise SignalRateLimitError(exc.message, retry_after=_extract_retry_after_seconds(error)) from exc
+            logger.log(logging.WARNING if log_failures else logging.DEBUG, "%s failed: %s", method, exc)
+            return None
+        except HardenedError as exc:
+            logger.log(logging.WARNING if log_failures else logging.DEBUG, "%s failed: %s", method, exc)
+            return None
+        if raise_on_rate_limit and isinstance(result, dict):
+            for row in result.get("results") or ():
+                if isinstance(row, dict) and row.get("type") == "RATE_LIMIT_FAILURE":
+                    raise SignalRateLimitError("rate limited", retry_after=row.get("retryAfterSeconds"))
+        return result
+
+    async def _resolve_recipient(self, chat_id: str) -> str:
+        """The ACI for a number where it is known: signal-cli's better address."""
+        return (self._intake.directory.uid_of(chat_id) if self._intake else None) or chat_id
+
+    async def get_chat_info(self, chat_id: str) -> dict[str, Any]:
+        """Name and kind of a chat, from what is known locally."""
+        is_group = chat_id.startswith("group:")
+        name = ""
+        if self._intake is not None:
+            directory, groups = self._intake.directory, self._intake.invitations.names
+            name = groups.get(chat_id[6:], "") if is_group else directory.name_of(_address(chat_id))
+        return {"name": name or chat_id, "type": "group" if is_group else "dm", "chat_id": chat_id}
+
+
+def _message_type(types: list[str]) -> Any:
+    """By what is attached; audio wins, so that a voice memo is heard."""
+    for prefix, kind in (("audio/", MessageType.VOICE), ("image/", MessageType.PHOTO), ("video/", MessageType.VIDEO)):
+        if any(content_type.startswith(prefix) for content_type in types):
+            return kind
+    return MessageType.DOCUMENT if types else MessageType.TEXT
+
+
+def _timestamp(milliseconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.now(tz=UTC)
+
+
+def _address(chat_id: str) -> Address:
+    return Address(as_aci(chat_id), as_number(chat_id))
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,146 @@
+"""signal-cli's JSON-RPC over HTTP, on aiohttp.
+
+Every JSON-RPC error comes with HTTP status 200. A call that timed out may still be carried out by the daemon; nothing
+here repeats a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from typing import Any
+
+import aiohttp
+
+from ...common.errors import ConnectionLost, Fatal, HardenedError
+
+_CHECK_SECONDS = 10.0
+_RESPONSE_BYTES = 256 * 2**20
+
+
+class RpcError(HardenedError):
+    """The daemon answered with a JSON-RPC error. `data` is its object or None."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(f"signal-cli error {code}")
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class RpcTimeout(HardenedError):
+    """No answer in time; whether the call was carried out is unknown."""
+
+
+class SignalClient:
+    """One daemon and account. Opened and closed with `async with`."""
+
+    def __init__(self, base_url: str, account: str) -> None:
+        self.base_url = base_url
+        self.account = account
+        self._ids = itertools.count(1)
+        self._host: dict[str, str] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> SignalClient:
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=None),
+            read_bufsize=2**20,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise ConnectionLost("the connection to signal-cli is closed")
+        return self._session
+
+    def headers(self) -> dict[str, str]:
+        """Headers every request to /rpc and /events carries."""
+        return dict(self._host)
+
+    def pin_host(self) -> bool:
+        """After a 421: send `Host: localhost` from now on. False when that was sent already."""
+        if self._host:
+            return False
+        self._host = {"Host": "localhost"}
+        return True
+
+    async def check(self) -> bool:
+        """Whether the daemon's HTTP server answers. It says nothing about its connection to Signal."""
+        try:
+            async with self.session.get(
+                f"{self.base_url}/api/v1/check", timeout=aiohttp.ClientTimeout(total=_CHECK_SECONDS)
+            ) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, ConnectionLost):
+            return False
+
+    async def rpc(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any:
+        """The result of a call for our account.
+
+        Raises RpcError, RpcTimeout (after `timeout` seconds), ConnectionLost, or Fatal for a daemon that refuses us.
+        """
+        request = {
+            "jsonrpc": "2.0",
+            "id": next(self._ids),
+            "method": method,
+            "params": {"account": self.account, **(params or {})},
+        }
+        try:
+            async with asyncio.timeout(timeout):
+                status, body = await self._post(request)
+                if status == 421 and self.pin_host():
+                    status, body = await self._post(request)
+        except TimeoutError:
+            raise RpcTimeout(f"signal-cli did not answer {method} within {timeout:g} s") from None
+        except aiohttp.ClientError as exc:
+            raise ConnectionLost(f"signal-cli cannot be reached: {type(exc).__name__}") from exc
+        return _result(method, status, body)
+
+    async def _post(self, request: dict[str, Any]) -> tuple[int, bytes]:
+        async with self.session.post(
+            f"{self.base_url}/api/v1/rpc", json=request, headers=self.headers(), allow_redirects=False
+        ) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > _RESPONSE_BYTES:
+                    raise aiohttp.ClientPayloadError("response too large")
+            return response.status, bytes(body)
+
+
+def _result(method: str, status: int, body: bytes) -> Any:
+    match status:
+        case 200:
+            pass
+        case 404:
+            raise Fatal(
+                "signal_other_api",
+                "SIGNAL_HTTP_URL answers 404: run `signal-cli daemon --http`; bbernhard's REST API is not spoken here",
+                heals=False,
+            )
+        case 421:
+            raise Fatal(
+                "signal_host_pinned", "the daemon refuses this host name: bind it to 0.0.0.0 or use its address"
+            )
+        case _:
+            raise ConnectionLost(f"signal-cli answered {method} with HTTP {status}")
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        raise ConnectionLost(f"signal-cli answered {method} with something that is not JSON") from None
+    if not isinstance(answer, dict):
+        raise ConnectionLost(f"signal-cli answered {method} with something that is not JSON-RPC")
+    error = answer.get("error")
+    if isinstance(error, dict):
+        code = error.get("code")
+        raise RpcError(code if isinstance(code, int) else 0, str(error.get("message", "")), error.get("data"))
+    return answer.get("result")

@@ -1,0 +1,173 @@
+"""From the text of one SSE event to an `Inbound`. Pure; never raises on what the wire holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pydantic import ValidationError
+
+from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Quote, Unhandled, said_by
+from ...common.identity import as_aci, as_number
+from . import wire
+
+LONG_TEXT = "text/x-signal-plain"
+"""The attachment that carries the whole of a long text."""
+
+Names = Callable[[Address], str]
+
+_MILLISECONDS = range(1, 2**53)
+
+
+def decode(data: str, account: str, me: Me, names: Names = lambda _: "") -> Inbound | Unhandled:
+    """One event. `account` is the bot's own as configured; `names` gives display names for mentions and quotes."""
+    try:
+        event = wire.Event.model_validate_json(data)
+    except ValidationError:
+        return Unhandled("malformed")
+    if event.account != account and (me.number is None or event.account != me.number):
+        return Unhandled("other account")
+    envelope = event.envelope
+    sender = Address(as_aci(envelope.source_uuid), as_number(envelope.source_number) or as_number(envelope.source))
+    if event.exception is not None:
+        return Unhandled(f"not decrypted: {event.exception.type}")
+    if not sender:
+        return Unhandled("no sender")
+    ours = me.recognises(sender) is True
+
+    if envelope.sync_message is not None:
+        return _own_device(envelope, envelope.sync_message, sender, me, names) if ours else Unhandled("foreign sync")
+    origin = Origin.SELF if ours else Origin.PERSON
+    edits = None
+    body = envelope.data_message
+    if envelope.edit_message is not None:
+        edits, body = envelope.edit_message.target_sent_timestamp, envelope.edit_message.data_message
+    if body is None:
+        return _inbound(envelope, sender, origin, wire.DataMessage(), names, contentless=_kind(envelope))
+    return _inbound(envelope, sender, origin, body, names, edits=edits)
+
+
+def _own_device(
+    envelope: wire.Envelope, sync: wire.SyncMessage, sender: Address, me: Me, names: Names
+) -> Inbound | Unhandled:
+    sent = sync.sent_message
+    if sent is None:
+        return _inbound(envelope, sender, Origin.OWN_DEVICE, wire.DataMessage(), names, contentless="sync")
+    body: wire.DataMessage = sent
+    edits = None
+    if sent.edit_message is not None and sent.edit_message.data_message is not None:
+        edits, body = sent.edit_message.target_sent_timestamp, sent.edit_message.data_message
+    to = Address(as_aci(sent.destination_uuid), as_number(sent.destination_number) or as_number(sent.destination))
+    to_self = bool(to) and me.recognises(to) is True and body.group_info is None
+    return _inbound(envelope, sender, Origin.OWN_DEVICE, body, names, edits=edits, to_self=to_self)
+
+
+def _inbound(
+    envelope: wire.Envelope,
+    sender: Address,
+    origin: Origin,
+    body: wire.DataMessage,
+    names: Names,
+    *,
+    contentless: str | None = None,
+    edits: int | None = None,
+    to_self: bool = False,
+) -> Inbound | Unhandled:
+    sent_at = body.timestamp or envelope.timestamp
+    if sent_at not in _MILLISECONDS:
+        return Unhandled("no timestamp")
+    group = body.group_info
+    text = body.message or ""
+    contentless = contentless or _contentless(body)
+    return Inbound(
+        key=said_by(sender, str(sent_at)) + (f" {edits}" if edits else ""),
+        message_id=str(sent_at),
+        sent_at=sent_at,
+        chat=Chat(group.group_id, group.group_name) if group and group.group_id else Chat(),
+        sender=sender,
+        sender_name=envelope.source_name or "",
+        origin=origin,
+        to_self=to_self,
+        contentless=contentless,
+        text=text,
+        mentions=_mentions(text, body.mentions or (), names),
+        quote=_quote(body.quote, names),
+        attachments=tuple(_attachment(a) for a in body.attachments or ()),
+        edits=str(edits) if edits else None,
+        deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
+        opens_group=contentless == "group event"
+        and group is not None
+        and (group.type == "UPDATE" or (group.type == "DELIVER" and group.revision == 0)),
+    )
+
+
+def _kind(envelope: wire.Envelope) -> str:
+    kinds = {
+        "receipt": envelope.receipt_message,
+        "typing": envelope.typing_message,
+        "story": envelope.story_message,
+        "call": envelope.call_message,
+    }
+    return next((kind for kind, part in kinds.items() if part is not None), "empty")
+
+
+def _contentless(body: wire.DataMessage) -> str | None:
+    """What kind of message this is when it has nothing to read, or None."""
+    if body.reaction is not None:
+        return "reaction"
+    if body.remote_delete is not None:
+        return "deletion"
+    if (body.message or "").strip() or body.attachments:
+        return None
+    if body.is_expiration_update:
+        return "expiry timer"
+    marks = (
+        ("sticker", body.sticker),
+        ("payment", body.payment),
+        ("contact", body.contacts),
+        ("poll", body.poll_create or body.poll_vote or body.poll_terminate),
+        ("pin", body.pin_message or body.unpin_message),
+        ("deletion", body.admin_delete),
+        ("group call", body.group_call_update),
+    )
+    kind = next((kind for kind, part in marks if part), None)
+    return kind or ("group event" if body.group_info else "empty")
+
+
+def _mentions(text: str, mentions: Sequence[wire.Mention], names: Names) -> tuple[Mention, ...]:
+    if not mentions:
+        return ()
+    units = text.encode("utf-16-le", "surrogatepass")
+    found = []
+    for mention in mentions:
+        address = Address(as_aci(mention.uuid), as_number(mention.number))
+        if address:
+            found.append(Mention(address, names(address) or "member", _span(units, mention.start, mention.length)))
+    return tuple(found)
+
+
+def _span(units: bytes, start: int | None, length: int | None) -> tuple[int, int] | None:
+    """UTF-16 units to code points; None for a range outside the text or through the middle of a character."""
+    if start is None or length is None:
+        return None
+    first, last = 2 * start, 2 * (start + length)
+    if start < 0 or length <= 0 or last > len(units):
+        return None
+    try:
+        before, inside = units[:first].decode("utf-16-le"), units[first:last].decode("utf-16-le")
+    except UnicodeDecodeError:
+        return None
+    return len(before), len(before) + len(inside)
+
+
+def _quote(quote: wire.Quote | None, names: Names) -> Quote | None:
+    if quote is None:
+        return None
+    author = Address(
+        as_aci(quote.author_uuid) or as_aci(quote.author), as_number(quote.author_number) or as_number(quote.author)
+    )
+    return Quote(str(quote.id or ""), author, names(author), quote.text or "")
+
+
+def _attachment(attachment: wire.Attachment) -> Attachment:
+    content_type = (attachment.content_type or "").partition(";")[0].strip().lower()
+    return Attachment(attachment.id or "", content_type, attachment.filename, attachment.size)

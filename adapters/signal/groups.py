@@ -1,0 +1,251 @@
+"""Groups: the runtime allowlist, and whose invitation puts a group on it.
+
+The act is trusted, never presence: signal-cli names no inviter, so the sender of the first event without text about a
+group not yet known is the actor, and `listGroups` must confirm that he belongs to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from ...common.errors import HardenedError
+from ...common.events import Address, Inbound, Me, Origin
+from ...common.identity import Standing, as_aci, as_number
+from ...common.store import Store
+from ...common.trace import pseudonym
+from .client import RpcError
+
+logger = logging.getLogger(__name__)
+
+_NETWORK = "signal"
+_STATE_RETRIES = (0.5, 2.0, 8.0)
+
+
+class Membership(StrEnum):
+    MEMBER = "member"
+    PENDING = "pending"
+    OUT = "out"
+    UNKNOWN = "unknown"
+    """The daemon could not fetch the group's state: no name, no members, and that is no sign of a removal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One row of `listGroups`, as far as it is used."""
+
+    id: str
+    name: str | None
+    membership: Membership
+    people: tuple[Address, ...]
+
+    def includes(self, person: Address) -> bool:
+        return any(
+            (p.uid and p.uid == person.uid) or (p.number and p.number == person.number and not (p.uid and person.uid))
+            for p in self.people
+        )
+
+
+def read_groups(result: object, me: Me) -> Iterator[Group]:
+    """The groups of a `listGroups` result; rows that make no sense are passed over."""
+    for row in result if isinstance(result, list) else ():
+        if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+            continue
+        name = row.get("name") if isinstance(row.get("name"), str) else None
+        members, pending = _people(row.get("members")), _people(row.get("pendingMembers"))
+        if row.get("isMember") is True:
+            membership = Membership.MEMBER
+        elif any(me.recognises(person) for person in pending):
+            membership = Membership.PENDING
+        elif not members and not name:
+            membership = Membership.UNKNOWN
+        else:
+            membership = Membership.OUT
+        yield Group(row["id"], name, membership, members)
+
+
+def _people(rows: object) -> tuple[Address, ...]:
+    people = (
+        Address(as_aci(row.get("uuid")), as_number(row.get("number")))
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, dict)
+    )
+    return tuple(person for person in people if person)
+
+
+class GroupBook:
+    """The groups heard of so far and those of them that were approved, on disk. `now` is Unix time."""
+
+    def __init__(self, store: Store, now: Callable[[], float]) -> None:
+        self._store = store
+        self._now = now
+        self._known: set[str] = set()
+        self._approved: set[str] = set()
+        self.is_new = True
+        """No run before this one has taken stock of the account's groups."""
+
+    async def load(self) -> None:
+        rows = await self._store.rows("SELECT id, status FROM chat_group WHERE network = ?", (_NETWORK,))
+        self._known = {group_id for group_id, _ in rows}
+        self._approved = {group_id for group_id, status in rows if status == "approved"}
+        self.is_new = not await self._store.rows("SELECT 1 FROM meta WHERE key = ?", (f"{_NETWORK} groups",))
+
+    @property
+    def approved(self) -> frozenset[str]:
+        """The runtime allowlist."""
+        return frozenset(self._approved)
+
+    def knows(self, group_id: str) -> bool:
+        return group_id in self._known
+
+    def take_stock(self, group_ids: list[str]) -> None:
+        """Groups that were there before us: known, approved by nobody."""
+        for group_id in group_ids:
+            self.note(group_id)
+        self._store.write("INSERT OR REPLACE INTO meta VALUES (?, 'stocked')", (f"{_NETWORK} groups",))
+        self.is_new = False
+
+    def note(self, group_id: str) -> None:
+        """The group has been heard of; nothing that happens in it from now on is an invitation."""
+        if group_id not in self._known:
+            self._put(group_id, "known", None)
+
+    def approve(self, group_id: str, by: str) -> None:
+        """Put the group on the runtime allowlist; `by` is remembered."""
+        self._approved.add(group_id)
+        self._put(group_id, "approved", by)
+
+    def forget(self, group_id: str) -> None:
+        """We were removed: a new invitation starts from nothing."""
+        self._known.discard(group_id)
+        self._approved.discard(group_id)
+        self._store.write("DELETE FROM chat_group WHERE network = ? AND id = ?", (_NETWORK, group_id))
+
+    def _put(self, group_id: str, status: str, by: str | None) -> None:
+        self._known.add(group_id)
+        self._store.write(
+            "INSERT OR REPLACE INTO chat_group VALUES (?, ?, ?, ?, ?)", (_NETWORK, group_id, status, by, self._now())
+        )
+
+
+class Rpc(Protocol):
+    """The call interface of `SignalClient`."""
+
+    async def rpc(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any: ...
+
+
+class Invitations:
+    """Judges group events. `me` tells who we are at the time; `sleep` waits between looks at an unfetched group."""
+
+    def __init__(
+        self,
+        client: Rpc,
+        book: GroupBook,
+        policy: str,
+        me: Callable[[], Me],
+        *,
+        quit_unapproved: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._book = book
+        self._policy = policy
+        self._me = me
+        self._quit_unapproved = quit_unapproved
+        self._sleep = sleep
+        self.names: dict[str, str] = {}
+
+    async def take_stock(self) -> None:
+        """At connect: names of the groups, what we were removed from meanwhile, and what was there before us."""
+        groups = list(read_groups(await self._client.rpc("listGroups"), self._me()))
+        for group in groups:
+            if group.name:
+                self.names[group.id] = group.name
+            if group.membership is Membership.OUT and self._book.knows(group.id):
+                self._book.forget(group.id)
+        if self._book.is_new:
+            self._book.take_stock([group.id for group in groups])
+
+    async def consider(self, event: Inbound, actor: Standing) -> str | None:
+        """What became of a group event: a verdict to trace, or None when it was none of ours to judge."""
+        group_id = event.chat.id
+        if event.chat.name:
+            self.names[group_id] = event.chat.name
+        if not event.opens_group:
+            if not event.contentless:
+                self._book.note(group_id)
+            return None
+        if self._book.knows(group_id):
+            return await self._still_in(group_id)
+        verdict = await self._judge(event, actor)
+        if verdict != "unconfirmed":
+            self._book.note(group_id)
+        logger.info("invitation into group %s by %s: %s", pseudonym(group_id), pseudonym(actor.user_id), verdict)
+        return verdict
+
+    async def _still_in(self, group_id: str) -> str | None:
+        if group_id not in self._book.approved:
+            return None
+        group = await self._look(group_id)
+        if group is None or group.membership is not Membership.OUT:
+            return None
+        self._book.forget(group_id)
+        return "removed"
+
+    async def _judge(self, event: Inbound, actor: Standing) -> str:
+        """`approved`, or why not. Only a confirmed actor opens a group."""
+        group_id = event.chat.id
+        is_owner = event.origin is Origin.OWN_DEVICE
+        if self._policy == "ignore":
+            return "ignored by policy"
+        if self._policy == "approved-only" and not (is_owner or actor.listed):
+            if self._quit_unapproved:
+                await self._try("quitGroup", group_id)
+            return "not approved"
+        group = await self._look(group_id)
+        if group is None or group.membership is Membership.UNKNOWN:
+            return "unconfirmed"
+        if not is_owner and not group.includes(event.sender):
+            return "actor is no member"
+        if group.membership is Membership.PENDING:
+            await self._try("updateGroup", group_id)
+            group = await self._look(group_id)
+            if group is None or group.membership is not Membership.MEMBER:
+                return "unconfirmed"
+        if group.membership is not Membership.MEMBER:
+            return "not invited"
+        self._book.approve(group_id, by=actor.uid or actor.user_id)
+        return "approved"
+
+    async def _look(self, group_id: str) -> Group | None:
+        """The group as the server has it, looked at again for a while as long as it cannot be fetched."""
+        for delay in (*_STATE_RETRIES, None):
+            try:
+                # Naming the group makes the daemon fetch it anew.
+                result = await self._client.rpc("listGroups", {"groupId": [group_id]})
+            except HardenedError as exc:
+                logger.warning("group %s cannot be looked at: %s", pseudonym(group_id), exc)
+                result = None
+            group = next((g for g in read_groups(result, self._me()) if g.id == group_id), None)
+            if group is not None and group.membership is not Membership.UNKNOWN:
+                if group.name:
+                    self.names[group_id] = group.name
+                return group
+            if delay is not None:
+                await self._sleep(delay)
+        return None
+
+    async def _try(self, method: str, group_id: str) -> None:
+        try:
+            await self._client.rpc(method, {"groupId": group_id}, timeout=60)
+        except RpcError as exc:
+            remedy = ""
+            if "profile" in exc.message:
+                remedy = ": the account has no profile yet, give it a name with signal-cli updateProfile"
+            logger.warning("%s of group %s failed: %s%s", method, pseudonym(group_id), exc, remedy)
+        except HardenedError as exc:
+            logger.warning("%s of group %s failed: %s", method, pseudonym(group_id), exc)

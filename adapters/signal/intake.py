@@ -1,0 +1,252 @@
+"""The inbound half, from the text of an event to what the host shall get. Knows no host class.
+
+event -> decode -> ledger -> one queue a chat -> groups -> who -> decide() -> `deliver`
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Container
+from dataclasses import dataclass, replace
+
+from ...common.config import SignalSettings
+from ...common.errors import HardenedError
+from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Unhandled, said_by
+from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_number
+from ...common.ledger import Ledger
+from ...common.observation import Observations
+from ...common.policy import Policy, decide
+from ...common.store import Store
+from ...common.trace import Trace
+from ...common.workers import ChatWorkers
+from .client import SignalClient
+from .decode import LONG_TEXT, decode
+from .groups import GroupBook, Invitations
+from .resolve import Resolver, report_move
+
+logger = logging.getLogger(__name__)
+
+_CUT_BYTES = 2_000
+"""Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message the host shall get. `chat_id` is the host's id of the chat."""
+
+    inbound: Inbound
+    decision: Dispatch | Observe
+    standing: Standing
+    chat_id: str
+    chat_name: str
+    author: str
+    """Display name, empty where none is known."""
+    admitted: bool
+    """Allowed here only because the group is open to its members."""
+
+
+Accepts = Callable[[str, str, str], bool | None]
+"""The host's word on (user id, chat type, chat id)."""
+
+
+class Intake:
+    """Everything between the event stream and the host: `prepare`, `receive` events, `start`, at last `close`."""
+
+    def __init__(
+        self,
+        settings: SignalSettings,
+        client: SignalClient,
+        store: Store,
+        observed: Observations,
+        *,
+        sent: Container[str],
+        accepts: Accepts,
+        deliver: Callable[[Accepted], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._store = store
+        self._observed = observed
+        self._sent = sent
+        self._accepts = accepts
+        self._deliver = deliver
+        self._policy = Policy(
+            chats=frozenset(settings.group_allowed),
+            every_chat="*" in settings.group_allowed,
+            require_mention=settings.require_mention,
+            observe=settings.observe_unmentioned,
+            aliases=settings.mention_aliases,
+        )
+        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process)
+        self.ledger = Ledger(store, time.time)
+        self.trace = Trace(store, "signal", time.time)
+        self.book = GroupBook(store, time.time)
+        self.unhandled: Counter[str] = Counter()
+        self.directory = Directory()
+        self._direct_chats = DirectChats()
+
+    async def prepare(self) -> None:
+        """Load what earlier runs left."""
+        rows = await self._store.rows("SELECT number, uid, source, moved_to FROM identity")
+        pairs = [Pair(number, uid, Source(source), moved_to) for number, uid, source, moved_to in rows]
+        self.directory = Directory(pairs, remember=self._remember_pair)
+        chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
+        self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
+        self.resolver = Resolver(self._client, self.directory, self._settings.people, time.monotonic)
+        self.invitations = Invitations(
+            self._client,
+            self.book,
+            self._settings.group_invite_policy,
+            lambda: self.me,
+            quit_unapproved=self._settings.group_quit_unapproved,
+        )
+        await self.book.load()
+        await self.ledger.load()
+
+    async def take_stock(self) -> None:
+        """Learn from the daemon who is who and which groups there are. A failure leaves what is on disk."""
+        await self.resolver.start()
+        try:
+            await self.invitations.take_stock()
+        except HardenedError as exc:
+            logger.warning("groups could not be listed: %s", exc)
+
+    def start(self) -> None:
+        """Begin to work on what was received."""
+        self.workers.start()
+
+    async def close(self) -> None:
+        await self.workers.close()
+        await self.resolver.close()
+
+    @property
+    def me(self) -> Me:
+        account = self._settings.account
+        if number := as_number(account):
+            return Me(self.directory.uid_of(number), number, self._sent)
+        return Me(account, self.directory.complete(Address(account)).number, self._sent)
+
+    def receive(self, data: str) -> None:
+        """Take one event off the stream. Never waits and never raises."""
+        inbound = decode(data, self._settings.account, self.me, self.directory.name_of)
+        if isinstance(inbound, Unhandled):
+            self.unhandled[inbound.kind] += 1
+            logger.debug("event skipped: %s", inbound.kind)
+            return
+        if inbound.contentless is None and not self.ledger.claim(inbound.key):
+            self.unhandled["duplicate"] += 1
+            return
+        self.workers.submit(inbound.chat.id or inbound.sender.uid or inbound.sender.number or "", inbound)
+
+    async def _process(self, inbound: Inbound) -> None:
+        if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
+            report_move(inbound.sender)
+        if inbound.sender_name:
+            self.directory.name(inbound.sender, inbound.sender_name)
+        chat_id = self._chat_id(inbound)
+        if inbound.chat.is_group and (verdict := await self._mind_group(inbound, chat_id)):
+            self.trace.noted(inbound, "invitation", verdict)
+        if inbound.deletes:
+            self._observed.delete(chat_id, said_by(inbound.sender, inbound.deletes))
+
+        standing = await self._standing(inbound, chat_id)
+        decision = self._decide(inbound, standing)
+        if not isinstance(decision, Ignore) and any(a.content_type == LONG_TEXT for a in inbound.attachments):
+            inbound = await self._with_whole_text(inbound)
+            decision = self._decide(inbound, standing)
+        self.trace.decided(inbound, decision)
+        if isinstance(decision, Ignore):
+            return
+        accepted = self._apply_edit(inbound, decision, chat_id)
+        if accepted is None:
+            return
+        author = inbound.sender_name or self.directory.name_of(inbound.sender)
+        name = inbound.chat.name or self.invitations.names.get(inbound.chat.id, "") if inbound.chat.is_group else author
+        admitted = self._admits(inbound) and not standing.allowed
+        await self.ledger.commit(inbound.key)
+        await self._deliver(Accepted(inbound, accepted, standing, chat_id, name, author, admitted))
+
+    def _decide(self, inbound: Inbound, standing: Standing) -> Decision:
+        policy = replace(self._policy, chats=self._policy.chats | self.book.approved)
+        return decide(inbound, self.me, policy, sender_allowed=standing.allowed or self._admits(inbound))
+
+    def _admits(self, inbound: Inbound) -> bool:
+        return inbound.chat.is_group and self._settings.group_members == "open"
+
+    async def _mind_group(self, inbound: Inbound, chat_id: str) -> str | None:
+        """Let a group event be judged; the verdict when there is one."""
+        if not inbound.opens_group:
+            return await self.invitations.consider(inbound, _NOBODY)
+        return await self.invitations.consider(inbound, await self._standing(inbound, chat_id, wait=True))
+
+    async def _standing(self, inbound: Inbound, chat_id: str, *, wait: bool = False) -> Standing:
+        """Who the sender is to the host; one whom it refuses makes us look him up once more."""
+        chat_type = "group" if inbound.chat.is_group else "dm"
+
+        def ask() -> Standing:
+            return self.directory.standing(
+                inbound.sender, self._settings.people, lambda alias: self._accepts(alias, chat_type, chat_id)
+            )
+
+        standing = ask()
+        worth_it = wait or (
+            inbound.contentless is None and (not inbound.chat.is_group or self._serves(inbound.chat.id))
+        )
+        whole = self.directory.complete(inbound.sender)
+        if worth_it and not (standing.allowed or standing.listed) and not (whole.uid and whole.number):
+            await self.resolver.again()
+            standing = ask()
+        return standing
+
+    def _serves(self, group_id: str) -> bool:
+        return self._policy.serves(group_id) or group_id in self.book.approved
+
+    def _chat_id(self, inbound: Inbound) -> str:
+        if inbound.chat.is_group:
+            return f"group:{inbound.chat.id}"
+        aliases = self.directory.aliases(inbound.sender)
+        return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
+
+    def _apply_edit(self, inbound: Inbound, decision: Dispatch | Observe, chat_id: str) -> Dispatch | Observe | None:
+        """A new version replaces what is still in the buffer; one that cannot is shown as what it is."""
+        if inbound.edits is None:
+            return decision
+        old = said_by(inbound.sender, inbound.edits)
+        if isinstance(decision, Observe):
+            if self._observed.edit(chat_id, old, decision.text):
+                return None
+        else:
+            self._observed.delete(chat_id, old)
+        marked = decision.text if decision.text.startswith("/") else f"(edited) {decision.text}"
+        return replace(decision, text=marked)
+
+    async def _with_whole_text(self, inbound: Inbound) -> Inbound:
+        """Without the long-text attachment, and with its text where the message holds only the beginning of it."""
+        long_text = next(a for a in inbound.attachments if a.content_type == LONG_TEXT)
+        others = tuple(a for a in inbound.attachments if a.content_type != LONG_TEXT)
+        text = inbound.text
+        if len(text.encode()) <= _CUT_BYTES:
+            try:
+                result = await self._client.rpc("getAttachment", {"id": long_text.id}, timeout=60)
+                whole = base64.b64decode(result["data"]).decode("utf-8", "replace")
+                text = whole if whole.startswith(text) else text
+            except (HardenedError, binascii.Error, KeyError, TypeError, ValueError) as exc:
+                logger.warning("the rest of a long text could not be fetched: %s", type(exc).__name__)
+                text += "\n(The rest of this text could not be fetched.)"
+        return replace(inbound, text=text, attachments=others)
+
+    def _remember_pair(self, pair: Pair) -> None:
+        self._store.write(
+            "INSERT OR REPLACE INTO identity VALUES (?, ?, ?, ?)",
+            (pair.number, pair.uid, int(pair.source), pair.moved_to),
+        )
+
+    def _remember_chat(self, alias: str, chat: str) -> None:
+        self._store.write("INSERT OR REPLACE INTO direct_chat VALUES (?, ?)", (alias, chat))
+
+
+_NOBODY = Standing("", None, allowed=False, listed=False)

@@ -1,0 +1,54 @@
+"""Attachments of dispatched messages: fetched within limits, and what could not be had is told to the agent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from ...common.events import Attachment
+from ...common.observation import neutral
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 100 * 2**20
+
+Fetch = Callable[[str], Awaitable[tuple[str | None, str]]]
+"""Attachment id to (path in the host's cache or None, file extension with its dot)."""
+
+
+@dataclass(slots=True)
+class Media:
+    """Paths and content types side by side, and one line for each file that is missing."""
+
+    paths: list[str] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+async def fetch_all(
+    attachments: Sequence[Attachment], fetch: Fetch, type_of: Callable[[str], str], max_bytes: int = MAX_BYTES
+) -> Media:
+    """Fetch every attachment; `type_of` gives the content type for an extension where none was announced."""
+    media = Media()
+    for attachment in attachments:
+        if attachment.size is not None and attachment.size > max_bytes:
+            media.missing.append(f"({describe(attachment)} is too large to be fetched.)")
+            continue
+        try:
+            path, extension = await fetch(attachment.id) if attachment.id else (None, "")
+        except Exception as exc:
+            logger.warning("an attachment could not be fetched: %s", type(exc).__name__)
+            path, extension = None, ""
+        if path is None:
+            media.missing.append(f"({describe(attachment)} could not be fetched.)")
+            continue
+        media.paths.append(path)
+        media.types.append(attachment.content_type or type_of(extension))
+    return media
+
+
+def describe(attachment: Attachment) -> str:
+    """The file in words, for the agent."""
+    name = f" {neutral(attachment.filename)[:80]}" if attachment.filename else ""
+    return f"Attachment{name}, {neutral(attachment.content_type)[:60] or 'of unknown type'},"

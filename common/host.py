@@ -1,0 +1,199 @@
+"""The seam to Hermes: where its classes are, whether they are the ones these adapters were written for.
+
+Verified against hermes-agent 0.18.1 to 0.19.0. Nothing of the host is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .errors import HostContractError
+
+OLDEST_HERMES = (0, 18, 1)
+
+_STOCK_MODULES = {
+    "signal": ("gateway.platforms.signal", "plugins.platforms.signal.adapter"),
+    "mattermost": ("plugins.platforms.mattermost.adapter", "gateway.platforms.mattermost"),
+}
+_STOCK_CLASSES = {"signal": "SignalAdapter", "mattermost": "MattermostAdapter"}
+
+Contract = Mapping[str, tuple[str, ...]]
+"""Names a stock class must have, each with the parameters it is called with."""
+
+BASE_CONTRACT: Contract = {
+    "__init__": ("config",),
+    "connect": ("is_reconnect",),
+    "disconnect": (),
+    "handle_message": ("event",),
+    "build_source": ("chat_id", "chat_name", "chat_type", "user_id", "user_name", "user_id_alt", "chat_id_alt",
+                     "message_id", "role_authorized"),
+    "_is_sender_authorized": ("user_id", "chat_type", "chat_id"),
+    "_acquire_platform_lock": ("scope", "identity", "resource_desc"),
+    "_release_platform_lock": (),
+    "_mark_connected": (),
+    "_mark_disconnected": (),
+    "_set_fatal_error": ("code", "message", "retryable"),
+    "_notify_fatal_error": (),
+}  # fmt: skip
+
+
+def stock_adapter(platform: str, contract: Contract) -> Any:
+    """The stock adapter class of the installed Hermes.
+
+    Raises HostContractError when Hermes is missing, too old, or no longer offers what is inherited, so that the
+    platform stays dead and loud instead of half working.
+    """
+    _check_version()
+    cls = getattr(_first_module(_STOCK_MODULES[platform]), _STOCK_CLASSES[platform], None)
+    if cls is None:
+        raise HostContractError(f"the installed hermes-agent has no {_STOCK_CLASSES[platform]}")
+    faults = list(_breaches(cls, {**BASE_CONTRACT, **contract}))
+    if faults:
+        raise HostContractError(
+            f"the installed hermes-agent changed what the {platform} adapter builds on: {'; '.join(faults)}."
+            " Upgrade hermes-hardened-adapters, or go back to the hermes-agent version you had"
+        )
+    return cls
+
+
+def _check_version() -> None:
+    try:
+        version = metadata.version("hermes-agent")
+    except metadata.PackageNotFoundError:
+        raise HostContractError(
+            "hermes-agent is not installed: pip install 'hermes-hardened-adapters[hermes]'"
+        ) from None
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < OLDEST_HERMES:
+        oldest = ".".join(map(str, OLDEST_HERMES))
+        raise HostContractError(f"hermes-agent {version} is too old: {oldest} is the oldest these adapters work with")
+
+
+def _first_module(names: tuple[str, ...]) -> Any:
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as exc:
+            if not name.startswith(str(exc.name)):
+                raise
+    raise HostContractError(f"the installed hermes-agent has none of {', '.join(names)}")
+
+
+def _breaches(cls: type, contract: Contract) -> Iterator[str]:
+    for name, parameters in contract.items():
+        member = getattr(cls, name, None)
+        if not callable(member):
+            yield f"{name} is gone"
+            continue
+        accepted = inspect.signature(member).parameters
+        if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values()):
+            continue
+        if missing := [parameter for parameter in parameters if parameter not in accepted]:
+            yield f"{name} takes no {', '.join(missing)}"
+
+
+@cache
+def event_class() -> Any:
+    """The host's MessageEvent with `observe_only`: its own class where it has the field, else a subclass."""
+    host_event: Any = importlib.import_module("gateway.platforms.base").MessageEvent
+    if "observe_only" in {field.name for field in dataclasses.fields(host_event)}:
+        return host_event
+
+    @dataclasses.dataclass
+    class ObservableMessageEvent(host_event):  # type: ignore[misc]
+        observe_only: bool = False
+
+    return ObservableMessageEvent
+
+
+def environment() -> Mapping[str, str]:
+    """The environment as the host shows it to the profile in whose scope this is called."""
+    return _ProfileEnvironment()
+
+
+class _ProfileEnvironment(Mapping[str, str]):
+    """`os.environ` seen through the host's secret scope (agent/secret_scope.py)."""
+
+    def __init__(self) -> None:
+        import os
+
+        self._names = os.environ
+        self._get = importlib.import_module("agent.secret_scope").get_secret
+
+    def __getitem__(self, name: str) -> str:
+        value = self._get(name)
+        if value is None:
+            raise KeyError(name)
+        return str(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def home() -> Path:
+    """HERMES_HOME of the profile in whose scope this is called."""
+    return Path(importlib.import_module("hermes_constants").get_hermes_home())
+
+
+def session_key(source: Any, extra: Mapping[str, Any]) -> str:
+    """The session an event of this source belongs to (gateway/session.py)."""
+    build: Any = importlib.import_module("gateway.session").build_session_key
+    key: str = build(
+        source,
+        group_sessions_per_user=extra.get("group_sessions_per_user", True),
+        thread_sessions_per_user=extra.get("thread_sessions_per_user", False),
+    )
+    return key
+
+
+_APPROVE = {"approve", "yes", "ok", "okay", "confirm", "y", "👍", "always", "approve always", "always approve"}
+_APPROVE_SESSION = {"session", "approve session", "session approve"}
+_DENY = {"deny", "no", "reject", "cancel", "n", "👎"}
+
+
+def refused_approval(event: Any, extra: Mapping[str, Any]) -> str | None:
+    """The slash command a bare word ("yes", "no") would be taken for although its sender may not run it.
+
+    While a dangerous command waits for approval the host takes such words for /approve or /deny without asking
+    slash_access (gateway/run.py, approval response routing).
+    """
+    word = (event.text or "").strip().lower()
+    command = "approve" if word in _APPROVE | _APPROVE_SESSION else "deny" if word in _DENY else None
+    if command is None:
+        return None
+    waiting: Any = importlib.import_module("tools.approval").has_blocking_approval
+    if not waiting(session_key(event.source, extra)):
+        return None
+    access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
+    policy = access(dict(extra), "dm" if event.source.chat_type == "dm" else "group")
+    return None if policy.can_run(event.source.user_id, command) else command
+
+
+class _NoNumbers(logging.Filter):
+    """Takes phone numbers out of what stock logs."""
+
+    _NUMBER = re.compile(r"\+\d{5,15}")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if self._NUMBER.search(message):
+            record.msg, record.args = self._NUMBER.sub("+…", message), None
+        return True
+
+
+def hush_numbers(cls: type) -> None:
+    """Keep phone numbers out of the log lines of a stock adapter's module."""
+    stock_logger = logging.getLogger(inspect.getmodule(cls).__name__)  # type: ignore[union-attr]
+    if not any(isinstance(present, _NoNumbers) for present in stock_logger.filters):
+        stock_logger.addFilter(_NoNumbers())

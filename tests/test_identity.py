@@ -1,0 +1,149 @@
+"""Who is who: pairs, aliases, and whom the host accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hermes_hardened_adapters.common.events import Address, Me
+from hermes_hardened_adapters.common.identity import (
+    DirectChats,
+    Directory,
+    Learnt,
+    Lists,
+    Pair,
+    Source,
+    as_aci,
+    as_number,
+)
+
+from .fakes.signal_daemon import ALICE, ALICE_ACI, BOB, BOB_ACI, CAROL, CAROL_ACI
+
+
+def accepting(*listed: str) -> Callable[[str], bool]:
+    """A host that knows its allowlist as strings, as Hermes does."""
+    return lambda alias: alias in listed
+
+
+@pytest.mark.parametrize("value", ["+15550002222", "+49123456"])
+def test_numbers(value: str) -> None:
+    assert as_number(value) == value
+
+
+@pytest.mark.parametrize(
+    "value", ["15550002222", "+0123456", "+1555 000", "+1555000222233334444", "", None, 5, "+１５５５０００"]
+)
+def test_no_numbers(value: object) -> None:
+    assert as_number(value) is None
+
+
+@pytest.mark.parametrize(
+    "value", [f"PNI:{ALICE_ACI}", ALICE_ACI.replace("-", ""), "{" + ALICE_ACI + "}", "u:alice.01", "", None, 7]
+)
+def test_no_acis(value: object) -> None:
+    assert as_aci(value) is None
+
+
+def test_an_aci_is_compared_in_lower_case() -> None:
+    upper = "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA"
+    assert as_aci(upper) == upper.lower()
+    standing = Directory().standing(Address(upper.lower()), Lists(allowed=(upper,)), accepting(upper))
+    assert (standing.user_id, standing.allowed, standing.listed) == (upper, True, True)
+
+
+def test_a_listed_number_authorises_the_aci_it_belongs_to() -> None:
+    directory = Directory()
+    lists = Lists(allowed=(CAROL,))
+    assert not directory.standing(Address(CAROL_ACI), lists, accepting(CAROL)).allowed
+    directory.learn(CAROL, CAROL_ACI, Source.CONTACTS)
+    standing = directory.standing(Address(CAROL_ACI), lists, accepting(CAROL))
+    assert (standing.user_id, standing.uid, standing.allowed) == (CAROL, CAROL_ACI, True)
+
+
+def test_a_listed_aci_authorises_a_numbered_sender() -> None:
+    directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
+    for address in (Address(ALICE_ACI, ALICE), Address(None, ALICE)):
+        standing = directory.standing(address, Lists(allowed=(ALICE_ACI,)), accepting(ALICE_ACI))
+        assert (standing.user_id, standing.uid, standing.allowed) == (ALICE_ACI, ALICE_ACI, True)
+
+
+def test_the_admins_spelling_comes_first_when_the_host_accepts_it() -> None:
+    directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
+    lists = Lists(admins=(ALICE_ACI,), allowed=(ALICE,))
+    both = directory.standing(Address(ALICE_ACI, ALICE), lists, accepting(ALICE, ALICE_ACI))
+    number_only = directory.standing(Address(ALICE_ACI, ALICE), lists, accepting(ALICE))
+    assert (both.user_id, number_only.user_id) == (ALICE_ACI, ALICE)
+
+
+def test_a_stranger_keeps_his_own_identity() -> None:
+    directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
+    standing = directory.standing(Address(BOB_ACI), Lists(allowed=(ALICE,)), accepting(ALICE))
+    assert (standing.user_id, standing.allowed, standing.listed) == (BOB_ACI, False, False)
+
+
+def test_no_word_from_the_host_is_a_refusal() -> None:
+    assert not Directory().standing(Address(BOB_ACI), Lists(allowed=(BOB_ACI,)), lambda _: None).allowed
+
+
+def test_a_wildcard_allows_but_names_nobody() -> None:
+    standing = Directory().standing(Address(BOB_ACI), Lists(), lambda _: True)
+    assert (standing.allowed, standing.listed) == (True, False)
+
+
+def test_a_number_that_moved_to_another_aci_is_refused() -> None:
+    kept: list[Pair] = []
+    directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)], remember=kept.append)
+    assert directory.learn(ALICE, BOB_ACI, Source.ENVELOPE) is Learnt.MOVED
+    assert directory.learn(ALICE, BOB_ACI, Source.ENVELOPE) is Learnt.KNOWN
+    assert kept == [Pair(ALICE, ALICE_ACI, Source.ENVELOPE, moved_to=BOB_ACI)]
+    lists = Lists(allowed=(ALICE,))
+    newcomer = directory.standing(Address(BOB_ACI, ALICE), lists, accepting(ALICE))
+    assert (newcomer.user_id, newcomer.allowed, newcomer.listed) == (BOB_ACI, False, False)
+    assert directory.standing(Address(ALICE_ACI), lists, accepting(ALICE)).allowed
+    listed = directory.standing(Address(BOB_ACI, ALICE), Lists(allowed=(BOB_ACI,)), accepting(BOB_ACI))
+    assert listed.allowed
+
+
+def test_a_weaker_source_overwrites_nothing() -> None:
+    directory = Directory()
+    assert directory.learn(ALICE, ALICE_ACI, Source.ENVELOPE) is Learnt.NEW
+    assert directory.learn(ALICE, BOB_ACI, Source.CONTACTS) is Learnt.KNOWN
+    assert directory.uid_of(ALICE) == ALICE_ACI
+
+
+def test_a_person_with_a_new_number_stays_the_same_person() -> None:
+    directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
+    directory.learn(BOB, ALICE_ACI, Source.ENVELOPE)
+    assert directory.aliases(Address(ALICE_ACI, BOB)) == (BOB, ALICE, ALICE_ACI)
+    assert directory.standing(Address(ALICE_ACI, BOB), Lists(allowed=(ALICE,)), accepting(ALICE)).user_id == ALICE
+
+
+def test_names_are_found_by_either_identity_and_never_are_one() -> None:
+    directory = Directory([Pair(ALICE, ALICE_ACI, Source.CONTACTS)])
+    directory.name(Address(ALICE_ACI, ALICE), "Alice")
+    assert directory.name_of(Address(None, ALICE)) == directory.name_of(Address(ALICE_ACI)) == "Alice"
+    assert directory.name_of(Address(BOB_ACI, BOB)) == ""
+
+
+def test_what_is_unresolved() -> None:
+    directory = Directory([Pair(ALICE, ALICE_ACI, Source.CONTACTS)])
+    assert directory.unresolved(Lists(admins=(BOB,), allowed=(ALICE, CAROL, CAROL_ACI, BOB, "*"))) == (BOB, CAROL)
+
+
+def test_a_direct_chat_keeps_the_id_it_had_first() -> None:
+    kept: list[tuple[str, str]] = []
+    chats = DirectChats(remember=lambda alias, chat: kept.append((alias, chat)))
+    assert chats.id_for((CAROL_ACI,)) == CAROL_ACI
+    assert chats.id_for((CAROL, CAROL_ACI)) == CAROL_ACI
+    assert DirectChats(kept).id_for((CAROL,)) == CAROL_ACI
+
+
+def test_who_we_are() -> None:
+    me = Me("own", "+15550001111")
+    assert me.recognises(Address("own")) is True
+    assert me.recognises(Address("other", "+15550001111")) is True
+    assert me.recognises(Address("other")) is False
+    assert me.recognises(Address()) is False
+    unsure = Me(None, "+15550001111")
+    assert unsure.recognises(Address("other")) is None
+    assert unsure.recognises(Address("other", "+15550002222")) is False

@@ -1,0 +1,96 @@
+"""What the agent reads of a text with mentions in it."""
+
+from __future__ import annotations
+
+import pytest
+from hermes_hardened_adapters.common.events import Address, Me, Mention
+from hermes_hardened_adapters.common.mentions import addressed, readable, starts_command, without_alias
+from hypothesis import given
+from hypothesis import strategies as st
+
+ME = Me("me")
+
+
+def marked(text: str) -> tuple[str, list[Mention]]:
+    """`①` stands for a mention of us, `②` for one of Bob."""
+    people = {"①": ("me", "Hermes"), "②": ("bob", "Bob")}
+    return text, [Mention(Address(people[c][0]), people[c][1], (i, i + 1)) for i, c in enumerate(text) if c in people]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("① /sethome", "/sethome"),
+        ("①, /sethome", "/sethome"),
+        ("①: /sethome", "/sethome"),
+        ("① — /sethome", "/sethome"),
+        ("①\n/sethome", "/sethome"),
+        ("①\u200b/sethome", "/sethome"),
+        ("①\u2060 \u200f/sethome", "/sethome"),
+        ("\u200b①,\u00a0/sethome now", "/sethome now"),
+        ("① ① /sethome", "/sethome"),
+        ("①/ops", "@Hermes/ops"),
+        ("① hello", "hello"),
+        ("①! hello", "hello"),
+        ("①... hello", "hello"),
+        ("①.5 is odd", ".5 is odd"),
+        ("① ./run.sh", "./run.sh"),
+        ("①\n- one\n- two", "- one\n- two"),
+        ("①  two  spaces\n    code", "two  spaces\n    code"),
+        ("hello ①", "hello"),
+        ("hello, ①!", "hello!"),
+        ("what is it ①?", "what is it?"),
+        ("what is it, ① ?", "what is it?"),
+        ("hello ①\n", "hello"),
+        ("hello\n①", "hello"),
+        ("ask ① about it", "ask @Hermes about it"),
+        ("ask ① about  it", "ask @Hermes about  it"),
+        ("👨‍👩‍👧‍👦 ① /status", "👨‍👩‍👧‍👦 @Hermes /status"),
+        ("② ① hi", "@Bob @Hermes hi"),
+        ("① ② hi", "@Bob hi"),
+        ("ask ② ①", "ask @Bob"),
+        ("①", "@Hermes"),
+        ("①?", "?"),
+        (" ① ", " @Hermes "),
+        ("①①", "@Hermes@Hermes"),
+        ("no mention  at all ", "no mention  at all "),
+        (" \u200b/cmd", "/cmd"),
+    ],
+)
+def test_addressed(text: str, expected: str) -> None:
+    assert addressed(*marked(text), ME) == expected
+
+
+def test_readable_keeps_everything() -> None:
+    assert readable(*marked("① and ②!")) == "@Hermes and @Bob!"
+
+
+def test_ranges_that_overlap_or_leave_the_text_are_survived() -> None:
+    bob = Address("bob")
+    mentions = [
+        Mention(bob, "Bob", (0, 3)),
+        Mention(bob, "Bob", (2, 4)),
+        Mention(bob, "Bob", (3, 3)),
+        Mention(bob, "Bob", (600, 601)),
+        Mention(bob, "Bob", None),
+    ]
+    assert readable("abcdef", mentions) == "@Bob@Bobdef"
+
+
+@pytest.mark.parametrize(("text", "expected"), [("/a", True), (" \ufeff\n/a", True), ("a /b", False), ("", False)])
+def test_starts_command(text: str, expected: bool) -> None:
+    assert starts_command(text) is expected
+
+
+def test_alias() -> None:
+    assert without_alias("Hermes: /status", ("bot", "hermes")) == "/status"
+    assert without_alias("hermesx", ("hermes",)) is None
+    assert without_alias("hermes", ("hermes",)) == ""
+
+
+@given(st.text(), st.lists(st.tuples(st.integers(-5, 50), st.integers(-5, 50), st.sampled_from(["me", "bob"]))))
+def test_any_text_and_any_ranges(text: str, ranges: list[tuple[int, int, str]]) -> None:
+    mentions = [Mention(Address(uid), uid, (start, end) if start < end else None) for start, end, uid in ranges]
+    assert isinstance(addressed(text, mentions, ME), str)
+    assert isinstance(readable(text, mentions), str)
+    assert readable(text, []) == text

@@ -1,0 +1,148 @@
+"""The decision table, rule by rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hermes_hardened_adapters.common.events import (
+    Address,
+    Attachment,
+    Chat,
+    Decision,
+    Dispatch,
+    Ignore,
+    Inbound,
+    Me,
+    Mention,
+    Observe,
+    Origin,
+    Quote,
+    Reason,
+)
+from hermes_hardened_adapters.common.policy import Policy, decide
+
+ME = Me("me", "+15550001111", sent={"1000"})
+SAID = Inbound("k", "2000", 2000, Chat("g", "Group"), Address("alice", "+15550002222"), text="hello")
+DIRECT = replace(SAID, chat=Chat())
+STRICT = Policy(chats=frozenset({"g"}), require_mention=True)
+OPEN = replace(STRICT, require_mention=False)
+
+US = Mention(Address("me"), "Hermes", (0, 1))
+BOB = Mention(Address("bob"), "Bob", (0, 1))
+OUR_QUOTE = Quote("900", Address("me"), "Hermes", "said before")
+BOBS_QUOTE = Quote("901", Address("bob"), "Bob", "said before")
+VOICE = (Attachment("v", "audio/aac"),)
+IMAGE = (Attachment("i", "image/png"),)
+
+
+def mentioning(text: str, *mentions: Mention) -> Inbound:
+    return replace(SAID, text=text, mentions=mentions)
+
+
+CASES: list[tuple[str, Inbound, Policy, Decision]] = [
+    ("own echo", replace(SAID, origin=Origin.SELF), OPEN, Ignore(1, Reason.OWN)),
+    ("own echo, direct", replace(DIRECT, origin=Origin.SELF), OPEN, Ignore(1, Reason.OWN)),
+    ("owner to another person", replace(DIRECT, origin=Origin.OWN_DEVICE), OPEN, Ignore(1, Reason.OWN)),
+    (
+        "note to self",
+        replace(DIRECT, origin=Origin.OWN_DEVICE, to_self=True),
+        OPEN,
+        Dispatch("hello", 5, Reason.DIRECT),
+    ),
+    ("owner in a group", replace(SAID, origin=Origin.OWN_DEVICE), OPEN, Observe("hello", 1, Reason.OWN_DEVICE)),
+    ("owner, group not allowed", replace(SAID, origin=Origin.OWN_DEVICE), Policy(), Ignore(4, Reason.CHAT_NOT_ALLOWED)),
+    ("contentless", replace(SAID, contentless="receipt"), OPEN, Ignore(2, Reason.CONTENTLESS)),
+    ("empty", replace(SAID, text=" \n"), OPEN, Ignore(2, Reason.CONTENTLESS)),
+    ("attachment alone", replace(DIRECT, text="", attachments=IMAGE), OPEN, Dispatch("", 5, Reason.DIRECT)),
+    ("server", replace(SAID, origin=Origin.SERVER), OPEN, Ignore(3, Reason.SYSTEM)),
+    ("program", replace(SAID, origin=Origin.PROGRAM), OPEN, Observe("hello", 3, Reason.BOT)),
+    (
+        "program mentioning us",
+        replace(mentioning("x /restart", US), origin=Origin.PROGRAM),
+        OPEN,
+        Observe("@Hermes /restart", 3, Reason.BOT),
+    ),
+    ("group not allowed", mentioning("x hi", US), Policy(), Ignore(4, Reason.CHAT_NOT_ALLOWED)),
+    ("every group", SAID, Policy(every_chat=True), Dispatch("hello", 9, Reason.FREE)),
+    ("direct", DIRECT, Policy(), Dispatch("hello", 5, Reason.DIRECT)),
+    ("direct command", replace(DIRECT, text="\u200b /new"), STRICT, Dispatch("/new", 5, Reason.DIRECT)),
+    ("mentions Bob", mentioning("x look", BOB), OPEN, Observe("@Bob look", 6, Reason.ADDRESSED_ELSEWHERE)),
+    ("quotes Bob", replace(SAID, quote=BOBS_QUOTE), OPEN, Observe("hello", 6, Reason.ADDRESSED_ELSEWHERE)),
+    (
+        "quotes Bob, id like one of ours",
+        replace(SAID, quote=replace(BOBS_QUOTE, message_id="1000")),
+        OPEN,
+        Observe("hello", 6, Reason.ADDRESSED_ELSEWHERE),
+    ),
+    (
+        "command to Bob",
+        replace(SAID, text="/start", quote=BOBS_QUOTE),
+        OPEN,
+        Observe("/start", 6, Reason.ADDRESSED_ELSEWHERE),
+    ),
+    (
+        "voice to Bob",
+        replace(SAID, text="", attachments=VOICE, quote=BOBS_QUOTE),
+        OPEN,
+        Observe("", 6, Reason.ADDRESSED_ELSEWHERE),
+    ),
+    ("mentions us", mentioning("x hi", US), STRICT, Dispatch("hi", 7, Reason.MENTIONED)),
+    (
+        "mentions us and Bob",
+        mentioning("x x hi", US, replace(BOB, span=(2, 3))),
+        STRICT,
+        Dispatch("@Bob hi", 7, Reason.MENTIONED),
+    ),
+    (
+        "mentions us, quotes Bob",
+        replace(mentioning("x hi", US), quote=BOBS_QUOTE),
+        STRICT,
+        Dispatch("hi", 7, Reason.MENTIONED),
+    ),
+    (
+        "mention of us out of range",
+        mentioning("hi", replace(US, span=None)),
+        STRICT,
+        Dispatch("hi", 7, Reason.MENTIONED),
+    ),
+    ("quotes us", replace(SAID, quote=OUR_QUOTE), STRICT, Dispatch("hello", 7, Reason.REPLY)),
+    ("command", replace(SAID, text=" /status"), STRICT, Dispatch("/status", 8, Reason.COMMAND)),
+    ("voice memo", replace(SAID, text="", attachments=VOICE), STRICT, Dispatch("", 8, Reason.VOICE)),
+    ("image", replace(SAID, text="", attachments=IMAGE), STRICT, Observe("", 10, Reason.UNADDRESSED)),
+    ("free", SAID, OPEN, Dispatch("hello", 9, Reason.FREE)),
+    ("free chat", SAID, replace(STRICT, free_chats=frozenset({"g"})), Dispatch("hello", 9, Reason.FREE)),
+    ("unaddressed", SAID, STRICT, Observe("hello", 10, Reason.UNADDRESSED)),
+    (
+        "own number as plain text",
+        replace(SAID, text="+15550001111 hi"),
+        STRICT,
+        Observe("+15550001111 hi", 10, Reason.UNADDRESSED),
+    ),
+]
+
+
+@pytest.mark.parametrize(("inbound", "policy", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_rule(inbound: Inbound, policy: Policy, expected: Decision) -> None:
+    assert decide(inbound, ME, policy, sender_allowed=True) == expected
+
+
+@pytest.mark.parametrize(("inbound", "policy", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_in_a_group_nobody_who_is_not_allowed_is_dispatched(
+    inbound: Inbound, policy: Policy, expected: Decision
+) -> None:
+    decision = decide(inbound, ME, policy, sender_allowed=False)
+    if inbound.chat.is_group:
+        assert not isinstance(decision, Dispatch)
+    else:
+        assert decision == expected
+
+
+def test_with_the_own_identity_unknown_nothing_ambiguous_is_dispatched() -> None:
+    unsure = Me(None, "+15550001111")
+    for inbound in (mentioning("x hi", BOB), replace(SAID, quote=BOBS_QUOTE)):
+        decision = decide(inbound, unsure, OPEN, sender_allowed=True)
+        assert isinstance(decision, Observe)
+        assert decision.reason is Reason.IDENTITY_UNKNOWN
+    elsewhere = mentioning("x hi", Mention(Address("bob", "+15550003333"), "Bob", (0, 1)))
+    assert decide(elsewhere, unsure, OPEN, sender_allowed=True).reason is Reason.ADDRESSED_ELSEWHERE

@@ -1,0 +1,127 @@
+"""Every recorded event and what becomes of it: frame in, decision out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hermes_hardened_adapters.adapters.signal.decode import decode
+from hermes_hardened_adapters.common.events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Reason, Unhandled
+from hermes_hardened_adapters.common.policy import Policy, decide
+
+from .fakes.signal_daemon import ACCOUNT, CAROL_ACI, FIXTURES, GROUP, OWN_ACI, recorded
+
+ME = Me(OWN_ACI, ACCOUNT)
+STRICT = Policy(chats=frozenset({GROUP}), require_mention=True)
+LINES = "line1\nline2\r\nline3\ttab\u2028ls\u2029ps\x85nel\x0bvt\x1cfs"
+
+VERDICTS: dict[str, Decision | Unhandled] = {
+    "att_audio_voice_false": Dispatch("", 5, Reason.DIRECT),
+    "att_audio_voice_true": Dispatch("", 5, Reason.DIRECT),
+    "att_image": Dispatch("look", 5, Reason.DIRECT),
+    "big_200k": Dispatch("x" * 200_000, 5, Reason.DIRECT),
+    "dm_newlines": Dispatch(LINES, 5, Reason.DIRECT),
+    "dm_number_only": Dispatch("hi, number only", 5, Reason.DIRECT),
+    "dm_text": Dispatch("hello", 5, Reason.DIRECT),
+    "dm_unidentified": Dispatch("sealed sender", 5, Reason.DIRECT),
+    "dm_uuid_only": Dispatch("hi from a hidden number", 5, Reason.DIRECT),
+    "edit": Dispatch("corrected text", 5, Reason.DIRECT),
+    "exc_decrypt_failed": Unhandled("not decrypted: ProtocolInvalidMessageException"),
+    "expiration_update": Ignore(2, Reason.CONTENTLESS),
+    "group_mention_after_emoji": Dispatch("👋 hi @Hermes and @Carol!", 7, Reason.MENTIONED),
+    "group_mention_bot": Dispatch("hello", 7, Reason.MENTIONED),
+    "group_mention_bot_uuid_only": Dispatch("hello", 7, Reason.MENTIONED),
+    "group_mention_command": Dispatch("/sethome", 7, Reason.MENTIONED),
+    "group_text": Observe("hello group", 10, Reason.UNADDRESSED),
+    "group_text_uuid_only": Observe("hello group", 10, Reason.UNADDRESSED),
+    "group_update_added": Ignore(2, Reason.CONTENTLESS),
+    "group_update_invited_pending": Ignore(2, Reason.CONTENTLESS),
+    "group_update_new_group": Ignore(2, Reason.CONTENTLESS),
+    "profile_key_update": Ignore(2, Reason.CONTENTLESS),
+    "quote_of_bot": Dispatch("replying", 5, Reason.DIRECT),
+    "reaction": Ignore(2, Reason.CONTENTLESS),
+    "receipt_delivery": Ignore(2, Reason.CONTENTLESS),
+    "receipt_read": Ignore(2, Reason.CONTENTLESS),
+    "remote_delete": Ignore(2, Reason.CONTENTLESS),
+    "sticker": Ignore(2, Reason.CONTENTLESS),
+    "story_text": Ignore(2, Reason.CONTENTLESS),
+    "sync_group": Observe("sent from my phone to the group", 1, Reason.OWN_DEVICE),
+    "sync_note_to_self": Dispatch("note to self", 5, Reason.DIRECT),
+    "sync_read": Ignore(1, Reason.OWN),
+    "typing_start": Ignore(2, Reason.CONTENTLESS),
+}
+
+
+def decoded(name: str, me: Me = ME) -> Inbound | Unhandled:
+    names = {OWN_ACI: "Hermes", CAROL_ACI: "Carol"}
+    data = next(line for line in recorded(name).decode().split("\n") if line.startswith("data:"))
+    return decode(data[5:], ACCOUNT, me, lambda address: names.get(address.uid or "", ""))
+
+
+def verdict(name: str, me: Me = ME, policy: Policy = STRICT, *, sender_allowed: bool = True) -> Decision | Unhandled:
+    inbound = decoded(name, me)
+    return inbound if isinstance(inbound, Unhandled) else decide(inbound, me, policy, sender_allowed=sender_allowed)
+
+
+def test_every_recorded_event_has_a_stated_verdict() -> None:
+    assert set(VERDICTS) == {path.stem for path in FIXTURES.glob("*.sse")}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_recorded_event(name: str) -> None:
+    assert verdict(name) == VERDICTS[name]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in VERDICTS if "group" in name and not name.startswith(("group_update", "sync"))]
+)
+def test_of_a_group_not_allowed_nothing_is_read(name: str) -> None:
+    assert verdict(name, policy=Policy()) == Ignore(4, Reason.CHAT_NOT_ALLOWED)
+
+
+@pytest.mark.parametrize("name", ["group_mention_bot", "group_mention_command", "group_mention_after_emoji"])
+def test_a_stranger_who_mentions_the_bot_is_only_observed(name: str) -> None:
+    result = verdict(name, sender_allowed=False)
+    assert isinstance(result, Observe)
+    assert result.reason is Reason.UNVERIFIED
+
+
+def test_without_observation_what_would_be_observed_is_ignored() -> None:
+    silent = replace(STRICT, observe=False)
+    assert verdict("group_text", policy=silent) == Ignore(10, Reason.UNADDRESSED)
+    assert verdict("group_mention_bot", policy=silent, sender_allowed=False) == Ignore(7, Reason.UNVERIFIED)
+
+
+def test_while_the_own_aci_is_unknown_a_mention_by_aci_is_not_taken_for_ours() -> None:
+    unsure = Me(None, ACCOUNT)
+    assert verdict("group_mention_bot", unsure) == Dispatch("hello", 7, Reason.MENTIONED)
+    assert verdict("group_mention_bot_uuid_only", unsure) == Observe("@Hermes hello", 6, Reason.IDENTITY_UNKNOWN)
+    open_group = replace(STRICT, require_mention=False)
+    assert verdict("group_mention_bot_uuid_only", unsure, open_group) == Observe(
+        "@Hermes hello", 6, Reason.IDENTITY_UNKNOWN
+    )
+
+
+def test_the_owners_group_message_is_a_request_behind_an_alias_only() -> None:
+    sync = decoded("sync_group")
+    assert isinstance(sync, Inbound)
+    aliased = replace(STRICT, aliases=("bot",), require_mention=False)
+    assert decide(sync, ME, aliased, sender_allowed=True) == VERDICTS["sync_group"]
+    addressed = replace(sync, text="Bot, /status")
+    assert decide(addressed, ME, aliased, sender_allowed=True) == Dispatch("/status", 1, Reason.OWN_DEVICE)
+    for other in ("bottle this", "bot/ops", "a bot is here"):
+        assert isinstance(decide(replace(sync, text=other), ME, aliased, sender_allowed=True), Observe)
+
+
+def test_the_echo_of_our_own_message_is_ignored() -> None:
+    for name in ("sync_note_to_self", "sync_group"):
+        sync = decoded(name)
+        assert isinstance(sync, Inbound)
+        sent = Me(OWN_ACI, ACCOUNT, sent={sync.message_id})
+        assert decide(sync, sent, STRICT, sender_allowed=True) == Ignore(1, Reason.OWN)
+
+
+def test_somebodys_message_is_not_taken_for_an_echo() -> None:
+    text = decoded("dm_text")
+    assert isinstance(text, Inbound)
+    assert isinstance(decide(text, Me(OWN_ACI, ACCOUNT, sent={text.message_id}), STRICT, sender_allowed=True), Dispatch)

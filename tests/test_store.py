@@ -1,0 +1,121 @@
+"""State on disk: batches, permissions, files that cannot be used, and the ledger on top of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hermes_hardened_adapters.common import ledger as ledger_module
+from hermes_hardened_adapters.common.ledger import KEEP_SECONDS, Ledger
+from hermes_hardened_adapters.common.store import SCHEMA_VERSION, Store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(tmp_path / "hardened_adapters" / "state.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def reopened(store: Store) -> Store:
+    await store.close()
+    again = Store(store.path)
+    await again.open()
+    return again
+
+
+async def test_only_the_owner_can_read_it(store: Store) -> None:
+    store.write("INSERT INTO meta VALUES ('a', 'b')")
+    await store.flush()
+    assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
+    for path in store.path.parent.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+
+
+async def test_many_writers_share_few_transactions(store: Store) -> None:
+    for number in range(200):
+        store.write("INSERT INTO meta VALUES (?, 'x')", (str(number),))
+    await asyncio.gather(*(store.flush() for _ in range(50)))
+    assert await store.rows("SELECT count(*) FROM meta") == [(200,)]
+
+
+async def test_what_nobody_flushes_is_written_behind(store: Store) -> None:
+    store.write("INSERT INTO meta VALUES ('a', 'b')")
+    async with asyncio.timeout(5):
+        while not await store.rows("SELECT * FROM meta"):
+            await asyncio.sleep(0.02)
+
+
+async def test_closing_writes_what_is_pending(store: Store) -> None:
+    store.write("INSERT INTO meta VALUES ('a', 'b')")
+    again = await reopened(store)
+    assert await again.rows("SELECT * FROM meta") == [("a", "b")]
+    await again.close()
+    await again.close()
+
+
+async def test_a_statement_that_fails_is_told_and_survived(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.write("INSERT INTO no_such_table VALUES (1)")
+    await store.flush()
+    store.write("INSERT INTO meta VALUES ('a', 'b')")
+    await store.flush()
+    assert await store.rows("SELECT value FROM meta") == [("b",)]
+    assert "state file: cannot write" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["garbage", "newer"])
+async def test_an_unusable_file_is_kept_aside(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "state.db"
+    if damage == "garbage":
+        path.write_bytes(b"this is no database" * 400)
+    else:
+        with sqlite3.connect(path) as connection:
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+        connection.close()
+    store = Store(path)
+    await store.open()
+    assert await store.rows("SELECT * FROM chat_group") == []
+    await store.close()
+    assert (tmp_path / "state.db.unusable-1").exists()
+    assert "starting empty" in caplog.text
+
+
+async def test_the_ledger_lets_a_message_in_once(store: Store) -> None:
+    ledger = Ledger(store, lambda: 1000.0)
+    await ledger.load()
+    assert ledger.claim("a")
+    assert not ledger.claim("a")
+    await ledger.commit("a")
+    ledger.claim("never committed")
+    again = await reopened(store)
+    after = Ledger(again, lambda: 1001.0)
+    await after.load()
+    assert not after.claim("a")
+    assert after.claim("never committed")
+    await again.close()
+
+
+async def test_the_ledger_forgets_what_is_old(store: Store) -> None:
+    ledger = Ledger(store, lambda: 1000.0)
+    ledger.claim("a")
+    await ledger.commit("a")
+    later = Ledger(store, lambda: 1001.0 + KEEP_SECONDS)
+    await later.load()
+    assert later.claim("a")
+
+
+async def test_the_ledger_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "KEEP_KEYS", 10)
+    ledger = Ledger(store, lambda: 1000.0)
+    for number in range(25):
+        assert ledger.claim(str(number))
+        await ledger.commit(str(number))
+    assert len(ledger) == 10
+    assert not ledger.claim("24")
+    await store.flush()
+    assert await store.rows("SELECT count(*) FROM ledger") == [(10,)]
