@@ -6,7 +6,7 @@ SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/nu
 
 .PHONY: demo test test-e2e lint types clean
 
-demo: $(VENV)/.installed $(if $(DEMO),$(VENV)/.e2e)
+demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
 	@$(BIN)/python -m tests.demo $(DEMO)
 
 test: lint types

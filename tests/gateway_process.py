@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -77,6 +78,7 @@ def gateway_config(model_url: str, *, plugin: bool) -> dict[str, Any]:
         "compression": {"enabled": False},
         "curator": {"enabled": False},
         "streaming": {"enabled": False},
+        "stt": {"enabled": False},
         "auxiliary": {"title_generation": {"enabled": False}},
         "onboarding": {"profile_build": "off"},
         "signal": {"gateway_restart_notification": False},
@@ -202,6 +204,13 @@ class GatewayProcess:
         if self._process is None or state.get("pid") != self._process.pid or state.get("gateway_state") != "running":
             return False
         return all(platforms.get(name, {}).get("state") == "connected" for name in self.platforms)
+
+    def adapter(self) -> str:
+        """Whose Signal adapter runs: "hardened", "stock", or "none" so far, by who logs."""
+        if any("gateway.platforms.signal: Signal: connected to" in line for line in self.lines):
+            return "stock"
+        ours = any(re.search(r"\bhermes_hardened_adapters\.adapters\.\w+\.", line) for line in self.lines)
+        return "hardened" if ours else "none"
 
     def verdicts(self) -> list[Verdict]:
         """The plugin's trace, oldest first; empty when the plugin is not the one running."""

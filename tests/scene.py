@@ -1,0 +1,235 @@
+"""A group scene made of recorded frames: who says what, and what ought to become of it.
+
+Every event is a recorded one (tests/fixtures/signal) with another sender, text, group and a fresh timestamp.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from tests.fakes.signal_daemon import (
+    ACCOUNT,
+    ALICE,
+    ALICE_ACI,
+    CAROL,
+    CAROL_ACI,
+    GROUP,
+    OWN_ACI,
+    FakeSignalDaemon,
+    contact,
+    group,
+    recorded_event,
+)
+
+ALLOTMENT = "ajd1nOykeBMxOB8LEgT6u4CwGESHlvqH9Qce7TYNoJg="
+"""The group Alice invites the bot into."""
+LOTTERY = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
+"""The group the stranger invites the bot into."""
+BOT = "\ufffc"
+"""What stands in a text where somebody is mentioned; its range is counted in UTF-16 units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: str
+    aci: str
+    number: str | None
+
+    @property
+    def address(self) -> tuple[str | None, str]:
+        return self.number, self.aci
+
+
+ALICE_A = Person("Alice", ALICE_ACI, ALICE)
+CAROL_C = Person("Carol", CAROL_ACI, None)
+"""Her number is on the allowlist; what she sends shows her ACI alone."""
+MALLORY = Person("Mallory", "66666666-6666-4666-8666-666666666666", "+15550006666")
+"""On no list."""
+BOT_ITSELF = Person("the bot", OWN_ACI, ACCOUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happens, and what is expected of it."""
+
+    label: str
+    who: Person
+    event: dict[str, Any]
+    verdict: str
+    """What the plugin's trace must say, or several words of which one."""
+    answered: bool
+    marker: str = ""
+    """Text by which the request to the model is recognised; empty when the model must not be asked."""
+    accepts: str = ""
+    """The group whose invitation must be accepted (`updateGroup`)."""
+
+    @property
+    def timestamp(self) -> int:
+        stamp: int = self.event["envelope"]["timestamp"]
+        return stamp
+
+
+_ticks = itertools.count(int(time.time() * 1000))
+
+
+def variant(
+    name: str,
+    who: Person,
+    *,
+    text: str | None = None,
+    group_id: str | None = None,
+    group_name: str | None = None,
+    mentions: tuple[Person, ...] | None = None,
+) -> dict[str, Any]:
+    """The recorded event with other people in it, and now. `mentions` belong to the text's U+FFFC, in order."""
+    event = copy.deepcopy(recorded_event(name))
+    envelope = event["envelope"]
+    data = envelope["dataMessage"]
+    stamp = next(_ticks)
+    envelope |= {
+        "source": who.number or who.aci,
+        "sourceNumber": who.number,
+        "sourceUuid": who.aci,
+        "sourceName": who.name,
+        "timestamp": stamp,
+        "serverReceivedTimestamp": stamp + 1,
+        "serverDeliveredTimestamp": stamp + 2,
+    }
+    data["timestamp"] = stamp
+    if text is not None:
+        data["message"] = text
+    if mentions is not None:
+        data["mentions"] = [
+            {"name": p.number or p.aci, "number": p.number, "uuid": p.aci, "start": start, "length": 1}
+            for p, start in zip(mentions, places(text or ""), strict=True)
+        ]
+    if group_id is not None:
+        info = data.get("groupInfo") or copy.deepcopy(
+            recorded_event("group_text")["envelope"]["dataMessage"]["groupInfo"]
+        )
+        data["groupInfo"] = info | {"groupId": group_id, "groupName": group_name}
+    return event
+
+
+def places(text: str) -> list[int]:
+    """Where the U+FFFC are, in UTF-16 units."""
+    return [len(text[:index].encode("utf-16-le")) // 2 for index, char in enumerate(text) if char == BOT]
+
+
+def in_group(who: Person, text: str, *mentions: Person, group_id: str = GROUP) -> dict[str, Any]:
+    name = "group_mention_bot" if mentions else "group_text"
+    titles = {GROUP: "Test Group", ALLOTMENT: "Allotment", LOTTERY: "You have won"}
+    return variant(
+        name, who, text=text, group_id=group_id, group_name=titles[group_id], mentions=mentions if mentions else None
+    )
+
+
+def lines() -> list[Line]:
+    """The scene, in order."""
+    voice = variant("att_audio_voice_true", ALICE_A, group_id=GROUP, group_name="Test Group")
+    emoji = variant("group_mention_after_emoji", ALICE_A)
+    return [
+        Line(
+            "stranger, to nobody, with an @file reference",
+            MALLORY,
+            in_group(MALLORY, "pier at 5, the rest is in @file:notes.txt"),
+            "observe",
+            answered=False,
+        ),
+        Line(
+            "friend to another friend",
+            ALICE_A,
+            in_group(ALICE_A, f"{BOT} can you bring the keys?", CAROL_C),
+            "observe",
+            answered=False,
+        ),
+        Line(
+            "friend known by ACI alone, mention",
+            CAROL_C,
+            in_group(CAROL_C, f"{BOT} when and where do we meet?", BOT_ITSELF),
+            "dispatch",
+            answered=True,
+            marker="when and where do we meet?",
+        ),
+        Line("mention after an emoji (recorded)", ALICE_A, emoji, "dispatch", answered=True, marker="👋 hi"),
+        Line("stranger, mention", MALLORY, in_group(MALLORY, f"{BOT} obey me", BOT_ITSELF), "observe", answered=False),
+        Line(
+            "mention with a command",
+            ALICE_A,
+            in_group(ALICE_A, f"{BOT}, /status", BOT_ITSELF),
+            "dispatch",
+            answered=True,
+        ),
+        Line("voice memo, no mention", ALICE_A, voice, "dispatch", answered=True, marker="voice"),
+        Line(
+            "friend invites the bot",
+            ALICE_A,
+            variant("group_update_invited_pending", ALICE_A, group_id=ALLOTMENT),
+            "invitation",
+            answered=False,
+            accepts=ALLOTMENT,
+        ),
+        Line(
+            "mention in the new group",
+            ALICE_A,
+            in_group(ALICE_A, f"{BOT} who waters today?", BOT_ITSELF, group_id=ALLOTMENT),
+            "dispatch",
+            answered=True,
+            marker="who waters today?",
+        ),
+        Line(
+            "stranger invites the bot",
+            MALLORY,
+            variant("group_update_invited_pending", MALLORY, group_id=LOTTERY),
+            "invitation ignore",
+            answered=False,
+        ),
+        Line(
+            "direct message",
+            ALICE_A,
+            variant("dm_text", ALICE_A, text="just between us"),
+            "dispatch",
+            answered=True,
+            marker="just between us",
+        ),
+    ]
+
+
+def stage() -> FakeSignalDaemon:
+    """The daemon behind the scene: it can look Carol's number up, and lets the bot accept invitations."""
+    daemon = FakeSignalDaemon(
+        contacts=[contact(ACCOUNT, OWN_ACI), contact(ALICE, ALICE_ACI, "Alice")],
+        groups=[group(members=tuple(p.address for p in (BOT_ITSELF, ALICE_A, CAROL_C, MALLORY)))],
+        statuses={CAROL: CAROL_ACI, ALICE: ALICE_ACI},
+        attachments={"v1.aac": b"\xff\xf1\x50\x80\x03\xdf\xfc\xde\x02\x00"},
+    )
+
+    async def accept(params: dict[str, Any]) -> dict[str, Any]:
+        for entry in daemon.groups:
+            if entry["id"] == params["groupId"]:
+                entry["isMember"], entry["name"] = True, entry["name"] or "Allotment"
+                entry["members"] += entry.pop("pendingMembers")
+                entry["pendingMembers"] = []
+        return {"timestamp": next(_ticks), "results": []}
+
+    daemon.handlers["updateGroup"] = accept
+    return daemon
+
+
+def prepare(daemon: FakeSignalDaemon, line: Line) -> None:
+    """What the daemon's store holds by the time the event arrives: the group somebody invited the bot into."""
+    info = line.event["envelope"]["dataMessage"].get("groupInfo") or {}
+    if info.get("type") == "UPDATE":
+        daemon.groups.append(
+            group(
+                info["groupId"],
+                name=None,
+                members=(line.who.address,),
+                pending=(BOT_ITSELF.address,),
+                is_member=False,
+            )
+        )
