@@ -1,0 +1,214 @@
+"""Invitations: whose act puts a group on the runtime allowlist, and what takes it off again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hermes_hardened_adapters.adapters.signal.client import RpcError
+from hermes_hardened_adapters.adapters.signal.groups import GroupBook, Invitations, Membership, read_groups
+from hermes_hardened_adapters.common.errors import ConnectionLost
+from hermes_hardened_adapters.common.events import Address, Chat, Inbound, Me, Origin
+from hermes_hardened_adapters.common.identity import Standing
+from hermes_hardened_adapters.common.store import Store
+
+from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, BOB, BOB_ACI, GROUP, OWN_ACI, group
+
+ME = Me(OWN_ACI, ACCOUNT)
+US = (ACCOUNT, OWN_ACI)
+ADDED = Inbound("k", "1", 1, Chat(GROUP), Address(ALICE_ACI, ALICE), contentless="group event", opens_group=True)
+TALK = replace(ADDED, contentless=None, opens_group=False, text="hello")
+LISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=True)
+UNLISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=False)
+UNFETCHED = group(name=None, members=(), is_member=False)
+PENDING = group(members=((ALICE, ALICE_ACI),), pending=(US,), is_member=False)
+REMOVED = group(members=((ALICE, ALICE_ACI), (BOB, BOB_ACI)), is_member=False)
+
+
+class Daemon:
+    """Answers listGroups from a script; its last entry stands for ever. Accepting makes us a member."""
+
+    def __init__(self, *states: Any) -> None:
+        self.states = list(states)
+        self.calls: list[tuple[str, Any]] = []
+        self.fault: Exception | None = None
+
+    async def rpc(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any:
+        self.calls.append((method, params))
+        if method == "listGroups":
+            state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            if isinstance(state, Exception):
+                raise state
+            return [state] if isinstance(state, dict) else state
+        if self.fault:
+            raise self.fault
+        if method == "updateGroup":
+            self.states = [group()]
+        return {}
+
+    def did(self, method: str) -> int:
+        return sum(1 for called, _ in self.calls if called == method)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = Store(tmp_path / "state.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def book(store: Store) -> GroupBook:
+    book = GroupBook(store, lambda: 1000.0)
+    await book.load()
+    return book
+
+
+@pytest.fixture
+def judged(book: GroupBook) -> Callable[..., Invitations]:
+    async def no_wait(_: float) -> None: ...
+
+    def make(daemon: Daemon, policy: str = "approved-only", **options: Any) -> Invitations:
+        return Invitations(daemon, book, policy, lambda: ME, sleep=no_wait, **options)
+
+    return make
+
+
+Make = Callable[..., Invitations]
+
+
+async def test_added_by_an_approved_person(judged: Make, book: GroupBook) -> None:
+    assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
+    assert book.approved == {GROUP}
+
+
+async def test_created_with_us_in_it(judged: Make, book: GroupBook) -> None:
+    created = replace(ADDED, chat=Chat(GROUP, "New"))
+    assert await judged(Daemon(group())).consider(created, LISTED) == "approved"
+
+
+async def test_an_invitation_is_accepted(judged: Make, book: GroupBook) -> None:
+    daemon = Daemon(PENDING)
+    assert await judged(daemon).consider(ADDED, LISTED) == "approved"
+    assert ("updateGroup", {"groupId": GROUP}) in daemon.calls
+
+
+@pytest.mark.parametrize("standing", [UNLISTED, replace(UNLISTED, allowed=False)])
+async def test_by_somebody_else_nothing_is_done(judged: Make, book: GroupBook, standing: Standing) -> None:
+    daemon = Daemon(PENDING)
+    assert await judged(daemon).consider(ADDED, standing) == "not approved"
+    assert daemon.calls == []
+    assert not book.approved
+    # What an approved person does there later is no invitation any more.
+    assert await judged(daemon).consider(ADDED, LISTED) is None
+    assert not book.approved
+
+
+async def test_an_unapproved_group_can_be_left(judged: Make) -> None:
+    daemon = Daemon(group())
+    await judged(daemon, quit_unapproved=True).consider(ADDED, UNLISTED)
+    assert daemon.calls == [("quitGroup", {"groupId": GROUP})]
+
+
+async def test_policies(judged: Make, book: GroupBook) -> None:
+    assert await judged(Daemon(group()), "ignore").consider(ADDED, LISTED) == "ignored by policy"
+    book.forget(GROUP)
+    assert await judged(Daemon(group()), "allow-all").consider(ADDED, UNLISTED) == "approved"
+
+
+async def test_an_actor_who_is_no_member_opens_nothing(judged: Make, book: GroupBook) -> None:
+    strangers = group(members=(US, (BOB, BOB_ACI)))
+    assert await judged(Daemon(strangers)).consider(ADDED, LISTED) == "actor is no member"
+    assert not book.approved
+
+
+async def test_presence_is_no_act(judged: Make, book: GroupBook) -> None:
+    invitations = judged(Daemon(group()))
+    assert await invitations.consider(TALK, LISTED) is None
+    assert await invitations.consider(ADDED, LISTED) is None
+    assert not book.approved
+
+
+async def test_an_unfetched_group_is_looked_at_again(judged: Make, book: GroupBook) -> None:
+    daemon = Daemon(UNFETCHED, ConnectionLost("x"), UNFETCHED, group())
+    assert await judged(daemon).consider(ADDED, LISTED) == "approved"
+    assert daemon.did("listGroups") == 4
+
+
+async def test_a_group_that_stays_unfetched_is_neither_opened_nor_refused(judged: Make, book: GroupBook) -> None:
+    assert await judged(Daemon(UNFETCHED)).consider(ADDED, LISTED) == "unconfirmed"
+    assert not book.approved
+    assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
+
+
+async def test_an_account_without_a_profile_is_told_the_remedy(
+    judged: Make, book: GroupBook, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemon = Daemon(PENDING)
+    daemon.fault = RpcError(-32603, "Cannot join a V2 group as self does not have a versioned profile")
+    assert await judged(daemon).consider(ADDED, LISTED) == "unconfirmed"
+    assert "updateProfile" in caplog.text
+    assert not book.approved
+
+
+async def test_the_owners_other_device_is_the_owner(judged: Make, book: GroupBook) -> None:
+    act = replace(ADDED, origin=Origin.OWN_DEVICE, sender=Address(OWN_ACI, ACCOUNT))
+    assert await judged(Daemon(group())).consider(act, replace(UNLISTED, listed=False)) == "approved"
+
+
+async def test_removed_from_the_group(judged: Make, book: GroupBook) -> None:
+    book.approve(GROUP, by=ALICE_ACI)
+    assert await judged(Daemon(UNFETCHED)).consider(ADDED, LISTED) is None
+    assert book.approved == {GROUP}
+    assert await judged(Daemon(REMOVED)).consider(ADDED, LISTED) == "removed"
+    assert not book.approved
+    assert not book.knows(GROUP)
+    assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
+
+
+async def test_a_restart_keeps_what_was_approved(judged: Make, book: GroupBook, store: Store) -> None:
+    await judged(Daemon(group())).consider(ADDED, LISTED)
+    await store.flush()
+    later = GroupBook(store, lambda: 2000.0)
+    await later.load()
+    assert later.approved == {GROUP}
+    assert await store.rows("SELECT by, at FROM chat_group") == [(ALICE_ACI, 1000.0)]
+
+
+async def test_groups_that_were_there_before_us_are_approved_by_nobody(judged: Make, book: GroupBook) -> None:
+    invitations = judged(Daemon(group()))
+    await invitations.take_stock()
+    assert await invitations.consider(ADDED, LISTED) is None
+    assert not book.approved
+    assert invitations.names == {GROUP: "Test Group"}
+
+
+async def test_a_group_joined_while_we_were_away_still_waits_for_its_invitation(
+    judged: Make, book: GroupBook, store: Store
+) -> None:
+    await judged(Daemon([])).take_stock()
+    invitations = judged(Daemon(group()))
+    await invitations.take_stock()
+    assert await invitations.consider(ADDED, LISTED) == "approved"
+
+
+async def test_at_connect_groups_we_were_removed_from_are_forgotten(judged: Make, book: GroupBook) -> None:
+    book.approve(GROUP, by=ALICE_ACI)
+    await judged(Daemon(UNFETCHED)).take_stock()
+    assert book.approved == {GROUP}
+    await judged(Daemon(REMOVED)).take_stock()
+    assert not book.approved
+
+
+@pytest.mark.parametrize("result", [None, "x", [1, None, {}, {"id": 5}], {"id": "x"}])
+def test_rows_that_make_no_sense(result: object) -> None:
+    assert list(read_groups(result, ME)) == []
+
+
+def test_half_a_row() -> None:
+    (only,) = read_groups([{"id": GROUP, "members": [None, {"uuid": "?"}], "pendingMembers": "x"}], ME)
+    assert (only.membership, only.people) == (Membership.UNKNOWN, ())
