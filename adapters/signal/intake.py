@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 _CUT_BYTES = 2_000
 """Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
 
+_OUR_NAME = "Hermes"
+"""What a mention of us reads as when the account's profile has no name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -132,7 +135,7 @@ class Intake:
 
     def receive(self, data: str) -> None:
         """Take one event off the stream. Never waits and never raises."""
-        inbound = decode(data, self._settings.account, self.me, self.directory.name_of)
+        inbound = decode(data, self._settings.account, self.me, self._name)
         if isinstance(inbound, Unhandled):
             self.unhandled[inbound.kind] += 1
             logger.debug("event skipped: %s", inbound.kind)
@@ -141,6 +144,9 @@ class Intake:
             self.unhandled["duplicate"] += 1
             return
         self.workers.submit(inbound.chat.id or inbound.sender.uid or inbound.sender.number or "", inbound)
+
+    def _name(self, address: Address) -> str:
+        return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else "")
 
     async def _process(self, inbound: Inbound) -> None:
         if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:

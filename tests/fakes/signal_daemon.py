@@ -151,7 +151,12 @@ class FakeSignalDaemon:
         """Write raw bytes to every open stream, as the daemon fans events out."""
         for stream in list(self.streams):
             for body in bodies:
-                await stream.write(body)
+                try:
+                    await stream.write(body)
+                except ConnectionResetError:
+                    # Like the daemon, which notices a closed stream only when writing fails.
+                    self.streams.remove(stream)
+                    break
 
     async def emit_event(self, *events: object) -> None:
         await self.emit(*(frame(event) for event in events))

@@ -1,0 +1,26 @@
+"""Every test process has a Hermes home of its own, before any module of the host is imported."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+_HOME = tempfile.TemporaryDirectory(prefix="hermes-test-", ignore_cleanup_errors=True)
+os.environ["HOME"] = os.environ["HERMES_HOME"] = _HOME.name
+Path(_HOME.name, "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
+
+for _name in [name for name in os.environ if name.startswith(("SIGNAL_", "MATTERMOST_", "GATEWAY_"))]:
+    del os.environ[_name]
+
+
+@pytest.fixture
+def hermes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh HERMES_HOME with the plugin enabled."""
+    home = tmp_path / "hermes"
+    home.mkdir()
+    (home / "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
+    monkeypatch.setenv("HERMES_HOME", str(home))
+    return home

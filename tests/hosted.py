@@ -1,0 +1,103 @@
+"""The adapter in the real host: Hermes' plugin manager, registry, gateway runner and authorization, without a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.config import GatewayConfig, Platform, PlatformConfig
+from gateway.run import GatewayRunner
+from hermes_cli.plugins import discover_plugins
+
+from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
+
+SETTLE_SECONDS = 5.0
+
+
+@dataclass
+class Hosted:
+    """A connected adapter: `passed` went through its `handle_message`, `reached` and `refused` are the host's word."""
+
+    runner: Any
+    adapter: Any
+    daemon: FakeSignalDaemon
+    passed: list[Any] = field(default_factory=list)
+    reached: list[Any] = field(default_factory=list)
+    refused: list[Any] = field(default_factory=list)
+    fatal: list[Any] = field(default_factory=list)
+
+    @property
+    def dispatched(self) -> list[Any]:
+        return [event for event in self.passed if not event.observe_only]
+
+    @property
+    def observed(self) -> list[Any]:
+        return [event for event in self.passed if event.observe_only]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something to become true."""
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    async def settled(self) -> None:
+        """Wait until everything emitted so far has been dealt with, the host's own tasks included."""
+        await asyncio.sleep(0.05)
+        await self.adapter._intake.workers.idle()
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while self.adapter._background_tasks:
+                await asyncio.sleep(0.01)
+
+    async def emit(self, *events: object) -> None:
+        await self.daemon.emit_event(*events)
+        await self.settled()
+
+    async def _handle(self, event: Any) -> str | None:
+        """What GatewayRunner._handle_message does first, without the agent behind it."""
+        allowed = self.runner._is_user_authorized(event.source)
+        (self.reached if allowed else self.refused).append(event)
+        return "answer" if allowed and not event.is_command() else None
+
+
+def created(daemon_url: str, **extra: Any) -> tuple[Any, Any]:
+    """A real gateway runner and the adapter it makes of that configuration, with the runner's handlers set."""
+    discover_plugins()
+    config = PlatformConfig(enabled=True, extra={"http_url": daemon_url, "account": ACCOUNT, **extra})
+    runner = GatewayRunner(GatewayConfig(platforms={Platform.SIGNAL: config}))
+    adapter = runner._create_adapter(Platform.SIGNAL, config)
+    if adapter is not None:
+        adapter.set_session_store(runner.session_store)
+        adapter.set_authorization_check(runner._make_adapter_auth_check(adapter.platform))
+    return runner, adapter
+
+
+@asynccontextmanager
+async def hosted(daemon: FakeSignalDaemon, **extra: Any) -> AsyncIterator[Hosted]:
+    """A connected adapter in a real host; set SIGNAL_* and HERMES_HOME before."""
+    runner, adapter = created(daemon.url, **extra)
+    host = Hosted(runner, adapter, daemon)
+    watch(host)
+    assert await adapter.connect()
+    try:
+        yield host
+    finally:
+        await adapter.disconnect()
+
+
+def watch(host: Hosted) -> None:
+    """Note every event on its way into the adapter's `handle_message`, and whatever the host is told."""
+    inner = host.adapter.handle_message
+
+    async def handle_message(event: Any) -> None:
+        host.passed.append(event)
+        await inner(event)
+
+    async def died(adapter: Any) -> None:
+        host.fatal.append((adapter.fatal_error_code, adapter.fatal_error_message, adapter.fatal_error_retryable))
+
+    host.adapter.handle_message = handle_message
+    host.adapter.set_message_handler(host._handle)
+    host.adapter.set_fatal_error_handler(died)

@@ -1,0 +1,95 @@
+"""The seam to Hermes: what is inherited is there, and what is not there is said."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from gateway.platforms.base import MessageEvent
+from gateway.platforms.signal import SignalAdapter as Stock
+from hermes_hardened_adapters.common import host
+from hermes_hardened_adapters.common.errors import HostContractError
+
+
+def test_the_stock_adapter_is_found_and_keeps_the_contract() -> None:
+    assert host.stock_adapter("signal", {"send": ("chat_id", "content")}) is Stock
+
+
+def test_a_host_that_changed_is_refused_with_all_that_changed() -> None:
+    with pytest.raises(HostContractError) as caught:
+        host.stock_adapter("signal", {"send": ("chat_id", "subject"), "no_such_method": ()})
+    assert "send takes no subject" in str(caught.value)
+    assert "no_such_method is gone" in str(caught.value)
+
+
+@pytest.mark.parametrize("version", ["0.13.0", "0.18.0"])
+def test_an_old_host_is_refused(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr(host.metadata, "version", lambda _: version)
+    with pytest.raises(HostContractError, match=r"too old: 0\.18\.1"):
+        host.stock_adapter("signal", {})
+
+
+@pytest.mark.parametrize("version", ["0.18.1", "0.19.0", "1.0", "0.20.0rc1"])
+def test_hosts_that_are_new_enough(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr(host.metadata, "version", lambda _: version)
+    assert host.stock_adapter("signal", {}) is Stock
+
+
+def test_observe_only_is_the_hosts_field_or_ours() -> None:
+    ours = host.event_class()
+    event = ours(text="x", observe_only=True)
+    assert isinstance(event, MessageEvent)
+    assert dataclasses.replace(event, text="y").observe_only is True
+    assert ours(text="x").observe_only is False
+    event.set_by_the_host = True
+
+
+def test_a_fork_with_the_field_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclasses.dataclass
+    class Native(MessageEvent):  # type: ignore[misc]
+        observe_only: bool = False
+
+    monkeypatch.setattr("gateway.platforms.base.MessageEvent", Native)
+    host.event_class.cache_clear()
+    try:
+        assert host.event_class() is Native
+    finally:
+        host.event_class.cache_clear()
+
+
+class Source:
+    platform: Any = None
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Sessions in which a dangerous command waits for approval."""
+    sessions: set[str] = set()
+    monkeypatch.setattr("tools.approval.has_blocking_approval", sessions.__contains__)
+    monkeypatch.setattr("gateway.session.build_session_key", lambda *_, **__: "session")
+    return sessions
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "refused"),
+    [
+        ("yes", "member", "approve"),
+        (" OK ", "member", "approve"),
+        ("always approve", "member", "approve"),
+        ("no", "member", "deny"),
+        ("yes", "admin", None),
+        ("yes, please", "member", None),
+    ],
+)
+def test_a_bare_word_approves_only_for_whom_the_command_is(
+    waiting: set[str], text: str, user: str, refused: str | None
+) -> None:
+    source = Source()
+    source.chat_type, source.user_id = "group", user  # type: ignore[attr-defined]
+    event = MessageEvent(text=text, source=source)
+    extra = {"group_allow_admin_from": ["admin"]}
+    assert host.refused_approval(event, extra) is None
+    waiting.add("session")
+    assert host.refused_approval(event, extra) == refused
+    assert host.refused_approval(event, {}) is None

@@ -1,0 +1,103 @@
+"""The JSON-RPC client against a replaying daemon: every failure has a class of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hermes_hardened_adapters.adapters.signal.client import RpcError, RpcTimeout, SignalClient
+from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal
+from pytest_aiohttp import AiohttpServer
+
+from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon, RpcFault
+
+
+@pytest.fixture
+async def daemon() -> AsyncIterator[FakeSignalDaemon]:
+    async with FakeSignalDaemon() as daemon:
+        yield daemon
+
+
+@pytest.fixture
+async def client(daemon: FakeSignalDaemon) -> AsyncIterator[SignalClient]:
+    async with SignalClient(daemon.url, ACCOUNT) as client:
+        yield client
+
+
+async def test_a_call_names_the_account(client: SignalClient, daemon: FakeSignalDaemon) -> None:
+    assert (await client.rpc("version"))["version"] == "0.14.6"
+    await client.rpc("listGroups", {"groupId": ["x"]})
+    assert [call.params for call in daemon.calls] == [{"account": ACCOUNT}, {"account": ACCOUNT, "groupId": ["x"]}]
+
+
+async def test_an_error_of_the_daemon(client: SignalClient, daemon: FakeSignalDaemon) -> None:
+    async def limited(_: dict[str, Any]) -> Any:
+        raise RpcFault(-5, f"Failed to send to {ACCOUNT}", {"response": {"results": []}})
+
+    daemon.handlers["send"] = limited
+    with pytest.raises(RpcError) as caught:
+        await client.rpc("send", {"message": "hi"})
+    assert (caught.value.code, caught.value.data) == (-5, {"response": {"results": []}})
+    assert ACCOUNT not in str(caught.value)
+
+
+async def test_no_answer_in_time_is_no_failure(client: SignalClient, daemon: FakeSignalDaemon) -> None:
+    async def slow(_: dict[str, Any]) -> Any:
+        await asyncio.sleep(5)
+
+    daemon.handlers["send"] = slow
+    with pytest.raises(RpcTimeout, match=r"send within 0\.05 s"):
+        await client.rpc("send", timeout=0.05)
+
+
+async def test_a_daemon_that_is_gone(client: SignalClient, daemon: FakeSignalDaemon) -> None:
+    assert await client.check()
+    await daemon.stop()
+    assert not await client.check()
+    with pytest.raises(ConnectionLost):
+        await client.rpc("version")
+
+
+async def test_a_pinned_host_is_asked_for_as_localhost(client: SignalClient, daemon: FakeSignalDaemon) -> None:
+    daemon.pinned_host = "elsewhere"
+    assert client.headers() == {}
+    assert await client.rpc("version")
+    assert client.headers() == {"Host": "localhost"}
+    assert not client.pin_host()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (404, b"", Fatal),
+        (421, b"", Fatal),
+        (500, b"", ConnectionLost),
+        (302, b"", ConnectionLost),
+        (200, b"<html>", ConnectionLost),
+        (200, b"[]", ConnectionLost),
+        (200, b"\xff\xfe", ConnectionLost),
+    ],
+)
+async def test_what_is_not_signal_cli(
+    aiohttp_server: AiohttpServer, status: int, body: bytes, error: type[Exception]
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, body=body, headers={"Location": "/elsewhere"} if status == 302 else None)
+
+    app = web.Application()
+    app.router.add_post("/api/v1/rpc", answer)
+    server = await aiohttp_server(app)
+    async with SignalClient(str(server.make_url("")).rstrip("/"), ACCOUNT) as client:
+        with pytest.raises(error):
+            await client.rpc("version")
+        assert not await client.check()
+
+
+async def test_after_closing_there_is_no_connection() -> None:
+    client = SignalClient("http://127.0.0.1:9", ACCOUNT)
+    assert not await client.check()
+    with pytest.raises(ConnectionLost):
+        await client.rpc("version")

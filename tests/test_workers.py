@@ -1,0 +1,92 @@
+"""One worker a chat: order within, independence between, and nothing without a bound."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hermes_hardened_adapters.common import workers as module
+from hermes_hardened_adapters.common.workers import ChatWorkers
+
+
+async def test_order_is_kept_within_a_chat_and_no_chat_waits_for_another() -> None:
+    done: list[str] = []
+    gate = asyncio.Event()
+
+    async def handle(item: str) -> None:
+        if item == "a1":
+            await gate.wait()
+        done.append(item)
+
+    workers = ChatWorkers(handle)
+    for item in ("a1", "b1", "a2", "b2"):
+        workers.submit(item[0], item)
+    workers.start()
+    await asyncio.sleep(0.01)
+    assert done == ["b1", "b2"]
+    gate.set()
+    await workers.idle()
+    assert done == ["b1", "b2", "a1", "a2"]
+    await workers.close()
+
+
+async def test_nothing_is_worked_on_before_the_start() -> None:
+    done: list[str] = []
+
+    async def handle(item: str) -> None:
+        done.append(item)
+
+    workers = ChatWorkers(handle)
+    workers.submit("a", "a1")
+    await asyncio.sleep(0.01)
+    assert done == []
+    workers.start()
+    await workers.idle()
+    assert done == ["a1"]
+
+
+async def test_one_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    done: list[str] = []
+
+    async def handle(item: str) -> None:
+        if item == "bad":
+            raise ValueError
+        done.append(item)
+
+    workers = ChatWorkers(handle)
+    workers.start()
+    for item in ("bad", "good"):
+        workers.submit("a", item)
+    await workers.idle()
+    assert done == ["good"]
+    assert "could not be handled" in caplog.text
+
+
+async def test_a_full_queue_sheds_its_oldest_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "QUEUE_LENGTH", 3)
+    done: list[int] = []
+
+    async def handle(item: int) -> None:
+        done.append(item)
+
+    workers = ChatWorkers(handle)
+    for item in range(6):
+        workers.submit("a", item)
+    workers.start()
+    await workers.idle()
+    assert (done, workers.shed) == ([3, 4, 5], 3)
+    assert caplog.text.count("queue is full") == 1
+
+
+async def test_closing_cancels_what_runs() -> None:
+    async def handle(_: str) -> None:
+        await asyncio.Event().wait()
+
+    workers = ChatWorkers(handle)
+    workers.start()
+    workers.submit("a", "x")
+    await asyncio.sleep(0)
+    await asyncio.wait_for(workers.close(), 1)
+    await workers.idle()
