@@ -79,6 +79,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             await self.disconnect()
             raise
         self._mark_connected()
+        logger.info("Signal: subscribed to the events of signal-cli at %s", self.http_url)
         return True
 
     async def _open(self) -> None:
@@ -110,10 +111,10 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             stale_after=self._settings.sse_stale_seconds,
             streams=self._settings.sse_streams,
         )
-        await stream.open()
-        resources.push_async_callback(self._let_go, stream, intake)
         knowing = asyncio.create_task(self._get_to_know(intake))
         resources.push_async_callback(_cancelled, knowing)
+        await stream.open()
+        resources.push_async_callback(self._let_go, stream, intake)
         await asyncio.wait([knowing], timeout=_STOCK_TAKING_SECONDS)
         intake.start()
 
