@@ -440,13 +440,13 @@ async def test_defect_17_keepalives_are_seen(session: aiohttp.ClientSession) -> 
             await asyncio.sleep(0.02)
         await connection.end()
 
-    pieces = []
+    pieces: list[int] = []
     async with raw_daemon(keeps_alive) as daemon:
-        stream = EventStream(daemon.url, session, on_bytes=lambda: pieces.append(stream.parser.bytes))
+        stream = EventStream(daemon.url, session, on_bytes=lambda parser: pieces.append(parser.bytes))
         async with stream:
             assert [event async for event in stream] == []
         assert await bare(daemon.url, session) == []
-    assert len(pieces) == 3
+    assert pieces == [2, 4, 6]
     assert stream.parser.comments == 3
 
 

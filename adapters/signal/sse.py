@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp_sse_client.client import CONTENT_TYPE_EVENT_STREAM, EventSource
-from hermes_hardened_adapters.common.errors import ConnectionLost, HardenedError
 from multidict import CIMultiDict
+
+from ...common.errors import ConnectionLost, HardenedError
 
 EVENT_CAP = 64 * 2**20
 """Bytes of one event beyond which it is skipped."""
@@ -33,7 +34,7 @@ class Refused(HardenedError):
     """The server answered, but with something else than an event stream (204 means: do not ask again)."""
 
     def __init__(self, status: int, content_type: str) -> None:
-        super().__init__(f"The server answered with status {status} and content type {content_type}.")
+        super().__init__(f"the server answered with status {status} and content type {content_type}")
         self.status = status
         self.content_type = content_type
 
@@ -157,8 +158,8 @@ async def _accept_event_stream(response: aiohttp.ClientResponse) -> None:
 class EventStream(EventSource):  # type: ignore[misc]
     """One GET of one event stream; iterate for its events, until the server ends it or somebody closes it.
 
-    `on_bytes` is called for every piece that arrives, comments included. No read time-out, no reconnects, nothing
-    logged. Connecting and iterating raise `ConnectionLost`, connecting also `Refused`.
+    `on_bytes` gets the parser after every piece that arrived, comments included. No read time-out, no reconnects,
+    nothing logged. Connecting and iterating raise `ConnectionLost`, connecting also `Refused`.
     """
 
     def __init__(
@@ -167,7 +168,7 @@ class EventStream(EventSource):  # type: ignore[misc]
         session: aiohttp.ClientSession,
         *,
         headers: Mapping[str, str] | None = None,
-        on_bytes: Callable[[], None] | None = None,
+        on_bytes: Callable[[EventParser], None] | None = None,
         cap: int = EVENT_CAP,
     ) -> None:
         super().__init__(
@@ -187,11 +188,13 @@ class EventStream(EventSource):  # type: ignore[misc]
             await super().connect()
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
             # Their texts quote the URL or the body: only the class goes on.
-            raise ConnectionLost(f"No event stream could be opened ({type(exc).__name__}).") from None
+            raise ConnectionLost(f"no event stream could be opened ({type(exc).__name__})") from None
 
     async def __anext__(self) -> ServerEvent:
         while not self._events:
             self._events.extend(self.parser.feed(await self._read()))
+            if self._on_bytes is not None:
+                self._on_bytes(self.parser)
         return self._events.popleft()
 
     async def _read(self) -> bytes:
@@ -203,11 +206,9 @@ class EventStream(EventSource):  # type: ignore[misc]
             # RuntimeError is aiohttp's word for reading where the connection is gone already.
             if self._response is None:
                 raise StopAsyncIteration from None
-            raise ConnectionLost(f"The event stream broke ({type(exc).__name__}).") from None
+            raise ConnectionLost(f"the event stream broke ({type(exc).__name__})") from None
         if not chunk:
             raise StopAsyncIteration
-        if self._on_bytes is not None:
-            self._on_bytes()
         return chunk
 
     async def close(self) -> None:
