@@ -46,7 +46,7 @@ class Hosted:
     async def settled(self) -> None:
         """Wait until everything emitted so far has been dealt with, the host's own tasks included."""
         await asyncio.sleep(0.05)
-        await self.adapter._intake.workers.idle()
+        await self.adapter.connection.intake.workers.idle()
         async with asyncio.timeout(SETTLE_SECONDS):
             while self.adapter._background_tasks:
                 await asyncio.sleep(0.01)

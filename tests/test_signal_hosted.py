@@ -11,6 +11,7 @@ import pytest
 from gateway.config import Platform
 from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
+from hermes_hardened_adapters.adapters.signal import resolve
 
 from .fakes.signal_daemon import (
     ACCOUNT,
@@ -99,15 +100,19 @@ async def test_strangers_and_pnis_are_nobody(daemon: FakeSignalDaemon) -> None:
         assert daemon.called("getUserStatus") == [{"account": ACCOUNT, "recipient": [ALICE, CAROL]}]
 
 
-async def test_an_unknown_sender_is_looked_up_again_but_not_for_every_message(daemon: FakeSignalDaemon) -> None:
+async def test_an_unknown_sender_is_looked_up_again_but_not_for_every_message(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve, "AGAIN_SECONDS", 0.3)
     daemon.contacts = [contact(ACCOUNT, OWN_ACI), contact(ALICE, ALICE_ACI)]
     async with hosted(daemon) as host:
-        host.adapter._intake.resolver._last = None
+        await asyncio.sleep(0.35)
         before = len(daemon.called("listContacts"))
         daemon.contacts.append(contact(CAROL, CAROL_ACI))
         await host.emit(fresh("dm_uuid_only"), by(fresh("dm_text"), None, BOB_ACI), by(fresh("dm_text"), None, BOB_ACI))
         assert [event.source.user_id for event in host.reached] == [CAROL]
         assert len(daemon.called("listContacts")) == before + 1
+        assert len(daemon.called("getUserStatus")) == 1
 
 
 async def test_start_up_costs_one_look_at_contacts_and_one_at_groups(daemon: FakeSignalDaemon) -> None:
@@ -145,6 +150,27 @@ async def test_admin_rights_follow_the_identity(daemon: FakeSignalDaemon) -> Non
             for event in host.reached
         }
         assert rights == {CAROL_ACI: True, ALICE_ACI: False}
+
+
+async def test_a_number_that_moved_is_not_the_person_it_was(
+    daemon: FakeSignalDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(fresh("dm_text"), by(fresh("dm_text"), ALICE, BOB_ACI))
+        assert [event.source.user_id_alt for event in host.reached] == [ALICE_ACI]
+        assert [event.source.user_id for event in host.refused] == [BOB_ACI]
+        assert host.refused[0].source.chat_id == BOB_ACI
+        assert "now belongs to another ACI" in caplog.text
+
+
+async def test_a_stranger_who_writes_sees_no_sign_of_us(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SIGNAL_ALLOWED_USERS")
+    async with hosted(daemon) as host:
+        await host.emit(by(fresh("dm_text"), BOB, BOB_ACI))
+        assert len(host.refused) == 1
+        assert [call.method for call in daemon.calls if call.method not in MUTE_METHODS] == []
 
 
 # -- mentions and commands

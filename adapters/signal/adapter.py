@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,14 +19,12 @@ from gateway.platforms.signal_rate_limit import (
 from ...common import host
 from ...common.config import SignalSettings
 from ...common.errors import ConnectionLost, Fatal, HardenedError
-from ...common.events import Address, Dispatch, Observe, said_by
-from ...common.identity import as_aci, as_number
+from ...common.events import Dispatch, Observe, said_by
 from ...common.observation import Line, neutral, observations
-from ...common.store import Store
-from .client import RpcError, SignalClient
-from .intake import Accepted, Intake
+from .client import RpcError
+from .connection import Connection
+from .intake import Accepted
 from .media import describe, fetch_all
-from .stream import SignalStream
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +32,16 @@ _CONTRACT: host.Contract = {
     "_rpc": ("method", "params", "rpc_id", "log_failures", "raise_on_rate_limit", "timeout"),
     "_fetch_attachment": ("attachment_id",),
     "_resolve_recipient": ("chat_id",),
+    "_stop_typing_indicator": ("chat_id",),
+    "_reactions_enabled": ("event",),
+    "send_typing": ("chat_id", "metadata"),
     "send": ("chat_id", "content", "reply_to", "metadata"),
     "get_chat_info": ("chat_id",),
 }
 _Stock: Any = host.stock_adapter("signal", _CONTRACT)
 _MessageEvent = host.event_class()
 host.hush_numbers(_Stock)
-
-_STOCK_TAKING_SECONDS = 8.0
-"""How long connecting waits for the daemon's contacts and groups; afterwards they come in the background."""
-_UNRESOLVED_SECONDS = 30.0
-_DRAIN_SECONDS = 1.0
+_KEEP_STRANGERS = 1_000
 
 
 class SignalAdapter(_Stock):  # type: ignore[misc]
@@ -57,11 +53,10 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         self.http_url, self.account = self._settings.http_url, self._settings.account
         self._home = host.home()
         self._observed = observations(str(self._home), "signal", time.time)
-        self._resources = AsyncExitStack()
-        self._client: SignalClient | None = None
-        self._intake: Intake | None = None
-        self._stream: SignalStream | None = None
+        self.connection: Connection | None = None
         self._dying: asyncio.Task[None] | None = None
+        self._strangers: set[str] = set()
+        """Direct chats with people the host refuses: they see no sign of us."""
 
     # -- lifecycle
 
@@ -69,8 +64,17 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         """Subscribe to the daemon. False, with the reason set as fatal error, when it cannot be or refuses."""
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
             return False
+        connection = self.connection = Connection(
+            self._settings,
+            self._home / "hardened_adapters" / "state.db",
+            self._observed,
+            sent=self._sent_message_timestamps,
+            accepts=self._is_sender_authorized,
+            deliver=self._deliver,
+            on_dead=self._listener_died,
+        )
         try:
-            await self._open()
+            await connection.open()
         except HardenedError as exc:
             self._set_dead(exc)
             await self.disconnect()
@@ -82,63 +86,11 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         logger.info("Signal: subscribed to the events of signal-cli at %s", self.http_url)
         return True
 
-    async def _open(self) -> None:
-        resources = self._resources = AsyncExitStack()
-        store = Store(self._home / "hardened_adapters" / "state.db")
-        await store.open()
-        resources.push_async_callback(store.close)
-        if self._settings.persist_observed:
-            await self._observed.persist(store)
-            resources.callback(self._observed.forget_store)
-        client = self._client = await resources.enter_async_context(
-            SignalClient(self._settings.http_url, self._settings.account)
-        )
-        intake = self._intake = Intake(
-            self._settings,
-            client,
-            store,
-            self._observed,
-            sent=self._sent_message_timestamps,
-            accepts=self._is_sender_authorized,
-            deliver=self._deliver,
-        )
-        await intake.prepare()
-        resources.push_async_callback(intake.close)
-        stream = self._stream = SignalStream(
-            client,
-            intake.receive,
-            self._listener_died,
-            stale_after=self._settings.sse_stale_seconds,
-            streams=self._settings.sse_streams,
-        )
-        knowing = asyncio.create_task(self._get_to_know(intake))
-        resources.push_async_callback(_cancelled, knowing)
-        await stream.open()
-        resources.push_async_callback(self._let_go, stream, intake)
-        await asyncio.wait([knowing], timeout=_STOCK_TAKING_SECONDS)
-        intake.start()
-
-    async def _let_go(self, stream: SignalStream, intake: Intake) -> None:
-        """Stop listening, then give the host what was received already."""
-        await stream.close()
-        try:
-            await asyncio.wait_for(intake.workers.idle(), _DRAIN_SECONDS)
-        except TimeoutError:
-            logger.warning("messages received last could not be handed over in time")
-
-    async def _get_to_know(self, intake: Intake) -> None:
-        """Take stock, and again until our own ACI is known."""
-        await intake.take_stock()
-        while intake.me.uid is None:
-            logger.warning("the account's own ACI is not known yet; what may be meant for others is only observed")
-            await asyncio.sleep(_UNRESOLVED_SECONDS)
-            await intake.resolver.start()
-
     async def disconnect(self) -> None:
         """Close everything that `connect` opened. Idempotent."""
-        resources, self._resources = self._resources, AsyncExitStack()
-        await resources.aclose()
-        self._client = self._intake = self._stream = None
+        if self.connection is not None:
+            await self.connection.close()
+            self.connection = None
         await super().disconnect()
         self._mark_disconnected()
 
@@ -183,20 +135,12 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             media_types=media.types,
         )
         if quote := inbound.quote:
-            ours = bool(self._intake and self._intake.me.recognises(quote.author))
             event.reply_to_message_id = quote.message_id or None
-            event.reply_to_text = quote.text if ours or self._may_speak(accepted) else neutral(quote.text)
+            event.reply_to_text = quote.text if accepted.quote_is_trusted else neutral(quote.text)
             event.reply_to_author_id = quote.author.number or quote.author.uid
             event.reply_to_author_name = quote.author_name or None
-            event.reply_to_is_own_message = ours
+            event.reply_to_is_own_message = accepted.quote_is_ours
         return event
-
-    def _may_speak(self, accepted: Accepted) -> bool:
-        """Whether the author of the quoted text is one whom the host would let speak here."""
-        quote = accepted.inbound.quote
-        chat_type = "group" if accepted.inbound.chat.is_group else "dm"
-        aliases = self._intake.directory.aliases(quote.author) if self._intake and quote else ()
-        return any(self._is_sender_authorized(alias, chat_type, accepted.chat_id) is True for alias in aliases)
 
     def _event(self, accepted: Accepted, **fields: Any) -> Any:
         inbound, standing = accepted.inbound, accepted.standing
@@ -245,6 +189,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             )
             return
         if not event.internal:
+            self._mind_stranger(event)
             if command := host.refused_approval(event, self.config.extra):
                 await self.send(event.source.chat_id, f"⛔ Only an admin may answer this request (/{command}).")
                 return
@@ -252,6 +197,15 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
                 key = host.session_key(event.source, self.config.extra)
                 self._observed.attach(event.source.chat_id, key, event)
         await super().handle_message(event)
+
+    def _mind_stranger(self, event: Any) -> None:
+        """The host types and reacts before it judges; whom it will refuse shall not see that."""
+        if event.metadata.get("hardened_verified", True):
+            self._strangers.discard(event.source.chat_id)
+        elif event.source.chat_type == "dm":
+            if len(self._strangers) >= _KEEP_STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(event.source.chat_id)
 
     # -- the seam to stock's outbound half
 
@@ -266,10 +220,10 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         timeout: float = 30.0,
     ) -> Any:
         """Stock's call, over our client: the result, or None for any failure but a rate limit asked for."""
-        if self._client is None:
+        if self.connection is None:
             return None
         try:
-            result = await self._client.rpc(method, params, timeout=timeout)
+            result = await self.connection.client.rpc(method, params, timeout=timeout)
         except RpcError as exc:
             error = {"code": exc.code, "message": exc.message, "data": exc.data}
             if raise_on_rate_limit and _is_signal_rate_limit_error(error):
@@ -287,16 +241,26 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
 
     async def _resolve_recipient(self, chat_id: str) -> str:
         """The ACI for a number where it is known: signal-cli's better address."""
-        return (self._intake.directory.uid_of(chat_id) if self._intake else None) or chat_id
+        return (self.connection and self.connection.intake.directory.uid_of(chat_id)) or chat_id
 
     async def get_chat_info(self, chat_id: str) -> dict[str, Any]:
         """Name and kind of a chat, from what is known locally."""
         is_group = chat_id.startswith("group:")
-        name = ""
-        if self._intake is not None:
-            directory, groups = self._intake.directory, self._intake.invitations.names
-            name = groups.get(chat_id[6:], "") if is_group else directory.name_of(_address(chat_id))
+        name = self.connection.intake.chat_name(chat_id) if self.connection else ""
         return {"name": name or chat_id, "type": "group" if is_group else "dm", "chat_id": chat_id}
+
+    async def send_typing(self, chat_id: str, metadata: Any = None) -> None:
+        """Show that we type, but not to a stranger."""
+        if chat_id not in self._strangers:
+            await super().send_typing(chat_id, metadata)
+
+    async def _stop_typing_indicator(self, chat_id: str) -> None:
+        if chat_id not in self._strangers:
+            await super()._stop_typing_indicator(chat_id)
+
+    def _reactions_enabled(self, event: Any = None) -> bool:
+        known = event is None or event.source.chat_id not in self._strangers
+        return known and bool(super()._reactions_enabled(event))
 
 
 def _message_type(types: list[str]) -> Any:
@@ -312,12 +276,3 @@ def _timestamp(milliseconds: int) -> datetime:
         return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
     except (ValueError, OverflowError, OSError):
         return datetime.now(tz=UTC)
-
-
-def _address(chat_id: str) -> Address:
-    return Address(as_aci(chat_id), as_number(chat_id))
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

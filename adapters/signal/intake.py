@@ -15,8 +15,21 @@ from dataclasses import dataclass, replace
 
 from ...common.config import SignalSettings
 from ...common.errors import HardenedError
-from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Unhandled, said_by
-from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_number
+from ...common.events import (
+    Address,
+    Chat,
+    Decision,
+    Dispatch,
+    Ignore,
+    Inbound,
+    Me,
+    Observe,
+    Origin,
+    Reason,
+    Unhandled,
+    said_by,
+)
+from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.policy import Policy, decide
@@ -50,6 +63,9 @@ class Accepted:
     """Display name, empty where none is known."""
     admitted: bool
     """Allowed here only because the group is open to its members."""
+    quote_is_ours: bool
+    quote_is_trusted: bool
+    """Quoted is somebody who might have said it to us himself."""
 
 
 Accepts = Callable[[str, str, str], bool | None]
@@ -159,22 +175,45 @@ class Intake:
         if inbound.deletes:
             self._observed.delete(chat_id, said_by(inbound.sender, inbound.deletes))
 
+        decision = self._decide(inbound, _NOBODY)
+        if isinstance(decision, Ignore) and decision.reason is not Reason.UNVERIFIED:
+            self.trace.decided(inbound, decision)
+            return
         standing = await self._standing(inbound, chat_id)
-        decision = self._decide(inbound, standing)
-        if not isinstance(decision, Ignore) and any(a.content_type == LONG_TEXT for a in inbound.attachments):
+        if any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments):
             inbound = await self._with_whole_text(inbound)
-            decision = self._decide(inbound, standing)
+        decision = self._decide(inbound, standing)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
             return
-        accepted = self._apply_edit(inbound, decision, chat_id)
-        if accepted is None:
+        if (accepted := self._apply_edit(inbound, decision, chat_id)) is None:
             return
-        author = inbound.sender_name or self.directory.name_of(inbound.sender)
-        name = inbound.chat.name or self.invitations.names.get(inbound.chat.id, "") if inbound.chat.is_group else author
-        admitted = self._admits(inbound) and not standing.allowed
         await self.ledger.commit(inbound.key)
-        await self._deliver(Accepted(inbound, accepted, standing, chat_id, name, author, admitted))
+        await self._deliver(self._accepted(inbound, accepted, standing, chat_id))
+
+    def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
+        author = inbound.sender_name or self.directory.name_of(inbound.sender)
+        if inbound.origin is Origin.OWN_DEVICE and inbound.chat.is_group:
+            author = "the owner of this account"
+        ours = inbound.quote is not None and self.me.recognises(inbound.quote.author) is True
+        return Accepted(
+            inbound,
+            decision,
+            standing,
+            chat_id,
+            self.chat_name(chat_id) if inbound.chat.is_group else author,
+            author,
+            admitted=self._admits(inbound) and not standing.allowed,
+            quote_is_ours=ours,
+            quote_is_trusted=ours
+            or (inbound.quote is not None and self._ask(inbound.quote.author, inbound.chat, chat_id).allowed),
+        )
+
+    def chat_name(self, chat_id: str) -> str:
+        """The name of a chat by the host's id of it, empty where none is known."""
+        if chat_id.startswith("group:"):
+            return self.invitations.names.get(chat_id[6:], "")
+        return self.directory.name_of(Address(as_aci(chat_id), as_number(chat_id)))
 
     def _decide(self, inbound: Inbound, standing: Standing) -> Decision:
         policy = replace(self._policy, chats=self._policy.chats | self.book.approved)
@@ -185,31 +224,23 @@ class Intake:
 
     async def _mind_group(self, inbound: Inbound, chat_id: str) -> str | None:
         """Let a group event be judged; the verdict when there is one."""
-        if not inbound.opens_group:
-            return await self.invitations.consider(inbound, _NOBODY)
-        return await self.invitations.consider(inbound, await self._standing(inbound, chat_id, wait=True))
+        actor = await self._standing(inbound, chat_id) if inbound.opens_group else _NOBODY
+        return await self.invitations.consider(inbound, actor)
 
-    async def _standing(self, inbound: Inbound, chat_id: str, *, wait: bool = False) -> Standing:
-        """Who the sender is to the host; one whom it refuses makes us look him up once more."""
-        chat_type = "group" if inbound.chat.is_group else "dm"
-
-        def ask() -> Standing:
-            return self.directory.standing(
-                inbound.sender, self._settings.people, lambda alias: self._accepts(alias, chat_type, chat_id)
-            )
-
-        standing = ask()
-        worth_it = wait or (
-            inbound.contentless is None and (not inbound.chat.is_group or self._serves(inbound.chat.id))
-        )
+    async def _standing(self, inbound: Inbound, chat_id: str) -> Standing:
+        """Who the sender is to the host; one whom nobody named, and of whom not all is known, is looked up first."""
+        standing = self._ask(inbound.sender, inbound.chat, chat_id)
         whole = self.directory.complete(inbound.sender)
-        if worth_it and not (standing.allowed or standing.listed) and not (whole.uid and whole.number):
+        if not (standing.allowed or standing.listed) and not (whole.uid and whole.number):
             await self.resolver.again()
-            standing = ask()
+            standing = self._ask(inbound.sender, inbound.chat, chat_id)
         return standing
 
-    def _serves(self, group_id: str) -> bool:
-        return self._policy.serves(group_id) or group_id in self.book.approved
+    def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
+        chat_type = "group" if chat.is_group else "dm"
+        return self.directory.standing(
+            person, self._settings.people, lambda alias: self._accepts(alias, chat_type, chat_id)
+        )
 
     def _chat_id(self, inbound: Inbound) -> str:
         if inbound.chat.is_group:

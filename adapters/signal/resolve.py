@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 10.0
 """An unknown sender makes us look again, but not more often than this over all."""
+ASK_NETWORK_SECONDS = 600.0
+"""Contact discovery is rationed by Signal's servers: strangers must not make us use it up."""
 
 
 class Resolver:
@@ -28,6 +30,7 @@ class Resolver:
         self._lists = lists
         self._clock = clock
         self._last: float | None = None
+        self._last_asked: float | None = None
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
@@ -75,6 +78,9 @@ class Resolver:
 
     async def _ask_network(self, numbers: tuple[str, ...]) -> bool:
         """Make signal-cli look the numbers up. What it answers may be a PNI, so only its contact store is believed."""
+        if self._last_asked is not None and self._clock() - self._last_asked < ASK_NETWORK_SECONDS:
+            return False
+        self._last_asked = self._clock()
         try:
             statuses = await self._client.rpc("getUserStatus", {"recipient": list(numbers)}, timeout=30)
         except HardenedError as exc:

@@ -1,0 +1,99 @@
+"""Everything a connected account owns, opened and closed as a whole. Knows no host class."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Container
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from ...common.config import SignalSettings
+from ...common.errors import HardenedError
+from ...common.observation import Observations
+from ...common.store import Store
+from .client import SignalClient
+from .intake import Accepted, Accepts, Intake
+from .stream import SignalStream
+
+logger = logging.getLogger(__name__)
+
+_STOCK_TAKING_SECONDS = 8.0
+"""How long opening waits for the daemon's contacts and groups; afterwards they come in the background."""
+_UNRESOLVED_SECONDS = 30.0
+_DRAIN_SECONDS = 1.0
+
+
+class Connection:
+    """State file, RPC client, intake and event stream of one account. `on_dead` is told when the stream has ended."""
+
+    def __init__(
+        self,
+        settings: SignalSettings,
+        state: Path,
+        observed: Observations,
+        *,
+        sent: Container[str],
+        accepts: Accepts,
+        deliver: Callable[[Accepted], Awaitable[None]],
+        on_dead: Callable[[HardenedError], None],
+    ) -> None:
+        self._settings = settings
+        self._observed = observed
+        self._store = Store(state)
+        self._resources = AsyncExitStack()
+        self.client = SignalClient(settings.http_url, settings.account)
+        self.intake = Intake(settings, self.client, self._store, observed, sent=sent, accepts=accepts, deliver=deliver)
+        self.stream = SignalStream(
+            self.client,
+            self.intake.receive,
+            on_dead,
+            stale_after=settings.sse_stale_seconds,
+            streams=settings.sse_streams,
+        )
+
+    async def open(self) -> None:
+        """Return subscribed, with who is who known as far as the daemon told in time.
+
+        Raises Fatal or ConnectionLost; then, too, `close` is owed.
+        """
+        resources = self._resources
+        await self._store.open()
+        resources.push_async_callback(self._store.close)
+        if self._settings.persist_observed:
+            await self._observed.persist(self._store)
+            resources.callback(self._observed.forget_store)
+        await resources.enter_async_context(self.client)
+        await self.intake.prepare()
+        resources.push_async_callback(self.intake.close)
+        knowing = asyncio.create_task(self._get_to_know())
+        resources.push_async_callback(_cancelled, knowing)
+        await self.stream.open()
+        resources.push_async_callback(self._let_go)
+        await asyncio.wait([knowing], timeout=_STOCK_TAKING_SECONDS)
+        self.intake.start()
+
+    async def close(self) -> None:
+        """Close everything that was opened. Idempotent."""
+        await self._resources.aclose()
+
+    async def _let_go(self) -> None:
+        """Stop listening, then hand over what was received already."""
+        await self.stream.close()
+        try:
+            await asyncio.wait_for(self.intake.workers.idle(), _DRAIN_SECONDS)
+        except TimeoutError:
+            logger.warning("messages received last could not be handed over in time")
+
+    async def _get_to_know(self) -> None:
+        """Take stock, and again until our own ACI is known."""
+        await self.intake.take_stock()
+        while self.intake.me.uid is None:
+            logger.warning("the account's own ACI is not known yet; what may be meant for others is only observed")
+            await asyncio.sleep(_UNRESOLVED_SECONDS)
+            await self.intake.resolver.start()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
