@@ -502,6 +502,19 @@ async def test_defect_19_anything_but_an_event_stream_is_refused_with_its_status
     assert (refused.value.status, refused.value.content_type) == (status, content_type)
 
 
+async def test_a_redirect_is_not_followed(session: aiohttp.ClientSession) -> None:
+    async with raw_daemon(plays(b"data:elsewhere\n\n")) as elsewhere:
+
+        async def redirects(connection: RawConnection) -> None:
+            head = f"HTTP/1.1 302 X\r\nLocation: {elsewhere.url}\r\nContent-Length: 0\r\n\r\n"
+            await connection.send(head.encode())
+
+        async with raw_daemon(redirects) as daemon:
+            with pytest.raises(Refused):
+                await EventStream(daemon.url, session).connect()
+        assert elsewhere.connections == []
+
+
 async def test_a_content_type_with_parameters_is_fine(session: aiohttp.ClientSession) -> None:
     async def script(connection: RawConnection) -> None:
         await connection.status(200, "Text/Event-Stream;charset=UTF-8", b"data:1\n\n")

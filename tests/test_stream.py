@@ -592,6 +592,14 @@ async def test_two_streams_give_up_together_and_once() -> None:
         assert daemon.open == 0
 
 
+async def test_a_refused_second_stream_ends_the_first_too() -> None:
+    async with raw_daemon(plays(KEEPALIVE), answers(404)) as daemon, listener(daemon.url, streams=2) as heard:
+        await heard.stream.open()
+        await until(lambda: heard.deaths)
+        assert heard.stream.stats.open == 0
+        await until(lambda: daemon.open == 0)
+
+
 async def test_one_of_two_streams_is_enough_for_ever() -> None:
     async with raw_daemon(plays(KEEPALIVE), answers(503)) as daemon, listener(daemon.url, streams=2) as heard:
         await heard.stream.open()
