@@ -125,7 +125,11 @@ class Inbound:
     contentless: str | None = None
     text: str = ""
     mentions: tuple[Mention, ...] = ()
+    broadcast: bool = False
+    """Mentions everybody at once (@channel, @all, @here)."""
     quote: Quote | None = None
+    in_our_thread: bool = False
+    """In a thread whose root is ours or in which we spoke of late."""
     attachments: tuple[Attachment, ...] = ()
     edits: str | None = None
     """The message id this is a new version of."""
@@ -155,6 +159,7 @@ class Reason(StrEnum):
     ADDRESSED_ELSEWHERE = "addressed to somebody else"
     IDENTITY_UNKNOWN = "own identity not known yet"
     MENTIONED = "mentions us"
+    BROADCAST = "mentions everybody"
     REPLY = "replies to us"
     COMMAND = "slash command"
     VOICE = "voice memo"

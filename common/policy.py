@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from . import mentions as text_of
 from .events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Quote, Reason
@@ -21,6 +22,10 @@ class Policy:
     free_chats: frozenset[str] = frozenset()
     observe: bool = True
     aliases: tuple[str, ...] = ()
+    broadcast_addresses: bool = False
+    """Whether a mention of everybody is one of us."""
+    bots: Literal["none", "mentions", "all"] = "none"
+    """Which posts of programs are dispatched: none, those that address us, or like a person's."""
 
     def serves(self, chat_id: str) -> bool:
         return self.every_chat or chat_id in self.chats
@@ -35,12 +40,13 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
     1. our own message or its echo: Ignore. The owner's note to self is a direct message (5); what he typed in a
        group on another device is observed, dispatched only behind an alias.
     2. nothing to read: Ignore.
-    3. written by the server: Ignore; by a program: Observe, never Dispatch.
+    3. written by the server: Ignore; by a program: Observe, never Dispatch, unless the operator allows programs.
+       Even then it is never a command.
     4. a group that is not served: Ignore.
     5. direct message: Dispatch; the host's own authorization and pairing judge it.
     6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, whatever might be
        meant for us or for another is observed as well.
-    7. mentions us, or replies to us: Dispatch.
+    7. mentions us, replies to us, or is said in a thread of ours: Dispatch.
     8. a slash command, or audio, which cannot mention anyone: Dispatch.
     9. no mention required here: Dispatch.
     10. the rest: Observe.
@@ -60,11 +66,18 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
         return Ignore(3, Reason.SYSTEM)
     if inbound.chat.is_group and not policy.serves(inbound.chat.id):
         return Ignore(4, Reason.CHAT_NOT_ALLOWED)
-    if inbound.origin is Origin.PROGRAM:
+    if inbound.origin is Origin.PROGRAM and policy.bots == "none":
         return _observe(inbound, policy, 3, Reason.BOT)
     if not inbound.chat.is_group:
-        return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)
-    decision = _decide_in_group(inbound, me, policy)
+        decision: Decision = Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)
+    else:
+        decision = _decide_in_group(inbound, me, policy)
+    if inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):
+        addresses_us = decision.rule in {5, 7}
+        if text_of.starts_command(decision.text) or not (addresses_us or policy.bots == "all"):
+            return _observe(inbound, policy, 3, Reason.BOT)
+    if not inbound.chat.is_group:
+        return decision
     if isinstance(decision, Dispatch) and not sender_allowed:
         return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
     return decision
@@ -79,7 +92,8 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
 
     mentioned = [me.recognises(mention.address) for mention in inbound.mentions]
     replies = _replies_to_us(inbound.quote, me)
-    if True not in mentioned and replies is not True:
+    broadcast = inbound.broadcast and policy.broadcast_addresses
+    if True not in mentioned and replies is not True and not broadcast:
         if None in mentioned or replies is None:
             return _observe(inbound, policy, 6, Reason.IDENTITY_UNKNOWN)
         if mentioned or inbound.quote is not None:
@@ -88,7 +102,9 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
     request = text_of.addressed(inbound.text, inbound.mentions, me)
     if True in mentioned:
         return Dispatch(request, 7, Reason.MENTIONED)
-    if replies:
+    if broadcast:
+        return Dispatch(request, 7, Reason.BROADCAST)
+    if replies or inbound.in_our_thread:
         return Dispatch(request, 7, Reason.REPLY)
     if text_of.starts_command(inbound.text):
         return Dispatch(request, 8, Reason.COMMAND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from hermes_hardened_adapters.common.events import (
@@ -107,6 +108,20 @@ CASES: list[tuple[str, Inbound, Policy, Decision]] = [
         Dispatch("hi", 7, Reason.MENTIONED),
     ),
     ("quotes us", replace(SAID, quote=OUR_QUOTE), STRICT, Dispatch("hello", 7, Reason.REPLY)),
+    ("in our thread", replace(SAID, in_our_thread=True), STRICT, Dispatch("hello", 7, Reason.REPLY)),
+    (
+        "in our thread, to Bob",
+        replace(mentioning("x hi", BOB), in_our_thread=True),
+        STRICT,
+        Observe("@Bob hi", 6, Reason.ADDRESSED_ELSEWHERE),
+    ),
+    ("to everybody", replace(SAID, broadcast=True), STRICT, Observe("hello", 10, Reason.UNADDRESSED)),
+    (
+        "to everybody, as asked for",
+        replace(SAID, broadcast=True),
+        replace(STRICT, broadcast_addresses=True),
+        Dispatch("hello", 7, Reason.BROADCAST),
+    ),
     ("command", replace(SAID, text=" /status"), STRICT, Dispatch("/status", 8, Reason.COMMAND)),
     ("voice memo", replace(SAID, text="", attachments=VOICE), STRICT, Dispatch("", 8, Reason.VOICE)),
     ("image", replace(SAID, text="", attachments=IMAGE), STRICT, Observe("", 10, Reason.UNADDRESSED)),
@@ -125,6 +140,32 @@ CASES: list[tuple[str, Inbound, Policy, Decision]] = [
 @pytest.mark.parametrize(("inbound", "policy", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_rule(inbound: Inbound, policy: Policy, expected: Decision) -> None:
     assert decide(inbound, ME, policy, sender_allowed=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("inbound", "bots", "dispatched"),
+    [
+        (mentioning("x hi", US), "none", False),
+        (mentioning("x hi", US), "mentions", True),
+        (SAID, "mentions", False),
+        (SAID, "all", True),
+        (mentioning("x /restart", US), "mentions", False),
+        (mentioning("x /restart", US), "all", False),
+        (replace(SAID, text="/restart"), "all", False),
+        (mentioning("x hi", BOB), "all", False),
+        (replace(DIRECT, text="hi"), "mentions", True),
+        (replace(DIRECT, text="hi"), "none", False),
+        (replace(DIRECT, text="/restart"), "all", False),
+    ],
+)
+def test_programs_are_heard_as_the_operator_wants_and_never_command(
+    inbound: Inbound, bots: Literal["none", "mentions", "all"], dispatched: bool
+) -> None:
+    program = replace(inbound, origin=Origin.PROGRAM)
+    decision = decide(program, ME, replace(OPEN, bots=bots), sender_allowed=True)
+    assert isinstance(decision, Dispatch) is dispatched
+    if inbound.chat.is_group:
+        assert not isinstance(decide(program, ME, replace(OPEN, bots=bots), sender_allowed=False), Dispatch)
 
 
 @pytest.mark.parametrize(("inbound", "policy", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
