@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import shutil
 import sqlite3
 import sys
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple
 
 PLUGIN = "hardened-adapters"
 STATE_DB = Path("hardened_adapters") / "state.db"
-SETTLED = "Press Ctrl+C to stop"
+SETTLED = "gateway.run: Press Ctrl+C to stop"
 """The host logs this after its start-up restore, during which it parks events and hands them over a second time."""
 NOBODY = "+15550009999"
 """The home channel, so that the host does not ask every new chat whether it should be the one."""
@@ -206,11 +205,10 @@ class GatewayProcess:
         return all(platforms.get(name, {}).get("state") == "connected" for name in self.platforms)
 
     def adapter(self) -> str:
-        """Whose Signal adapter runs: "hardened", "stock", or "none" so far, by who logs."""
-        if any("gateway.platforms.signal: Signal: connected to" in line for line in self.lines):
+        """Whose Signal adapter connected: "hardened", "stock" (it alone logs this line), or "none" so far."""
+        if "gateway.platforms.signal: Signal: connected to" in self.log:
             return "stock"
-        ours = any(re.search(r"\bhermes_hardened_adapters\.adapters\.\w+\.", line) for line in self.lines)
-        return "hardened" if ours else "none"
+        return "hardened" if "signal" in self.platforms and self.connected() else "none"
 
     def verdicts(self) -> list[Verdict]:
         """The plugin's trace, oldest first; empty when the plugin is not the one running."""

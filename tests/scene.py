@@ -200,11 +200,14 @@ def lines() -> list[Line]:
 
 
 def stage() -> FakeSignalDaemon:
-    """The daemon behind the scene: it can look Carol's number up, and lets the bot accept invitations."""
+    """The daemon behind the scene: its contact store knows Carol's number, and the bot can accept invitations."""
     daemon = FakeSignalDaemon(
-        contacts=[contact(ACCOUNT, OWN_ACI), contact(ALICE, ALICE_ACI, "Alice")],
+        contacts=[
+            contact(ACCOUNT, OWN_ACI, "Hermes"),
+            contact(ALICE, ALICE_ACI, "Alice"),
+            contact(CAROL, CAROL_ACI, "Carol"),
+        ],
         groups=[group(members=tuple(p.address for p in (BOT_ITSELF, ALICE_A, CAROL_C, MALLORY)))],
-        statuses={CAROL: CAROL_ACI, ALICE: ALICE_ACI},
         attachments={"v1.aac": b"\xff\xf1\x50\x80\x03\xdf\xfc\xde\x02\x00"},
     )
 

@@ -23,6 +23,7 @@ def user(text: object) -> dict[str, Any]:
         ("[New message]\nfirst\n[New message]\nsecond", "second"),
         ("they wrote [New message] inline", "they wrote [New message] inline"),
         ("hello\n\n[System note: This is the user's very first message ever.]", "hello"),
+        ("[a voice message: x.aac]\n\nseen: a\n\n[New message]\n", "[a voice message: x.aac]"),
         ("", ""),
     ],
 )

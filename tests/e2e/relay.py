@@ -43,8 +43,13 @@ class AccountlessRelay:
         if request.startswith(b"GET /api/v1/events?"):
             self.opened.append(asyncio.get_running_loop().time())
             request = b"GET /api/v1/events HTTP/1.1\r\n"
-        onward_reader, onward = await asyncio.open_connection("127.0.0.1", self._target)
-        onward.write(request)
+        try:
+            onward_reader, onward = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        # One request a connection: only its first line passes through here.
+        onward.write(request + b"Connection: close\r\n")
         self._writers |= {writer, onward}
         self._passing.add(writer)
         try:

@@ -76,6 +76,8 @@ class SignalCliDaemon:
         await self.stop()
 
     async def start(self) -> None:
+        """Start it, or start it again on the same port after `stop`."""
+        self._config.mkdir(exist_ok=True)
         environment = {"HOME": str(self._config), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
         if home := java_home():
             environment["JAVA_HOME"] = home

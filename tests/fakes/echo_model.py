@@ -36,10 +36,14 @@ def last_user_text(request: dict[str, Any]) -> str:
 
 
 def addressed_part(text: str) -> str:
-    """What follows the last `[New message]` line, or the whole text, on one line, without the host's own notes."""
+    """What follows the last `[New message]` line, or the whole text, on one line, without the host's own notes.
+
+    When nothing follows, the first line: the host puts what it says of a voice memo before everything else.
+    """
     lines = text.partition(HOST_NOTE)[0].splitlines()
     marks = [index for index, line in enumerate(lines) if line.strip() == NEW_MESSAGE]
-    return " ".join(" ".join(lines[marks[-1] + 1 :] if marks else lines).split())
+    after = " ".join(" ".join(lines[marks[-1] + 1 :] if marks else lines).split())
+    return after or next(iter(lines), "").strip()
 
 
 def echo(request: dict[str, Any]) -> str:

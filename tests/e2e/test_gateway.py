@@ -1,0 +1,116 @@
+"""The plugin inside the real gateway process, against the replaying daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.demo import scene
+from tests.fakes.echo_model import EchoModel, last_user_text
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, CAROL, GROUP, FakeSignalDaemon
+from tests.gateway_process import GatewayFailed, GatewayProcess, signal_env
+from tests.scene import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, in_group, lines, prepare, stage, variant
+
+
+def gateway(daemon: FakeSignalDaemon, model: EchoModel, home: Path | None = None, **more: Any) -> GatewayProcess:
+    env = signal_env(daemon.url, ACCOUNT, users=f"{ALICE},{CAROL}", groups=GROUP, SIGNAL_REQUIRE_MENTION="true")
+    return GatewayProcess(model.base_url, env=env, home=home, **more)
+
+
+def answers(daemon: FakeSignalDaemon) -> list[str]:
+    return [str(params["message"]) for params in daemon.called("send")]
+
+
+async def test_the_scene_of_the_demo_goes_as_expected() -> None:
+    written = io.StringIO()
+    assert await scene(Console(file=written, width=170)) == 0, written.getvalue()
+
+
+async def test_an_event_seen_before_a_restart_is_not_answered_after_it(tmp_path: Path) -> None:
+    async with stage() as daemon, EchoModel() as model:
+        asked = in_group(ALICE_A, f"{BOT} once only", BOT_ITSELF)
+        async with gateway(daemon, model, tmp_path) as first:
+            assert first.adapter() == "hardened"
+            await daemon.streams_open(1)
+            await daemon.emit_event(asked)
+            await first.until(lambda: len(answers(daemon)) == 1, "an answer")
+        async with gateway(daemon, model, tmp_path) as second:
+            await daemon.streams_open(1)
+            await daemon.emit_event(asked, in_group(ALICE_A, f"{BOT} and this", BOT_ITSELF))
+            await second.until(lambda: len(answers(daemon)) >= 2, "an answer to the new message")
+            await asyncio.sleep(1)
+        assert answers(daemon) == ["echo: once only", "echo: and this"]
+
+
+async def test_an_accepted_invitation_survives_a_restart(tmp_path: Path) -> None:
+    async with stage() as daemon, EchoModel() as model:
+        invitation = next(line for line in lines() if line.accepts)
+        async with gateway(daemon, model, tmp_path) as first:
+            await daemon.streams_open(1)
+            prepare(daemon, invitation)
+            await daemon.emit_event(invitation.event)
+            await first.until(lambda: bool(daemon.called("updateGroup")), "the invitation accepted")
+            await asyncio.sleep(0.5)
+        async with gateway(daemon, model, tmp_path) as second:
+            await daemon.streams_open(1)
+            await daemon.emit_event(in_group(ALICE_A, f"{BOT} still there?", BOT_ITSELF, group_id=ALLOTMENT))
+            await second.until(lambda: answers(daemon) == ["echo: still there?"], "an answer")
+
+
+async def test_what_arrives_while_the_host_starts_is_answered_once() -> None:
+    async with stage() as daemon, EchoModel() as model, gateway(daemon, model, settle=False) as running:
+        await daemon.streams_open(1)
+        await daemon.emit_event(
+            in_group(ALICE_A, "tomorrow at nine"), in_group(ALICE_A, f"{BOT} early bird", BOT_ITSELF)
+        )
+        await running.until(lambda: bool(answers(daemon)), "an answer")
+        await asyncio.sleep(1)
+        assert answers(daemon) == ["echo: early bird"]
+        assert last_user_text(model.requests[0]).count("tomorrow at nine") == 1
+
+
+async def test_an_aborted_stream_is_opened_again_and_nothing_is_answered_twice() -> None:
+    async with stage() as daemon, EchoModel() as model, gateway(daemon, model) as running:
+        await daemon.streams_open(1)
+        before = variant("dm_text", ALICE_A, text="before")
+        await daemon.emit_event(before)
+        await running.until(lambda: len(answers(daemon)) == 1, "an answer")
+        daemon.drop_streams()
+        await daemon.streams_open(1, timeout=15)
+        await daemon.emit_event(before, variant("dm_text", ALICE_A, text="after"))
+        await running.until(lambda: len(answers(daemon)) >= 2, "an answer")
+        await asyncio.sleep(0.6)
+        assert answers(daemon) == ["echo: before", "echo: after"]
+
+
+async def test_a_daemon_without_the_account_is_never_called_connected() -> None:
+    async with stage() as daemon, EchoModel() as model:
+        daemon.refuse_events = 400
+        async with gateway(daemon, model, platforms=(), settle=False) as running:
+
+            def state() -> dict[str, Any]:
+                signal: dict[str, Any] = running.state().get("platforms", {}).get("signal", {})
+                return signal
+
+            await running.until(lambda: bool(state().get("error_code")), "an error of the platform")
+            await asyncio.sleep(3)
+            assert state()["error_code"] == "signal_unknown_account"
+            assert state()["state"] != "connected"
+        assert len(daemon.event_requests) <= 2
+
+
+async def test_a_wrong_address_stops_the_gateway_with_its_remedy(tmp_path: Path) -> None:
+    """The host ends when its only platform has an error that does not heal (gateway/run.py, non-retryable start-up)."""
+    async with stage() as daemon, EchoModel() as model:
+        daemon.refuse_events = 404
+        with pytest.raises(GatewayFailed, match="signal_other_api"):
+            await gateway(daemon, model, tmp_path).__aenter__()
+    state = json.loads((tmp_path / "gateway_state.json").read_text())
+    assert state["gateway_state"] == "startup_failed"
+    assert "signal-cli daemon --http" in state["exit_reason"]
