@@ -141,12 +141,13 @@ class SignalSettings(Settings):
                 raise ValueError(f"entry {position} is no group id (base64 of 32 bytes, padding included)")
         return value
 
-    @property
-    def people(self) -> Lists:
-        """The people the operator named; a wildcard names nobody."""
-        admins = (*self.allow_admin_from, *self.group_allow_admin_from)
-        allowed = (*self.allowed_users, *self.gateway_allowed_users)
-        return Lists(tuple(e for e in admins if e != "*"), tuple(e for e in allowed if e != "*"))
+    def people(self, chat_type: str) -> Lists:
+        """The people the operator named, the admins of that kind of chat first; a wildcard names nobody."""
+        here, elsewhere = self.allow_admin_from, self.group_allow_admin_from
+        if chat_type != "dm":
+            here, elsewhere = elsewhere, here
+        others = (*self.allowed_users, *self.gateway_allowed_users, *elsewhere)
+        return Lists(tuple(e for e in here if e != "*"), tuple(e for e in others if e != "*"))
 
     @classmethod
     def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> Self:

@@ -52,7 +52,7 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
     10. the rest: Observe.
 
     In a group a Dispatch needs a sender the host accepts; anyone else's becomes Observe. Where observation is
-    off, Observe becomes Ignore.
+    off, and outside groups, Observe becomes Ignore.
     """
     if inbound.origin is Origin.SELF:
         return Ignore(1, Reason.OWN)
@@ -68,19 +68,20 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
         return Ignore(4, Reason.CHAT_NOT_ALLOWED)
     if inbound.origin is Origin.PROGRAM and policy.bots == "none":
         return _observe(inbound, policy, 3, Reason.BOT)
-    if not inbound.chat.is_group:
-        decision: Decision = Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)
-    else:
+    decision: Decision = Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)
+    if inbound.chat.is_group:
         decision = _decide_in_group(inbound, me, policy)
-    if inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):
-        addresses_us = decision.rule in {5, 7}
-        if text_of.starts_command(decision.text) or not (addresses_us or policy.bots == "all"):
+    if isinstance(decision, Dispatch):
+        if inbound.origin is Origin.PROGRAM and not _heard(decision, policy):
             return _observe(inbound, policy, 3, Reason.BOT)
-    if not inbound.chat.is_group:
-        return decision
-    if isinstance(decision, Dispatch) and not sender_allowed:
-        return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
+        if inbound.chat.is_group and not sender_allowed:
+            return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
     return decision
+
+
+def _heard(decision: Dispatch, policy: Policy) -> bool:
+    """Whether the operator lets a program say this: never a command, and unaddressed only where all are heard."""
+    return not text_of.starts_command(decision.text) and (decision.rule in {5, 7} or policy.bots == "all")
 
 
 def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
@@ -123,6 +124,6 @@ def _replies_to_us(quote: Quote | None, me: Me) -> bool | None:
 
 
 def _observe(inbound: Inbound, policy: Policy, rule: int, reason: Reason) -> Observe | Ignore:
-    if not policy.observe:
+    if not (policy.observe and inbound.chat.is_group):
         return Ignore(rule, reason)
     return Observe(text_of.readable(inbound.text, inbound.mentions), rule, reason)

@@ -26,7 +26,7 @@ def test_the_environment() -> None:
         },
     )
     assert settings.http_url == "http://127.0.0.1:8080"
-    assert settings.people.allowed == (ALICE, ALICE_ACI)
+    assert settings.people("dm").allowed == (ALICE, ALICE_ACI)
     assert settings.group_allowed == (GROUP,)
     assert (settings.require_mention, settings.observe_unmentioned) == (True, False)
     assert settings.mention_aliases == ("bot", "Hermes")
@@ -35,7 +35,7 @@ def test_the_environment() -> None:
 
 def test_defaults_are_the_closed_ones() -> None:
     settings = SignalSettings.load({}, LEAST)
-    assert settings.people.allowed == settings.group_allowed == ()
+    assert settings.people("dm").allowed == settings.group_allowed == ()
     assert (settings.group_members, settings.group_invite_policy) == ("allowlist", "approved-only")
     assert not settings.persist_observed
 
@@ -43,11 +43,19 @@ def test_defaults_are_the_closed_ones() -> None:
 def test_the_configuration_file_wins() -> None:
     extra = {"account": ALICE, "require_mention": False, "allow_admin_from": [ALICE], "group_sessions_per_user": True}
     settings = SignalSettings.load(extra, {**LEAST, "SIGNAL_REQUIRE_MENTION": "true"})
-    assert (settings.account, settings.require_mention, settings.people.admins) == (ALICE, False, (ALICE,))
+    assert (settings.account, settings.require_mention, settings.people("dm").admins) == (ALICE, False, (ALICE,))
 
 
 def test_a_wildcard_names_nobody() -> None:
-    assert SignalSettings.load({}, {**LEAST, "SIGNAL_ALLOWED_USERS": "*"}).people.allowed == ()
+    assert SignalSettings.load({}, {**LEAST, "SIGNAL_ALLOWED_USERS": "*"}).people("group").allowed == ()
+
+
+def test_the_admins_of_a_kind_of_chat_come_first_there() -> None:
+    extra = {"allow_admin_from": [ALICE], "group_allow_admin_from": [ALICE_ACI]}
+    settings = SignalSettings.load(extra, LEAST)
+    assert (settings.people("dm").admins, settings.people("group").admins) == ((ALICE,), (ALICE_ACI,))
+    assert settings.people("dm").spellings((ALICE, ALICE_ACI)) == (ALICE, ALICE_ACI)
+    assert settings.people("group").spellings((ALICE, ALICE_ACI)) == (ALICE_ACI, ALICE)
 
 
 def test_every_fault_is_told_under_the_key_that_was_written() -> None:

@@ -182,15 +182,25 @@ async def test_a_restart_keeps_what_was_approved(judged: Make, book: GroupBook, 
 async def test_groups_that_were_there_before_us_are_approved_by_nobody(judged: Make, book: GroupBook) -> None:
     invitations = judged(Daemon(group()))
     await invitations.take_stock()
+    await invitations.take_for_granted()
     assert await invitations.consider(ADDED, LISTED) is None
     assert not book.approved
+    assert not book.is_new
     assert invitations.names == {GROUP: "Test Group"}
+
+
+async def test_an_invitation_that_waited_for_our_first_start_counts(judged: Make, book: GroupBook) -> None:
+    invitations = judged(Daemon(group()))
+    await invitations.take_stock()
+    assert await invitations.consider(ADDED, LISTED) == "approved"
+    await invitations.take_for_granted()
+    assert book.approved == {GROUP}
 
 
 async def test_a_group_joined_while_we_were_away_still_waits_for_its_invitation(
     judged: Make, book: GroupBook, store: Store
 ) -> None:
-    await judged(Daemon([])).take_stock()
+    await judged(Daemon([])).take_for_granted()
     invitations = judged(Daemon(group()))
     await invitations.take_stock()
     assert await invitations.consider(ADDED, LISTED) == "approved"

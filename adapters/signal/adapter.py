@@ -83,7 +83,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             await self.disconnect()
             raise
         self._mark_connected()
-        logger.info("Signal: subscribed to the events of signal-cli at %s", self.http_url)
+        logger.info("Signal: subscribed to the events of signal-cli")
         return True
 
     async def disconnect(self) -> None:

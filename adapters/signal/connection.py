@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from ...common.config import SignalSettings
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 _STOCK_TAKING_SECONDS = 8.0
 """How long opening waits for the daemon's contacts and groups; afterwards they come in the background."""
 _UNRESOLVED_SECONDS = 30.0
+_GRACE_SECONDS = 60.0
+"""In the first run of all, how long invitations that waited for us may take to come in."""
 _DRAIN_SECONDS = 1.0
 
 
@@ -42,6 +44,7 @@ class Connection:
         self._observed = observed
         self._store = Store(state)
         self._resources = AsyncExitStack()
+        self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
         self.intake = Intake(settings, self.client, self._store, observed, sent=sent, accepts=accepts, deliver=deliver)
         self.stream = SignalStream(
@@ -70,7 +73,8 @@ class Connection:
         resources.push_async_callback(_cancelled, knowing)
         await self.stream.open()
         resources.push_async_callback(self._let_go)
-        await asyncio.wait([knowing], timeout=_STOCK_TAKING_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._known.wait(), _STOCK_TAKING_SECONDS)
         self.intake.start()
 
     async def close(self) -> None:
@@ -86,12 +90,16 @@ class Connection:
             logger.warning("messages received last could not be handed over in time")
 
     async def _get_to_know(self) -> None:
-        """Take stock, and again until our own ACI is known."""
+        """Take stock, and ask again until our own ACI is known."""
         await self.intake.take_stock()
+        self._known.set()
         while self.intake.me.uid is None:
             logger.warning("the account's own ACI is not known yet; what may be meant for others is only observed")
             await asyncio.sleep(_UNRESOLVED_SECONDS)
             await self.intake.resolver.start()
+        if self.intake.book.is_new:
+            await asyncio.sleep(_GRACE_SECONDS)
+            await self.intake.close_books()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

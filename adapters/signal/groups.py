@@ -160,15 +160,16 @@ class Invitations:
         self.names: dict[str, str] = {}
 
     async def take_stock(self) -> None:
-        """At connect: names of the groups, what we were removed from meanwhile, and what was there before us."""
-        groups = list(read_groups(await self._client.rpc("listGroups"), self._me()))
-        for group in groups:
+        """At connect: names of the groups, and what we were removed from meanwhile."""
+        for group in read_groups(await self._client.rpc("listGroups"), self._me()):
             if group.name:
                 self.names[group.id] = group.name
             if group.membership is Membership.OUT and self._book.knows(group.id):
                 self._book.forget(group.id)
-        if self._book.is_new:
-            self._book.take_stock([group.id for group in groups])
+
+    async def take_for_granted(self) -> None:
+        """Once, in the first run: what there is by now and was not invited to is nobody's invitation any more."""
+        self._book.take_stock([group.id for group in read_groups(await self._client.rpc("listGroups"), self._me())])
 
     async def consider(self, event: Inbound, actor: Standing) -> str | None:
         """What became of a group event: a verdict to trace, or None when it was none of ours to judge."""

@@ -115,7 +115,7 @@ class Intake:
         self.directory = Directory(pairs, remember=self._remember_pair)
         chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
         self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
-        self.resolver = Resolver(self._client, self.directory, self._settings.people, time.monotonic)
+        self.resolver = Resolver(self._client, self.directory, self._settings.people("dm"), time.monotonic)
         self.invitations = Invitations(
             self._client,
             self.book,
@@ -129,10 +129,11 @@ class Intake:
     async def take_stock(self) -> None:
         """Learn from the daemon who is who and which groups there are. A failure leaves what is on disk."""
         await self.resolver.start()
-        try:
-            await self.invitations.take_stock()
-        except HardenedError as exc:
-            logger.warning("groups could not be listed: %s", exc)
+        await _or_warn(self.invitations.take_stock())
+
+    async def close_books(self) -> None:
+        """End of the first run's grace: groups nobody invited us to by now are served only when an admin says so."""
+        await _or_warn(self.invitations.take_for_granted())
 
     def start(self) -> None:
         """Begin to work on what was received."""
@@ -238,9 +239,8 @@ class Intake:
 
     def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
         chat_type = "group" if chat.is_group else "dm"
-        return self.directory.standing(
-            person, self._settings.people, lambda alias: self._accepts(alias, chat_type, chat_id)
-        )
+        people = self._settings.people(chat_type)
+        return self.directory.standing(person, people, lambda alias: self._accepts(alias, chat_type, chat_id))
 
     def _chat_id(self, inbound: Inbound) -> str:
         if inbound.chat.is_group:
@@ -287,3 +287,10 @@ class Intake:
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)
+
+
+async def _or_warn(look: Awaitable[None]) -> None:
+    try:
+        await look
+    except HardenedError as exc:
+        logger.warning("groups could not be listed: %s", exc)
