@@ -163,6 +163,32 @@ async def test_a_number_that_moved_is_not_the_person_it_was(
         assert "now belongs to another ACI" in caplog.text
 
 
+async def test_a_number_that_moved_in_the_contact_store_is_told(
+    daemon: FakeSignalDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with hosted(daemon):
+        pass
+    daemon.contacts = [contact(ACCOUNT, OWN_ACI), contact(ALICE, BOB_ACI)]
+    async with hosted(daemon) as host:
+        assert "now belongs to another ACI" in caplog.text
+        await host.emit(by(fresh("dm_text"), None, BOB_ACI))
+        assert host.reached == []
+
+
+async def test_a_bare_yes_of_somebody_who_may_not_approve_goes_nowhere(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.approval.has_blocking_approval", lambda _: True)
+    async with hosted(daemon, group_allow_admin_from=[CAROL]) as host:
+        await host.emit(fresh("group_text", **mention_us("\ufffc yes")))
+        assert host.reached == []
+        assert [send["message"] for send in daemon.called("send")] == [
+            "⛔ Only an admin may answer this request (/approve)."
+        ]
+        await host.emit(by(fresh("group_text", **mention_us("\ufffc yes")), None, CAROL_ACI, "Carol"))
+        assert [event.text for event in host.reached] == ["yes"]
+
+
 async def test_a_stranger_who_writes_sees_no_sign_of_us(
     daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -506,13 +532,20 @@ async def test_a_daemon_that_pins_its_host_name(daemon: FakeSignalDaemon) -> Non
         assert len(host.reached) == 1
 
 
-async def test_a_listener_that_is_refused_later_is_reported(daemon: FakeSignalDaemon) -> None:
+@pytest.mark.parametrize(("status", "code"), [(400, "signal_unknown_account"), (404, "signal_other_api")])
+async def test_a_listener_that_is_refused_later_is_reported_and_tried_again(
+    daemon: FakeSignalDaemon, status: int, code: str
+) -> None:
     async with hosted(daemon) as host:
-        daemon.refuse_events = 400
+        daemon.refuse_events = status
         daemon.drop_streams()
         await host.until(lambda: bool(host.fatal))
-        assert host.fatal[0][0] == "signal_unknown_account"
+        assert host.fatal[0][0] == code
+        assert host.fatal[0][2] is True
         assert not host.adapter.is_connected
+    _, again = created(daemon.url)
+    assert await again.connect(is_reconnect=True) is False
+    assert again.fatal_error_retryable is True
 
 
 async def test_disconnect_leaves_nothing_behind(daemon: FakeSignalDaemon) -> None:

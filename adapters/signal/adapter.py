@@ -76,7 +76,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         try:
             await connection.open()
         except HardenedError as exc:
-            self._set_dead(exc)
+            self._set_dead(exc, worked_before=is_reconnect)
             await self.disconnect()
             return False
         except BaseException:
@@ -96,13 +96,14 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
 
     def _listener_died(self, exc: HardenedError) -> None:
         """Tell the host, which disconnects this instance and tries with a new one."""
-        self._set_dead(exc)
+        self._set_dead(exc, worked_before=True)
         # Owned by nobody whom the host's answer, disconnect(), would cancel.
         self._dying = asyncio.create_task(self._notify_fatal_error())
 
-    def _set_dead(self, exc: HardenedError) -> None:
+    def _set_dead(self, exc: HardenedError, *, worked_before: bool) -> None:
+        """Set the fatal error the host shows. Settings that worked once cannot be wrong for good."""
         if isinstance(exc, Fatal):
-            self._set_fatal_error(exc.code, exc.remedy, retryable=exc.heals)
+            self._set_fatal_error(exc.code, exc.remedy, retryable=exc.heals or worked_before)
         else:
             code = "signal_unreachable" if isinstance(exc, ConnectionLost) else "signal_failed"
             self._set_fatal_error(code, str(exc), retryable=True)
