@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.platforms.base import MessageType
@@ -19,11 +18,12 @@ from gateway.platforms.signal_rate_limit import (
 from ...common import host
 from ...common.config import SignalSettings
 from ...common.errors import ConnectionLost, Fatal, HardenedError
-from ...common.events import Dispatch, Observe, said_by
-from ...common.observation import Line, neutral, observations
+from ...common.events import Dispatch, Observe
+from ...common.handover import Accepted
+from ...common.host_gate import Gate
+from ...common.observation import neutral, observations
 from .client import RpcError
 from .connection import Connection
-from .intake import Accepted
 from .media import describe, fetch_all
 
 logger = logging.getLogger(__name__)
@@ -39,9 +39,7 @@ _CONTRACT: host.Contract = {
     "get_chat_info": ("chat_id",),
 }
 _Stock: Any = host.stock_adapter("signal", _CONTRACT)
-_MessageEvent = host.event_class()
 host.hush_numbers(_Stock)
-_KEEP_STRANGERS = 1_000
 
 
 class SignalAdapter(_Stock):  # type: ignore[misc]
@@ -53,10 +51,9 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         self.http_url, self.account = self._settings.http_url, self._settings.account
         self._home = host.home()
         self._observed = observations(str(self._home), "signal", time.time)
+        self._gate = Gate(self._observed, self.config.extra)
         self.connection: Connection | None = None
         self._dying: asyncio.Task[None] | None = None
-        self._strangers: set[str] = set()
-        """Direct chats with people the host refuses: they see no sign of us."""
 
     # -- lifecycle
 
@@ -146,67 +143,29 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
     def _event(self, accepted: Accepted, **fields: Any) -> Any:
         inbound, standing = accepted.inbound, accepted.standing
         quote = inbound.quote
-        event = _MessageEvent(
-            source=self.build_source(
-                chat_id=accepted.chat_id,
-                chat_name=accepted.chat_name,
-                chat_type="group" if inbound.chat.is_group else "dm",
-                user_id=standing.user_id,
-                user_name=accepted.author or standing.user_id,
-                user_id_alt=standing.uid,
-                chat_id_alt=inbound.chat.id or None,
-                message_id=inbound.message_id,
-                role_authorized=accepted.admitted,
-            ),
+        source = self.build_source(
+            chat_id=accepted.chat_id,
+            chat_name=accepted.chat_name,
+            chat_type="group" if inbound.chat.is_group else "dm",
+            user_id=standing.user_id,
+            user_name=accepted.author or standing.user_id,
+            user_id_alt=standing.uid,
+            chat_id_alt=inbound.chat.id or None,
             message_id=inbound.message_id,
-            timestamp=_timestamp(inbound.sent_at),
-            raw_message={
-                "sender": inbound.sender.number or inbound.sender.uid,
-                "timestamp_ms": inbound.sent_at,
-                "quote": {"id": quote.message_id, "text": quote.text} if quote else None,
-            },
-            **{"observe_only": False, **fields},
+            role_authorized=accepted.admitted,
         )
-        event.metadata["hardened_author"] = accepted.author or "somebody"
-        event.metadata["hardened_key"] = said_by(inbound.sender, inbound.message_id)
-        event.metadata["hardened_verified"] = standing.allowed
-        return event
+        # What stock's reactions look for.
+        raw = {
+            "sender": inbound.sender.number or inbound.sender.uid,
+            "timestamp_ms": inbound.sent_at,
+            "quote": {"id": quote.message_id, "text": quote.text} if quote else None,
+        }
+        return self._gate.event(accepted, source, raw_message=raw, **fields)
 
     async def handle_message(self, event: Any) -> None:
-        """Observed events end here, in the buffer; others go on to the host with what was observed before them.
-
-        The host calls this a second time with the same object after a restart (gateway/run.py, startup restore).
-        """
-        if getattr(event, "observe_only", False):
-            self._observed.add(
-                event.source.chat_id,
-                Line(
-                    key=event.metadata["hardened_key"],
-                    author=event.metadata["hardened_author"],
-                    verified=event.metadata["hardened_verified"],
-                    text=event.text,
-                    at=time.time(),
-                ),
-            )
-            return
-        if not event.internal:
-            self._mind_stranger(event)
-            if command := host.refused_approval(event, self.config.extra):
-                await self.send(event.source.chat_id, f"⛔ Only an admin may answer this request (/{command}).")
-                return
-            if event.source.chat_type != "dm" and not event.is_command():
-                key = host.session_key(event.source, self.config.extra)
-                self._observed.attach(event.source.chat_id, key, event)
-        await super().handle_message(event)
-
-    def _mind_stranger(self, event: Any) -> None:
-        """The host types and reacts before it judges; whom it will refuse shall not see that."""
-        if event.metadata.get("hardened_verified", True):
-            self._strangers.discard(event.source.chat_id)
-        elif event.source.chat_type == "dm":
-            if len(self._strangers) >= _KEEP_STRANGERS:
-                self._strangers.clear()
-            self._strangers.add(event.source.chat_id)
+        """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
+        if await self._gate.lets_through(event, self):
+            await super().handle_message(event)
 
     # -- the seam to stock's outbound half
 
@@ -252,15 +211,15 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
 
     async def send_typing(self, chat_id: str, metadata: Any = None) -> None:
         """Show that we type, but not to a stranger."""
-        if chat_id not in self._strangers:
+        if not self._gate.is_stranger(chat_id):
             await super().send_typing(chat_id, metadata)
 
     async def _stop_typing_indicator(self, chat_id: str) -> None:
-        if chat_id not in self._strangers:
+        if not self._gate.is_stranger(chat_id):
             await super()._stop_typing_indicator(chat_id)
 
     def _reactions_enabled(self, event: Any = None) -> bool:
-        known = event is None or event.source.chat_id not in self._strangers
+        known = event is None or not self._gate.is_stranger(event.source.chat_id)
         return known and bool(super()._reactions_enabled(event))
 
 
@@ -270,10 +229,3 @@ def _message_type(types: list[str]) -> Any:
         if any(content_type.startswith(prefix) for content_type in types):
             return kind
     return MessageType.DOCUMENT if types else MessageType.TEXT
-
-
-def _timestamp(milliseconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.now(tz=UTC)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from ...common.config import SignalSettings
 from ...common.errors import HardenedError
+from ...common.handover import Accepted
 from ...common.observation import Observations
 from ...common.store import Store
 from .client import SignalClient
-from .intake import Accepted, Accepts, Intake
+from .intake import Accepts, Intake
 from .stream import SignalStream
 
 logger = logging.getLogger(__name__)

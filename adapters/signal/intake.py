@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...common.config import SignalSettings
 from ...common.errors import HardenedError
@@ -29,6 +29,7 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
+from ...common.handover import Accepted, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
@@ -48,24 +49,6 @@ _CUT_BYTES = 2_000
 
 _OUR_NAME = "Hermes"
 """What a mention of us reads as when the account's profile has no name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A message the host shall get. `chat_id` is the host's id of the chat."""
-
-    inbound: Inbound
-    decision: Dispatch | Observe
-    standing: Standing
-    chat_id: str
-    chat_name: str
-    author: str
-    """Display name, empty where none is known."""
-    admitted: bool
-    """Allowed here only because the group is open to its members."""
-    quote_is_ours: bool
-    quote_is_trusted: bool
-    """Quoted is somebody who might have said it to us himself."""
 
 
 Accepts = Callable[[str, str, str], bool | None]
@@ -187,7 +170,7 @@ class Intake:
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
             return
-        if (accepted := self._apply_edit(inbound, decision, chat_id)) is None:
+        if (accepted := apply_edit(self._observed, inbound, decision, chat_id)) is None:
             return
         await self.ledger.commit(inbound.key)
         await self._deliver(self._accepted(inbound, accepted, standing, chat_id))
@@ -247,19 +230,6 @@ class Intake:
             return f"group:{inbound.chat.id}"
         aliases = self.directory.aliases(inbound.sender)
         return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
-
-    def _apply_edit(self, inbound: Inbound, decision: Dispatch | Observe, chat_id: str) -> Dispatch | Observe | None:
-        """A new version replaces what is still in the buffer; one that cannot is shown as what it is."""
-        if inbound.edits is None:
-            return decision
-        old = said_by(inbound.sender, inbound.edits)
-        if isinstance(decision, Observe):
-            if self._observed.edit(chat_id, old, decision.text):
-                return None
-        else:
-            self._observed.delete(chat_id, old)
-        marked = decision.text if decision.text.startswith("/") else f"(edited) {decision.text}"
-        return replace(decision, text=marked)
 
     async def _with_whole_text(self, inbound: Inbound) -> Inbound:
         """Without the long-text attachment, and with its text where the message holds only the beginning of it."""

@@ -1,0 +1,89 @@
+"""The last step before the host, the same for both networks: what is observed stays here, the rest is let through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from . import host
+from .events import said_by
+from .handover import Accepted
+from .observation import Line, Observations
+
+_KEEP_STRANGERS = 1_000
+
+
+class Gate:
+    """Makes the host's events, and stands in `handle_message` before the host's own. `extra` is PlatformConfig's."""
+
+    def __init__(self, observed: Observations, extra: Mapping[str, Any]) -> None:
+        self._observed = observed
+        self._extra = extra
+        self._strangers: set[str] = set()
+
+    def event(self, accepted: Accepted, source: Any, **fields: Any) -> Any:
+        """The host's event for a message; `fields` are further fields of MessageEvent."""
+        inbound = accepted.inbound
+        event = host.event_class()(
+            source=source,
+            message_id=inbound.message_id,
+            timestamp=_timestamp(inbound.sent_at),
+            **{"text": accepted.decision.text, "observe_only": False, **fields},
+        )
+        event.metadata["hardened"] = accepted
+        return event
+
+    async def lets_through(self, event: Any, adapter: Any) -> bool:
+        """Whether the host shall get the event. The host may hand in the same one again (gateway/run.py, restore).
+
+        Observed ones go into their buffer; others take along what was observed before them. A bare "yes" to a request
+        for approval, from one who may not approve, is answered here.
+        """
+        accepted = event.metadata.get("hardened")
+        if getattr(event, "observe_only", False):
+            if isinstance(accepted, Accepted):
+                self._observed.add(accepted.buffer, _line(accepted, event.text))
+            return False
+        if event.internal or not isinstance(accepted, Accepted):
+            return True
+        self._mind_stranger(accepted)
+        if command := host.refused_approval(event, self._extra):
+            await adapter.send(event.source.chat_id, f"⛔ Only an admin may answer this request (/{command}).")
+            return False
+        if accepted.inbound.chat.is_group and not event.is_command():
+            self._observed.attach(accepted.buffer, host.session_key(event.source, self._extra), event)
+        return True
+
+    def is_stranger(self, chat_id: str) -> bool:
+        """Whether that is a direct chat with somebody the host refuses. He shall see no sign of us.
+
+        The host types and reacts before it judges.
+        """
+        return chat_id in self._strangers
+
+    def _mind_stranger(self, accepted: Accepted) -> None:
+        if accepted.standing.allowed:
+            self._strangers.discard(accepted.chat_id)
+        elif not accepted.inbound.chat.is_group:
+            if len(self._strangers) >= _KEEP_STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(accepted.chat_id)
+
+
+def _line(accepted: Accepted, text: str) -> Line:
+    return Line(
+        key=said_by(accepted.inbound.sender, accepted.inbound.message_id),
+        author=accepted.author or "somebody",
+        verified=accepted.standing.allowed,
+        text=text,
+        at=time.time(),
+    )
+
+
+def _timestamp(milliseconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.now(tz=UTC)
