@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from typing import Any
 
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
 from hermes_hardened_adapters.adapters.signal.stream import SignalStream
@@ -28,7 +29,7 @@ PATIENCE = 45.0
 
 
 @asynccontextmanager
-async def listening(base_url: str, **options: float) -> AsyncIterator[SignalStream]:
+async def listening(base_url: str, **options: Any) -> AsyncIterator[SignalStream]:
     """Our stream, opened; raises what `open` raises, or at the end what the stream died of."""
     died: list[HardenedError] = []
     async with SignalClient(base_url, ACCOUNT) as client:
