@@ -21,6 +21,7 @@ class Policy:
     require_mention: bool = False
     free_chats: frozenset[str] = frozenset()
     observe: bool = True
+    observe_server: bool = False
     aliases: tuple[str, ...] = ()
     broadcast_addresses: bool = False
     """Whether a mention of everybody is one of us."""
@@ -40,8 +41,8 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
     1. our own message or its echo: Ignore. The owner's note to self is a direct message (5); what he typed in a
        group on another device is observed, dispatched only behind an alias.
     2. nothing to read: Ignore.
-    3. written by the server: Ignore; by a program: Observe, never Dispatch, unless the operator allows programs.
-       Even then it is never a command.
+    3. written by the server: Ignore, or Observe where wanted; by a program: Observe, never Dispatch, unless the
+       operator allows programs. Even then it is never a command.
     4. a group that is not served: Ignore.
     5. direct message: Dispatch; the host's own authorization and pairing judge it.
     6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, whatever might be
@@ -62,10 +63,12 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
         return Ignore(1, Reason.OWN)
     if inbound.contentless or not (inbound.text.strip() or inbound.attachments):
         return Ignore(2, Reason.CONTENTLESS)
-    if inbound.origin is Origin.SERVER:
+    if inbound.origin is Origin.SERVER and not policy.observe_server:
         return Ignore(3, Reason.SYSTEM)
     if inbound.chat.is_group and not policy.serves(inbound.chat.id):
         return Ignore(4, Reason.CHAT_NOT_ALLOWED)
+    if inbound.origin is Origin.SERVER:
+        return _observe(inbound, policy, 3, Reason.SYSTEM)
     if inbound.origin is Origin.PROGRAM and policy.bots == "none":
         return _observe(inbound, policy, 3, Reason.BOT)
     decision: Decision = Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)

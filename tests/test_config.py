@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hermes_hardened_adapters.common.config import SignalSettings
+from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
+from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
 from hermes_hardened_adapters.common.errors import ConfigError
 
 from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP
@@ -96,3 +97,43 @@ def test_no_identity_stands_in_a_fault() -> None:
 def test_what_is_no_group_id(group: str) -> None:
     with pytest.raises(ConfigError, match="SIGNAL_GROUP_ALLOWED_USERS"):
         SignalSettings.load({}, {**LEAST, "SIGNAL_GROUP_ALLOWED_USERS": group})
+
+
+CHANNEL, USER = "c" * 26, "u" * 26
+MATTERMOST = {"MATTERMOST_URL": "https://chat.example.com/sub/", "MATTERMOST_TOKEN": "not to be seen"}
+
+
+def test_mattermost_settings() -> None:
+    settings = MattermostSettings.load(
+        {"reply_mode": "thread", "allowed_channels": [CHANNEL]},
+        {**MATTERMOST, "MATTERMOST_ALLOWED_USERS": f"{USER},*", "MATTERMOST_REPLY_MODE": "off"},
+    )
+    assert settings.url == "https://chat.example.com/sub"
+    assert (settings.reply_mode, settings.allowed_channels, settings.require_mention) == ("thread", (CHANNEL,), True)
+    assert settings.people("group").allowed == (USER,)
+    assert "not to be seen" not in repr(settings)
+
+
+def test_mattermost_faults_show_no_token() -> None:
+    with pytest.raises(ConfigError) as caught:
+        MattermostSettings.load(
+            {},
+            {
+                "MATTERMOST_URL": "chat.example.com",
+                "MATTERMOST_TOKEN": "not to be seen",
+                "MATTERMOST_ALLOWED_USERS": "@alice",
+                "MATTERMOST_ALLOWED_CHANNELS": "*",
+                "MATTERMOST_ALLOW_BOTS": "some",
+                "MATTERMOST_CA_FILE": "/no/such/file",
+                "MATTERMOST_REQUIRE_MENTIONS": "true",
+            },
+        )
+    assert {fault.partition(":")[0] for fault in caught.value.faults} == {
+        "MATTERMOST_URL",
+        "MATTERMOST_ALLOWED_USERS",
+        "MATTERMOST_ALLOWED_CHANNELS",
+        "MATTERMOST_ALLOW_BOTS",
+        "MATTERMOST_CA_FILE",
+        "MATTERMOST_REQUIRE_MENTIONS",
+    }
+    assert "not to be seen" not in str(caught.value)

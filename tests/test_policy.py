@@ -57,6 +57,12 @@ CASES: list[tuple[str, Inbound, Policy, Decision]] = [
     ("empty", replace(SAID, text=" \n"), OPEN, Ignore(2, Reason.CONTENTLESS)),
     ("attachment alone", replace(DIRECT, text="", attachments=IMAGE), OPEN, Dispatch("", 5, Reason.DIRECT)),
     ("server", replace(SAID, origin=Origin.SERVER), OPEN, Ignore(3, Reason.SYSTEM)),
+    (
+        "server, observed",
+        replace(mentioning("x /restart", US), origin=Origin.SERVER),
+        replace(OPEN, observe_server=True),
+        Observe("@Hermes /restart", 3, Reason.SYSTEM),
+    ),
     ("program", replace(SAID, origin=Origin.PROGRAM), OPEN, Observe("hello", 3, Reason.BOT)),
     (
         "program mentioning us",

@@ -16,7 +16,6 @@ from gateway.platforms.signal_rate_limit import (
 )
 
 from ...common import host
-from ...common.config import SignalSettings
 from ...common.errors import ConnectionLost, Fatal, HardenedError
 from ...common.events import Dispatch, Observe
 from ...common.handover import Accepted
@@ -25,6 +24,7 @@ from ...common.observation import neutral, observations
 from .client import RpcError
 from .connection import Connection
 from .media import describe, fetch_all
+from .settings import SignalSettings
 
 logger = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Container
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from ...common.config import SignalSettings
 from ...common.errors import HardenedError
 from ...common.handover import Accepted
 from ...common.observation import Observations
 from ...common.store import Store
 from .client import SignalClient
 from .intake import Accepts, Intake
+from .settings import SignalSettings
 from .stream import SignalStream
 
 logger = logging.getLogger(__name__)

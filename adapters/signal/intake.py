@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 
-from ...common.config import SignalSettings
 from ...common.errors import HardenedError
 from ...common.events import (
     Address,
@@ -41,6 +40,7 @@ from .client import SignalClient
 from .decode import LONG_TEXT, decode
 from .groups import GroupBook, Invitations
 from .resolve import Resolver, report_move
+from .settings import SignalSettings
 
 logger = logging.getLogger(__name__)
 

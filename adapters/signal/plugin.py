@@ -49,7 +49,7 @@ def _from_yaml(_: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
 
     Who may talk is judged by the host, which knows that list from the environment alone.
     """
-    from ...common.config import SignalSettings
+    from .settings import SignalSettings
 
     ours = {name: block[name] for name in SignalSettings.model_fields if name in block}
     allowed = ours.get("allowed_users")

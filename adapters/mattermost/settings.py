@@ -1,0 +1,87 @@
+"""Settings of the Mattermost platform."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import FilePath, SecretStr, field_validator
+
+from ...common.config import Entries, Flag, Settings, base_url, load, setting
+
+_ID = re.compile(r"[a-z0-9]{26}")
+
+
+class MattermostSettings(Settings):
+    """What the operator may set for Mattermost."""
+
+    url: str = setting("MATTERMOST_URL", ..., "Base URL of the server, with its path where it has one.")
+    token: SecretStr = setting("MATTERMOST_TOKEN", ..., "Token of the bot account, or a personal access token.")
+    ca_file: FilePath | None = setting("MATTERMOST_CA_FILE", None, "Certificates of a private authority, PEM.")
+    allowed_users: Entries = setting(
+        "MATTERMOST_ALLOWED_USERS", (), "User ids of the people who may talk to the agent; `*` for everyone."
+    )
+    allowed_channels: Entries = setting(
+        "MATTERMOST_ALLOWED_CHANNELS", (), "Ids of the channels to serve; all the bot is in when empty."
+    )
+    join_policy: Literal["approved-only", "allow-all", "ignore"] = setting(
+        "MATTERMOST_JOIN_POLICY",
+        "approved-only",
+        "Who may add the bot to a channel; it leaves the others. `ignore` neither serves nor leaves.",
+    )
+    require_mention: Flag = setting(
+        "MATTERMOST_REQUIRE_MENTION", True, "In channels, answer only what mentions or replies to the bot."
+    )
+    free_response_channels: Entries = setting(
+        "MATTERMOST_FREE_RESPONSE_CHANNELS", (), "Ids of channels in which no mention is required."
+    )
+    broadcast_addresses: Flag = setting(
+        "MATTERMOST_BROADCAST_ADDRESSES", False, "Whether @channel, @all and @here address the bot."
+    )
+    allow_bots: Literal["none", "mentions", "all"] = setting(
+        "MATTERMOST_ALLOW_BOTS", "none", "Whether posts of bots and webhooks are dispatched; never as commands."
+    )
+    observe_unmentioned: Flag = setting(
+        "MATTERMOST_OBSERVE_UNMENTIONED", True, "Show the agent at the next mention what was said before."
+    )
+    observe_system: Flag = setting(
+        "MATTERMOST_OBSERVE_SYSTEM", False, "Observe what the server writes, such as who joined."
+    )
+    persist_observed: Flag = setting("MATTERMOST_PERSIST_OBSERVED", False, "Keep observed text on disk over a restart.")
+    reply_mode: Literal["off", "thread"] = setting(
+        "MATTERMOST_REPLY_MODE", "off", "`thread`: answer a post in a channel in its thread."
+    )
+    catch_up_minutes: float = setting(
+        "MATTERMOST_CATCH_UP_MINUTES", 15.0, "How old a missed post may be to be answered.", ge=0, le=1440
+    )
+    catch_up_posts: int = setting(
+        "MATTERMOST_CATCH_UP_POSTS", 200, "How many missed posts of a channel are fetched.", ge=0, le=1000
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        return base_url(value, "https://chat.example.com")
+
+    @field_validator("allowed_users", "allow_admin_from", "group_allow_admin_from")
+    @classmethod
+    def _user_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ids(value, "user id (26 letters and digits, not the name)", wildcard=True)
+
+    @field_validator("allowed_channels", "free_response_channels")
+    @classmethod
+    def _channel_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _ids(value, "channel id (26 letters and digits, not the name)", wildcard=False)
+
+    @classmethod
+    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> Self:
+        """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault."""
+        return load(cls, "mattermost", extra, environment)
+
+
+def _ids(value: tuple[str, ...], what: str, *, wildcard: bool) -> tuple[str, ...]:
+    for position, entry in enumerate(value, 1):
+        if not _ID.fullmatch(entry) and not (wildcard and entry == "*"):
+            raise ValueError(f"entry {position} is no {what}")
+    return value

@@ -1,0 +1,97 @@
+"""Settings of the Signal platform."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import field_validator
+
+from ...common.config import Entries, Flag, Settings, base_url, load, setting
+from ...common.identity import as_aci, as_number
+
+
+class SignalSettings(Settings):
+    """What the operator may set for Signal."""
+
+    http_url: str = setting("SIGNAL_HTTP_URL", ..., "Base URL of the signal-cli daemon.")
+    account: str = setting("SIGNAL_ACCOUNT", ..., "The bot's account: its number in E.164 form, or its ACI.")
+    allowed_users: Entries = setting(
+        "SIGNAL_ALLOWED_USERS", (), "Numbers and ACIs of the people who may talk to the agent; `*` for everyone."
+    )
+    group_allowed: Entries = setting(
+        "SIGNAL_GROUP_ALLOWED_USERS",
+        (),
+        "Ids of the groups to serve; `*` for all. Invitations add to them at run time.",
+    )
+    group_members: Literal["allowlist", "open"] = setting(
+        "SIGNAL_GROUP_MEMBERS", "allowlist", "Whether membership of a served group (`open`) lets a person talk there."
+    )
+    group_invite_policy: Literal["approved-only", "allow-all", "ignore"] = setting(
+        "SIGNAL_GROUP_INVITE_POLICY", "approved-only", "Whose invitations into groups are accepted."
+    )
+    group_quit_unapproved: Flag = setting(
+        "SIGNAL_GROUP_QUIT_UNAPPROVED", False, "Leave or decline a group whose invitation was not approved."
+    )
+    require_mention: Flag = setting(
+        "SIGNAL_REQUIRE_MENTION", False, "In groups, answer only what mentions or replies to the bot."
+    )
+    observe_unmentioned: Flag = setting(
+        "SIGNAL_OBSERVE_UNMENTIONED", True, "Show the agent at the next mention what the group said before."
+    )
+    persist_observed: Flag = setting("SIGNAL_PERSIST_OBSERVED", False, "Keep observed text on disk over a restart.")
+    mention_aliases: Entries = setting(
+        "SIGNAL_MENTION_ALIASES", (), "Words with which the owner addresses the bot from another device of its account."
+    )
+    sse_stale_seconds: float = setting(
+        "SIGNAL_SSE_STALE_SECONDS", 60.0, "Silence of the event stream after which it is replaced.", ge=16, le=120
+    )
+    sse_streams: int = setting(
+        "SIGNAL_SSE_STREAMS", 1, "Event streams kept open at once; with two, one may die unnoticed.", ge=1, le=2
+    )
+
+    @field_validator("http_url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        return base_url(value, "http://127.0.0.1:8080")
+
+    @field_validator("account")
+    @classmethod
+    def _account(cls, value: str) -> str:
+        account = as_aci(value.strip()) or as_number(value.strip())
+        if account is None:
+            raise ValueError("must be a number in E.164 form (a plus sign and digits) or an ACI")
+        return account
+
+    @field_validator("allowed_users", "allow_admin_from", "group_allow_admin_from")
+    @classmethod
+    def _people(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for position, entry in enumerate(value, 1):
+            if entry != "*" and not as_number(entry) and not as_aci(entry):
+                raise ValueError(f"entry {position} is neither a number in E.164 form nor an ACI (a UUID)")
+        return value
+
+    @field_validator("group_allowed")
+    @classmethod
+    def _groups(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for position, entry in enumerate(value, 1):
+            if entry.startswith("group."):
+                raise ValueError(f"entry {position} is bbernhard's form; use the id that signal-cli listGroups shows")
+            if entry != "*" and not is_group_id(entry):
+                raise ValueError(f"entry {position} is no group id (base64 of 32 bytes, padding included)")
+        return value
+
+    @classmethod
+    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> Self:
+        """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault."""
+        return load(cls, "signal", extra, environment)
+
+
+def is_group_id(value: str) -> bool:
+    """Whether that is a Signal group id as signal-cli writes it: padded standard base64 of 32 (V2) or 16 bytes."""
+    try:
+        return len(base64.b64decode(value, validate=True)) in {16, 32}
+    except (binascii.Error, ValueError):
+        return False
