@@ -54,6 +54,9 @@ class Gate:
             return False
         if accepted.inbound.chat.is_group and not event.is_command():
             self._observed.attach(accepted.buffer, host.session_key(event.source, self._extra), event)
+            if event.channel_context and not event.text:
+                # The host puts what it makes of an attachment before the background, the text behind it.
+                event.text = "(the message attached above)"
         return True
 
     def is_stranger(self, chat_id: str) -> bool:

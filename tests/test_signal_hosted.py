@@ -314,6 +314,15 @@ async def test_a_voice_memo_in_a_group_needs_no_mention(daemon: FakeSignalDaemon
         assert len(event.media_urls) == 1
 
 
+async def test_a_voice_memo_with_background_still_points_at_itself(daemon: FakeSignalDaemon) -> None:
+    daemon.attachments["v1.aac"] = AAC
+    info = recorded_event("group_text")["envelope"]["dataMessage"]["groupInfo"]
+    async with hosted(daemon) as host:
+        await host.emit(fresh("group_text"), fresh("att_audio_voice_true", groupInfo=info))
+        assert "Alice A: hello group" in host.reached[0].channel_context
+        assert host.reached[0].text == "(the message attached above)"
+
+
 async def test_a_voice_memo_to_somebody_else_is_not_for_us(daemon: FakeSignalDaemon) -> None:
     info = recorded_event("group_text")["envelope"]["dataMessage"]["groupInfo"]
     quote = {"id": 5, "authorUuid": CAROL_ACI, "authorNumber": None, "text": "x"}
