@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from tests.demo import scene
-from tests.fakes.echo_model import EchoModel, last_user_text
+from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
 from tests.fakes.signal_daemon import ACCOUNT, ALICE, CAROL, GROUP, FakeSignalDaemon
 from tests.gateway_process import GatewayFailed, GatewayProcess, signal_env
 from tests.scene import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, in_group, lines, prepare, stage, variant
@@ -114,3 +114,28 @@ async def test_a_wrong_address_stops_the_gateway_with_its_remedy(tmp_path: Path)
     state = json.loads((tmp_path / "gateway_state.json").read_text())
     assert state["gateway_state"] == "startup_failed"
     assert "signal-cli daemon --http" in state["exit_reason"]
+
+
+@pytest.mark.parametrize("mode", ["interrupt", "queue", "steer"])
+async def test_background_is_told_once_however_busy_the_agent_is(mode: str) -> None:
+    async with stage() as daemon, EchoModel(delay=1.0) as model:
+        busy = {"display": {"busy_input_mode": mode}}
+        async with gateway(daemon, model, config=busy) as running:
+            await daemon.streams_open(1)
+            said: list[str] = []
+
+            async def mention(text: str) -> None:
+                said.append(f"what was said before {text}")
+                await daemon.emit_event(in_group(ALICE_A, said[-1]))
+                await daemon.emit_event(in_group(ALICE_A, f"{BOT} {text}", BOT_ITSELF))
+
+            await mention("one")
+            await running.until(lambda: bool(model.requests), "the first request")
+            await mention("two")
+            await mention("three")
+            await running.until(lambda: any("three" in str(request) for request in model.requests), "the third asked")
+            await asyncio.sleep(3)
+            await mention("four")
+            await running.until(lambda: addressed_part(last_user_text(model.requests[-1])) == "four", "the last asked")
+            conversation = "\n".join(str(message) for message in model.requests[-1]["messages"])
+            assert {line: conversation.count(line) for line in said} == dict.fromkeys(said, 1)
