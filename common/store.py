@@ -35,6 +35,7 @@ CREATE TABLE observed_cursor (session TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE trace (
     at REAL, network TEXT, chat TEXT, who TEXT, event TEXT, verdict TEXT, rule INTEGER, reason TEXT
 );
+CREATE TABLE cursor (network TEXT, chat TEXT, at INTEGER NOT NULL, PRIMARY KEY (network, chat));
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,19 @@ class ChatWorkers(Generic[_Item]):
     def start(self) -> None:
         """Begin to work; items submitted earlier have waited."""
         self._ready.set()
+
+    def hold(self) -> None:
+        """Let what is being handled finish and begin with nothing new until `start`."""
+        self._ready.clear()
+
+    def submit_first(self, chat: str, items: Sequence[_Item]) -> None:
+        """Queue items before everything that waits already."""
+        queue = self._queues.get(chat)
+        waiting = list(queue) if queue else []
+        if queue:
+            queue.clear()
+        for item in (*items, *waiting):
+            self.submit(chat, item)
 
     def submit(self, chat: str, item: _Item) -> None:
         """Queue an item; never waits."""
@@ -56,8 +69,8 @@ class ChatWorkers(Generic[_Item]):
 
     async def _work(self, chat: str, queue: deque[_Item]) -> None:
         try:
-            await self._ready.wait()
             while queue:
+                await self._ready.wait()
                 try:
                     await self._handle(queue.popleft())
                 except Exception:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.client import RpcError
-from hermes_hardened_adapters.adapters.signal.groups import GroupBook, Invitations, Membership, read_groups
+from hermes_hardened_adapters.adapters.signal.groups import Invitations, Membership, read_groups
+from hermes_hardened_adapters.common.chatbook import ChatBook
 from hermes_hardened_adapters.common.errors import ConnectionLost
 from hermes_hardened_adapters.common.events import Address, Chat, Inbound, Me, Origin
 from hermes_hardened_adapters.common.identity import Standing
@@ -62,14 +63,14 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def book(store: Store) -> GroupBook:
-    book = GroupBook(store, lambda: 1000.0)
+async def book(store: Store) -> ChatBook:
+    book = ChatBook(store, "signal", lambda: 1000.0)
     await book.load()
     return book
 
 
 @pytest.fixture
-def judged(book: GroupBook) -> Callable[..., Invitations]:
+def judged(book: ChatBook) -> Callable[..., Invitations]:
     async def no_wait(_: float) -> None: ...
 
     def make(daemon: Daemon, policy: str = "approved-only", **options: Any) -> Invitations:
@@ -81,24 +82,24 @@ def judged(book: GroupBook) -> Callable[..., Invitations]:
 Make = Callable[..., Invitations]
 
 
-async def test_added_by_an_approved_person(judged: Make, book: GroupBook) -> None:
+async def test_added_by_an_approved_person(judged: Make, book: ChatBook) -> None:
     assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
     assert book.approved == {GROUP}
 
 
-async def test_created_with_us_in_it(judged: Make, book: GroupBook) -> None:
+async def test_created_with_us_in_it(judged: Make, book: ChatBook) -> None:
     created = replace(ADDED, chat=Chat(GROUP, "New"))
     assert await judged(Daemon(group())).consider(created, LISTED) == "approved"
 
 
-async def test_an_invitation_is_accepted(judged: Make, book: GroupBook) -> None:
+async def test_an_invitation_is_accepted(judged: Make, book: ChatBook) -> None:
     daemon = Daemon(PENDING)
     assert await judged(daemon).consider(ADDED, LISTED) == "approved"
     assert ("updateGroup", {"groupId": GROUP}) in daemon.calls
 
 
 @pytest.mark.parametrize("standing", [UNLISTED, replace(UNLISTED, allowed=False)])
-async def test_by_somebody_else_nothing_is_done(judged: Make, book: GroupBook, standing: Standing) -> None:
+async def test_by_somebody_else_nothing_is_done(judged: Make, book: ChatBook, standing: Standing) -> None:
     daemon = Daemon(PENDING)
     assert await judged(daemon).consider(ADDED, standing) == "not approved"
     assert daemon.calls == []
@@ -114,39 +115,39 @@ async def test_an_unapproved_group_can_be_left(judged: Make) -> None:
     assert daemon.calls == [("quitGroup", {"groupId": GROUP})]
 
 
-async def test_policies(judged: Make, book: GroupBook) -> None:
+async def test_policies(judged: Make, book: ChatBook) -> None:
     assert await judged(Daemon(group()), "ignore").consider(ADDED, LISTED) == "ignored by policy"
     book.forget(GROUP)
     assert await judged(Daemon(group()), "allow-all").consider(ADDED, UNLISTED) == "approved"
 
 
-async def test_an_actor_who_is_no_member_opens_nothing(judged: Make, book: GroupBook) -> None:
+async def test_an_actor_who_is_no_member_opens_nothing(judged: Make, book: ChatBook) -> None:
     strangers = group(members=(US, (BOB, BOB_ACI)))
     assert await judged(Daemon(strangers)).consider(ADDED, LISTED) == "actor is no member"
     assert not book.approved
 
 
-async def test_presence_is_no_act(judged: Make, book: GroupBook) -> None:
+async def test_presence_is_no_act(judged: Make, book: ChatBook) -> None:
     invitations = judged(Daemon(group()))
     assert await invitations.consider(TALK, LISTED) is None
     assert await invitations.consider(ADDED, LISTED) is None
     assert not book.approved
 
 
-async def test_an_unfetched_group_is_looked_at_again(judged: Make, book: GroupBook) -> None:
+async def test_an_unfetched_group_is_looked_at_again(judged: Make, book: ChatBook) -> None:
     daemon = Daemon(UNFETCHED, ConnectionLost("x"), UNFETCHED, group())
     assert await judged(daemon).consider(ADDED, LISTED) == "approved"
     assert daemon.did("listGroups") == 4
 
 
-async def test_a_group_that_stays_unfetched_is_neither_opened_nor_refused(judged: Make, book: GroupBook) -> None:
+async def test_a_group_that_stays_unfetched_is_neither_opened_nor_refused(judged: Make, book: ChatBook) -> None:
     assert await judged(Daemon(UNFETCHED)).consider(ADDED, LISTED) == "unconfirmed"
     assert not book.approved
     assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
 
 
 async def test_an_account_without_a_profile_is_told_the_remedy(
-    judged: Make, book: GroupBook, caplog: pytest.LogCaptureFixture
+    judged: Make, book: ChatBook, caplog: pytest.LogCaptureFixture
 ) -> None:
     daemon = Daemon(PENDING)
     daemon.fault = RpcError(-32603, "Cannot join a V2 group as self does not have a versioned profile")
@@ -155,12 +156,12 @@ async def test_an_account_without_a_profile_is_told_the_remedy(
     assert not book.approved
 
 
-async def test_the_owners_other_device_is_the_owner(judged: Make, book: GroupBook) -> None:
+async def test_the_owners_other_device_is_the_owner(judged: Make, book: ChatBook) -> None:
     act = replace(ADDED, origin=Origin.OWN_DEVICE, sender=Address(OWN_ACI, ACCOUNT))
     assert await judged(Daemon(group())).consider(act, replace(UNLISTED, listed=False)) == "approved"
 
 
-async def test_removed_from_the_group(judged: Make, book: GroupBook) -> None:
+async def test_removed_from_the_group(judged: Make, book: ChatBook) -> None:
     book.approve(GROUP, by=ALICE_ACI)
     assert await judged(Daemon(UNFETCHED)).consider(ADDED, LISTED) is None
     assert book.approved == {GROUP}
@@ -170,16 +171,16 @@ async def test_removed_from_the_group(judged: Make, book: GroupBook) -> None:
     assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
 
 
-async def test_a_restart_keeps_what_was_approved(judged: Make, book: GroupBook, store: Store) -> None:
+async def test_a_restart_keeps_what_was_approved(judged: Make, book: ChatBook, store: Store) -> None:
     await judged(Daemon(group())).consider(ADDED, LISTED)
     await store.flush()
-    later = GroupBook(store, lambda: 2000.0)
+    later = ChatBook(store, "signal", lambda: 2000.0)
     await later.load()
     assert later.approved == {GROUP}
     assert await store.rows("SELECT by, at FROM chat_group") == [(ALICE_ACI, 1000.0)]
 
 
-async def test_groups_that_were_there_before_us_are_approved_by_nobody(judged: Make, book: GroupBook) -> None:
+async def test_groups_that_were_there_before_us_are_approved_by_nobody(judged: Make, book: ChatBook) -> None:
     invitations = judged(Daemon(group()))
     await invitations.take_stock()
     await invitations.take_for_granted()
@@ -189,7 +190,7 @@ async def test_groups_that_were_there_before_us_are_approved_by_nobody(judged: M
     assert invitations.names == {GROUP: "Test Group"}
 
 
-async def test_an_invitation_that_waited_for_our_first_start_counts(judged: Make, book: GroupBook) -> None:
+async def test_an_invitation_that_waited_for_our_first_start_counts(judged: Make, book: ChatBook) -> None:
     invitations = judged(Daemon(group()))
     await invitations.take_stock()
     assert await invitations.consider(ADDED, LISTED) == "approved"
@@ -198,7 +199,7 @@ async def test_an_invitation_that_waited_for_our_first_start_counts(judged: Make
 
 
 async def test_a_group_joined_while_we_were_away_still_waits_for_its_invitation(
-    judged: Make, book: GroupBook, store: Store
+    judged: Make, book: ChatBook, store: Store
 ) -> None:
     await judged(Daemon([])).take_for_granted()
     invitations = judged(Daemon(group()))
@@ -206,7 +207,7 @@ async def test_a_group_joined_while_we_were_away_still_waits_for_its_invitation(
     assert await invitations.consider(ADDED, LISTED) == "approved"
 
 
-async def test_at_connect_groups_we_were_removed_from_are_forgotten(judged: Make, book: GroupBook) -> None:
+async def test_at_connect_groups_we_were_removed_from_are_forgotten(judged: Make, book: ChatBook) -> None:
     book.approve(GROUP, by=ALICE_ACI)
     await judged(Daemon(UNFETCHED)).take_stock()
     assert book.approved == {GROUP}

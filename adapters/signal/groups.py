@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import Address, Inbound, Me, Origin
 from ...common.identity import Standing, as_aci, as_number
-from ...common.store import Store
 from ...common.trace import pseudonym
 from .client import RpcError
 
 logger = logging.getLogger(__name__)
 
-_NETWORK = "signal"
 _STATE_RETRIES = (0.5, 2.0, 8.0)
 
 
@@ -77,61 +76,6 @@ def _people(rows: object) -> tuple[Address, ...]:
     return tuple(person for person in people if person)
 
 
-class GroupBook:
-    """The groups heard of so far and those of them that were approved, on disk. `now` is Unix time."""
-
-    def __init__(self, store: Store, now: Callable[[], float]) -> None:
-        self._store = store
-        self._now = now
-        self._known: set[str] = set()
-        self._approved: set[str] = set()
-        self.is_new = True
-        """No run before this one has taken stock of the account's groups."""
-
-    async def load(self) -> None:
-        rows = await self._store.rows("SELECT id, status FROM chat_group WHERE network = ?", (_NETWORK,))
-        self._known = {group_id for group_id, _ in rows}
-        self._approved = {group_id for group_id, status in rows if status == "approved"}
-        self.is_new = not await self._store.rows("SELECT 1 FROM meta WHERE key = ?", (f"{_NETWORK} groups",))
-
-    @property
-    def approved(self) -> frozenset[str]:
-        """The runtime allowlist."""
-        return frozenset(self._approved)
-
-    def knows(self, group_id: str) -> bool:
-        return group_id in self._known
-
-    def take_stock(self, group_ids: list[str]) -> None:
-        """Groups that were there before us: known, approved by nobody."""
-        for group_id in group_ids:
-            self.note(group_id)
-        self._store.write("INSERT OR REPLACE INTO meta VALUES (?, 'stocked')", (f"{_NETWORK} groups",))
-        self.is_new = False
-
-    def note(self, group_id: str) -> None:
-        """The group has been heard of; nothing that happens in it from now on is an invitation."""
-        if group_id not in self._known:
-            self._put(group_id, "known", None)
-
-    def approve(self, group_id: str, by: str) -> None:
-        """Put the group on the runtime allowlist; `by` is remembered."""
-        self._approved.add(group_id)
-        self._put(group_id, "approved", by)
-
-    def forget(self, group_id: str) -> None:
-        """We were removed: a new invitation starts from nothing."""
-        self._known.discard(group_id)
-        self._approved.discard(group_id)
-        self._store.write("DELETE FROM chat_group WHERE network = ? AND id = ?", (_NETWORK, group_id))
-
-    def _put(self, group_id: str, status: str, by: str | None) -> None:
-        self._known.add(group_id)
-        self._store.write(
-            "INSERT OR REPLACE INTO chat_group VALUES (?, ?, ?, ?, ?)", (_NETWORK, group_id, status, by, self._now())
-        )
-
-
 class Rpc(Protocol):
     """The call interface of `SignalClient`."""
 
@@ -144,7 +88,7 @@ class Invitations:
     def __init__(
         self,
         client: Rpc,
-        book: GroupBook,
+        book: ChatBook,
         policy: str,
         me: Callable[[], Me],
         *,

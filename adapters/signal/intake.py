@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 
+from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
     Address,
@@ -38,7 +39,7 @@ from ...common.trace import Trace
 from ...common.workers import ChatWorkers
 from .client import SignalClient
 from .decode import LONG_TEXT, decode
-from .groups import GroupBook, Invitations
+from .groups import Invitations
 from .resolve import Resolver, report_move
 from .settings import SignalSettings
 
@@ -86,7 +87,7 @@ class Intake:
         self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process)
         self.ledger = Ledger(store, time.time)
         self.trace = Trace(store, "signal", time.time)
-        self.book = GroupBook(store, time.time)
+        self.book = ChatBook(store, "signal", time.time)
         self.unhandled: Counter[str] = Counter()
         self.directory = Directory()
         self._direct_chats = DirectChats()
