@@ -10,7 +10,7 @@ import importlib
 import inspect
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -112,6 +112,15 @@ def event_class() -> Any:
         observe_only: bool = False
 
     return ObservableMessageEvent
+
+
+def message_type(content_types: Sequence[str]) -> Any:
+    """The host's MessageType by what is attached; audio wins, so that a voice memo is heard."""
+    kinds: Any = importlib.import_module("gateway.platforms.base").MessageType
+    for prefix, kind in (("audio/", kinds.VOICE), ("image/", kinds.PHOTO), ("video/", kinds.VIDEO)):
+        if any(content_type.startswith(prefix) for content_type in content_types):
+            return kind
+    return kinds.DOCUMENT if content_types else kinds.TEXT
 
 
 def environment() -> Mapping[str, str]:

@@ -10,7 +10,8 @@ from typing import Any
 from . import host
 from .events import said_by
 from .handover import Accepted
-from .observation import Line, Observations
+from .media import Fetch, describe, fetch_all
+from .observation import Line, Observations, neutral
 
 _KEEP_STRANGERS = 1_000
 
@@ -23,14 +24,13 @@ class Gate:
         self._extra = extra
         self._strangers: set[str] = set()
 
-    def event(self, accepted: Accepted, source: Any, **fields: Any) -> Any:
-        """The host's event for a message; `fields` are further fields of MessageEvent."""
+    def _event(self, accepted: Accepted, source: Any, **fields: Any) -> Any:
         inbound = accepted.inbound
         event = host.event_class()(
             source=source,
             message_id=inbound.message_id,
             timestamp=_timestamp(inbound.sent_at),
-            **{"text": accepted.decision.text, "observe_only": False, **fields},
+            **{"observe_only": False, **fields},
         )
         event.metadata["hardened"] = accepted
         return event
@@ -52,12 +52,40 @@ class Gate:
         if command := host.refused_approval(event, self._extra):
             await adapter.send(event.source.chat_id, f"⛔ Only an admin may answer this request (/{command}).")
             return False
-        if accepted.inbound.chat.is_group and not event.is_command():
+        if not event.is_command():
             self._observed.attach(accepted.buffer, host.session_key(event.source, self._extra), event)
             if event.channel_context and not event.text:
                 # The host puts what it makes of an attachment before the background, the text behind it.
                 event.text = "(the message attached above)"
         return True
+
+    def observed_event(self, accepted: Accepted, source: Any) -> Any:
+        """The observe-only event for a message; its files are named, not fetched."""
+        files = "".join(f" ({describe(a)} not fetched)" for a in accepted.inbound.attachments)
+        return self._event(accepted, source, text=accepted.decision.text + files, observe_only=True)
+
+    async def dispatched_event(self, accepted: Accepted, source: Any, fetch: Fetch, **fields: Any) -> Any:
+        """The event for a message the agent gets: with its files, and with what it replies to."""
+        inbound, text = accepted.inbound, accepted.decision.text
+        media = await fetch_all(inbound.attachments, fetch)
+        if media.missing and not text.startswith("/"):
+            text = "\n".join(part for part in (text, *media.missing) if part)
+        event = self._event(
+            accepted,
+            source,
+            text=text,
+            message_type=host.message_type(media.types),
+            media_urls=media.paths,
+            media_types=media.types,
+            **fields,
+        )
+        if quote := inbound.quote:
+            event.reply_to_message_id = quote.message_id or None
+            event.reply_to_text = quote.text if accepted.quote_is_trusted else neutral(quote.text)
+            event.reply_to_author_id = quote.author.number or quote.author.uid
+            event.reply_to_author_name = quote.author_name or None
+            event.reply_to_is_own_message = accepted.quote_is_ours
+        return event
 
     def is_stranger(self, chat_id: str) -> bool:
         """Whether that is a direct chat with somebody the host refuses. He shall see no sign of us.

@@ -18,6 +18,8 @@ class Policy:
 
     chats: frozenset[str] = frozenset()
     every_chat: bool = False
+    barred: frozenset[str] = frozenset()
+    """Chats not served whatever else is said of them."""
     require_mention: bool = False
     free_chats: frozenset[str] = frozenset()
     observe: bool = True
@@ -29,7 +31,7 @@ class Policy:
     """Which posts of programs are dispatched: none, those that address us, or like a person's."""
 
     def serves(self, chat_id: str) -> bool:
-        return self.every_chat or chat_id in self.chats
+        return chat_id not in self.barred and (self.every_chat or chat_id in self.chats)
 
     def demands_mention(self, chat_id: str) -> bool:
         return self.require_mention and chat_id not in self.free_chats

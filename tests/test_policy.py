@@ -71,6 +71,12 @@ CASES: list[tuple[str, Inbound, Policy, Decision]] = [
         Observe("@Hermes /restart", 3, Reason.BOT),
     ),
     ("group not allowed", mentioning("x hi", US), Policy(), Ignore(4, Reason.CHAT_NOT_ALLOWED)),
+    (
+        "barred",
+        mentioning("x hi", US),
+        replace(OPEN, every_chat=True, barred=frozenset({"g"})),
+        Ignore(4, Reason.CHAT_NOT_ALLOWED),
+    ),
     ("every group", SAID, Policy(every_chat=True), Dispatch("hello", 9, Reason.FREE)),
     ("direct", DIRECT, Policy(), Dispatch("hello", 5, Reason.DIRECT)),
     ("direct command", replace(DIRECT, text="\u200b /new"), STRICT, Dispatch("/new", 5, Reason.DIRECT)),

@@ -80,7 +80,7 @@ class People:
         if user_id not in self._names:
             try:
                 self._learn_all(await self._users.users_by_ids([user_id]))
-            except HardenedError as exc:
+            except (HardenedError, ValueError) as exc:
                 logger.warning("a user could not be looked up: %s", exc)
         return self.name_of(user_id)
 

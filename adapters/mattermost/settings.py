@@ -28,7 +28,7 @@ class MattermostSettings(Settings):
     join_policy: Literal["approved-only", "allow-all", "ignore"] = setting(
         "MATTERMOST_JOIN_POLICY",
         "approved-only",
-        "Who may add the bot to a channel; it leaves the others. `ignore` neither serves nor leaves.",
+        "Who may add the bot to a channel; it leaves the others. `ignore`: the list of channels alone decides.",
     )
     require_mention: Flag = setting(
         "MATTERMOST_REQUIRE_MENTION", True, "In channels, answer only what mentions or replies to the bot."

@@ -37,7 +37,7 @@ class Threads:
         if root_id not in self._spoke:
             try:
                 thread = await self._posts.thread(root_id)
-            except HardenedError as exc:
+            except (HardenedError, ValueError) as exc:
                 logger.warning("a thread could not be fetched: %s", exc)
                 return False
             self._remember(root_id, _last_word(thread, root_id, own_id))

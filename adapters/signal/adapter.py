@@ -7,7 +7,6 @@ import logging
 import time
 from typing import Any
 
-from gateway.platforms.base import MessageType
 from gateway.platforms.signal import _ext_to_mime
 from gateway.platforms.signal_rate_limit import (
     SignalRateLimitError,
@@ -17,13 +16,12 @@ from gateway.platforms.signal_rate_limit import (
 
 from ...common import host
 from ...common.errors import ConnectionLost, Fatal, HardenedError
-from ...common.events import Dispatch, Observe
+from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted
 from ...common.host_gate import Gate
-from ...common.observation import neutral, observations
+from ...common.observation import observations
 from .client import RpcError
 from .connection import Connection
-from .media import describe, fetch_all
 from .settings import SignalSettings
 
 logger = logging.getLogger(__name__)
@@ -110,39 +108,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
 
     async def _deliver(self, accepted: Accepted) -> None:
         """Hand a message to the host, by way of `handle_message` as everything that reaches it."""
-        match accepted.decision:
-            case Observe():
-                await self.handle_message(self._observed_event(accepted))
-            case Dispatch():
-                await self.handle_message(await self._dispatched_event(accepted))
-
-    def _observed_event(self, accepted: Accepted) -> Any:
-        files = "".join(f" ({describe(a)} not fetched)" for a in accepted.inbound.attachments)
-        return self._event(accepted, text=accepted.decision.text + files, observe_only=True)
-
-    async def _dispatched_event(self, accepted: Accepted) -> Any:
-        inbound, text = accepted.inbound, accepted.decision.text
-        media = await fetch_all(inbound.attachments, self._fetch_attachment, _ext_to_mime)
-        if media.missing and not text.startswith("/"):
-            text = "\n".join(part for part in (text, *media.missing) if part)
-        event = self._event(
-            accepted,
-            text=text,
-            message_type=_message_type(media.types),
-            media_urls=media.paths,
-            media_types=media.types,
-        )
-        if quote := inbound.quote:
-            event.reply_to_message_id = quote.message_id or None
-            event.reply_to_text = quote.text if accepted.quote_is_trusted else neutral(quote.text)
-            event.reply_to_author_id = quote.author.number or quote.author.uid
-            event.reply_to_author_name = quote.author_name or None
-            event.reply_to_is_own_message = accepted.quote_is_ours
-        return event
-
-    def _event(self, accepted: Accepted, **fields: Any) -> Any:
         inbound, standing = accepted.inbound, accepted.standing
-        quote = inbound.quote
         source = self.build_source(
             chat_id=accepted.chat_id,
             chat_name=accepted.chat_name,
@@ -154,13 +120,16 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             message_id=inbound.message_id,
             role_authorized=accepted.admitted,
         )
-        # What stock's reactions look for.
-        raw = {
-            "sender": inbound.sender.number or inbound.sender.uid,
-            "timestamp_ms": inbound.sent_at,
-            "quote": {"id": quote.message_id, "text": quote.text} if quote else None,
-        }
-        return self._gate.event(accepted, source, raw_message=raw, **fields)
+        if isinstance(accepted.decision, Observe):
+            event = self._gate.observed_event(accepted, source)
+        else:
+            raw = _raw_message(inbound)
+            event = await self._gate.dispatched_event(accepted, source, self._fetch, raw_message=raw)
+        await self.handle_message(event)
+
+    async def _fetch(self, attachment: Attachment) -> tuple[str | None, str]:
+        path, extension = await self._fetch_attachment(attachment.id)
+        return path, _ext_to_mime(extension)
 
     async def handle_message(self, event: Any) -> None:
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
@@ -223,9 +192,11 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         return known and bool(super()._reactions_enabled(event))
 
 
-def _message_type(types: list[str]) -> Any:
-    """By what is attached; audio wins, so that a voice memo is heard."""
-    for prefix, kind in (("audio/", MessageType.VOICE), ("image/", MessageType.PHOTO), ("video/", MessageType.VIDEO)):
-        if any(content_type.startswith(prefix) for content_type in types):
-            return kind
-    return MessageType.DOCUMENT if types else MessageType.TEXT
+def _raw_message(inbound: Inbound) -> dict[str, Any]:
+    """What stock's reactions look for."""
+    quote = inbound.quote
+    return {
+        "sender": inbound.sender.number or inbound.sender.uid,
+        "timestamp_ms": inbound.sent_at,
+        "quote": {"id": quote.message_id, "text": quote.text} if quote else None,
+    }

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from ...common.events import Attachment
-from ...common.observation import neutral
+from .events import Attachment
+from .observation import neutral
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 100 * 2**20
 
-Fetch = Callable[[str], Awaitable[tuple[str | None, str]]]
-"""Attachment id to (path in the host's cache or None, file extension with its dot)."""
+Fetch = Callable[[Attachment], Awaitable[tuple[str | None, str]]]
+"""An attachment with an id to (path in the host's cache or None, content type where none was announced)."""
 
 
 @dataclass(slots=True)
@@ -26,25 +26,23 @@ class Media:
     missing: list[str] = field(default_factory=list)
 
 
-async def fetch_all(
-    attachments: Sequence[Attachment], fetch: Fetch, type_of: Callable[[str], str], max_bytes: int = MAX_BYTES
-) -> Media:
-    """Fetch every attachment; `type_of` gives the content type for an extension where none was announced."""
+async def fetch_all(attachments: Sequence[Attachment], fetch: Fetch, max_bytes: int = MAX_BYTES) -> Media:
+    """Fetch every attachment that is not announced as larger than `max_bytes`."""
     media = Media()
     for attachment in attachments:
         if attachment.size is not None and attachment.size > max_bytes:
             media.missing.append(f"({describe(attachment)} is too large to be fetched.)")
             continue
         try:
-            path, extension = await fetch(attachment.id) if attachment.id else (None, "")
+            path, content_type = await fetch(attachment) if attachment.id else (None, "")
         except Exception as exc:
             logger.warning("an attachment could not be fetched: %s", type(exc).__name__)
-            path, extension = None, ""
+            path, content_type = None, ""
         if path is None:
             media.missing.append(f"({describe(attachment)} could not be fetched.)")
             continue
         media.paths.append(path)
-        media.types.append(attachment.content_type or type_of(extension))
+        media.types.append(attachment.content_type or content_type)
     return media
 
 

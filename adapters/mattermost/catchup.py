@@ -1,0 +1,102 @@
+"""Posts missed while no stream stood: fetched over REST from a cursor on disk, in order, within bounds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from ...common.errors import HardenedError
+from ...common.store import Store
+from ...common.trace import pseudonym
+
+logger = logging.getLogger(__name__)
+
+_NETWORK = "mattermost"
+_EVERYWHERE = ""
+_OVERLAP_MILLISECONDS = 10_000
+"""Servers do not write posts quite in the order of their time; the ledger drops what comes twice."""
+_OLDEST_MILLISECONDS = 24 * 3600 * 1000
+_PAGE = 60
+
+
+class Cursors:
+    """Up to which server time (milliseconds since the epoch) each channel has been dealt with, on disk."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._at: dict[str, int] = {}
+
+    async def load(self) -> None:
+        rows = await self._store.rows("SELECT chat, at FROM cursor WHERE network = ?", (_NETWORK,))
+        self._at = dict(rows)
+
+    def advance(self, channel_id: str, at: int) -> None:
+        """A post of that time has been dealt with."""
+        for chat in (channel_id, _EVERYWHERE):
+            if at > self._at.get(chat, 0):
+                self._at[chat] = at
+                self._store.write("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (_NETWORK, chat, at))
+
+    def since(self, channel_id: str) -> int | None:
+        """Where to go on in a channel; None in the first run of all, which has missed nothing."""
+        return self._at.get(channel_id, self._at.get(_EVERYWHERE))
+
+
+class Rest(Protocol):
+    """The calls of `MattermostClient` used here."""
+
+    async def my_channels(self) -> list[dict[str, Any]]: ...
+
+    async def posts_since(self, channel_id: str, since: int) -> dict[str, Any]: ...
+
+    async def newest_posts(self, channel_id: str, per_page: int) -> dict[str, Any]: ...
+
+
+class CatchUp:
+    """Fetches what was missed. `now` is Unix time; at most `limit` posts a channel, the newest of them."""
+
+    def __init__(self, client: Rest, cursors: Cursors, limit: int, now: Callable[[], float]) -> None:
+        self._client = client
+        self._cursors = cursors
+        self._limit = limit
+        self._now = now
+
+    async def missed(self) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """Channels with the posts missed in them, oldest first. Raises HardenedError when the channels cannot be had."""
+        found = []
+        for channel in await self._client.my_channels():
+            channel_id, newest = channel.get("id"), channel.get("last_post_at")
+            if not isinstance(channel_id, str) or not isinstance(newest, int):
+                continue
+            since = self._cursors.since(channel_id)
+            if since is None or newest <= since:
+                continue
+            try:
+                posts = await self._posts(channel_id, max(since, int(self._now() * 1000) - _OLDEST_MILLISECONDS))
+            except (HardenedError, ValueError) as exc:
+                logger.warning("missed posts of channel %s could not be fetched: %s", pseudonym(channel_id), exc)
+                continue
+            if posts:
+                found.append((channel, posts[-self._limit :] if self._limit else []))
+        return found
+
+    async def _posts(self, channel_id: str, since: int) -> list[dict[str, Any]]:
+        """Posts changed since then, by time. The server at times answers `since` with nothing: then its newest ones."""
+        answer = await self._client.posts_since(channel_id, since - _OVERLAP_MILLISECONDS)
+        posts = _rows(answer)
+        if not any(_time(post) > since for post in posts):
+            posts = _rows(await self._client.newest_posts(channel_id, min(self._limit, _PAGE) or 1))
+        recent = (post for post in posts if _time(post) > since - _OVERLAP_MILLISECONDS)
+        return sorted(recent, key=lambda post: (_time(post), str(post.get("id"))))
+
+
+def _rows(answer: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    posts = answer.get("posts")
+    return [post for post in (posts.values() if isinstance(posts, dict) else ()) if isinstance(post, dict)]
+
+
+def _time(post: dict[str, Any]) -> int:
+    """When a post last changed, as the server counts: created, edited or deleted."""
+    times = [post.get(name) for name in ("create_at", "edit_at", "delete_at")]
+    return max([at for at in times if isinstance(at, int)], default=0)

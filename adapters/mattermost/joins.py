@@ -1,0 +1,52 @@
+"""Channels somebody added the bot to: whose act makes it stay. Who it was stands in the server's own post about it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from ...common.chatbook import ChatBook
+from ...common.errors import HardenedError
+from ...common.identity import Standing
+from ...common.trace import pseudonym
+
+logger = logging.getLogger(__name__)
+
+
+class Leaves(Protocol):
+    """The call of `MattermostClient` used here."""
+
+    async def leave_channel(self, channel_id: str) -> None: ...
+
+
+class Joins:
+    """Judges additions by `policy`. Channels it disapproves of are in `barred` until the bot has left them."""
+
+    def __init__(self, client: Leaves, book: ChatBook, policy: str) -> None:
+        self._client = client
+        self._book = book
+        self._policy = policy
+        self.barred: frozenset[str] = frozenset()
+
+    async def consider(self, channel_id: str, adder: Standing) -> str:
+        """What became of an addition: a verdict to trace."""
+        if self._policy == "ignore":
+            return "ignored by policy"
+        if self._policy == "allow-all" or adder.listed:
+            self.barred -= {channel_id}
+            self._book.approve(channel_id, by=adder.user_id)
+            verdict = "approved"
+        else:
+            self.barred |= {channel_id}
+            verdict = "not approved"
+            try:
+                await self._client.leave_channel(channel_id)
+            except (HardenedError, ValueError) as exc:
+                logger.warning("channel %s could not be left: %s", pseudonym(channel_id), exc)
+        logger.info("added to channel %s by %s: %s", pseudonym(channel_id), pseudonym(adder.user_id), verdict)
+        return verdict
+
+    def removed(self, channel_id: str) -> None:
+        """We are out of a channel; an addition starts from nothing."""
+        self.barred -= {channel_id}
+        self._book.forget(channel_id)
