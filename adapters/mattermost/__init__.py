@@ -1,0 +1,1 @@
+"""Mattermost: a bot account on a server in front of the Hermes gateway."""
