@@ -16,11 +16,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from .environment import names as environment_names
 from .errors import HostContractError
 
 OLDEST_HERMES = (0, 18, 1)
 
-_STOCK_MODULES = {
+STOCK_MODULES = {
     "signal": ("gateway.platforms.signal", "plugins.platforms.signal.adapter"),
     "mattermost": ("plugins.platforms.mattermost.adapter", "gateway.platforms.mattermost"),
 }
@@ -53,7 +54,7 @@ def stock_adapter(platform: str, contract: Contract) -> Any:
     platform stays dead and loud instead of half working.
     """
     _check_version()
-    cls = getattr(_first_module(_STOCK_MODULES[platform]), _STOCK_CLASSES[platform], None)
+    cls = getattr(_first_module(STOCK_MODULES[platform]), _STOCK_CLASSES[platform], None)
     if cls is None:
         raise HostContractError(f"the installed hermes-agent has no {_STOCK_CLASSES[platform]}")
     faults = list(_breaches(cls, {**BASE_CONTRACT, **contract}))
@@ -129,12 +130,9 @@ def environment() -> Mapping[str, str]:
 
 
 class _ProfileEnvironment(Mapping[str, str]):
-    """`os.environ` seen through the host's secret scope (agent/secret_scope.py)."""
+    """The environment seen through the host's secret scope (agent/secret_scope.py)."""
 
     def __init__(self) -> None:
-        import os
-
-        self._names = os.environ
         self._get = importlib.import_module("agent.secret_scope").get_secret
 
     def __getitem__(self, name: str) -> str:
@@ -144,10 +142,10 @@ class _ProfileEnvironment(Mapping[str, str]):
         return str(value)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return environment_names()
 
     def __len__(self) -> int:
-        return len(self._names)
+        return sum(1 for _ in environment_names())
 
 
 def home() -> Path:

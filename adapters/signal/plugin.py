@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from importlib.util import find_spec
 from typing import Any
+
+from ...common import environment
 
 _NEEDS = ("aiohttp", "aiohttp_sse_client", "pydantic")
 
@@ -52,7 +53,5 @@ def _from_yaml(_: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
     from .settings import SignalSettings
 
     ours = {name: block[name] for name in SignalSettings.model_fields if name in block}
-    allowed = ours.get("allowed_users")
-    if allowed and not os.environ.get("SIGNAL_ALLOWED_USERS"):
-        os.environ["SIGNAL_ALLOWED_USERS"] = allowed if isinstance(allowed, str) else ",".join(map(str, allowed))
+    environment.show(ours, {"allowed_users": "SIGNAL_ALLOWED_USERS"})
     return ours

@@ -1,0 +1,28 @@
+"""The one place that reads and sets environment variables. Imports nothing heavy: Hermes asks on every start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def names() -> Iterator[str]:
+    """The names that are set."""
+    return iter(os.environ)
+
+
+def value(name: str) -> str:
+    """The value of a variable, stripped; empty when it is not set."""
+    return os.environ.get(name, "").strip()
+
+
+def show(settings: Mapping[str, Any], variables: Mapping[str, str]) -> None:
+    """Show settings of `config.yaml` to the host, which knows some from the environment alone; what is set stays.
+
+    `variables` maps a setting's name to the variable's.
+    """
+    for name, variable in variables.items():
+        if name in settings and not value(variable):
+            setting = settings[name]
+            os.environ[variable] = ",".join(map(str, setting)) if isinstance(setting, list) else str(setting)
