@@ -1,0 +1,177 @@
+"""The paragraphs of a post's Markdown, as the server's own parser cuts it into blocks.
+
+The server knows quotes, lists and code, and nothing else: headings and tables are paragraphs to it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import pairwise
+
+_DEEPEST = 32
+"""How many blocks may be open at once; deeper marks are text. Keeps the work linear in the length of the text."""
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+_MARKER = re.compile(r"([0-9]{1,9})[.)]|[-+*]")
+_FENCE = re.compile(r"```+|~~~+")
+
+
+class _Kind(Enum):
+    DOCUMENT = auto()
+    QUOTE = auto()
+    LIST = auto()
+    ITEM = auto()
+    PARAGRAPH = auto()
+    FENCED = auto()
+    INDENTED = auto()
+
+
+_CONTAINERS = (_Kind.DOCUMENT, _Kind.QUOTE, _Kind.ITEM)
+_CODE = (_Kind.FENCED, _Kind.INDENTED)
+
+
+@dataclass(slots=True)
+class _Block:
+    """An open block. `indent` is an item's, in columns; a list takes items of any mark."""
+
+    kind: _Kind
+    indent: int = 0
+    fence: str = ""
+    empty: bool = True
+    lines: list[tuple[int, int]] = field(default_factory=list)
+
+
+class _Line:
+    """A line being eaten from the left: `at` its first character, white space aside, `indent` the columns before."""
+
+    def __init__(self, source: str, start: int, end: int) -> None:
+        self.source, self.end = source, end
+        self.stop = start + len(source[start:end].rstrip())
+        self.go_to(start)
+
+    def go_to(self, at: int) -> None:
+        self.at, self.indent = at, 0
+        while self.at < self.end and (character := self.source[self.at]) in " \t":
+            self.indent += 4 if character == "\t" else 1
+            self.at += 1
+
+    @property
+    def blank(self) -> bool:
+        return self.at >= self.stop
+
+    def starts_with(self, text: str) -> bool:
+        return self.source.startswith(text, self.at, self.end)
+
+
+def paragraphs(source: str) -> list[list[tuple[int, int]]]:
+    """Everything that is not code, block by block: the ranges of its lines, container marks cut off."""
+    found: list[list[tuple[int, int]]] = []
+    blocks = [_Block(_Kind.DOCUMENT)]
+    for match in _LINE.finditer(source):
+        line = _Line(source, *match.span())
+        matched = 1
+        while matched < len(blocks) and _continues(blocks[matched], line):
+            matched += 1
+        last = blocks[matched - 1]
+        started = [] if last.kind in _CODE else _started(line, blocks, matched)
+        if not started:
+            if blocks[-1].kind is _Kind.PARAGRAPH and not line.blank:
+                blocks[-1].lines.append((line.at, line.end))
+                continue
+            del blocks[matched:]
+            if last.kind is _Kind.FENCED and _closes(last, line):
+                blocks.pop()
+            if last.kind in _CODE or line.blank:
+                continue
+            started = [_Block(_Kind.PARAGRAPH)]
+        if started[-1].kind is _Kind.PARAGRAPH:
+            started[-1].lines.append((line.at, line.end))
+            found.append(started[-1].lines)
+        _attach(started, blocks, matched)
+    return found
+
+
+def _continues(block: _Block, line: _Line) -> bool:
+    match block.kind:
+        case _Kind.QUOTE:
+            if line.indent > 3 or not line.starts_with(">"):
+                return False
+            line.go_to(line.at + 1)
+            line.indent = max(0, line.indent - 1)
+        case _Kind.ITEM:
+            if line.blank:
+                return not block.empty
+            if line.indent < block.indent:
+                return False
+            line.indent -= block.indent
+        case _Kind.PARAGRAPH:
+            return not line.blank
+        case _Kind.INDENTED:
+            return line.indent >= 4
+        case _:
+            pass
+    return True
+
+
+def _started(line: _Line, blocks: list[_Block], matched: int) -> list[_Block]:
+    """The blocks that begin on this line, outermost first; none when it goes on with what there is."""
+    started: list[_Block] = []
+    while True:
+        interrupts = not started and blocks[-1].kind is _Kind.PARAGRAPH
+        room = matched + len(started) < _DEEPEST
+        if room and line.indent <= 3 and line.starts_with(">"):
+            line.go_to(line.at + (2 if line.starts_with("> ") else 1))
+            started.append(_Block(_Kind.QUOTE))
+            continue
+        if room and (item := _list_item(line, blocks, matched, inside=bool(started))):
+            started += item
+            continue
+        if line.indent >= 4 and not line.blank and not interrupts:
+            started.append(_Block(_Kind.INDENTED))
+        elif (fence := _FENCE.match(line.source, line.at, line.end)) and "`" not in line.source[fence.end() : line.end]:
+            started.append(_Block(_Kind.FENCED, fence=fence[0]))
+        elif started and not line.blank:
+            started.append(_Block(_Kind.PARAGRAPH))
+        break
+    for parent, _ in pairwise(started):
+        parent.empty = False
+    return started
+
+
+def _list_item(line: _Line, blocks: list[_Block], matched: int, *, inside: bool) -> list[_Block]:
+    last = blocks[matched - 1]
+    if line.indent > 3 and (inside or last.kind is not _Kind.LIST):
+        return []
+    marker = _MARKER.match(line.source, line.at, line.end)
+    if marker is None:
+        return []
+    blank = marker.end() >= line.stop
+    if not inside and last.kind is _Kind.PARAGRAPH and (blank or int(marker[1] or 1) != 1):
+        return []
+    if not blank and line.source[marker.end()] not in " \t":
+        return []
+    indent = line.indent + len(marker[0])
+    line.go_to(marker.end())
+    eaten = 1 if blank or line.indent >= 5 else line.indent
+    line.indent -= eaten
+    return [_Block(_Kind.LIST), _Block(_Kind.ITEM, indent=indent + eaten)]
+
+
+def _closes(fenced: _Block, line: _Line) -> bool:
+    rest = line.source[line.at + len(fenced.fence) : line.end]
+    return line.indent <= 3 and line.starts_with(fenced.fence) and not rest.strip().strip(fenced.fence[0])
+
+
+def _attach(started: list[_Block], blocks: list[_Block], matched: int) -> None:
+    """Close what the new blocks close, and open them in the innermost block that takes them."""
+    while not _takes(blocks[matched - 1], started[0]):
+        matched -= 1
+    parent = blocks[matched - 1]
+    parent.empty = False
+    blocks[matched:] = started[1:] if parent.kind is _Kind.LIST else started
+
+
+def _takes(parent: _Block, child: _Block) -> bool:
+    return parent.kind in _CONTAINERS or (parent.kind is child.kind is _Kind.LIST)

@@ -1,0 +1,74 @@
+"""Who is mentioned in a post's text, by the server's grammar. Pure; linear in the length of the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .inlines import plain
+
+UserIdOf = Callable[[str], str | None]
+"""The user id of a lower-case username without the @, None when no such user is known."""
+
+EVERYBODY = frozenset({"all", "channel", "here"})
+
+_WORD = re.compile(r"[\w.:@-]+")
+_PART = re.compile(r"[^.:-]+")
+_USERNAME = re.compile(r"[a-z0-9._-]{1,64}")
+_LONGEST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who is mentioned. `mentions` are (start, end, user id) in order, code points of the source, the @ included.
+
+    `broadcast` says that everybody is. `unknown` are names that might be users' but are not known, lower case.
+    """
+
+    mentions: tuple[tuple[int, int, str], ...]
+    broadcast: bool
+    unknown: tuple[str, ...]
+
+
+def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
+    """The mentions in a post's text. `user_id_of` is asked for plausible usernames only, longest first."""
+    readable = plain(text)
+    mentions: list[tuple[int, int, str]] = []
+    broadcast = False
+    unknown: dict[str, None] = {}
+    for word in _WORD.finditer(readable.text):
+        for start, ends in _places(word[0]):
+            missing = []
+            for end in ends:
+                name = word[0][start + 1 : end].lower()
+                if name in EVERYBODY:
+                    broadcast = True
+                    break
+                if not _USERNAME.fullmatch(name):
+                    continue
+                if user_id := user_id_of(name):
+                    at = word.start() + start
+                    mentions.append((readable.origin[at], readable.origin[word.start() + end], user_id))
+                    break
+                missing.append(name)
+            else:
+                unknown |= dict.fromkeys(missing)
+    return Found(tuple(mentions), broadcast, tuple(unknown))
+
+
+def _places(word: str) -> Iterator[tuple[int, range]]:
+    """Where in a word an @name may stand: its start, and its possible ends in the order to try them.
+
+    A word that begins with the @ loses its trailing `.-:_` step by step, any other is cut at `.`, `-` and `:`.
+    """
+    if "@" not in word or (word[0] == ":" and word[-1] == ":"):
+        return
+    core = len(word) - len(word.lstrip(".-:_"))
+    if word.startswith("@", core):
+        bare = len(word.rstrip(".-:_"))
+        yield core, range(min(len(word), core + 1 + _LONGEST), bare - 1, -1)
+        return
+    for part in _PART.finditer(word, core):
+        if part[0].startswith("@"):
+            yield part.start(), range(part.end(), part.end() - 1, -1)

@@ -1,0 +1,265 @@
+"""What of a post's Markdown is text to read, as the server's own parser sees it.
+
+Inside a paragraph the server knows code, links, URLs, emoji, escapes and entities. Emphasis it does not know: its marks
+are no letters. Every step moves forward; what a step looks ahead at is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from html.entities import html5
+from string import ascii_letters, digits
+
+from .blocks import paragraphs
+
+_DEEPEST = 32
+"""How many parentheses may be open in a link's destination."""
+
+_ESCAPED = r"\\[!-/:-@\[-`{-~]"
+_TOKEN = re.compile(
+    rf"(?P<escape>{_ESCAPED})"
+    r"|(?P<ticks>`+)"
+    r"|&(?P<entity>#[xX][0-9a-fA-F]{1,8}|#[0-9]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});"
+    r"|(?P<opening>!?\[)"
+    r"|(?P<closing>\])"
+    r"|(?P<url>(?<![A-Za-z0-9])(?i:https?|ftp|mailto|tel|gemini)://)"
+    r"|(?P<www>(?i:www)[0-9]{0,3}\.)"
+    r"|(?P<emoji>:[a-z0-9_+-]+:(?![A-Za-z0-9_]))"
+)
+_TICKS = re.compile("`+")
+_BLANK = re.compile(r"\s*", re.ASCII)
+_LABEL = re.compile(rf"\[((?:{_ESCAPED}|[^\[\]]){{0,999}}+)\]")
+_ANGLED = re.compile(rf"<(?:{_ESCAPED}|[^<>\s])*+>", re.ASCII)
+_DESTINATION_MARK = re.compile(rf"{_ESCAPED}|[()\s]", re.ASCII)
+_DIMENSIONS = re.compile(r"\s++=(?:[0-9]++(?:[xX][0-9]*+)?|[xX][0-9]++)(?=[\s)])", re.ASCII)
+_TITLE = re.compile(rf"\s++(?:\"(?:{_ESCAPED}|[^\"])*+\"|'(?:{_ESCAPED}|[^'])*+'|\((?:{_ESCAPED}|[^()])*+\))", re.ASCII)
+_LINE_REST = re.compile(r"[ \t\v\f]*(?:\r\n?|\n|\Z)")
+_HOST = re.compile(r"[^\s!-#%-*,/:;?@\[-\]_{}\x80-\U0010ffff]{0,255}+", re.ASCII)
+# The server gives punctuation at a URL's end back to the text; no mention can be in it.
+_URL = re.compile(r"[^\s<>]*", re.ASCII)
+_WORD = frozenset(ascii_letters + digits + "_")
+_BEFORE_WWW = " \t\n\v\f\r*_~)<(>"
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The readable text. A line break stands for whatever interrupts it.
+
+    `origin[i]` is where in the source the i-th character comes from, `origin[len(text)]` the source's end.
+    """
+
+    text: str
+    origin: tuple[int, ...]
+
+
+def plain(source: str) -> Plain:
+    """The text of a post as a reader sees it: no code, no URLs, no link destinations."""
+    labels: set[str] = set()
+    readers = []
+    for lines in paragraphs(source):
+        reader = _Reader(source, lines)
+        labels |= reader.take_definitions()
+        readers.append(reader)
+    text: list[str] = []
+    origin: list[int] = []
+    for reader in readers:
+        reader.read(labels)
+        text += [*reader.text, "\n"]
+        origin += [*reader.at, reader.end]
+    return Plain("".join(text), (*origin, len(source)))
+
+
+class _Reader:
+    """One paragraph, read from the left."""
+
+    def __init__(self, source: str, lines: Iterable[tuple[int, int]]) -> None:
+        self.raw = "".join(source[start:end] for start, end in lines)
+        self.origin = [at for start, end in lines for at in range(start, end)]
+        self.end = self.origin[-1] + 1
+        self.position = 0
+        self.text: list[str] = []
+        self.at: list[int] = []
+        # What is open: True for an image, False for a link; links below `dead` have a link inside and are none.
+        self.openings: list[tuple[bool, int]] = []
+        self.dead = 0
+        self.images = 0
+        self.ticks: dict[int, list[int]] = {}
+
+    def take_definitions(self) -> set[str]:
+        """The labels of the link definitions the paragraph begins with; they are no text."""
+        labels = set()
+        at = _skip(self.raw, 0)
+        while (label := _LABEL.match(self.raw, at)) and (end := _definition_end(self.raw, label.end())):
+            labels.add(_normal(label[1]))
+            at = _skip(self.raw, end)
+        self.position = at
+        return labels
+
+    def read(self, labels: Collection[str]) -> None:
+        for run in _TICKS.finditer(self.raw, self.position):
+            self.ticks.setdefault(len(run[0]), []).append(run.start())
+        while token := _TOKEN.search(self.raw, self.position):
+            start, end = token.span()
+            self._keep(self.position, start)
+            match token.lastgroup:
+                case "escape":
+                    self._put(token[0][1], start)
+                case "ticks":
+                    end = self._code(start, end)
+                case "entity":
+                    self._put(_entity(token["entity"]), start)
+                case "opening":
+                    self.openings.append((token[0] == "![", end))
+                    self.images += token[0] == "!["
+                    self._hide(start)
+                case "closing":
+                    self._hide(start)
+                    end = self._close(start, labels)
+                case "emoji":
+                    end = self._emoji(start, end)
+                case _:
+                    end = self._url(start, end, is_www=token.lastgroup == "www")
+            self.position = end
+        self._keep(self.position, len(self.raw))
+
+    def _keep(self, start: int, end: int) -> None:
+        self.text.append(self.raw[start:end])
+        self.at += self.origin[start:end]
+
+    def _put(self, characters: str, start: int) -> None:
+        self.text.append(characters)
+        self.at += [self.origin[start]] * len(characters)
+
+    def _hide(self, start: int) -> None:
+        self._put("\n", start)
+
+    def _code(self, start: int, end: int) -> int:
+        """Code ends at the next run of as many backticks; without one the backticks are text."""
+        runs = self.ticks.get(end - start, [])
+        closing = bisect_left(runs, end)
+        self._hide(start)
+        return runs[closing] + end - start if closing < len(runs) else end
+
+    def _emoji(self, start: int, end: int) -> int:
+        if start > 1 and self.raw[start - 1] in _WORD:
+            self._put(":", start)
+            return start + 1
+        self._hide(start)
+        return end
+
+    def _close(self, start: int, labels: Collection[str]) -> int:
+        """After a closing bracket: behind the link's destination or label, if it is a link."""
+        if not self.openings:
+            return start + 1
+        is_image, inside = self.openings.pop()
+        self.images -= is_image
+        alive = is_image or len(self.openings) >= self.dead
+        self.dead = min(self.dead, len(self.openings))
+        if not alive:
+            return start + 1
+        end = _destination_and_title_end(self.raw, start + 1, is_image=is_image)
+        if end is None and labels:
+            end = self._reference_end(inside, start, labels)
+        if end is None:
+            return start + 1
+        if not is_image:
+            self.dead = len(self.openings)
+        return end
+
+    def _reference_end(self, inside: int, start: int, labels: Collection[str]) -> int | None:
+        after = _LABEL.match(self.raw, start + 1)
+        label = after[1] if after and after[1] else self.raw[inside : min(start, inside + 1000)]
+        if _normal(label) not in labels:
+            return None
+        return after.end() if after else start + 1
+
+    def _url(self, start: int, end: int, *, is_www: bool) -> int:
+        """Within brackets that may become a link there are no URLs."""
+        in_word = is_www and start > 1 and self.raw[start - 1] not in _BEFORE_WWW
+        if not in_word and not self.images and len(self.openings) <= self.dead:
+            link = _url_end(self.raw, start, start if is_www else end)
+            if link > start:
+                self._hide(start)
+                return link
+        self._keep(start, end)
+        return end
+
+
+def _skip(raw: str, at: int) -> int:
+    blank = _BLANK.match(raw, at)
+    return blank.end() if blank else at
+
+
+def _normal(label: str) -> str:
+    return " ".join(label.split()).casefold()
+
+
+def _definition_end(raw: str, at: int) -> int | None:
+    """Where a link definition ends whose label ends at `at`; None when it is none."""
+    if not raw.startswith(":", at):
+        return None
+    end = _destination_end(raw, _skip(raw, at + 1))
+    if end is None:
+        return None
+    title = _TITLE.match(raw, end)
+    rest = (title and _LINE_REST.match(raw, title.end())) or _LINE_REST.match(raw, end)
+    return rest.end() if rest else None
+
+
+def _destination_end(raw: str, at: int) -> int | None:
+    if at >= len(raw):
+        return None
+    if angled := _ANGLED.match(raw, at):
+        return angled.end()
+    depth = 0
+    for mark in _DESTINATION_MARK.finditer(raw, at):
+        if mark[0] == "(":
+            depth += 1
+            if depth > _DEEPEST:
+                return None
+        elif mark[0] == ")" and depth:
+            depth -= 1
+        elif len(mark[0]) == 1:
+            return mark.start()
+    return len(raw)
+
+
+def _destination_and_title_end(raw: str, at: int, *, is_image: bool) -> int | None:
+    """Where `(destination "title")` ends that begins at `at`; None when there is none."""
+    if not raw.startswith("(", at):
+        return None
+    at = _skip(raw, at + 1)
+    if raw.startswith(")", at):
+        return at + 1
+    end = _destination_end(raw, at)
+    if end is None:
+        return None
+    if is_image and (dimensions := _DIMENSIONS.match(raw, end)):
+        end = dimensions.end()
+    if title := _TITLE.match(raw, end):
+        end = title.end()
+    end = _skip(raw, end)
+    return end + 1 if raw.startswith(")", end) else None
+
+
+def _entity(name: str) -> str:
+    if not name.startswith("#"):
+        return html5.get(f"{name};", "&")
+    number = int(name[2:], 16) if name[1] in "xX" else int(name[1:])
+    return chr(number) if 0 < number < 0xD800 or 0xDFFF < number < 0x110000 else "\ufffd"
+
+
+def _url_end(raw: str, start: int, host: int) -> int:
+    """Where a URL ends; `start` when it is none. A host has no underscore and begins with no punctuation."""
+    first = raw[host : host + 1]
+    if not first or first.isspace() or unicodedata.category(first).startswith("P"):
+        return start
+    name = _HOST.match(raw, host + 1)
+    if name and raw.startswith("_", name.end()) and name.end() < len(raw) - 1:
+        return start
+    url = _URL.match(raw, start)
+    return url.end() if url else start
