@@ -7,7 +7,6 @@ import json
 import logging
 import ssl
 import subprocess
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal
 from pydantic import SecretStr
 from pytest_aiohttp import AiohttpServer
 
+from .fakes.clock import Time
 from .fakes.mattermost_rest import FIXTURES
 from .fakes.mattermost_server import (
     ALICE,
@@ -45,20 +45,6 @@ from .fakes.mattermost_server import (
 
 NOBODY = "a" * 26
 Use = Callable[[MattermostClient], Awaitable[Any]]
-
-
-class Time:
-    """A clock that sleeping moves on at once."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return time.monotonic() + sum(self.slept)
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -107,6 +93,7 @@ async def test_posts(client: MattermostClient, server: FakeMattermostServer) -> 
     assert await client.post(reply["id"]) == server.posts[reply["id"]]
     assert set((await client.thread(reply["id"]))["posts"]) == {root["id"], reply["id"]}
     assert (await client.posts_after(OPS, root["id"], 10))["order"] == [reply["id"]]
+    assert (await client.newest_posts(OPS, 1))["order"] == [reply["id"]]
     assert (await client.patch_post(reply["id"], "edited"))["message"] == "edited"
     await client.delete_post(reply["id"])
     since = await client.posts_since(OPS, before)
@@ -268,7 +255,9 @@ async def test_the_token_is_not_carried_elsewhere(
         assert caught.value.code == "mattermost_redirected"
         with pytest.raises(aiohttp.ClientError):
             await client.session.get(f"{server.url}/api/v4/users/me", headers=client.headers())
-    assert elsewhere.calls == []
+        assert elsewhere.calls == []
+        await client.session.get(f"{server.url}/api/v4/users/me")
+        assert "Authorization" not in elsewhere.calls[0].headers
 
 
 # -- what may pass
@@ -379,6 +368,16 @@ async def test_a_server_that_is_gone(client: MattermostClient, server: FakeMatte
     with pytest.raises(ConnectionLost, match="cannot be reached"):
         await client.typing(OPS)
     assert len(clock.slept) == 3
+
+
+async def test_any_other_call(client: MattermostClient, server: FakeMattermostServer) -> None:
+    assert (await client.call("GET", f"users/{ALICE}"))["id"] == ALICE
+    server.faults.append(Fault(carried_out=True, path="/posts"))
+    post = await client.call("POST", "/posts/", {"channel_id": OPS, "message": "once"})
+    assert list(server.posts) == [post["id"]]
+    for path in ("../../admin", "users/me?x", "users//me", ""):
+        with pytest.raises(ValueError):
+            await client.call("GET", path)
 
 
 async def test_a_closed_client(server: FakeMattermostServer) -> None:

@@ -20,10 +20,11 @@ from pydantic import SecretStr
 from yarl import URL
 
 from ...common.errors import ConnectionLost, Fatal
-from .failures import ApiError, Redirected, not_mattermost
-from .rest import RestClient
+from .failures import ApiError, not_mattermost
+from .rest import RestClient, no_redirects
 
 _ID = re.compile(r"[a-z0-9]{26}")
+_ENDPOINT = re.compile(r"(/[A-Za-z0-9_-]+)+")
 _EMOJI_NAME = re.compile(r"[a-zA-Z0-9_+-]{1,64}")
 
 Object = dict[str, Any]
@@ -70,7 +71,7 @@ class MattermostClient:
             connector=aiohttp.TCPConnector(ssl=self._trust()),
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[_no_redirects()],
+            trace_configs=[no_redirects()],
             trust_env=False,
         )
         # Else aiohttp would repeat PUT and DELETE unseen when the connection breaks.
@@ -84,7 +85,7 @@ class MattermostClient:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """Trusts `ca_file`, keeps no cookies and follows no redirects."""
+        """Trusts `ca_file`, keeps no cookies and carries `headers` to no redirect."""
         if self._session is None:
             raise ConnectionLost("the connection to Mattermost is closed")
         return self._session
@@ -115,41 +116,40 @@ class MattermostClient:
     async def user(self, user_id: str) -> Object:
         return self._object(await self._api.users.get_user(_id(user_id)))
 
-    async def users_by_ids(self, user_ids: Iterable[str]) -> list[Any]:
+    async def users_by_ids(self, user_ids: Iterable[str]) -> list[Object]:
         """Those of them that exist, in any order."""
         if not (wanted := [_id(user_id) for user_id in user_ids]):
             return []
-        return self._array(await self._api.users.get_users_by_ids(wanted))
+        return self._objects(await self._api.users.get_users_by_ids(wanted))
 
-    async def users_by_names(self, names: Iterable[str]) -> list[Any]:
+    async def users_by_names(self, names: Iterable[str]) -> list[Object]:
         """Those of them that exist, in any order."""
         if not (wanted := list(names)):
             return []
-        return self._array(await self._api.users.get_users_by_usernames(wanted))
+        return self._objects(await self._api.users.get_users_by_usernames(wanted))
 
     # -- channels
 
     async def channel(self, channel_id: str) -> Object:
         return self._object(await self._api.channels.get_channel(_id(channel_id)))
 
-    async def my_channels(self, team_id: str | None = None) -> list[Any]:
+    async def my_channels(self, team_id: str | None = None) -> list[Object]:
         """Channels we are a member of, direct ones included: of one team or of all.
 
         Servers before 6.1 list them by team only; there a bot without a team sees none.
         """
         if team_id is not None:
-            return self._array(await self._api.channels.get_channels_for_user("me", _id(team_id)))
+            return self._objects(await self._api.channels.get_channels_for_user("me", _id(team_id)))
         if self._lists_all_channels:
             try:
-                return self._array(await self._rest.get("/users/me/channels"))
+                return self._objects(await self._rest.get("/users/me/channels"))
             except ApiError as refused:
                 if refused.status != 404:
                     raise
                 self._lists_all_channels = False
-        channels: dict[Any, Any] = {}
-        for team in self._array(await self._api.teams.get_user_teams("me")):
-            for channel in await self.my_channels(str(self._object(team).get("id"))):
-                channels[self._object(channel).get("id")] = channel
+        channels: dict[Any, Object] = {}
+        for team in self._objects(await self._api.teams.get_user_teams("me")):
+            channels |= {channel.get("id"): channel for channel in await self.my_channels(str(team.get("id")))}
         return list(channels.values())
 
     async def leave_channel(self, channel_id: str) -> None:
@@ -160,13 +160,17 @@ class MattermostClient:
 
     # -- posts
 
-    async def posts_since(self, channel_id: str, since_ms: int) -> Object:
-        """Posts created, edited or deleted since (Unix milliseconds): at most 1000, in no promised order."""
-        return await self._posts(channel_id, {"since": since_ms})
+    async def posts_since(self, channel_id: str, since: int) -> Object:
+        """Posts created, edited or deleted since then (Unix milliseconds): at most 1000, in no promised order."""
+        return await self._posts(channel_id, {"since": since})
 
     async def posts_after(self, channel_id: str, post_id: str, per_page: int = 200) -> Object:
         """The page of posts that follow one; `order` has the newest first."""
         return await self._posts(channel_id, {"after": _id(post_id), "per_page": per_page})
+
+    async def newest_posts(self, channel_id: str, per_page: int = 60) -> Object:
+        """`order` has the newest first."""
+        return await self._posts(channel_id, {"per_page": per_page})
 
     async def _posts(self, channel_id: str, params: Object) -> Object:
         return self._object(await self._api.posts.get_posts_for_channel(_id(channel_id), params))
@@ -193,7 +197,7 @@ class MattermostClient:
             "message": message,
             "root_id": root_id or "",
             "file_ids": list(file_ids),
-            "pending_post_id": pending_post_id or f"{await self._me()}:{uuid.uuid4().hex}",
+            "pending_post_id": pending_post_id or await self._new_pending_id(),
             "props": props or {},
         }
         return self._object(await self._api.posts.create_post(post))
@@ -220,7 +224,7 @@ class MattermostClient:
         answer = self._object(
             await self._api.files.upload_file(_id(channel_id), {"files": (printable, data, content_type)})
         )
-        infos = self._array(answer.get("file_infos"))
+        infos = self._objects(answer.get("file_infos"))
         return self._object(infos[0] if infos else None)
 
     async def file_info(self, file_id: str) -> Object:
@@ -238,6 +242,18 @@ class MattermostClient:
 
     async def ping_system(self) -> Object:
         return self._object(await self._api.system.check_system_health())
+
+    async def call(self, method: str, path: str, payload: Object | None = None) -> Object:
+        """Any endpoint below /api/v4 that answers with an object. A post gets a `pending_post_id`."""
+        endpoint = "/" + path.strip("/")
+        if not _ENDPOINT.fullmatch(endpoint):
+            raise ValueError("not a path of Mattermost's API")
+        if (method.upper(), endpoint) == ("POST", "/posts"):
+            payload = {"pending_post_id": await self._new_pending_id(), **(payload or {})}
+        return self._object(await self._rest.make_request(method, endpoint, payload))
+
+    async def _new_pending_id(self) -> str:
+        return f"{await self._me()}:{uuid.uuid4().hex}"
 
     async def _me(self) -> str:
         return self._own_id or str((await self.me())["id"])
@@ -259,8 +275,8 @@ class MattermostClient:
             return answer
         raise not_mattermost(self.base_url)
 
-    def _array(self, answer: Any) -> list[Any]:
-        if isinstance(answer, list):
+    def _objects(self, answer: Any) -> list[Object]:
+        if isinstance(answer, list) and all(isinstance(item, dict) for item in answer):
             return answer
         raise not_mattermost(self.base_url)
 
@@ -275,15 +291,3 @@ def _emoji(name: str) -> str:
     if not _EMOJI_NAME.fullmatch(name):
         raise ValueError("not a name of an emoji")
     return name
-
-
-def _no_redirects() -> aiohttp.TraceConfig:
-    """`ws_connect` has no `allow_redirects`."""
-
-    async def refuse(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
-        params.response.close()
-        raise Redirected
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_redirect.append(refuse)
-    return trace

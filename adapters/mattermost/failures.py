@@ -118,3 +118,32 @@ def _retry_after(headers: Mapping[str, str]) -> float:
         if re.fullmatch(r"[0-9]{1,6}", value):
             return max(float(value), 1.0)
     return 1.0
+
+
+def upgrade_refused(status: int, where: str) -> HardenedError:
+    """The meaning of an HTTP status other than 101 in answer to a WebSocket upgrade; for 401 ask who we are."""
+    match status:
+        case 404:
+            return Fatal(
+                "mattermost_other_api",
+                f"there is no Mattermost WebSocket at {where}: check MATTERMOST_URL, its path too, and that the proxy "
+                "passes /api/v4/websocket",
+            )
+        case 403 | 407:
+            return Fatal(
+                "mattermost_proxy",
+                f"a proxy or firewall before {where} answers {status} to the WebSocket: allow /api/v4/websocket",
+            )
+        case 408 | 425 | 429:
+            return ConnectionLost(f"{where} asks for patience (status {status})")
+        case _ if status >= 500:
+            return ConnectionLost(
+                f"{where} answers {status}: look into the log of Mattermost or of the proxy before it"
+            )
+        case _ if 300 <= status < 400:
+            return redirected(where)
+    return Fatal(
+        "mattermost_no_websocket",
+        f"{where} answers {status} instead of opening a WebSocket: let the proxy pass on the Upgrade and Connection "
+        "headers for /api/v4/websocket",
+    )

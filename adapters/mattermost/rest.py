@@ -20,7 +20,16 @@ from yarl import URL
 
 from ...common.errors import ConnectionLost, HardenedError
 from ...common.reconnect import backoff
-from .failures import FileTooLarge, NotSent, RateLimited, Unanswered, not_mattermost, refusal, transport_failure
+from .failures import (
+    FileTooLarge,
+    NotSent,
+    RateLimited,
+    Redirected,
+    Unanswered,
+    not_mattermost,
+    refusal,
+    transport_failure,
+)
 
 CONNECT_SECONDS = 10.0
 _CREATE_SECONDS = 10.0
@@ -212,3 +221,16 @@ async def _read(response: aiohttp.ClientResponse, request: Request) -> bytes:
         if len(body) > most:
             raise FileTooLarge(f"the answer to {request.call} exceeds {most} bytes")
     return bytes(body)
+
+
+def no_redirects() -> aiohttp.TraceConfig:
+    """For sessions that open WebSockets, which cannot be told: a redirect does not get the token."""
+
+    async def refuse(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
+        if "Authorization" in params.headers:
+            params.response.close()
+            raise Redirected
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    return trace

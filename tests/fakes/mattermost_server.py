@@ -19,7 +19,8 @@ from typing import Any
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from .mattermost_rest import HERMES, Call, Fault, RestApi, file_info, new_id, recorded
+from .mattermost_rest import HERMES, Call, Fault, RestApi, new_id, recorded
+from .mattermost_routes import Routes, file_info
 
 FRAMES = Path(__file__).parent.parent / "fixtures" / "mattermost"
 
@@ -91,7 +92,7 @@ class FakeMattermostServer:
     """Seconds until a socket without a valid token is cut; 5 on the real server."""
     hello_delay: float = 0.0
     ping_answer: str | None = "OK"
-    """OK, FAIL, or None for no answer."""
+    """OK, FAIL, or None for no answer. Without a valid token it is FAIL or none."""
     resumes: bool = True
     """False: every connection id is unknown, as after a restart."""
 
@@ -124,8 +125,9 @@ class FakeMattermostServer:
 
     async def start(self, port: int = 0, ssl_context: Any = None) -> None:
         app = web.Application(client_max_size=64 * 2**20)
+        rest = RestApi(self, Routes(self).table())
         app.router.add_get(f"{self.prefix}/api/v4/websocket", self._websocket)
-        app.router.add_route("*", f"{self.prefix}/api/v4/{{path:.*}}", RestApi(self).handle)
+        app.router.add_route("*", f"{self.prefix}/api/v4/{{path:.*}}", rest.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=ssl_context).start()
@@ -188,6 +190,7 @@ class FakeMattermostServer:
             root["update_at"] = now
             root["reply_count"] += 1
         self.posts[post["id"]] = post
+        self.channels[channel_id]["last_post_at"] = post["create_at"]
         return post
 
     def add_file(self, name: str, content: bytes, user_id: str) -> Object:
@@ -320,7 +323,7 @@ class FakeMattermostServer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.bad_token_delay):
                     async for message in socket:
-                        await self._act(Connection(socket=socket), message, "FAIL")
+                        await self._act(Connection(socket=socket), message, self.ping_answer and "FAIL")
             _abort(socket)
             return socket
         await asyncio.sleep(self.hello_delay)
