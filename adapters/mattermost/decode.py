@@ -1,0 +1,296 @@
+"""From the text of a frame to an event, and from a post to an `Inbound`. Pure; never raises on what the wire holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+
+from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Unhandled
+from . import wire
+from .grammar import UserIdOf, find_mentions
+
+NameOf = Callable[[str], str]
+"""The username of a user id, empty when it is not known."""
+
+Kind = Literal["posted", "edited", "deleted"]
+"""What happened to a post."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The connection stands and the token is good."""
+
+    seq: int
+    connection_id: str
+    server_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """`channel_type` is D (direct), G (group message), P (private) or O (open).
+
+    `mentions` are the user ids the server notifies, None when it sent none: also of a direct message, and of @channel.
+    """
+
+    seq: int
+    post: wire.Post
+    channel_type: str
+    channel_name: str
+    channel_display_name: str
+    sender_name: str
+    mentions: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """Pinning a post says this too, with the `edit_at` it had before: 0 if it was never edited."""
+
+    seq: int
+    post: wire.Post
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The post is as it was before."""
+
+    seq: int
+    post: wire.Post
+
+
+@dataclass(frozen=True, slots=True)
+class UserAdded:
+    """Somebody is in a channel now. Who added him stands in the post that follows."""
+
+    seq: int
+    channel_id: str
+    user_id: str
+    team_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserRemoved:
+    """Somebody is out of a channel; `user_id` None when the server does not say whom it means."""
+
+    seq: int
+    channel_id: str
+    user_id: str | None
+    remover_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftTeam:
+    """Somebody is out of a team and of all its channels, which no frame says of each."""
+
+    seq: int
+    team_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserUpdated:
+    """Somebody's name may have changed; the one before is nobody's now."""
+
+    seq: int
+    user_id: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a request of ours. `error_id` is the server's name for the error."""
+
+    seq_reply: int
+    ok: bool
+    error_id: str
+
+
+Event = Hello | Posted | Edited | Deleted | UserAdded | UserRemoved | LeftTeam | UserUpdated
+Frame = Event | Reply | Unhandled
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A post in the common vocabulary, with what that has no place for.
+
+    `unknown_names` are lower-case @-names that might be users': once they are known, decode again.
+    """
+
+    inbound: Inbound
+    channel_id: str
+    channel_type: str
+    unknown_names: tuple[str, ...]
+
+
+_ERROR_ID = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+
+
+def parse_frame(data: str) -> Frame:
+    """One frame. What is no event for us is `Unhandled`, whatever it holds."""
+    try:
+        frame = wire.Frame.model_validate_json(data)
+    except ValidationError:
+        return Unhandled("malformed")
+    if frame.event and frame.seq is not None:
+        try:
+            return _event(frame, frame.seq)
+        except ValidationError:
+            return Unhandled(f"malformed {frame.event}")
+    if frame.event or frame.seq_reply is None:
+        return Unhandled("malformed")
+    error_id = frame.error.id if frame.error else ""
+    return Reply(frame.seq_reply, frame.status == "OK", error_id if _ERROR_ID.fullmatch(error_id) else "")
+
+
+def parse_post(row: object) -> wire.Post | None:
+    """A post as the REST API has it; None for what is none."""
+    try:
+        return wire.Post.model_validate(row)
+    except ValidationError:
+        return None
+
+
+def _event(frame: wire.Frame, seq: int) -> Event | Unhandled:
+    data, broadcast = frame.data or {}, frame.broadcast or wire.Broadcast()
+    match frame.event:
+        case "hello":
+            hello = wire.HelloData.model_validate(data)
+            return Hello(seq, hello.connection_id, hello.server_version)
+        case "posted":
+            posted = wire.PostedData.model_validate(data)
+            names = posted.channel_name, posted.channel_display_name, posted.sender_name
+            return Posted(seq, posted.post, posted.channel_type, *names, posted.mentions)
+        case "post_edited":
+            return Edited(seq, wire.PostData.model_validate(data).post)
+        case "post_deleted":
+            return Deleted(seq, wire.PostData.model_validate(data).post)
+        case "user_added":
+            added = wire.UserAddedData.model_validate(data)
+            if broadcast.channel_id:
+                return UserAdded(seq, broadcast.channel_id, added.user_id, added.team_id)
+        case "user_removed":
+            removed = wire.UserRemovedData.model_validate(data)
+            if channel_id := removed.channel_id or broadcast.channel_id:
+                return UserRemoved(seq, channel_id, removed.user_id or broadcast.user_id, removed.remover_id)
+        case "leave_team":
+            left = wire.LeaveTeamData.model_validate(data)
+            return LeftTeam(seq, left.team_id, left.user_id)
+        case "user_updated":
+            user = wire.UserUpdatedData.model_validate(data).user
+            return UserUpdated(seq, user.id, user.username)
+    return Unhandled(frame.event)
+
+
+def to_inbound(
+    post: wire.Post,
+    me: Me,
+    user_id_of: UserIdOf,
+    name_of: NameOf,
+    *,
+    channel_type: str,
+    channel_name: str = "",
+    sender_name: str = "",
+    kind: Kind = "posted",
+) -> Decoded:
+    """What happened to a post. `channel_name` and `sender_name` are for display.
+
+    A channel of unknown type is no direct message. A post that was fetched later is "posted" even if it was edited
+    since, unless an earlier version of it is known.
+    """
+    deleted = kind == "deleted" or post.delete_at > 0
+    text = "" if deleted else (post.message or "\n".join(_attached_texts(post)))
+    found = find_mentions(text, user_id_of)
+    files = () if deleted else tuple(_attachments(post))
+    edited = kind == "edited" and not deleted
+    thread = post.root_id or None
+    origin = _origin(post, me)
+    inbound = Inbound(
+        key=f"{post.id} deleted" if deleted else f"{post.id} {post.edit_at}" if edited else post.id,
+        message_id=post.id,
+        sent_at=post.create_at,
+        chat=Chat(thread=thread) if channel_type == "D" else Chat(post.channel_id, channel_name or None, thread),
+        sender=Address(post.user_id),
+        sender_name=_sender_name(post, origin, name_of, sender_name),
+        origin=origin,
+        contentless=_contentless(post, deleted, edited, has_content=bool(text.strip() or files)),
+        text=text,
+        mentions=tuple(_mention(text, start, end, user_id, name_of) for start, end, user_id in found.mentions),
+        broadcast=found.broadcast,
+        in_our_thread=thread is not None and thread in me.sent,
+        attachments=files,
+        edits=post.id if edited else None,
+        deletes=post.id if deleted and not post.original_id else None,
+    )
+    return Decoded(inbound, post.channel_id, channel_type, found.unknown)
+
+
+def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
+    """The channel we were added to and the user id of who did it, when that is what the server's post says."""
+    props = post.props or {}
+    if post.type != "system_add_to_channel" or me.uid is None or props.get("addedUserId") != me.uid:
+        return None
+    return (post.channel_id, post.user_id) if props.get("userId") == post.user_id else None
+
+
+_TYPED = frozenset({"", "me", "slack_attachment"})
+_MARKS = ("from_webhook", "from_bot", "from_plugin", "override_username", "override_icon_url")
+
+
+def _origin(post: wire.Post, me: Me) -> Origin:
+    """Props can be set by anybody, so they only ever lower trust."""
+    if post.type.startswith("system_"):
+        return Origin.SERVER
+    if post.user_id == me.uid:
+        return Origin.SELF
+    props = post.props or {}
+    marks = {mark for mark in _MARKS if mark in props}
+    # The output of any slash command has an icon to override, be it empty. Only of /me is it what the person typed.
+    if post.type == "me" and props.get("override_icon_url") == "":
+        marks.discard("override_icon_url")
+    return Origin.PROGRAM if marks or post.type not in _TYPED else Origin.PERSON
+
+
+def _sender_name(post: wire.Post, origin: Origin, name_of: NameOf, shown: str) -> str:
+    """What a program posts is never called after the user id it posts under: a hook's owner, a command's caller."""
+    if origin is Origin.PROGRAM:
+        override = (post.props or {}).get("override_username")
+        return override if isinstance(override, str) and override else shown.removeprefix("@")
+    return name_of(post.user_id) or shown.removeprefix("@")
+
+
+def _contentless(post: wire.Post, deleted: bool, edited: bool, *, has_content: bool) -> str | None:
+    if post.original_id:
+        return "old version"
+    if deleted:
+        return "deletion"
+    if edited and not post.edit_at:
+        return "pin"
+    return None if has_content else "empty"
+
+
+def _mention(text: str, start: int, end: int, user_id: str, name_of: NameOf) -> Mention:
+    """Shown as it was typed, unless the @ was typed as something else."""
+    typed = text[start + 1 : end] if text[start] == "@" else name_of(user_id)
+    return Mention(Address(user_id), typed or "member", (start, end))
+
+
+def _attached_texts(post: wire.Post) -> Iterator[str]:
+    """The text of message attachments, which integrations post. The fallback says the same once more."""
+    attached = (post.props or {}).get("attachments")
+    for attachment in attached if isinstance(attached, list) else []:
+        if isinstance(attachment, dict):
+            texts = [attachment.get(name) for name in ("pretext", "title", "text")]
+            said = [text for text in texts if isinstance(text, str) and text.strip()]
+            fallback = attachment.get("fallback")
+            yield from said or ([fallback] if isinstance(fallback, str) and fallback.strip() else [])
+
+
+def _attachments(post: wire.Post) -> Iterator[Attachment]:
+    files = (post.metadata.files if post.metadata else None) or ()
+    for file in files:
+        yield Attachment(file.id, file.mime_type.partition(";")[0].strip().lower(), file.name or None, file.size)
+    told = {file.id for file in files}
+    yield from (Attachment(file_id, "") for file_id in post.file_ids or () if file_id not in told)

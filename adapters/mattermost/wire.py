@@ -1,0 +1,138 @@
+"""Mattermost's WebSocket frames and posts, as far as they are used. Observed on 5.37; unknown fields are ignored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+T = TypeVar("T")
+
+
+def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+Lenient = Annotated[T | None, WrapValidator(_or_none)]
+"""What is not worth losing the whole for: None when it makes no sense."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{26}$")]
+Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
+"""Since the epoch; 0 for never."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class FileInfo(_Wire):
+    """The server guesses `mime_type` from the name; `size` is in bytes."""
+
+    id: Id
+    name: str = ""
+    extension: str = ""
+    mime_type: str = ""
+    size: Lenient[Annotated[int, Field(ge=0)]] = None
+
+
+class Metadata(_Wire):
+    files: Lenient[tuple[FileInfo, ...]] = None
+
+
+class Post(_Wire):
+    """`props` can be set by whoever posts, unless `type` begins with `system_`: such posts are the server's own."""
+
+    id: Id
+    create_at: Milliseconds
+    edit_at: Milliseconds = 0
+    delete_at: Milliseconds = 0
+    user_id: Id
+    channel_id: Id
+    root_id: Annotated[str, StringConstraints(pattern=r"^([a-z0-9]{26})?$")] = ""
+    original_id: str = ""
+    message: str = ""
+    type: str = ""
+    props: Lenient[dict[str, Any]] = None
+    file_ids: Lenient[tuple[Id, ...]] = None
+    metadata: Lenient[Metadata] = None
+
+
+class Broadcast(_Wire):
+    user_id: Lenient[Id] = None
+    channel_id: Lenient[Id] = None
+
+
+class Error(_Wire):
+    """Its message is left out on purpose: it holds the token."""
+
+    id: str = ""
+
+
+class Frame(_Wire):
+    """An event has a `seq`, which counts from 0 on each connection; the answer to a request has a `seq_reply`."""
+
+    event: str = ""
+    data: Lenient[dict[str, Any]] = None
+    broadcast: Lenient[Broadcast] = None
+    seq: Annotated[int, Field(ge=0)] | None = None
+    status: str = ""
+    seq_reply: int | None = None
+    error: Lenient[Error] = None
+
+
+class HelloData(_Wire):
+    connection_id: str
+    server_version: str = ""
+
+
+class PostData(_Wire):
+    post: Json[Post]
+
+
+class PostedData(PostData):
+    """`mentions` is absent when empty; up to 5.37 it lists everybody mentioned, later the recipient only."""
+
+    channel_type: str = ""
+    channel_name: str = ""
+    channel_display_name: str = ""
+    sender_name: str = ""
+    mentions: Lenient[Json[tuple[str, ...]]] = None
+
+
+class UserAddedData(_Wire):
+    user_id: Id
+    team_id: str = ""
+
+
+class UserRemovedData(_Wire):
+    """The removed user gets the channel, everybody else the user; the other one is in the broadcast."""
+
+    channel_id: Id | None = None
+    user_id: Id | None = None
+    remover_id: str = ""
+
+
+class LeaveTeamData(_Wire):
+    team_id: Id
+    user_id: Id
+
+
+class User(_Wire):
+    id: Id
+    username: str
+
+
+class UserUpdatedData(_Wire):
+    user: User
