@@ -10,21 +10,19 @@ import asyncio
 import json
 import re
 import time
-from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import web
 
-from .mattermost_rest import HERMES, Call, Fault, RestApi, new_id, recorded
+from .mattermost_rest import HERMES, Call, Fault, Object, RestApi, new_id, recorded
 from .mattermost_routes import Routes, file_info
+from .mattermost_websocket import TOKEN, Connection, WebSocketApi, abort, event_of, post_event
 
 FRAMES = Path(__file__).parent.parent / "fixtures" / "mattermost"
 
-TOKEN = "the-token-of-the-bot"
 ALICE = "bq94ybh58insbfxpqbj3ktfcgr"
 BOB = "fch9t9fgk38a5erhqkg6grycca"
 TEAM = "uottyduth3bdfkhdsat7bjwerc"
@@ -33,40 +31,10 @@ SECRET = "sbyx9jydibdkfen919tecwcssy"
 DM = "6758nw41xbfctxqdqxftxr6k8y"
 GROUP_MESSAGE = "nkb6nhdj33dw9qi37eh5wz7tua"
 
-KEPT_EVENTS = 128
-CLIENT_FRAME_BYTES = 8192
-
-Object = dict[str, Any]
-
 
 def recorded_frames(name: str) -> list[str]:
     """The raw frames recorded under that scenario name."""
     return (FRAMES / f"{name}.jsonl").read_text().splitlines()
-
-
-@dataclass
-class Connection:
-    """What the server keeps for one connection id, also while the client is away."""
-
-    id: str = field(default_factory=new_id)
-    seq: int = 0
-    """The next event's."""
-    kept: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
-    socket: web.WebSocketResponse | None = None
-    silent: bool = False
-
-    def number(self, event: Object) -> str:
-        frame = json.dumps({**event, "seq": self.seq}, ensure_ascii=False, separators=(",", ":"))
-        self.kept.append((self.seq, frame))
-        self.seq += 1
-        return frame
-
-    async def send(self, frame: str) -> None:
-        if self.socket is not None and not self.silent:
-            try:
-                await self.socket.send_str(frame)
-            except ConnectionError:
-                self.socket = None
 
 
 @dataclass
@@ -126,7 +94,7 @@ class FakeMattermostServer:
     async def start(self, port: int = 0, ssl_context: Any = None) -> None:
         app = web.Application(client_max_size=64 * 2**20)
         rest = RestApi(self, Routes(self).table())
-        app.router.add_get(f"{self.prefix}/api/v4/websocket", self._websocket)
+        app.router.add_get(f"{self.prefix}/api/v4/websocket", WebSocketApi(self).handle)
         app.router.add_route("*", f"{self.prefix}/api/v4/{{path:.*}}", rest.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -164,9 +132,10 @@ class FakeMattermostServer:
     async def post(
         self, user_id: str, channel_id: str, message: str, *, sender_name: str = "", **fields: Any
     ) -> Object:
-        """A post of that user, stored and told to everybody connected. `fields` are the post's: root_id, props, ..."""
+        """A post of that user, stored, and told to the bot if it is a member. `fields` are the post's: root_id, ..."""
         post = self.store(user_id, channel_id, message, **fields)
-        await self.emit(self.posted(post, sender_name))
+        if HERMES in self.members[channel_id]:
+            await self.emit(self.posted(post, sender_name))
         return post
 
     def store(self, user_id: str, channel_id: str, message: str, **fields: Any) -> Object:
@@ -202,20 +171,20 @@ class FakeMattermostServer:
     async def edit(self, post_id: str, message: str) -> Object:
         now = self.now()
         self.posts[post_id] |= {"message": message, "edit_at": now, "update_at": now}
-        await self.emit(_post_event("post_edited", self.posts[post_id]))
+        await self.emit(post_event("post_edited", self.posts[post_id]))
         return self.posts[post_id]
 
     async def delete(self, post_id: str) -> None:
         now = self.now()
-        event = _post_event("post_deleted", self.posts[post_id])
+        deleted = post_event("post_deleted", self.posts[post_id])
         self.posts[post_id] |= {"message": "", "delete_at": now, "update_at": now}
-        await self.emit(event)
+        await self.emit(deleted)
 
     async def add_member(self, channel_id: str, user_id: str, adder_id: str) -> None:
         """`user_added` without the adder, then the post that names him."""
         self.members[channel_id].add(user_id)
         data = {"team_id": self.channels[channel_id]["team_id"], "user_id": user_id}
-        await self.emit(_event("user_added", data, channel_id=channel_id))
+        await self.emit(event_of("user_added", data, channel_id=channel_id))
         added, adder = self.users[user_id]["username"], self.users[adder_id]["username"]
         props = {"addedUserId": user_id, "addedUsername": added, "userId": adder_id, "username": adder}
         text = f"{added} added to the channel by {adder}."
@@ -226,10 +195,10 @@ class FakeMattermostServer:
         self.members[channel_id].discard(user_id)
         if user_id == HERMES:
             data = {"channel_id": channel_id, "remover_id": remover_id}
-            await self.emit(_event("user_removed", data, user_id=user_id))
+            await self.emit(event_of("user_removed", data, user_id=user_id))
         else:
             await self.emit(
-                _event("user_removed", {"remover_id": remover_id, "user_id": user_id}, channel_id=channel_id)
+                event_of("user_removed", {"remover_id": remover_id, "user_id": user_id}, channel_id=channel_id)
             )
 
     # -- what goes wrong
@@ -252,7 +221,7 @@ class FakeMattermostServer:
         """Abort every socket. What is emitted while the client is away is kept for a resume."""
         for connection in self.connections:
             if connection.socket is not None:
-                _abort(connection.socket)
+                abort(connection.socket)
             connection.socket = None
 
     def black_hole(self) -> None:
@@ -303,66 +272,12 @@ class FakeMattermostServer:
             data["otherFile"] = "true"
             if any(info["mime_type"].startswith("image/") for info in infos):
                 data["image"] = "true"
-        return _event("posted", data, channel_id=post["channel_id"])
+        return event_of("posted", data, channel_id=post["channel_id"])
 
     def now(self) -> int:
         """Milliseconds, never the same twice."""
         self._now = max(self._now + 1, int(time.time() * 1000))
         return self._now
-
-    # -- what the adapter sees
-
-    async def _websocket(self, request: web.Request) -> web.StreamResponse:
-        self.upgrades.append(dict(request.query))
-        if self.refuse_upgrade is not None:
-            status, headers = self.refuse_upgrade
-            return web.Response(status=status, headers=headers)
-        socket = web.WebSocketResponse(max_msg_size=CLIENT_FRAME_BYTES)
-        await socket.prepare(request)
-        if not self.knows(request.headers):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.bad_token_delay):
-                    async for message in socket:
-                        await self._act(Connection(socket=socket), message, self.ping_answer and "FAIL")
-            _abort(socket)
-            return socket
-        await asyncio.sleep(self.hello_delay)
-        connection = await self._connected(socket, request.query)
-        async for message in socket:
-            if connection.socket is socket and not connection.silent:
-                await self._act(connection, message, self.ping_answer)
-        if connection.socket is socket:
-            connection.socket = None
-        return socket
-
-    async def _connected(self, socket: web.WebSocketResponse, query: Mapping[str, str]) -> Connection:
-        """The connection that is resumed, with what it missed sent; else a new one, greeted."""
-        wanted, seq = query.get("connection_id"), int(query.get("sequence_number") or 0)
-        for connection in self.connections:
-            missed = [frame for number, frame in connection.kept if number >= seq]
-            if self.resumes and connection.id == wanted and len(missed) == connection.seq - seq:
-                connection.socket, connection.silent = socket, False
-                for frame in missed:
-                    await connection.send(frame)
-                return connection
-        connection = Connection(socket=socket)
-        self.connections.append(connection)
-        hello = {"connection_id": connection.id, "server_version": "5.37.0..fake.false"}
-        await connection.send(connection.number(_event("hello", hello, user_id=HERMES)))
-        return connection
-
-    async def _act(self, connection: Connection, message: WSMessage, answer: str | None) -> None:
-        if message.type is not WSMsgType.TEXT or answer is None:
-            return
-        action = json.loads(message.data)
-        self.actions.append(action)
-        reply: Object = {"status": answer, "seq_reply": action["seq"]}
-        if answer == "FAIL":
-            error = {"id": "api.context.session_expired.app_error", "status_code": 401}
-            reply["error"] = {**error, "message": "Invalid session", "detailed_error": f"token={TOKEN} is invalid"}
-        else:
-            reply["data"] = {"text": "pong"}
-        await connection.send(json.dumps(reply))
 
     def knows(self, headers: Mapping[str, str]) -> bool:
         """Whether a request carries the bot's token."""
@@ -386,19 +301,3 @@ class FakeMattermostServer:
         names = {name.rstrip(".-_:").lower() for name in re.findall(r"@([\w.:-]+)", post["message"])}
         everybody = names & {"channel", "all", "here"}
         return [user_id for user_id in members if everybody or self.users[user_id]["username"] in names]
-
-
-def _event(name: str, data: Object, *, user_id: str = "", channel_id: str = "") -> Object:
-    broadcast = {"omit_users": None, "user_id": user_id, "channel_id": channel_id, "team_id": ""}
-    return {"event": name, "data": data, "broadcast": broadcast}
-
-
-def _post_event(name: str, post: Object) -> Object:
-    text = json.dumps(post, ensure_ascii=False, separators=(",", ":"))
-    return _event(name, {"post": text}, channel_id=post["channel_id"])
-
-
-def _abort(socket: web.WebSocketResponse) -> None:
-    request = socket._req
-    if request is not None and request.transport is not None:
-        request.transport.abort()

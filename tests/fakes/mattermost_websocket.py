@@ -1,0 +1,122 @@
+"""The WebSocket half of the fake Mattermost server: connections, resumes and actions, as recorded from 5.37."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from .mattermost_rest import HERMES, Object, new_id
+
+if TYPE_CHECKING:
+    from .mattermost_server import FakeMattermostServer
+
+TOKEN = "the-token-of-the-bot"
+KEPT_EVENTS = 128
+CLIENT_FRAME_BYTES = 8192
+
+
+def event_of(name: str, data: Object, *, user_id: str = "", channel_id: str = "") -> Object:
+    broadcast = {"omit_users": None, "user_id": user_id, "channel_id": channel_id, "team_id": ""}
+    return {"event": name, "data": data, "broadcast": broadcast}
+
+
+def post_event(name: str, post: Object) -> Object:
+    text = json.dumps(post, ensure_ascii=False, separators=(",", ":"))
+    return event_of(name, {"post": text}, channel_id=post["channel_id"])
+
+
+def abort(socket: web.WebSocketResponse) -> None:
+    request = socket._req
+    if request is not None and request.transport is not None:
+        request.transport.abort()
+
+
+@dataclass
+class Connection:
+    """What the server keeps for one connection id, also while the client is away."""
+
+    id: str = field(default_factory=new_id)
+    seq: int = 0
+    """The next event's."""
+    kept: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
+    socket: web.WebSocketResponse | None = None
+    silent: bool = False
+
+    def number(self, event: Object) -> str:
+        frame = json.dumps({**event, "seq": self.seq}, ensure_ascii=False, separators=(",", ":"))
+        self.kept.append((self.seq, frame))
+        self.seq += 1
+        return frame
+
+    async def send(self, frame: str) -> None:
+        if self.socket is not None and not self.silent:
+            try:
+                await self.socket.send_str(frame)
+            except ConnectionError:
+                self.socket = None
+
+
+class WebSocketApi:
+    """Greets or resumes what connects, and answers its pings."""
+
+    def __init__(self, server: FakeMattermostServer) -> None:
+        self._server = server
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self._server.upgrades.append(dict(request.query))
+        if self._server.refuse_upgrade is not None:
+            status, headers = self._server.refuse_upgrade
+            return web.Response(status=status, headers=headers)
+        socket = web.WebSocketResponse(max_msg_size=CLIENT_FRAME_BYTES)
+        await socket.prepare(request)
+        if not self._server.knows(request.headers):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._server.bad_token_delay):
+                    async for message in socket:
+                        await self._act(Connection(socket=socket), message, self._server.ping_answer and "FAIL")
+            abort(socket)
+            return socket
+        await asyncio.sleep(self._server.hello_delay)
+        connection = await self._connected(socket, request.query)
+        async for message in socket:
+            if connection.socket is socket and not connection.silent:
+                await self._act(connection, message, self._server.ping_answer)
+        if connection.socket is socket:
+            connection.socket = None
+        return socket
+
+    async def _connected(self, socket: web.WebSocketResponse, query: Mapping[str, str]) -> Connection:
+        """The connection that is resumed, with what it missed sent; else a new one, greeted."""
+        wanted, seq = query.get("connection_id"), int(query.get("sequence_number") or 0)
+        for connection in self._server.connections:
+            missed = [frame for number, frame in connection.kept if number >= seq]
+            if self._server.resumes and connection.id == wanted and len(missed) == connection.seq - seq:
+                connection.socket, connection.silent = socket, False
+                for frame in missed:
+                    await connection.send(frame)
+                return connection
+        connection = Connection(socket=socket)
+        self._server.connections.append(connection)
+        hello = {"connection_id": connection.id, "server_version": "5.37.0..fake.false"}
+        await connection.send(connection.number(event_of("hello", hello, user_id=HERMES)))
+        return connection
+
+    async def _act(self, connection: Connection, message: WSMessage, answer: str | None) -> None:
+        if message.type is not WSMsgType.TEXT or answer is None:
+            return
+        action = json.loads(message.data)
+        self._server.actions.append(action)
+        reply: Object = {"status": answer, "seq_reply": action["seq"]}
+        if answer == "FAIL":
+            error = {"id": "api.context.session_expired.app_error", "status_code": 401}
+            reply["error"] = {**error, "message": "Invalid session", "detailed_error": f"token={TOKEN} is invalid"}
+        else:
+            reply["data"] = {"text": "pong"}
+        await connection.send(json.dumps(reply))
