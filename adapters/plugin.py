@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from .mattermost import plugin as mattermost
 from .signal import plugin as signal
 
 
 def register(ctx: Any) -> None:
     """Register the platforms, and the hook that tells what the model was shown."""
     signal.register(ctx)
+    mattermost.register(ctx)
     ctx.register_hook("pre_llm_call", _shown)
 
 

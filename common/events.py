@@ -166,6 +166,8 @@ class Reason(StrEnum):
     FREE = "no mention required here"
     UNADDRESSED = "not addressed"
     UNVERIFIED = "sender not allowed"
+    STALE = "missed too long ago, or a missed command"
+    EDITED = "a new version of what was answered"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from gateway.config import GatewayConfig, Platform, PlatformConfig
 from gateway.run import GatewayRunner
 from hermes_cli.plugins import discover_plugins
 
+from .fakes.mattermost_server import TOKEN, FakeMattermostServer
 from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
 
 SETTLE_SECONDS = 5.0
@@ -23,7 +24,6 @@ class Hosted:
 
     runner: Any
     adapter: Any
-    daemon: FakeSignalDaemon
     passed: list[Any] = field(default_factory=list)
     reached: list[Any] = field(default_factory=list)
     refused: list[Any] = field(default_factory=list)
@@ -51,10 +51,6 @@ class Hosted:
             while self.adapter._background_tasks:
                 await asyncio.sleep(0.01)
 
-    async def emit(self, *events: object) -> None:
-        await self.daemon.emit_event(*events)
-        await self.settled()
-
     async def _handle(self, event: Any) -> str | None:
         """What GatewayRunner._handle_message does first, without the agent behind it."""
         allowed = self.runner._is_user_authorized(event.source)
@@ -62,12 +58,31 @@ class Hosted:
         return "answer" if allowed and not event.is_command() else None
 
 
+@dataclass
+class SignalHosted(Hosted):
+    daemon: FakeSignalDaemon = field(kw_only=True)
+
+    async def emit(self, *events: object) -> None:
+        await self.daemon.emit_event(*events)
+        await self.settled()
+
+
 def created(daemon_url: str, **extra: Any) -> tuple[Any, Any]:
-    """A real gateway runner and the adapter it makes of that configuration, with the runner's handlers set."""
-    discover_plugins()
+    """A real gateway runner and the Signal adapter it makes of that configuration."""
     config = PlatformConfig(enabled=True, extra={"http_url": daemon_url, "account": ACCOUNT, **extra})
-    runner = GatewayRunner(GatewayConfig(platforms={Platform.SIGNAL: config}))
-    adapter = runner._create_adapter(Platform.SIGNAL, config)
+    return _created(Platform.SIGNAL, config)
+
+
+def created_mattermost(server: FakeMattermostServer, **extra: Any) -> tuple[Any, Any]:
+    """A real gateway runner and the Mattermost adapter it makes of that configuration."""
+    config = PlatformConfig(enabled=True, token=extra.pop("token", TOKEN), extra={"url": server.url, **extra})
+    return _created(Platform.MATTERMOST, config)
+
+
+def _created(platform: Platform, config: PlatformConfig) -> tuple[Any, Any]:
+    discover_plugins()
+    runner = GatewayRunner(GatewayConfig(platforms={platform: config}))
+    adapter = runner._create_adapter(platform, config)
     if adapter is not None:
         adapter.set_session_store(runner.session_store)
         adapter.set_authorization_check(runner._make_adapter_auth_check(adapter.platform))
@@ -75,16 +90,29 @@ def created(daemon_url: str, **extra: Any) -> tuple[Any, Any]:
 
 
 @asynccontextmanager
-async def hosted(daemon: FakeSignalDaemon, **extra: Any) -> AsyncIterator[Hosted]:
-    """A connected adapter in a real host; set SIGNAL_* and HERMES_HOME before."""
-    runner, adapter = created(daemon.url, **extra)
-    host = Hosted(runner, adapter, daemon)
-    watch(host)
-    assert await adapter.connect()
-    try:
+async def hosted(daemon: FakeSignalDaemon, **extra: Any) -> AsyncIterator[SignalHosted]:
+    """A connected Signal adapter in a real host; set SIGNAL_* and HERMES_HOME before."""
+    host = SignalHosted(*created(daemon.url, **extra), daemon=daemon)
+    async with _connected(host):
         yield host
+
+
+@asynccontextmanager
+async def hosted_mattermost(server: FakeMattermostServer, **extra: Any) -> AsyncIterator[Hosted]:
+    """A connected Mattermost adapter in a real host; set MATTERMOST_* and HERMES_HOME before."""
+    host = Hosted(*created_mattermost(server, **extra))
+    async with _connected(host):
+        yield host
+
+
+@asynccontextmanager
+async def _connected(host: Hosted) -> AsyncIterator[None]:
+    watch(host)
+    assert await host.adapter.connect(), host.adapter.fatal_error_message
+    try:
+        yield
     finally:
-        await adapter.disconnect()
+        await host.adapter.disconnect()
 
 
 def watch(host: Hosted) -> None:

@@ -63,7 +63,7 @@ class CatchUp:
         self._now = now
 
     async def missed(self) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-        """Channels with the posts missed in them, oldest first. Raises HardenedError when the channels cannot be had."""
+        """Channels with the posts missed in them, oldest first. Raises what listing the channels raises."""
         found = []
         for channel in await self._client.my_channels():
             channel_id, newest = channel.get("id"), channel.get("last_post_at")

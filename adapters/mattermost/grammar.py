@@ -23,19 +23,24 @@ _LONGEST = 64
 class Found:
     """Who is mentioned. `mentions` are (start, end, user id) in order, code points of the source, the @ included.
 
-    `broadcast` says that everybody is. `unknown` are names that might be users' but are not known, lower case.
+    `everybody` are the places of the @ where all are. `unknown` are names that might be users' but are not known, lower
+    case.
     """
 
     mentions: tuple[tuple[int, int, str], ...]
-    broadcast: bool
+    everybody: tuple[int, ...]
     unknown: tuple[str, ...]
+
+    @property
+    def broadcast(self) -> bool:
+        return bool(self.everybody)
 
 
 def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
     """The mentions in a post's text. `user_id_of` is asked for plausible usernames only, longest first."""
     readable = plain(text)
     mentions: list[tuple[int, int, str]] = []
-    broadcast = False
+    everybody: list[int] = []
     unknown: dict[str, None] = {}
     for word in _WORD.finditer(readable.text):
         for start, ends in _places(word[0]):
@@ -43,7 +48,7 @@ def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
             for end in ends:
                 name = word[0][start + 1 : end].lower()
                 if name in EVERYBODY:
-                    broadcast = True
+                    everybody.append(readable.origin[word.start() + start])
                     break
                 if not _USERNAME.fullmatch(name):
                     continue
@@ -54,7 +59,7 @@ def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
                 missing.append(name)
             else:
                 unknown |= dict.fromkeys(missing)
-    return Found(tuple(mentions), broadcast, tuple(unknown))
+    return Found(tuple(mentions), tuple(everybody), tuple(unknown))
 
 
 def _places(word: str) -> Iterator[tuple[int, range]]:
@@ -72,3 +77,11 @@ def _places(word: str) -> Iterator[tuple[int, range]]:
     for part in _PART.finditer(word, core):
         if part[0].startswith("@"):
             yield part.start(), range(part.end(), part.end() - 1, -1)
+
+
+def defused(text: str) -> str:
+    """The text with its mentions of everybody broken by an invisible character, so that it notifies nobody."""
+    everybody = find_mentions(text, lambda _: None).everybody
+    for start in reversed(everybody):
+        text = f"{text[: start + 1]}\u200b{text[start + 1 :]}"
+    return text

@@ -1,0 +1,299 @@
+"""The Mattermost adapter: stock's media handling, an inbound half and a transport of its own, the host at its rim."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from gateway.platforms.base import (
+    SendResult,
+    cache_audio_from_bytes,
+    cache_document_from_bytes,
+    cache_image_from_bytes,
+    resolve_channel_prompt,
+)
+
+from ...common import host
+from ...common.errors import ConnectionLost, Fatal, HardenedError
+from ...common.events import Attachment, Observe, Origin
+from ...common.handover import Accepted
+from ...common.host_gate import Gate
+from ...common.media import MAX_BYTES
+from ...common.observation import observations
+from .client import MattermostClient
+from .connection import Connection
+from .failures import ApiError, RateLimited, Unanswered
+from .grammar import defused
+from .intake import CHAT_TYPES
+from .settings import MattermostSettings
+
+logger = logging.getLogger(__name__)
+
+_CONTRACT: host.Contract = {
+    "_api_get": ("path",),
+    "_api_post": ("path", "payload"),
+    "_api_put": ("path", "payload"),
+    "_upload_file": ("channel_id", "file_data", "filename", "content_type"),
+    "_thread_root_for_send": ("reply_to", "metadata"),
+    "_send_with_retry": ("chat_id", "content", "reply_to", "metadata"),
+    "truncate_message": ("content", "max_length"),
+    "send": ("chat_id", "content", "reply_to", "metadata"),
+    "send_typing": ("chat_id", "metadata"),
+    "edit_message": ("chat_id", "message_id", "content"),
+}
+_Stock: Any = host.stock_adapter("mattermost", _CONTRACT)
+
+
+class MattermostAdapter(_Stock):  # type: ignore[misc]
+    """One bot account on one server."""
+
+    def __init__(self, config: Any) -> None:
+        extra = {**(config.extra or {}), **({"token": config.token} if config.token else {})}
+        self._settings = MattermostSettings.load(extra, host.environment())
+        super().__init__(config)
+        self._reply_mode = self._settings.reply_mode
+        self._home = host.home()
+        self._observed = observations(str(self._home), "mattermost", time.time)
+        self._gate = Gate(self._observed, self.config.extra)
+        self.connection: Connection | None = None
+        self._dying: asyncio.Task[None] | None = None
+
+    # -- lifecycle
+
+    async def connect(self, *, is_reconnect: bool = False) -> bool:
+        """Log in and listen. False, with the reason set as fatal error, when the server cannot be had or refuses."""
+        connection = self.connection = Connection(
+            self._settings,
+            self._home / "hardened_adapters" / "state.db",
+            self._observed,
+            accepts=self._is_sender_authorized,
+            deliver=self._deliver,
+            on_dead=self._listener_died,
+        )
+        try:
+            me = await connection.log_in()
+            self._bot_user_id, self._bot_username = me["id"], str(me.get("username", ""))
+            lock = f"{self._settings.url} {self._bot_user_id}"
+            if not self._acquire_platform_lock("mattermost-bot", lock, "Mattermost bot account"):
+                await self.disconnect()
+                return False
+            await connection.listen()
+        except HardenedError as exc:
+            self._set_dead(exc, worked_before=is_reconnect)
+            await self.disconnect()
+            return False
+        except BaseException:
+            await self.disconnect()
+            raise
+        # Stock downloads pictures to be posted with it.
+        self._session: Any = connection.client.session
+        self._mark_connected()
+        logger.info("Mattermost: listening as @%s", self._bot_username)
+        return True
+
+    async def disconnect(self) -> None:
+        """Close everything that `connect` opened. Idempotent."""
+        if self.connection is not None:
+            await self.connection.close()
+            self.connection = None
+        self._session = None
+        self._release_platform_lock()
+        self._mark_disconnected()
+
+    def _listener_died(self, exc: HardenedError) -> None:
+        """Tell the host, which disconnects this instance and tries with a new one."""
+        self._set_dead(exc, worked_before=True)
+        # Owned by nobody whom the host's answer, disconnect(), would cancel.
+        self._dying = asyncio.create_task(self._notify_fatal_error())
+
+    def _set_dead(self, exc: HardenedError, *, worked_before: bool) -> None:
+        """Set the fatal error the host shows. Settings that worked once cannot be wrong for good."""
+        if isinstance(exc, Fatal):
+            self._set_fatal_error(exc.code, exc.remedy, retryable=exc.heals or worked_before)
+        else:
+            code = "mattermost_unreachable" if isinstance(exc, ConnectionLost) else "mattermost_failed"
+            self._set_fatal_error(code, str(exc), retryable=True)
+        logger.error("Mattermost: %s", exc)
+
+    # -- inbound
+
+    async def _deliver(self, accepted: Accepted, channel_type: str) -> None:
+        """Hand a post to the host, by way of `handle_message` as everything that reaches it."""
+        inbound, standing = accepted.inbound, accepted.standing
+        thread = inbound.chat.thread
+        if thread is None and self._reply_mode == "thread" and inbound.chat.is_group:
+            thread = inbound.message_id
+        source = self.build_source(
+            chat_id=accepted.chat_id,
+            chat_name=accepted.chat_name,
+            chat_type=CHAT_TYPES.get(channel_type, "channel"),
+            user_id=standing.user_id,
+            user_name=accepted.author or standing.user_id,
+            thread_id=thread,
+            is_bot=inbound.origin is not Origin.PERSON,
+            message_id=inbound.message_id,
+            role_authorized=accepted.admitted,
+        )
+        if isinstance(accepted.decision, Observe):
+            event = self._gate.observed_event(accepted, source)
+        else:
+            prompt = resolve_channel_prompt(self.config.extra, accepted.chat_id, None)
+            raw = {"id": inbound.message_id, "root_id": inbound.chat.thread or ""}
+            event = await self._gate.dispatched_event(
+                accepted, source, self._fetch, raw_message=raw, channel_prompt=prompt
+            )
+        await self.handle_message(event)
+
+    async def _fetch(self, attachment: Attachment) -> tuple[str | None, str]:
+        """Download a file into the host's cache."""
+        content_type, name = attachment.content_type, attachment.filename or ""
+        if not content_type:
+            info = await self._client().file_info(attachment.id)
+            content_type, name = str(info.get("mime_type") or ""), str(info.get("name") or name)
+        content_type = content_type or "application/octet-stream"
+        data = await self._client().download_file(attachment.id, MAX_BYTES)
+        return await asyncio.to_thread(_cache, data, content_type, name or f"file_{attachment.id}"), content_type
+
+    async def handle_message(self, event: Any) -> None:
+        """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
+        if await self._gate.lets_through(event, self):
+            await super().handle_message(event)
+
+    # -- outbound
+
+    async def send(
+        self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> SendResult:
+        """Post a text, in as many posts as it takes; what was posted already is said when one of them fails."""
+        if not content.strip():
+            return SendResult(success=True)
+        limit = self.connection.post_size if self.connection else 0
+        parts = self.truncate_message(defused(self.format_message(content)), limit)
+        root_id = await self._thread_root_for_send(reply_to, metadata)
+        posted: list[str] = []
+        try:
+            for part in parts:
+                posted.append(str((await self._post(chat_id, part, root_id))["id"]))
+        except (HardenedError, ValueError) as exc:
+            logger.warning("Mattermost: %d of %d posts were sent: %s", len(posted), len(parts), exc)
+            return SendResult(
+                success=False,
+                error=f"{len(posted)} of {len(parts)} posts were sent: {exc}",
+                message_id=posted[-1] if posted else None,
+                raw_response={"posted": posted, "of": len(parts)},
+                retry_after=exc.retry_after if isinstance(exc, RateLimited) else None,
+                error_kind=_error_kind(exc),
+            )
+        return SendResult(success=True, message_id=posted[-1], continuation_message_ids=tuple(posted[:-1]))
+
+    async def _post(self, chat_id: str, text: str, root_id: str | None) -> dict[str, Any]:
+        try:
+            return await self._client().create_post(chat_id, text, root_id)
+        except ApiError as exc:
+            # The root was deleted, or is no root: better said beside its thread than not at all.
+            if root_id is None or "root_id" not in exc.error_id:
+                raise
+            return await self._client().create_post(chat_id, text)
+
+    async def _send_with_retry(
+        self,
+        chat_id: str,
+        content: str,
+        reply_to: str | None = None,
+        metadata: Any = None,
+        max_retries: int = 0,
+        base_delay: float = 0.0,
+    ) -> SendResult:
+        """Once: the client has repeated what may be repeated, and the host's second try would say it all again."""
+        return await self.send(chat_id, content, reply_to, metadata)
+
+    async def _thread_root_for_send(self, reply_to: str | None, metadata: dict[str, Any] | None) -> str | None:
+        """A reply to something said in a thread stays there, whatever the reply mode."""
+        thread = (metadata or {}).get("thread_id")
+        if self._reply_mode != "thread":
+            return str(thread) if thread else None
+        root: str | None = await super()._thread_root_for_send(None if thread else reply_to, metadata)
+        return root
+
+    async def send_typing(self, chat_id: str, metadata: dict[str, Any] | None = None) -> None:
+        """Show that we type, in the thread we answer in, but not to a stranger."""
+        if self.connection is None or self._gate.is_stranger(chat_id):
+            return
+        try:
+            await self._client().typing(chat_id, (metadata or {}).get("thread_id"))
+        except (HardenedError, ValueError) as exc:
+            logger.debug("Mattermost: typing failed: %s", exc)
+
+    async def edit_message(self, chat_id: str, message_id: str, content: str, *, finalize: bool = False) -> SendResult:
+        """Change a post of ours."""
+        try:
+            post = await self._client().patch_post(message_id, defused(self.format_message(content)))
+        except (HardenedError, ValueError) as exc:
+            return SendResult(success=False, error=str(exc), error_kind=_error_kind(exc))
+        return SendResult(success=True, message_id=str(post.get("id", message_id)))
+
+    # -- the seam to stock's media half
+
+    def _client(self) -> MattermostClient:
+        if self.connection is None:
+            raise ConnectionLost("not connected to Mattermost")
+        return self.connection.client
+
+    async def _api_get(self, path: str) -> dict[str, Any]:
+        return await self._or_nothing("GET", path)
+
+    async def _api_put(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return await self._or_nothing("PUT", path, payload)
+
+    async def _api_post(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
+        if path.strip("/") == "posts":
+            payload = {**payload, "message": defused(str(payload.get("message", "")))}
+        return await self._or_nothing("POST", path, payload)
+
+    async def _or_nothing(self, method: str, path: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Stock's calls, over our client: the answer, or nothing for any failure, whose status stock looks at."""
+        self._last_post_status, self._last_post_error = None, ""
+        try:
+            return await self._client().call(method, path, payload)
+        except ApiError as exc:
+            self._last_post_status, self._last_post_error = exc.status, exc.error_id
+            logger.warning("Mattermost: %s", exc)
+        except (HardenedError, ValueError) as exc:
+            logger.warning("Mattermost: %s", exc)
+        return {}
+
+    async def _upload_file(
+        self, channel_id: str, file_data: bytes, filename: str, content_type: str = "application/octet-stream"
+    ) -> str | None:
+        try:
+            info = await self._client().upload_file(channel_id, filename, file_data, content_type)
+        except (HardenedError, ValueError) as exc:
+            logger.warning("Mattermost: a file could not be uploaded: %s", exc)
+            return None
+        return str(info["id"]) if info.get("id") else None
+
+
+def _cache(data: bytes, content_type: str, name: str) -> str:
+    suffix = Path(name).suffix
+    if content_type.startswith("image/"):
+        return str(cache_image_from_bytes(data, suffix or ".png"))
+    if content_type.startswith("audio/"):
+        return str(cache_audio_from_bytes(data, suffix or ".ogg"))
+    return str(cache_document_from_bytes(data, name))
+
+
+def _error_kind(exc: Exception) -> str:
+    """One of the host's SEND_ERROR_KINDS."""
+    match exc:
+        case RateLimited():
+            return "rate_limited"
+        case ApiError(status=403):
+            return "forbidden"
+        case ApiError(status=404):
+            return "not_found"
+        case Unanswered() | ConnectionLost():
+            return "transient"
+    return "unknown"

@@ -1,0 +1,96 @@
+"""Everything a connected bot account owns, opened and closed as a whole. Knows no host class."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...common.errors import HardenedError
+from ...common.handover import Accepted
+from ...common.observation import Observations
+from ...common.store import Store
+from .client import MattermostClient
+from .intake import Accepts, Intake
+from .settings import MattermostSettings
+from .stream import MattermostStream
+
+logger = logging.getLogger(__name__)
+
+_POST_SIZE = 16383
+"""Code points of one post where the server does not say."""
+_DRAIN_SECONDS = 1.0
+
+
+class Connection:
+    """State file, REST client, intake and WebSocket of one bot. `on_dead` is told when the stream has ended."""
+
+    def __init__(
+        self,
+        settings: MattermostSettings,
+        state: Path,
+        observed: Observations,
+        *,
+        accepts: Accepts,
+        deliver: Callable[[Accepted, str], Awaitable[None]],
+        on_dead: Callable[[HardenedError], None],
+    ) -> None:
+        self._settings = settings
+        self._observed = observed
+        self._store = Store(state)
+        self._resources = AsyncExitStack()
+        self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
+        self.intake = Intake(settings, self.client, self._store, observed, accepts=accepts, deliver=deliver)
+        self.stream = MattermostStream(self.client, self.intake.receive, self.intake.gap, on_dead)
+        self.post_size = _POST_SIZE
+
+    async def log_in(self) -> dict[str, Any]:
+        """Our own user. Raises Fatal or ConnectionLost; then, too, `close` is owed."""
+        if self._settings.url.startswith("http://") and not _on_loopback(self._settings.url):
+            logger.warning("MATTERMOST_URL is plain http beyond this machine: the token can be read on its way")
+        await self._resources.enter_async_context(self.client)
+        return await self.client.me()
+
+    async def listen(self) -> None:
+        """Return listening, with what was missed since the last run on its way. Raises as `log_in` does."""
+        resources = self._resources
+        await self._store.open()
+        resources.push_async_callback(self._store.close)
+        if self._settings.persist_observed:
+            await self._observed.persist(self._store)
+            resources.callback(self._observed.forget_store)
+        await self.intake.prepare(await self.client.me())
+        resources.push_async_callback(self.intake.close)
+        await self.stream.open()
+        resources.push_async_callback(self._let_go)
+        self.intake.gap()
+        self.post_size = await self._ask_post_size()
+
+    async def close(self) -> None:
+        """Close everything that was opened. Idempotent."""
+        await self._resources.aclose()
+
+    async def _ask_post_size(self) -> int:
+        try:
+            size = str((await self.client.config()).get("MaxPostSize", ""))
+        except HardenedError as exc:
+            logger.info("the server does not tell its limits: %s", exc)
+            return _POST_SIZE
+        return int(size) if size.isascii() and size.isdigit() and int(size) >= 1000 else _POST_SIZE
+
+    async def _let_go(self) -> None:
+        """Stop listening, then hand over what was received already."""
+        await self.stream.close()
+        try:
+            await asyncio.wait_for(self.intake.workers.idle(), _DRAIN_SECONDS)
+        except TimeoutError:
+            logger.warning("posts received last could not be handed over in time")
+
+
+def _on_loopback(url: str) -> bool:
+    hostname = urlsplit(url).hostname or ""
+    return hostname in {"localhost", "::1"} or hostname.startswith("127.")

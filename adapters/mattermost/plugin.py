@@ -1,0 +1,84 @@
+"""How the Mattermost platform stands in the host's registry. Imports nothing heavy before it is asked for an adapter.
+
+Taking the entry's place drops what stock's own entry carried, so all of that is given again.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import Any
+
+from ...common import environment
+
+_NEEDS = ("aiohttp", "mattermostdriver", "pydantic")
+_SHOWN = {
+    name: f"MATTERMOST_{name.upper()}"
+    for name in ("allowed_users", "require_mention", "free_response_channels", "allowed_channels")
+}
+"""Settings of `config.yaml` that the host and stock's own parts know from the environment alone."""
+
+
+def register(ctx: Any) -> None:
+    """Take the place of the stock Mattermost adapter."""
+    ctx.register_platform(
+        name="mattermost",
+        label="Mattermost",
+        adapter_factory=_adapter,
+        check_fn=_installed,
+        validate_config=_is_configured,
+        is_connected=_is_configured,
+        required_env=["MATTERMOST_URL", "MATTERMOST_TOKEN"],
+        install_hint="pip install hermes-hardened-adapters",
+        setup_fn=_set_up,
+        apply_yaml_config_fn=_from_yaml,
+        allowed_users_env="MATTERMOST_ALLOWED_USERS",
+        allow_all_env="MATTERMOST_ALLOW_ALL_USERS",
+        cron_deliver_env_var="MATTERMOST_HOME_CHANNEL",
+        standalone_sender_fn=_send_standalone,
+        max_message_length=4000,
+        emoji="💬",
+        allow_update_command=True,
+    )
+
+
+def _adapter(config: Any) -> Any:
+    from .adapter import MattermostAdapter
+
+    return MattermostAdapter(config)
+
+
+def _installed() -> bool:
+    return all(find_spec(name) for name in _NEEDS)
+
+
+def _is_configured(config: Any) -> bool:
+    extra = getattr(config, "extra", None) or {}
+    token = getattr(config, "token", None) or environment.value("MATTERMOST_TOKEN")
+    return bool(token and (extra.get("url") or environment.value("MATTERMOST_URL")))
+
+
+def _from_yaml(_: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
+    """The keys of the `mattermost:` block that are ours, for `PlatformConfig.extra`."""
+    from .settings import MattermostSettings
+
+    ours = {name: block[name] for name in MattermostSettings.model_fields if name in block and name != "token"}
+    environment.show(ours, _SHOWN)
+    return ours
+
+
+def _set_up() -> None:
+    """Stock's interactive setup."""
+    _stock().interactive_setup()
+
+
+async def _send_standalone(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Stock's sender for cron jobs that run outside the gateway."""
+    result: dict[str, Any] = await _stock()._standalone_send(*args, **kwargs)
+    return result
+
+
+def _stock() -> Any:
+    from ...common.host import STOCK_MODULES
+
+    return importlib.import_module(STOCK_MODULES["mattermost"][0])

@@ -1,0 +1,102 @@
+"""From a post on its way through its channel's queue to an `Inbound`, asking the server for what it does not show."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from ...common.errors import HardenedError
+from ...common.events import Inbound, Me, Origin
+from .decode import Decoded, Kind, to_inbound
+from .people import People
+from .wire import Post
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A post on its way through its channel's queue."""
+
+    post: Post
+    kind: Kind
+    channel_type: str = ""
+    """D, G, P or O; empty where the frame did not say."""
+    channel_name: str = ""
+    sender_name: str = ""
+    missed: bool = False
+    """Fetched afterwards, not received when it was written."""
+
+    @classmethod
+    def missed_post(cls, post: Post, channel_type: str, channel_name: str) -> Self:
+        """A post that was fetched afterwards."""
+        return cls(post, "deleted" if post.delete_at else "posted", channel_type, channel_name, missed=True)
+
+    @property
+    def key(self) -> str:
+        """The ledger's: a post once, each of its versions once, its end once."""
+        match self.kind:
+            case "edited":
+                return f"{self.post.id} {self.post.edit_at}"
+            case "deleted":
+                return f"{self.post.id} deleted"
+        return self.post.id
+
+
+class Channels(Protocol):
+    """The call of `MattermostClient` used here."""
+
+    async def channel(self, channel_id: str) -> dict[str, Any]: ...
+
+
+class Reader:
+    """Reads posts. Remembers the channels it met."""
+
+    def __init__(self, client: Channels, people: People) -> None:
+        self._client = client
+        self._people = people
+        self._channels: dict[str, tuple[str, str]] = {}
+
+    async def channel(self, item: Item) -> tuple[str, str]:
+        """Type and display name of the post's channel; edits and deletions do not carry them."""
+        channel_id = item.post.channel_id
+        if item.channel_type:
+            self._channels[channel_id] = (item.channel_type, item.channel_name)
+        if channel_id not in self._channels:
+            try:
+                channel = await self._client.channel(channel_id)
+            except (HardenedError, ValueError) as exc:
+                logger.warning("a channel could not be looked up: %s", exc)
+                return "O", ""
+            self._channels[channel_id] = (str(channel.get("type", "O")), str(channel.get("display_name", "")))
+        return self._channels[channel_id]
+
+    async def read(self, item: Item, me: Me, channel_type: str, channel_name: str) -> Inbound:
+        """The post in our vocabulary; names in it that are not known yet are asked for once."""
+
+        def read() -> Decoded:
+            return to_inbound(
+                item.post,
+                me,
+                self._people.id_of,
+                self._people.name_of,
+                channel_type=channel_type,
+                channel_name=channel_name,
+                sender_name=item.sender_name,
+                kind=item.kind,
+            )
+
+        decoded = read()
+        if decoded.unknown_names and await self._people.look_up(decoded.unknown_names):
+            decoded = read()
+        return decoded.inbound
+
+    async def author(self, inbound: Inbound) -> str:
+        """Who said it, for display."""
+        match inbound.origin:
+            case Origin.PROGRAM:
+                return f"program {inbound.sender_name}".strip()
+            case Origin.SERVER:
+                return "the server"
+        return inbound.sender_name or await self._people.meet(inbound.sender.uid or "")

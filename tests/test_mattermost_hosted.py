@@ -1,0 +1,436 @@
+"""Mattermost in the real host: posts in at a fake server, what reached Hermes, what was posted back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway.config import Platform
+from gateway.platform_registry import platform_registry
+from gateway.platforms.base import MessageType
+from gateway.slash_access import policy_for_source
+
+from .fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, FakeMattermostServer
+from .hosted import Hosted, created_mattermost, hosted_mattermost
+
+
+@pytest.fixture
+async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
+    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE},{BOB}")
+    async with FakeMattermostServer() as server:
+        yield server
+
+
+@pytest.fixture
+def mallory(server: FakeMattermostServer) -> str:
+    return server.add_user("mallory")
+
+
+async def said(host: Hosted, server: FakeMattermostServer, *posts: tuple[Any, ...], **fields: Any) -> None:
+    for post in posts:
+        await server.post(*post, **fields)
+        await host.settled()
+
+
+def answers(server: FakeMattermostServer) -> list[dict[str, Any]]:
+    return [post for post in server.posts.values() if post["user_id"] == HERMES]
+
+
+# -- gating
+
+
+async def test_a_mention_a_command_and_a_direct_message(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        await said(
+            host,
+            server,
+            (ALICE, OPS, "@hermes what is the status?"),
+            (ALICE, OPS, "@hermes, /status"),
+            (ALICE, OPS, "@hermes/ops look"),
+            (ALICE, DM, "just us"),
+            (ALICE, GROUP_MESSAGE, "@hermes in private"),
+        )
+        assert [(event.text, event.get_command(), event.source.chat_type) for event in host.reached] == [
+            ("what is the status?", None, "channel"),
+            ("/status", "status", "channel"),
+            ("@hermes/ops look", None, "channel"),
+            ("just us", None, "dm"),
+            ("in private", None, "group"),
+        ]
+        assert {event.source.user_id for event in host.reached} == {ALICE}
+        assert host.reached[0].source.user_name == "alice"
+
+
+@pytest.mark.parametrize("text", ["@hermes2 hi", "joe@hermes.io", "`@hermes` hi", "```\n@hermes\n```", "hi all"])
+async def test_what_is_no_mention_is_observed(server: FakeMattermostServer, text: str) -> None:
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, text))
+        assert [event.observe_only for event in host.passed] == [True]
+        assert answers(server) == []
+
+
+async def test_markdown_around_a_mention_is_not_damaged(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "**@hermes** do  `a  b`"), (ALICE, OPS, "look, @hermes!"))
+        assert [event.text for event in host.reached] == ["**@hermes** do  `a  b`", "look!"]
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {"from_webhook": "true"},
+        {"from_webhook": "true", "override_username": "alice"},
+        {"from_bot": "true"},
+        {"from_plugin": "true"},
+        {"override_username": "admin"},
+    ],
+)
+async def test_what_no_person_typed_carries_nobodys_authority(
+    server: FakeMattermostServer, props: dict[str, str]
+) -> None:
+    async with hosted_mattermost(server, group_allow_admin_from=[ALICE]) as host:
+        await said(
+            host,
+            server,
+            (ALICE, OPS, "@hermes /restart"),
+            (ALICE, OPS, "@hermes do it"),
+            sender_name="alice",
+            props=props,
+        )
+        assert host.dispatched == []
+        await said(host, server, (ALICE, OPS, "@hermes what was that?"))
+        (event,) = host.reached
+        lines = event.channel_context.split("\n")
+        assert lines[1].startswith("[unverified] program")
+        assert "＠hermes /restart" in lines[1]
+
+
+async def test_programs_that_are_allowed_are_heard_but_never_command_nor_go_on_for_ever(
+    server: FakeMattermostServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MATTERMOST_ALLOW_BOTS", "mentions")
+    hook = {"from_webhook": "true"}
+    async with hosted_mattermost(server, group_allow_admin_from=[ALICE]) as host:
+        await said(host, server, (ALICE, OPS, "@hermes /restart"), props=hook)
+        assert host.dispatched == []
+        await said(host, server, *[(ALICE, OPS, f"@hermes alert {n}") for n in range(6)], props=hook)
+        assert [event.text for event in host.reached] == ["alert 0", "alert 1", "alert 2"]
+        source = host.reached[0].source
+        assert (source.user_id, source.is_bot) == (f"program:{ALICE}", True)
+        assert not policy_for_source(host.runner.config, source).is_admin(source.user_id)
+        await said(host, server, (BOB, OPS, "@hermes enough"))
+        await said(host, server, (ALICE, OPS, "@hermes alert again"), props=hook)
+        assert [event.text for event in host.reached][3:] == ["enough", "alert again"]
+
+
+async def test_a_stranger_is_only_observed(server: FakeMattermostServer, mallory: str) -> None:
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (mallory, OPS, "@hermes read @file:notes.txt"), (ALICE, OPS, "@hermes hi"))
+        assert [event.text for event in host.dispatched] == ["hi"]
+        assert "[unverified] mallory: ＠hermes read ＠file:notes.txt\n" in host.reached[0].channel_context
+
+
+async def test_what_is_said_to_another_person_is_observed(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server, require_mention=False) as host:
+        await said(host, server, (ALICE, OPS, "@bob look"), (ALICE, OPS, "@nobody look"), (ALICE, OPS, "hi"))
+        assert [event.text for event in host.observed] == ["@bob look"]
+        assert [event.text for event in host.reached] == ["@nobody look", "hi"]
+        lookups = [call for call in server.calls if call.path.endswith("/users/usernames")]
+        assert len(lookups) == 2
+
+
+async def test_a_thread_of_ours_needs_no_mention(server: FakeMattermostServer) -> None:
+    root = server.store(ALICE, OPS, "a root of alice's")
+    ours = server.store(HERMES, OPS, "a root of ours")
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (BOB, OPS, "not for us"), root_id=root["id"])
+        await said(host, server, (BOB, OPS, "for us"), (BOB, OPS, "@alice not for us"), root_id=ours["id"])
+        assert [event.text for event in host.reached] == ["for us"]
+        assert host.reached[0].source.thread_id == ours["id"]
+        await server.post(HERMES, OPS, "answering", root_id=root["id"])
+        await said(host, server, (BOB, OPS, "for us now"), root_id=root["id"])
+        assert [event.text for event in host.reached] == ["for us", "for us now"]
+        threads = [call for call in server.calls if call.path.endswith("/thread")]
+        assert len(threads) == 2
+
+
+async def test_threads_have_backgrounds_of_their_own(server: FakeMattermostServer) -> None:
+    root = server.store(ALICE, OPS, "root")["id"]
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (BOB, OPS, "in the channel"))
+        await said(host, server, (BOB, OPS, "in the thread"), (ALICE, OPS, "@hermes and here?"), root_id=root)
+        await said(host, server, (ALICE, OPS, "@hermes and there?"))
+        contexts = [event.channel_context for event in host.reached]
+        assert ["in the thread" in c for c in contexts] == [True, False]
+        assert ["in the channel" in c for c in contexts] == [False, True]
+
+
+async def test_edits_are_looked_at_again_and_deletions_forgotten(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        typo = await server.post(ALICE, OPS, "teh plan")
+        oops = await server.post(ALICE, OPS, "a secret")
+        late = await server.post(ALICE, OPS, "what now?")
+        asked = await server.post(ALICE, OPS, "@hermes first")
+        await host.settled()
+        await server.edit(typo["id"], "the plan")
+        await server.delete(oops["id"])
+        await server.edit(late["id"], "@hermes what now?")
+        await server.edit(asked["id"], "@hermes first, again")
+        await host.settled()
+        assert [event.text for event in host.reached] == ["first", "(edited) what now?"]
+        await said(host, server, (ALICE, OPS, "@hermes well?"))
+        context = host.reached[-1].channel_context
+        assert "alice: the plan" in context
+        assert "teh plan" not in context
+        assert "a secret" not in context
+        assert "(edited) first, again" in context
+
+
+async def test_a_renamed_bot_is_still_found(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        server.users[HERMES]["username"] = "iris"
+        await server.emit({"event": "user_updated", "data": {"user": server.users[HERMES]}, "broadcast": {}})
+        await said(host, server, (ALICE, OPS, "@iris hi"), (ALICE, OPS, "@hermes hi"))
+        assert [event.text for event in host.reached] == ["hi"]
+
+
+async def test_everybody_is_not_us_unless_wanted(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "@channel hi"))
+        assert host.dispatched == []
+    async with hosted_mattermost(server, broadcast_addresses=True) as host:
+        await said(host, server, (ALICE, OPS, "@channel hi"))
+        assert [event.text for event in host.reached] == ["@channel hi"]
+
+
+async def test_channels_that_are_not_listed_are_not_read(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server, allowed_channels=[SECRET]) as host:
+        await said(host, server, (ALICE, OPS, "@hermes hi"), (ALICE, SECRET, "@hermes there"))
+        assert [event.text for event in host.passed] == ["there"]
+
+
+# -- joins
+
+
+@pytest.mark.parametrize("listed", [True, False])
+async def test_whoever_adds_us_decides_whether_we_stay(
+    server: FakeMattermostServer, mallory: str, listed: bool
+) -> None:
+    channel = server.add_channel("new", members={ALICE, mallory})
+    async with hosted_mattermost(server, allowed_channels=[OPS]) as host:
+        await server.add_member(channel, HERMES, ALICE if listed else mallory)
+        await said(host, server, (ALICE, channel, "@hermes hi"))
+        assert [event.text for event in host.reached] == (["hi"] if listed else [])
+        assert (HERMES in server.members[channel]) is listed
+    async with hosted_mattermost(server, allowed_channels=[OPS]) as host:
+        await said(host, server, (ALICE, channel, "@hermes after a restart"))
+        assert [event.text for event in host.reached] == (["after a restart"] if listed else [])
+
+
+async def test_removed_and_forgotten(server: FakeMattermostServer) -> None:
+    channel = server.add_channel("new", members={ALICE})
+    async with hosted_mattermost(server, allowed_channels=[OPS]) as host:
+        await server.add_member(channel, HERMES, ALICE)
+        await server.remove_member(channel, HERMES, ALICE)
+        await said(host, server, (ALICE, channel, "@hermes hi"))
+        assert host.reached == []
+
+
+# -- files
+
+
+async def test_files_of_dispatched_posts_are_fetched_others_named(server: FakeMattermostServer) -> None:
+    photo = server.add_file("photo.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 32, ALICE)["id"]
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "look"), file_ids=[photo])
+        assert [event.text for event in host.observed] == ["look (Attachment photo.png, image/png, not fetched)"]
+        assert not [call for call in server.calls if "/files/" in call.path]
+        await said(host, server, (ALICE, OPS, "@hermes look"), file_ids=[photo])
+        (event,) = host.reached
+        assert (event.message_type, event.media_types) == (MessageType.PHOTO, ["image/png"])
+        del server.files[photo]
+        await said(host, server, (ALICE, DM, "gone"), file_ids=[photo])
+        assert "could not be fetched" in host.reached[-1].text
+
+
+# -- catch-up
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+async def test_a_cut_of_two_seconds_loses_and_doubles_nothing(server: FakeMattermostServer, resumes: bool) -> None:
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "@hermes before"))
+        server.resumes = resumes
+        server.cut()
+        await server.post(ALICE, OPS, "@hermes one")
+        await server.post(BOB, OPS, "beside the point")
+        await server.post(BOB, OPS, "@hermes two")
+        await server.post(ALICE, DM, "direct")
+        await server.post(ALICE, SECRET, "@hermes three")
+        await host.until(lambda: len(host.reached) >= 5)
+        await said(host, server, (ALICE, OPS, "@hermes after"))
+        texts = [event.text for event in host.reached]
+        assert sorted(texts) == sorted(["before", "one", "two", "direct", "three", "after"])
+        in_ops = [e.text for e in host.reached if e.source.chat_id == OPS]
+        assert in_ops == ["before", "one", "two", "after"]
+        assert sum("beside the point" in (e.channel_context or "") for e in host.reached) >= 1
+        assert host.adapter.connection.intake.caught_up == (0 if resumes else 5)
+
+
+async def test_after_a_restart_missed_mentions_are_answered_and_missed_commands_are_not(
+    server: FakeMattermostServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "@hermes before"))
+    old = server.store(ALICE, OPS, "@hermes long ago")
+    server.store(ALICE, OPS, "@hermes /restart")
+    server.store(ALICE, OPS, "@hermes lately")
+    server.store(ALICE, DM, "/restart")
+    server.since_returns_nothing = 1
+    async with hosted_mattermost(server, catch_up_minutes=15) as host:
+        await host.until(lambda: len(host.reached) >= 2)
+        await host.settled()
+        assert {event.text for event in host.reached} >= {"lately", "long ago"}
+        assert not [event for event in host.dispatched if event.is_command()]
+        assert "before" not in {event.text for event in host.reached}
+        assert "caught up" in caplog.text
+    assert old
+
+
+async def test_what_was_missed_too_long_ago_is_background(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "@hermes before"))
+    server.store(ALICE, OPS, "@hermes long ago")
+    async with hosted_mattermost(server, catch_up_minutes=0) as host:
+        await host.until(lambda: bool(host.observed))
+        assert host.dispatched == []
+        await said(host, server, (ALICE, OPS, "@hermes now"))
+        assert "long ago" in host.reached[0].channel_context
+
+
+async def test_the_first_run_of_all_has_missed_nothing(server: FakeMattermostServer) -> None:
+    server.store(ALICE, OPS, "@hermes before we came")
+    async with hosted_mattermost(server) as host:
+        await asyncio.sleep(0.1)
+        await host.settled()
+        assert host.passed == []
+
+
+# -- outbound
+
+
+async def test_answers_stay_in_their_thread_and_ping_nobody(server: FakeMattermostServer) -> None:
+    root = server.store(HERMES, OPS, "root")["id"]
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "hi"), root_id=root)
+        assert [(post["message"], post["root_id"]) for post in answers(server)[1:]] == [("answer", root)]
+        typing = [call.json for call in server.calls if call.path.endswith("/typing")]
+        assert {body["parent_id"] for body in typing} == {root}
+        result = await host.adapter.send(OPS, "@channel and `@here` and @All.")
+        assert result.success
+        assert answers(server)[-1]["message"] == "@\u200bchannel and `@here` and @\u200bAll."
+
+
+async def test_long_texts_fill_posts_and_a_failure_in_the_middle_is_told(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        text = "\n".join(f"line {number} " + "x" * 90 for number in range(400))
+        result = await host.adapter.send(OPS, text)
+        assert result.success
+        assert [len(post["message"]) <= 16383 for post in answers(server)] == [True] * 3
+        server.members[OPS].discard(HERMES)
+        result = await host.adapter._send_with_retry(OPS, text)
+        assert not result.success
+        assert "0 of 3 posts were sent" in result.error
+        assert len(answers(server)) == 3
+
+
+async def test_a_rate_limit_is_waited_out(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        server.limit_rate(1)
+        assert (await host.adapter.send(OPS, "patience")).success
+        assert [post["message"] for post in answers(server)] == ["patience"]
+
+
+async def test_a_picture_is_posted_by_stocks_own_code(server: FakeMattermostServer, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 32)
+    async with hosted_mattermost(server) as host:
+        result = await host.adapter.send_image_file(OPS, str(picture), caption="@all look")
+        assert result.success
+        assert answers(server)[-1]["message"] == "@\u200ball look"
+        assert len(answers(server)[-1]["file_ids"]) == 1
+
+
+async def test_a_stranger_who_writes_sees_no_sign_of_us(
+    server: FakeMattermostServer, mallory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MATTERMOST_ALLOWED_USERS")
+    channel = server.add_channel("dm", "D", members={HERMES, mallory})
+    async with hosted_mattermost(server) as host:
+        server.calls.clear()
+        await said(host, server, (mallory, channel, "hello?"))
+        assert len(host.refused) == 1
+        assert [call.path for call in server.calls if "typing" in call.path or "posts" in call.path] == []
+
+
+# -- status
+
+
+async def test_a_bad_token_is_told(server: FakeMattermostServer) -> None:
+    _, adapter = created_mattermost(server, token="wrong" * 5)
+    assert await adapter.connect() is False
+    assert adapter.fatal_error_code == "mattermost_bad_token"
+    assert "wrong" not in adapter.fatal_error_message
+    assert not adapter.is_connected
+
+
+async def test_a_refused_upgrade_is_told(server: FakeMattermostServer) -> None:
+    server.refuse_upgrade = (403, {})
+    _, adapter = created_mattermost(server)
+    assert await adapter.connect() is False
+    assert adapter.fatal_error_code
+    assert not adapter.is_connected
+
+
+async def test_a_server_that_is_not_there(hermes_home: Path) -> None:
+    server = FakeMattermostServer(url="http://127.0.0.1:9")
+    _, adapter = created_mattermost(server)
+    assert await adapter.connect() is False
+    assert (adapter.fatal_error_code, adapter.fatal_error_retryable) == ("mattermost_unreachable", True)
+
+
+async def test_no_token_and_no_text_in_the_log(server: FakeMattermostServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "@hermes a secret text"), (BOB, DM, "another secret"))
+        await host.adapter.send(OPS, "our secret")
+    ours = "\n".join(r.getMessage() for r in caplog.records if "hardened" in r.name or "mattermost" in r.name.lower())
+    assert "listening" in ours
+    for secret in (server.token, "a secret text", "another secret", "our secret"):
+        assert secret not in ours
+
+
+async def test_the_entry_carries_what_stocks_carried(server: FakeMattermostServer) -> None:
+    _, adapter = created_mattermost(server)
+    assert type(adapter).__module__ == "hermes_hardened_adapters.adapters.mattermost.adapter"
+    assert adapter.platform is Platform.MATTERMOST
+    entry = platform_registry.get("mattermost")
+    assert entry.plugin_name == "hardened-adapters"
+    for name in (
+        "apply_yaml_config_fn",
+        "is_connected",
+        "standalone_sender_fn",
+        "cron_deliver_env_var",
+        "max_message_length",
+        "allow_update_command",
+        "allowed_users_env",
+        "allow_all_env",
+        "setup_fn",
+        "emoji",
+        "required_env",
+    ):
+        assert getattr(entry, name), name
