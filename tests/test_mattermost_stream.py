@@ -470,11 +470,12 @@ async def test_no_hello_though_the_token_is_good(scripted: Callable[..., Awaitab
             await it.stream.open()
 
 
-async def test_who_we_are_cannot_be_asked(server: FakeMattermostServer) -> None:
+@pytest.mark.parametrize("status", [503, 429])
+async def test_who_we_are_cannot_be_asked(server: FakeMattermostServer, status: int) -> None:
     server.token = "another"
-    server.faults.append(Fault(503, times=99))
+    server.faults.append(Fault(status, times=99))
     async with listener(server.url) as it:
-        with pytest.raises(ConnectionLost, match="503"):
+        with pytest.raises(ConnectionLost, match="503" if status == 503 else "rate"):
             await it.stream.open()
 
 

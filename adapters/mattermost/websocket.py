@@ -182,8 +182,10 @@ class Socket:
         try:
             async with asyncio.timeout(_IDENTITY_SECONDS):
                 me = await self._server.me()
-        except (Fatal, Retryable) as exc:
+        except Fatal as exc:
             return exc
+        except Retryable as exc:
+            return ConnectionLost(str(exc))
         except TimeoutError:
             return doubtful
         if me.get("delete_at"):
