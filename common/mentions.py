@@ -17,6 +17,9 @@ _BLANK = rf"[\s{_INVISIBLE}]"
 _LEADING_BLANK = re.compile(rf"{_BLANK}*")
 _CLINGS_AFTER = re.compile(rf"[{_INVISIBLE}]*(?:[,:;!]+|[ \t]*[—–]|\.{{1,3}}(?={_BLANK}|$)|…)?{_BLANK}*")
 _CLINGS_BEFORE = re.compile(rf"{_BLANK}*[,;:—–]?{_BLANK}*$")
+# After or before these a mention is part of what stands there: `@bot's`, `@bot/ops`, `cc/@bot`, `**@bot**`.
+_JOINS_AFTER = frozenset("'’/?)]}*_~`\"\\.-&@#=<>|+")
+_JOINS_BEFORE = _JOINS_AFTER | frozenset("([{!")
 _CLOSING = re.compile(rf"{_BLANK}*([.!?…]*){_BLANK}*$")
 
 _Piece = str | Mention
@@ -49,12 +52,17 @@ def without_alias(text: str, aliases: Iterable[str]) -> str | None:
         end = start + len(alias)
         if text[start:end].casefold() == alias.casefold() and not text[end : end + 1].isalnum():
             rest = text[end:]
-            cling = _CLINGS_AFTER.match(rest)
-            # Like a mention: `bot/ops` names something else.
-            if rest.startswith("/"):
+            cling = _clinging(rest)
+            if cling == 0 and rest[:1] in _JOINS_AFTER:
                 continue
-            return _command_first(rest[cling.end() :] if cling else rest)
+            return _command_first(rest[cling:])
     return None
+
+
+def _clinging(rest: str) -> int:
+    """How much of what follows a mention clings to it."""
+    cling = _CLINGS_AFTER.match(rest)
+    return cling.end() if cling else 0
 
 
 def _blank_end(text: str) -> int:
@@ -91,16 +99,19 @@ def _is_ours(piece: _Piece, me: Me) -> bool:
 def _strip_start(pieces: list[_Piece], me: Me) -> list[_Piece]:
     while len(pieces) >= 3 and not _literal(pieces[0])[_blank_end(_literal(pieces[0])) :] and _is_ours(pieces[1], me):
         rest = _literal(pieces[2])
-        if rest.startswith("/"):
+        cling = _clinging(rest)
+        if cling == 0 and rest[:1] in _JOINS_AFTER:
             break
-        cling = _CLINGS_AFTER.match(rest)
-        pieces = [rest[cling.end() :] if cling else rest, *pieces[3:]]
+        pieces = [rest[cling:], *pieces[3:]]
     return pieces
 
 
 def _strip_end(pieces: list[_Piece], me: Me) -> list[_Piece]:
     while len(pieces) >= 3 and _is_ours(pieces[-2], me) and (closing := _CLOSING.match(_literal(pieces[-1]))):
-        before = _CLINGS_BEFORE.sub("", _literal(pieces[-3]))
+        before = _literal(pieces[-3])
+        if before[-1:] in _JOINS_BEFORE:
+            break
+        before = _CLINGS_BEFORE.sub("", before)
         if not before and len(pieces) == 3:
             break
         pieces = [*pieces[:-3], before + closing[1]]

@@ -161,6 +161,11 @@ class Observations:
                         other, [line for line in self._unseen(other.chat, other.session) if line.seq <= other.upto]
                     )
 
+    def chats(self) -> frozenset[str]:
+        """The chats of which something is kept, threads counted as their chats."""
+        with self._lock:
+            return frozenset(chat.partition(" ")[0] for chat, buffer in self._chats.items() if buffer.lines)
+
     def lines(self, chat: str) -> tuple[Line, ...]:
         """What is in a chat's buffer."""
         with self._lock:

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.mattermost.grammar import find_mentions
+from hermes_hardened_adapters.adapters.mattermost.grammar import defused, find_mentions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -302,3 +302,28 @@ def test_twice_the_text_is_twice_the_work(piece: str) -> None:
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_the_longest_posts_are_read(piece: str) -> None:
     find_mentions((piece * 65_536)[:65_536], lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@channel",
+        "\\@channel",
+        "&#64;channel",
+        "x.@all!",
+        "**@here**",
+        "@ALL.",
+        "@channel @all",
+        "`@all` @all",
+        "@all_",
+    ],
+)
+def test_what_is_defused_mentions_nobody(text: str) -> None:
+    assert find_mentions(text, KNOWN.get).broadcast
+    assert not find_mentions(defused(text), KNOWN.get).broadcast
+    assert defused(text).replace("\u200b", "") == text
+
+
+@given(st.text("@alchnerAL .-:_`\\*\n", max_size=40))
+def test_nothing_defused_mentions_everybody(text: str) -> None:
+    assert not find_mentions(defused(text), KNOWN.get).broadcast

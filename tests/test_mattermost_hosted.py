@@ -13,7 +13,7 @@ from gateway.platform_registry import platform_registry
 from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
 
-from .fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, FakeMattermostServer
+from .fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, TEAM, FakeMattermostServer
 from .hosted import Hosted, created_mattermost, hosted_mattermost
 
 
@@ -301,6 +301,32 @@ async def test_after_a_restart_missed_mentions_are_answered_and_missed_commands_
     assert old
 
 
+async def test_missed_edits_and_deletions_reach_the_background(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        typo = await server.post(ALICE, OPS, "teh plan")
+        oops = await server.post(ALICE, OPS, "a secret")
+        await host.settled()
+        server.resumes = False
+        server.cut()
+        await server.edit(typo["id"], "the plan")
+        await server.delete(oops["id"])
+        await host.until(lambda: host.adapter.connection.stream.stats.reconnects >= 1)
+        await host.settled()
+        await said(host, server, (ALICE, OPS, "@hermes well?"))
+        assert "\nalice: the plan\n[End" in host.reached[-1].channel_context
+
+
+async def test_a_team_that_was_left_takes_its_channels_along(server: FakeMattermostServer) -> None:
+    channel = server.add_channel("new", members={ALICE})
+    async with hosted_mattermost(server, allowed_channels=[OPS]) as host:
+        await server.add_member(channel, HERMES, ALICE)
+        await host.settled()
+        assert host.adapter.connection.intake.book.approved == {channel}
+        server.members[channel].discard(HERMES)
+        await server.emit({"event": "leave_team", "data": {"team_id": TEAM, "user_id": HERMES}, "broadcast": {}})
+        await host.until(lambda: not host.adapter.connection.intake.book.approved)
+
+
 async def test_what_was_missed_too_long_ago_is_background(server: FakeMattermostServer) -> None:
     async with hosted_mattermost(server) as host:
         await said(host, server, (ALICE, OPS, "@hermes before"))
@@ -332,7 +358,7 @@ async def test_answers_stay_in_their_thread_and_ping_nobody(server: FakeMattermo
         assert {body["parent_id"] for body in typing} == {root}
         result = await host.adapter.send(OPS, "@channel and `@here` and @All.")
         assert result.success
-        assert answers(server)[-1]["message"] == "@\u200bchannel and `@here` and @\u200bAll."
+        assert answers(server)[-1]["message"] == "@channe\u200bl and `@here` and @Al\u200bl."
 
 
 async def test_long_texts_fill_posts_and_a_failure_in_the_middle_is_told(server: FakeMattermostServer) -> None:
@@ -361,7 +387,7 @@ async def test_a_picture_is_posted_by_stocks_own_code(server: FakeMattermostServ
     async with hosted_mattermost(server) as host:
         result = await host.adapter.send_image_file(OPS, str(picture), caption="@all look")
         assert result.success
-        assert answers(server)[-1]["message"] == "@\u200ball look"
+        assert answers(server)[-1]["message"] == "@al\u200bl look"
         assert len(answers(server)[-1]["file_ids"]) == 1
 
 

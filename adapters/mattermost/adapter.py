@@ -27,7 +27,7 @@ from .client import MattermostClient
 from .connection import Connection
 from .failures import ApiError, RateLimited, Unanswered
 from .grammar import defused
-from .intake import CHAT_TYPES
+from .judge import CHAT_TYPES
 from .settings import MattermostSettings
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Protocol
 
 from ...common.errors import HardenedError
@@ -46,8 +46,6 @@ class Cursors:
 class Rest(Protocol):
     """The calls of `MattermostClient` used here."""
 
-    async def my_channels(self) -> list[dict[str, Any]]: ...
-
     async def posts_since(self, channel_id: str, since: int) -> dict[str, Any]: ...
 
     async def newest_posts(self, channel_id: str, per_page: int) -> dict[str, Any]: ...
@@ -62,15 +60,20 @@ class CatchUp:
         self._limit = limit
         self._now = now
 
-    async def missed(self) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-        """Channels with the posts missed in them, oldest first. Raises what listing the channels raises."""
+    async def missed(
+        self, channels: Iterable[dict[str, Any]], edited: Container[str]
+    ) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """Those of our channels in which posts were missed, with these posts, oldest first.
+
+        Edits and deletions do not show in a channel's `last_post_at`: those of `edited` are asked for them anyway.
+        """
         found = []
-        for channel in await self._client.my_channels():
+        for channel in channels:
             channel_id, newest = channel.get("id"), channel.get("last_post_at")
             if not isinstance(channel_id, str) or not isinstance(newest, int):
                 continue
             since = self._cursors.since(channel_id)
-            if since is None or newest <= since:
+            if since is None or (newest <= since and channel_id not in edited):
                 continue
             try:
                 posts = await self._posts(channel_id, max(since, int(self._now() * 1000) - _OLDEST_MILLISECONDS))

@@ -15,7 +15,8 @@ from ...common.handover import Accepted
 from ...common.observation import Observations
 from ...common.store import Store
 from .client import MattermostClient
-from .intake import Accepts, Intake
+from .intake import Intake
+from .judge import Accepts
 from .settings import MattermostSettings
 from .stream import MattermostStream
 

@@ -23,8 +23,8 @@ _LONGEST = 64
 class Found:
     """Who is mentioned. `mentions` are (start, end, user id) in order, code points of the source, the @ included.
 
-    `everybody` are the places of the @ where all are. `unknown` are names that might be users' but are not known, lower
-    case.
+    `everybody` are the places of the last character where all are mentioned. `unknown` are names that might be users'
+    but are not known, lower case.
     """
 
     mentions: tuple[tuple[int, int, str], ...]
@@ -48,7 +48,7 @@ def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
             for end in ends:
                 name = word[0][start + 1 : end].lower()
                 if name in EVERYBODY:
-                    everybody.append(readable.origin[word.start() + start])
+                    everybody.append(readable.origin[word.start() + end] - 1)
                     break
                 if not _USERNAME.fullmatch(name):
                     continue
@@ -81,7 +81,6 @@ def _places(word: str) -> Iterator[tuple[int, range]]:
 
 def defused(text: str) -> str:
     """The text with its mentions of everybody broken by an invisible character, so that it notifies nobody."""
-    everybody = find_mentions(text, lambda _: None).everybody
-    for start in reversed(everybody):
-        text = f"{text[: start + 1]}\u200b{text[start + 1 :]}"
+    for last in reversed(find_mentions(text, lambda _: None).everybody):
+        text = f"{text[:last]}\u200b{text[last:]}"
     return text

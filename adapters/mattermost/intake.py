@@ -10,29 +10,23 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
     Address,
-    Decision,
     Dispatch,
     Ignore,
     Inbound,
     Me,
-    Observe,
     Origin,
-    Reason,
     Unhandled,
     said_by,
 )
 from ...common.handover import Accepted, apply_edit, buffer_of
-from ...common.identity import Standing
 from ...common.ledger import Ledger
 from ...common.observation import Observations
-from ...common.policy import Policy, decide
 from ...common.store import Store
 from ...common.trace import Trace
 from ...common.workers import ChatWorkers
@@ -41,8 +35,9 @@ from .client import MattermostClient
 from .decode import (
     Deleted,
     Edited,
+    Kind,
+    LeftTeam,
     Posted,
-    UserAdded,
     UserRemoved,
     UserUpdated,
     added_by,
@@ -50,6 +45,7 @@ from .decode import (
     parse_post,
 )
 from .joins import Joins
+from .judge import Accepts, Judge, dispatched
 from .people import People
 from .reader import Item, Reader
 from .settings import MattermostSettings
@@ -58,14 +54,13 @@ from .threads import Threads
 logger = logging.getLogger(__name__)
 
 _CATCH_UP_SECONDS = 20.0
-_BOT_TURNS = 3
-"""Posts of programs dispatched in a row in one channel before a person has to speak."""
-
-CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
-"""Mattermost's channel types as the host names them."""
-
-Accepts = Callable[[str, str, str], bool | None]
-"""The host's word on (user id, chat type, chat id)."""
+_VERSIONS: dict[tuple[bool, bool], tuple[Kind, ...]] = {
+    (False, False): ("posted",),
+    (False, True): ("posted", "edited"),
+    (True, False): ("deleted",),
+    (True, True): ("deleted",),
+}
+"""What a fetched post may be to us, by whether it was deleted and edited."""
 
 
 class Intake:
@@ -81,21 +76,9 @@ class Intake:
         accepts: Accepts,
         deliver: Callable[[Accepted, str], Awaitable[None]],
     ) -> None:
-        self._settings = settings
         self._client = client
         self._observed = observed
-        self._accepts = accepts
         self._deliver = deliver
-        self._policy = Policy(
-            chats=frozenset(settings.allowed_channels),
-            every_chat=not settings.allowed_channels,
-            require_mention=settings.require_mention,
-            free_chats=frozenset(settings.free_response_channels),
-            observe=settings.observe_unmentioned,
-            observe_server=settings.observe_system,
-            broadcast_addresses=settings.broadcast_addresses,
-            bots=settings.allow_bots,
-        )
         self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process)
         self.ledger = Ledger(store, time.time)
         self.trace = Trace(store, "mattermost", time.time)
@@ -109,7 +92,7 @@ class Intake:
         self.caught_up = 0
         self.me = Me()
         self._reader = Reader(client, self.people)
-        self._program_turns: Counter[str] = Counter()
+        self._judge = Judge(settings, accepts, self.book, self.joins, self.threads, self.ledger)
         self._catching_up: asyncio.Task[None] | None = None
         self._gap_again = False
 
@@ -146,8 +129,9 @@ class Intake:
                 self.people.learn(event.user_id, event.username)
             case UserRemoved() if event.user_id in {None, self.me.uid}:
                 self.workers.submit(event.channel_id, event)
-            case UserAdded():
-                pass  # Who it was that added us stands in the post that follows.
+            case LeftTeam() if event.user_id == self.me.uid:
+                # No frame tells of its channels.
+                self.gap()
             case Unhandled():
                 self.unhandled[event.kind] += 1
 
@@ -165,7 +149,9 @@ class Intake:
             while again:
                 self._gap_again = False
                 async with asyncio.timeout(_CATCH_UP_SECONDS):
-                    for channel, posts in await self.catch_up.missed():
+                    channels = await self._client.my_channels()
+                    self.joins.still_in({str(channel.get("id")) for channel in channels})
+                    for channel, posts in await self.catch_up.missed(channels, self._observed.chats()):
                         self._take_missed(channel, posts)
                 again = self._gap_again
         except (HardenedError, TimeoutError) as exc:
@@ -177,9 +163,14 @@ class Intake:
         channel_id, channel_type, name = (str(channel.get(key, "")) for key in ("id", "type", "display_name"))
         items = []
         for row in rows:
-            post = parse_post(row)
-            if post is not None and self._is_new(item := Item.missed_post(post, channel_type, name)):
-                items.append(item)
+            if (post := parse_post(row)) is None:
+                self.unhandled["malformed post"] += 1
+                continue
+            # What was known before in another version counts as edited.
+            for kind in _VERSIONS[bool(post.delete_at), bool(post.edit_at)]:
+                if self._is_new(item := Item(post, kind, channel_type, name, missed=True)):
+                    items.append(item)
+                    break
         if items:
             self.caught_up += len(items)
             logger.info("caught up %d posts of one channel", len(items))
@@ -209,13 +200,12 @@ class Intake:
         buffer = buffer_of(item.post.channel_id, inbound.chat)
         if inbound.deletes:
             self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))
-        decision, standing = await self._judge(inbound, item.post.channel_id, channel_type)
-        decision = self._tempered(decision, inbound, item)
+        decision, standing = await self._judge.judge(inbound, self.me, item, channel_type)
         self.trace.decided(inbound, decision)
         if not isinstance(decision, Ignore) and (decided := apply_edit(self._observed, inbound, decision, buffer)):
             await self.ledger.commit(item.key)
             if isinstance(decided, Dispatch):
-                await self.ledger.commit(_dispatched(inbound))
+                await self.ledger.commit(dispatched(inbound))
             author = await self._reader.author(inbound)
             await self._deliver(
                 Accepted(
@@ -231,66 +221,6 @@ class Intake:
             )
         self.cursors.advance(item.post.channel_id, inbound.sent_at)
 
-    async def _judge(self, inbound: Inbound, channel_id: str, channel_type: str) -> tuple[Decision, Standing]:
-        """The decision; the host and the thread are asked only where their word changes it."""
-        is_program = inbound.origin is Origin.PROGRAM
-        decision = self._decide(inbound, allowed=False)
-        if isinstance(decision, Ignore) and decision.rule < 6:
-            return decision, _NOBODY
-        root = inbound.chat.thread
-        if root and inbound.chat.is_group and decision.rule == 10:
-            ours = await self.threads.is_ours(root, self.me.uid or "", inbound.sent_at)
-            inbound = replace(inbound, in_our_thread=ours)
-        if is_program:
-            # A hook's post names its owner, a command's output its caller: neither said it.
-            standing = Standing(f"program:{inbound.sender.uid}", None, allowed=False, listed=False)
-        else:
-            standing = self._standing(inbound.sender, channel_id, channel_type)
-        return self._decide(inbound, allowed=standing.allowed or is_program), standing
-
-    def _decide(self, inbound: Inbound, *, allowed: bool) -> Decision:
-        policy = replace(self._policy, chats=self._policy.chats | self.book.approved, barred=self.joins.barred)
-        return decide(inbound, self.me, policy, sender_allowed=allowed)
-
-    def _standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
-        chat_type = CHAT_TYPES.get(channel_type, "channel")
-        user_id = person.uid or ""
-        people = self._settings.people(chat_type)
-        allowed = self._accepts(user_id, chat_type, channel_id) is True
-        return Standing(user_id, None, allowed, listed=bool(people.spellings((user_id,))))
-
-    def _tempered(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
-        """What keeps a Dispatch from being one: it is stale, was dispatched before, or programs talk to each other."""
-        channel_id = item.post.channel_id
-        if inbound.origin is Origin.PERSON:
-            del self._program_turns[channel_id]
-        if not isinstance(decision, Dispatch):
-            return decision
-        reason = None
-        if inbound.origin is Origin.PROGRAM:
-            self._program_turns[channel_id] += 1
-            if self._program_turns[channel_id] > _BOT_TURNS:
-                reason = Reason.BOT
-        if item.missed and (
-            decision.text.startswith("/") or time.time() - inbound.sent_at / 1000 > self._settings.catch_up_minutes * 60
-        ):
-            reason = Reason.STALE
-        if reason is None and not self.ledger.claim(_dispatched(inbound)):
-            reason = Reason.EDITED
-        if reason is None:
-            return decision
-        if not self._policy.observe:
-            return Ignore(decision.rule, reason)
-        return Observe(decision.text, decision.rule, reason)
-
     async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
-        verdict = await self.joins.consider(channel_id, self._standing(Address(adder), channel_id, "O"))
+        verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))
         self.trace.noted(inbound, "invitation", verdict)
-
-
-_NOBODY = Standing("", None, allowed=False, listed=False)
-
-
-def _dispatched(inbound: Inbound) -> str:
-    """The mark that a post was dispatched, in whichever version."""
-    return f"{inbound.message_id} dispatched"

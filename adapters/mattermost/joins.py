@@ -46,6 +46,11 @@ class Joins:
         logger.info("added to channel %s by %s: %s", pseudonym(channel_id), pseudonym(adder.user_id), verdict)
         return verdict
 
+    def still_in(self, channel_ids: set[str]) -> None:
+        """These are all channels we are in: approvals of others are over."""
+        for channel_id in self._book.approved - channel_ids:
+            self.removed(channel_id)
+
     def removed(self, channel_id: str) -> None:
         """We are out of a channel; an addition starts from nothing."""
         self.barred -= {channel_id}

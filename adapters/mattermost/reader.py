@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from ...common.errors import HardenedError
 from ...common.events import Inbound, Me, Origin
@@ -27,11 +27,6 @@ class Item:
     sender_name: str = ""
     missed: bool = False
     """Fetched afterwards, not received when it was written."""
-
-    @classmethod
-    def missed_post(cls, post: Post, channel_type: str, channel_name: str) -> Self:
-        """A post that was fetched afterwards."""
-        return cls(post, "deleted" if post.delete_at else "posted", channel_type, channel_name, missed=True)
 
     @property
     def key(self) -> str:

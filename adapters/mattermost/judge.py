@@ -1,0 +1,124 @@
+"""What becomes of a post: `decide()`, asked with what the host, the thread and the past say of it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from ...common.chatbook import ChatBook
+from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Reason
+from ...common.identity import Standing
+from ...common.ledger import Ledger
+from ...common.policy import Policy, decide
+from .joins import Joins
+from .reader import Item
+from .settings import MattermostSettings
+from .threads import Threads
+
+_BOT_TURNS = 3
+"""Posts of programs dispatched in a row in one channel before a person has to speak."""
+
+CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
+"""Mattermost's channel types as the host names them."""
+
+Accepts = Callable[[str, str, str], bool | None]
+"""The host's word on (user id, chat type, chat id)."""
+
+
+class Judge:
+    """Knows the operator's policy and asks everybody who has a word in it."""
+
+    def __init__(
+        self,
+        settings: MattermostSettings,
+        accepts: Accepts,
+        book: ChatBook,
+        joins: Joins,
+        threads: Threads,
+        ledger: Ledger,
+    ) -> None:
+        self._settings = settings
+        self._accepts = accepts
+        self._book = book
+        self._joins = joins
+        self._threads = threads
+        self._ledger = ledger
+        self._program_turns: Counter[str] = Counter()
+        self._policy = Policy(
+            chats=frozenset(settings.allowed_channels),
+            every_chat=not settings.allowed_channels,
+            require_mention=settings.require_mention,
+            free_chats=frozenset(settings.free_response_channels),
+            observe=settings.observe_unmentioned,
+            observe_server=settings.observe_system,
+            broadcast_addresses=settings.broadcast_addresses,
+            bots=settings.allow_bots,
+        )
+
+    async def judge(self, inbound: Inbound, me: Me, item: Item, channel_type: str) -> tuple[Decision, Standing]:
+        """The decision on a post, and who its author is to the host."""
+        decision, standing = await self._judge(inbound, me, item.post.channel_id, channel_type)
+        return self._tempered(decision, inbound, item), standing
+
+    async def _judge(self, inbound: Inbound, me: Me, channel_id: str, channel_type: str) -> tuple[Decision, Standing]:
+        """The decision; the host and the thread are asked only where their word changes it."""
+        is_program = inbound.origin is Origin.PROGRAM
+        decision = self._decide(inbound, me, allowed=False)
+        if isinstance(decision, Ignore) and decision.rule < 6:
+            return decision, _NOBODY
+        root = inbound.chat.thread
+        if root and inbound.chat.is_group and decision.rule == 10:
+            ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
+            inbound = replace(inbound, in_our_thread=ours)
+        if is_program:
+            # A hook's post names its owner, a command's output its caller: neither said it.
+            standing = Standing(f"program:{inbound.sender.uid}", None, allowed=False, listed=False)
+        else:
+            standing = self.standing(inbound.sender, channel_id, channel_type)
+        return self._decide(inbound, me, allowed=standing.allowed or is_program), standing
+
+    def _decide(self, inbound: Inbound, me: Me, *, allowed: bool) -> Decision:
+        policy = replace(self._policy, chats=self._policy.chats | self._book.approved, barred=self._joins.barred)
+        return decide(inbound, me, policy, sender_allowed=allowed)
+
+    def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
+        """Who a person is to the host, in a channel of that type."""
+        chat_type = CHAT_TYPES.get(channel_type, "channel")
+        user_id = person.uid or ""
+        people = self._settings.people(chat_type)
+        allowed = self._accepts(user_id, chat_type, channel_id) is True
+        return Standing(user_id, None, allowed, listed=bool(people.spellings((user_id,))))
+
+    def _tempered(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
+        """What keeps a Dispatch from being one: it is stale, was dispatched before, or programs talk to each other."""
+        channel_id = item.post.channel_id
+        if inbound.origin is Origin.PERSON:
+            del self._program_turns[channel_id]
+        if not isinstance(decision, Dispatch):
+            return decision
+        reason = None
+        if inbound.origin is Origin.PROGRAM:
+            self._program_turns[channel_id] += 1
+            if self._program_turns[channel_id] > _BOT_TURNS:
+                reason = Reason.BOT
+        if item.missed and (
+            decision.text.startswith("/") or time.time() - inbound.sent_at / 1000 > self._settings.catch_up_minutes * 60
+        ):
+            reason = Reason.STALE
+        if reason is None and not self._ledger.claim(dispatched(inbound)):
+            reason = Reason.EDITED
+        if reason is None:
+            return decision
+        if not self._policy.observe:
+            return Ignore(decision.rule, reason)
+        return Observe(decision.text, decision.rule, reason)
+
+
+_NOBODY = Standing("", None, allowed=False, listed=False)
+
+
+def dispatched(inbound: Inbound) -> str:
+    """The mark that a post was dispatched, in whichever version."""
+    return f"{inbound.message_id} dispatched"
