@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -34,13 +34,13 @@ class ChatWorkers(Generic[_Item]):
         """Let what is being handled finish and begin with nothing new until `start`."""
         self._ready.clear()
 
-    def submit_first(self, chat: str, items: Sequence[_Item]) -> None:
-        """Queue items before everything that waits already."""
-        queue = self._queues.get(chat)
-        waiting = list(queue) if queue else []
-        if queue:
+    def insert(self, chat: str, items: Iterable[_Item], order: Callable[[_Item], int]) -> None:
+        """Queue items among those that wait already, where `order` puts them."""
+        queue = self._queues.get(chat, ())
+        merged = sorted([*queue, *items], key=order)
+        if isinstance(queue, deque):
             queue.clear()
-        for item in (*items, *waiting):
+        for item in merged:
             self.submit(chat, item)
 
     def submit(self, chat: str, item: _Item) -> None:

@@ -80,7 +80,7 @@ async def test_a_full_queue_sheds_its_oldest_and_says_so_once(
     assert caplog.text.count("queue is full") == 1
 
 
-async def test_what_was_missed_goes_before_what_waits() -> None:
+async def test_what_was_missed_goes_where_it_belongs() -> None:
     done: list[str] = []
 
     async def handle(item: str) -> None:
@@ -91,15 +91,16 @@ async def test_what_was_missed_goes_before_what_waits() -> None:
     workers.submit("a", "a1")
     await workers.idle()
     workers.hold()
-    workers.submit("a", "a4")
+    workers.submit("a", "a2")
+    workers.submit("a", "a5")
     await asyncio.sleep(0.01)
-    workers.submit_first("a", ["a2", "a3"])
-    workers.submit_first("b", ["b1"])
+    workers.insert("a", ["a4", "a3"], lambda item: int(item[1:]))
+    workers.insert("b", ["b1"], lambda item: int(item[1:]))
     await asyncio.sleep(0.01)
     assert done == ["a1"]
     workers.start()
     await workers.idle()
-    assert done == ["a1", "a2", "a3", "a4", "b1"]
+    assert done == ["a1", "a2", "a3", "a4", "a5", "b1"]
 
 
 async def test_closing_cancels_what_runs() -> None:

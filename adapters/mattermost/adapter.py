@@ -17,10 +17,11 @@ from gateway.platforms.base import (
 )
 
 from ...common import host
-from ...common.errors import ConnectionLost, Fatal, HardenedError
+from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
 from ...common.handover import Accepted
 from ...common.host_gate import Gate
+from ...common.host_status import HostStatus
 from ...common.media import MAX_BYTES
 from ...common.observation import observations
 from .client import MattermostClient
@@ -59,7 +60,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
         self._observed = observations(str(self._home), "mattermost", time.time)
         self._gate = Gate(self._observed, self.config.extra)
         self.connection: Connection | None = None
-        self._dying: asyncio.Task[None] | None = None
+        self._status = HostStatus(self)
 
     # -- lifecycle
 
@@ -71,7 +72,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
             self._observed,
             accepts=self._is_sender_authorized,
             deliver=self._deliver,
-            on_dead=self._listener_died,
+            on_dead=self._status.died,
         )
         try:
             me = await connection.log_in()
@@ -82,7 +83,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
                 return False
             await connection.listen()
         except HardenedError as exc:
-            self._set_dead(exc, worked_before=is_reconnect)
+            self._status.refused(exc, worked_before=is_reconnect)
             await self.disconnect()
             return False
         except BaseException:
@@ -102,21 +103,6 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
         self._session = None
         self._release_platform_lock()
         self._mark_disconnected()
-
-    def _listener_died(self, exc: HardenedError) -> None:
-        """Tell the host, which disconnects this instance and tries with a new one."""
-        self._set_dead(exc, worked_before=True)
-        # Owned by nobody whom the host's answer, disconnect(), would cancel.
-        self._dying = asyncio.create_task(self._notify_fatal_error())
-
-    def _set_dead(self, exc: HardenedError, *, worked_before: bool) -> None:
-        """Set the fatal error the host shows. Settings that worked once cannot be wrong for good."""
-        if isinstance(exc, Fatal):
-            self._set_fatal_error(exc.code, exc.remedy, retryable=exc.heals or worked_before)
-        else:
-            code = "mattermost_unreachable" if isinstance(exc, ConnectionLost) else "mattermost_failed"
-            self._set_fatal_error(code, str(exc), retryable=True)
-        logger.error("Mattermost: %s", exc)
 
     # -- inbound
 

@@ -31,12 +31,20 @@ class Cursors:
         rows = await self._store.rows("SELECT chat, at FROM cursor WHERE network = ?", (_NETWORK,))
         self._at = dict(rows)
 
+    def begin(self, channel_id: str, at: int) -> None:
+        """The first post met in a channel is of that time, and has not been dealt with yet."""
+        if channel_id not in self._at:
+            self._put(channel_id, at - 1)
+
     def advance(self, channel_id: str, at: int) -> None:
         """A post of that time has been dealt with."""
         for chat in (channel_id, _EVERYWHERE):
             if at > self._at.get(chat, 0):
-                self._at[chat] = at
-                self._store.write("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (_NETWORK, chat, at))
+                self._put(chat, at)
+
+    def _put(self, chat: str, at: int) -> None:
+        self._at[chat] = at
+        self._store.write("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (_NETWORK, chat, at))
 
     def since(self, channel_id: str) -> int | None:
         """Where to go on in a channel; None in the first run of all, which has missed nothing."""

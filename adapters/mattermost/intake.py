@@ -97,13 +97,15 @@ class Intake:
         self._gap_again = False
 
     async def prepare(self, me: dict[str, Any]) -> None:
-        """Load what earlier runs left. `me` is our own user as the server shows it."""
+        """Load what earlier runs left. `me` is our own user as the server shows it.
+
+        Work begins after the first `gap`, with what was missed since the last run.
+        """
         self.me = Me(str(me["id"]))
         self.people.learn(str(me["id"]), str(me.get("username", "")))
         await self.book.load()
         await self.ledger.load()
         await self.cursors.load()
-        self.workers.start()
 
     async def close(self) -> None:
         if self._catching_up is not None:
@@ -174,9 +176,10 @@ class Intake:
         if items:
             self.caught_up += len(items)
             logger.info("caught up %d posts of one channel", len(items))
-            self.workers.submit_first(channel_id, items)
+            self.workers.insert(channel_id, items, _time)
 
     def _take(self, item: Item) -> None:
+        self.cursors.begin(item.post.channel_id, item.post.create_at)
         if self._is_new(item):
             self.workers.submit(item.post.channel_id, item)
 
@@ -224,3 +227,8 @@ class Intake:
     async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
         verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))
         self.trace.noted(inbound, "invitation", verdict)
+
+
+def _time(item: Item | UserRemoved) -> int:
+    """When it happened, milliseconds since the epoch; a removal after all posts."""
+    return max(item.post.create_at, item.post.edit_at, item.post.delete_at) if isinstance(item, Item) else 2**62

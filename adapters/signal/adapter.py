@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import Any
@@ -15,10 +14,11 @@ from gateway.platforms.signal_rate_limit import (
 )
 
 from ...common import host
-from ...common.errors import ConnectionLost, Fatal, HardenedError
+from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted
 from ...common.host_gate import Gate
+from ...common.host_status import HostStatus
 from ...common.observation import observations
 from .client import RpcError
 from .connection import Connection
@@ -51,7 +51,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         self._observed = observations(str(self._home), "signal", time.time)
         self._gate = Gate(self._observed, self.config.extra)
         self.connection: Connection | None = None
-        self._dying: asyncio.Task[None] | None = None
+        self._status = HostStatus(self)
 
     # -- lifecycle
 
@@ -66,12 +66,12 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             sent=self._sent_message_timestamps,
             accepts=self._is_sender_authorized,
             deliver=self._deliver,
-            on_dead=self._listener_died,
+            on_dead=self._status.died,
         )
         try:
             await connection.open()
         except HardenedError as exc:
-            self._set_dead(exc, worked_before=is_reconnect)
+            self._status.refused(exc, worked_before=is_reconnect)
             await self.disconnect()
             return False
         except BaseException:
@@ -88,21 +88,6 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             self.connection = None
         await super().disconnect()
         self._mark_disconnected()
-
-    def _listener_died(self, exc: HardenedError) -> None:
-        """Tell the host, which disconnects this instance and tries with a new one."""
-        self._set_dead(exc, worked_before=True)
-        # Owned by nobody whom the host's answer, disconnect(), would cancel.
-        self._dying = asyncio.create_task(self._notify_fatal_error())
-
-    def _set_dead(self, exc: HardenedError, *, worked_before: bool) -> None:
-        """Set the fatal error the host shows. Settings that worked once cannot be wrong for good."""
-        if isinstance(exc, Fatal):
-            self._set_fatal_error(exc.code, exc.remedy, retryable=exc.heals or worked_before)
-        else:
-            code = "signal_unreachable" if isinstance(exc, ConnectionLost) else "signal_failed"
-            self._set_fatal_error(code, str(exc), retryable=True)
-        logger.error("Signal: %s", exc)
 
     # -- inbound
 
