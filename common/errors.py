@@ -31,6 +31,22 @@ class ConnectionLost(Retryable):
     """A stream ended, broke, fell silent or could not be opened."""
 
 
+class NotSent(ConnectionLost):
+    """A request never reached the peer: sending it again doubles nothing."""
+
+
+class Unanswered(HardenedError):
+    """No answer; whether the request was carried out is unknown."""
+
+
+class RateLimited(Retryable):
+    """The peer asks for more patience than we had; nothing was carried out. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float, call: str) -> None:
+        super().__init__(f"the rate of {call} is limited: again in {retry_after:g} s")
+        self.retry_after = retry_after
+
+
 class Fatal(HardenedError):
     """The peer refuses us for a reason that waiting does not cure.
 

@@ -35,4 +35,4 @@ class HostStatus:
 
     def _set(self, code: str, message: str, *, retryable: bool) -> None:
         self._adapter._set_fatal_error(code, message, retryable=retryable)
-        logger.error("%s is not connected: %s", self._platform, message)
+        logger.error("%s is not connected (%s): %s", self._platform, code, message)

@@ -370,7 +370,7 @@ async def test_long_texts_fill_posts_and_a_failure_in_the_middle_is_told(server:
         server.members[OPS].discard(HERMES)
         result = await host.adapter._send_with_retry(OPS, text)
         assert not result.success
-        assert "0 of 3 posts were sent" in result.error
+        assert "0 of 3 messages were sent" in result.error
         assert len(answers(server)) == 3
 
 

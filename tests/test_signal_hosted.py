@@ -12,6 +12,7 @@ from gateway.config import Platform
 from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
 from hermes_hardened_adapters.adapters.signal import resolve
+from hermes_hardened_adapters.common.errors import Unanswered
 
 from .fakes.signal_daemon import (
     ACCOUNT,
@@ -507,6 +508,66 @@ async def test_a_strangers_invitation_leaves_no_sign(daemon: FakeSignalDaemon) -
             by(fresh("group_update_invited_pending"), BOB, BOB_ACI), fresh("group_mention_bot", groupInfo=info)
         )
         assert (daemon.calls, host.passed) == ([], [])
+
+
+# -- sending
+
+
+async def test_an_answer_quotes_what_it_answers(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        asked = fresh("group_mention_bot")
+        await host.emit(asked)
+        (sent,) = daemon.called("send")
+        assert (sent["groupId"], sent["message"]) == (GROUP, "answer")
+        assert (sent["quoteTimestamp"], sent["quoteAuthor"]) == (asked["envelope"]["timestamp"], ALICE_ACI)
+        assert sent["quoteMessage"] == "@Hermes hello"
+        await host.adapter.send(f"group:{GROUP}", "unasked")
+        assert "quoteTimestamp" not in daemon.called("send")[-1]
+
+
+async def test_a_long_answer_goes_in_several_messages(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(fresh("dm_uuid_only"))
+        daemon.calls.clear()
+        told = host.reached[0]
+        text = "\n".join(f"**line {number}** " + "x" * 90 for number in range(200))
+        result = await host.adapter.send(told.source.chat_id, text, reply_to=told.message_id)
+        assert result.success
+        sent = daemon.called("send")
+        assert len(sent) == 3
+        assert all(len(message["message"]) <= 8000 and message["textStyles"] for message in sent)
+        assert ["quoteTimestamp" in message for message in sent] == [True, False, False]
+        assert {tuple(message["recipient"]) for message in sent} == {(CAROL_ACI,)}
+
+
+async def test_a_group_send_that_missed_somebody_is_not_sent_again(daemon: FakeSignalDaemon) -> None:
+    async def partly(_: dict[str, Any]) -> Any:
+        return {"timestamp": 17, "results": [{"type": "SUCCESS"}, {"type": "NETWORK_FAILURE"}]}
+
+    daemon.handlers["send"] = partly
+    async with hosted(daemon) as host:
+        await host.emit(fresh("group_mention_bot"))
+        assert len(daemon.called("send")) == 1
+        assert [r["emoji"] for r in daemon.called("sendReaction")][-1] == "✅"
+
+
+async def test_a_send_in_doubt_is_not_sent_again(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        host.adapter.connection.client.rpc = _broken_after(host.adapter.connection.client.rpc)
+        result = await host.adapter._send_with_retry(f"group:{GROUP}", "hi")
+        assert not result.success
+        assert "0 of 1 messages were sent" in result.error
+        assert len(daemon.called("send")) == 1
+
+
+def _broken_after(rpc: Any) -> Any:
+    async def broken(method: str, params: dict[str, Any] | None = None, **options: Any) -> Any:
+        result = await rpc(method, params, **options)
+        if method == "send":
+            raise Unanswered("send timed out")
+        return result
+
+    return broken
 
 
 # -- connecting, failing

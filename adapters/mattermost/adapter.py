@@ -21,12 +21,13 @@ from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
 from ...common.handover import Accepted
 from ...common.host_gate import Gate
+from ...common.host_send import send_all
 from ...common.host_status import HostStatus
 from ...common.media import MAX_BYTES
 from ...common.observation import observations
 from .client import MattermostClient
 from .connection import Connection
-from .failures import ApiError, RateLimited, Unanswered
+from .failures import ApiError
 from .grammar import defused
 from .judge import CHAT_TYPES
 from .settings import MattermostSettings
@@ -153,27 +154,17 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
     async def send(
         self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
     ) -> SendResult:
-        """Post a text, in as many posts as it takes; what was posted already is said when one of them fails."""
+        """Post a text, in as many posts as it takes."""
         if not content.strip():
             return SendResult(success=True)
         limit = self.connection.post_size if self.connection else 0
         parts = self.truncate_message(defused(self.format_message(content)), limit)
         root_id = await self._thread_root_for_send(reply_to, metadata)
-        posted: list[str] = []
-        try:
-            for part in parts:
-                posted.append(str((await self._post(chat_id, part, root_id))["id"]))
-        except (HardenedError, ValueError) as exc:
-            logger.warning("Mattermost: %d of %d posts were sent: %s", len(posted), len(parts), exc)
-            return SendResult(
-                success=False,
-                error=f"{len(posted)} of {len(parts)} posts were sent: {exc}",
-                message_id=posted[-1] if posted else None,
-                raw_response={"posted": posted, "of": len(parts)},
-                retry_after=exc.retry_after if isinstance(exc, RateLimited) else None,
-                error_kind=_error_kind(exc),
-            )
-        return SendResult(success=True, message_id=posted[-1], continuation_message_ids=tuple(posted[:-1]))
+
+        async def post(_: int, part: str) -> str:
+            return str((await self._post(chat_id, part, root_id))["id"])
+
+        return await send_all(parts, post, _error_kind)
 
     async def _post(self, chat_id: str, text: str, root_id: str | None) -> dict[str, Any]:
         try:
@@ -271,15 +262,10 @@ def _cache(data: bytes, content_type: str, name: str) -> str:
     return str(cache_document_from_bytes(data, name))
 
 
-def _error_kind(exc: Exception) -> str:
-    """One of the host's SEND_ERROR_KINDS."""
+def _error_kind(exc: Exception) -> str | None:
     match exc:
-        case RateLimited():
-            return "rate_limited"
         case ApiError(status=403):
             return "forbidden"
         case ApiError(status=404):
             return "not_found"
-        case Unanswered() | ConnectionLost():
-            return "transient"
-    return "unknown"
+    return None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from ...common.errors import ConnectionLost, Fatal, HardenedError, Retryable
+from ...common.errors import ConnectionLost, Fatal, HardenedError, NotSent, RateLimited, Unanswered
 
 
 class ApiError(HardenedError):
@@ -19,22 +19,6 @@ class ApiError(HardenedError):
         self.status = status
         self.error_id = error_id
         self.call = call
-
-
-class RateLimited(Retryable):
-    """The server asks for more patience than a call has; nothing was carried out. `retry_after` is in seconds."""
-
-    def __init__(self, retry_after: float, call: str) -> None:
-        super().__init__(f"Mattermost limits the rate of {call}: again in {retry_after:g} s")
-        self.retry_after = retry_after
-
-
-class Unanswered(HardenedError):
-    """No answer; whether the call was carried out is unknown."""
-
-
-class NotSent(ConnectionLost):
-    """The request never reached the server."""
 
 
 class FileTooLarge(HardenedError):

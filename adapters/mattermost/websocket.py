@@ -18,8 +18,8 @@ from typing import Any, NoReturn, Protocol
 import aiohttp
 from yarl import URL
 
-from ...common.errors import ConnectionLost, Fatal, HardenedError, Retryable
-from .failures import Unanswered, transport_failure, upgrade_refused
+from ...common.errors import ConnectionLost, Fatal, HardenedError, Retryable, Unanswered
+from .failures import transport_failure, upgrade_refused
 from .sequence import Place, Sequence, frame_of
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ import logging
 import time
 from typing import Any
 
-from gateway.platforms.signal import _ext_to_mime
+from gateway.platforms.base import SendResult
+from gateway.platforms.signal import MAX_MESSAGE_LENGTH, _ext_to_mime
 from gateway.platforms.signal_rate_limit import (
     SignalRateLimitError,
     _extract_retry_after_seconds,
@@ -18,8 +19,11 @@ from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted
 from ...common.host_gate import Gate
+from ...common.host_send import send_all
 from ...common.host_status import HostStatus
+from ...common.mentions import readable
 from ...common.observation import observations
+from . import outbox
 from .client import RpcError
 from .connection import Connection
 from .settings import SignalSettings
@@ -31,6 +35,11 @@ _CONTRACT: host.Contract = {
     "_fetch_attachment": ("attachment_id",),
     "_resolve_recipient": ("chat_id",),
     "_stop_typing_indicator": ("chat_id",),
+    "_send_with_retry": ("chat_id", "content", "reply_to", "metadata"),
+    "_validate_send_result": ("result",),
+    "_markdown_to_signal": ("text",),
+    "_track_sent_timestamp": ("rpc_result",),
+    "truncate_message": ("content", "max_length"),
     "_reactions_enabled": ("event",),
     "send_typing": ("chat_id", "metadata"),
     "send": ("chat_id", "content", "reply_to", "metadata"),
@@ -39,9 +48,14 @@ _CONTRACT: host.Contract = {
 _Stock: Any = host.stock_adapter("signal", _CONTRACT)
 host.hush_numbers(_Stock)
 
+_KEEP_SAID = 500
+_QUOTED_CHARACTERS = 200
+
 
 class SignalAdapter(_Stock):  # type: ignore[misc]
     """One account on one signal-cli daemon."""
+
+    splits_long_messages = True
 
     def __init__(self, config: Any) -> None:
         self._settings = SignalSettings.load(config.extra or {}, host.environment())
@@ -52,6 +66,8 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         self._gate = Gate(self._observed, self.config.extra)
         self.connection: Connection | None = None
         self._status = HostStatus(self)
+        self._said: dict[tuple[str, str], tuple[str, str]] = {}
+        """Author and text of what was dispatched of late, by chat and message id, to be quoted in answers."""
 
     # -- lifecycle
 
@@ -110,6 +126,12 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         else:
             raw = _raw_message(inbound)
             event = await self._gate.dispatched_event(accepted, source, self._fetch, raw_message=raw)
+            self._said[accepted.chat_id, inbound.message_id] = (
+                inbound.sender.uid or inbound.sender.number or "",
+                readable(inbound.text, inbound.mentions)[:_QUOTED_CHARACTERS],
+            )
+            if len(self._said) > _KEEP_SAID:
+                del self._said[next(iter(self._said))]
         await self.handle_message(event)
 
     async def _fetch(self, attachment: Attachment) -> tuple[str | None, str]:
@@ -120,6 +142,60 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
         if await self._gate.lets_through(event, self):
             await super().handle_message(event)
+
+    # -- outbound
+
+    async def send(
+        self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> Any:
+        """Send a text with Signal's styles, in as many messages as it takes, quoting what it answers."""
+        await self._stop_typing_indicator(chat_id)
+        connection = self.connection
+        if connection is None:
+            return SendResult(success=False, error="not connected to signal-cli", error_kind="transient")
+        to = (
+            {"groupId": chat_id[6:]}
+            if chat_id.startswith("group:")
+            else {"recipient": [await self._resolve_recipient(chat_id)]}
+        )
+
+        async def send_part(number: int, part: str) -> None:
+            text, styles = self._markdown_to_signal(part)
+            params = {**to, "message": text, **({"textStyles": styles} if styles else {})}
+            if self.config.reply_to_mode == "all" or (self.config.reply_to_mode == "first" and number == 0):
+                params |= self._quote(chat_id, reply_to)
+            sent = await outbox.send(connection.client, params)
+            # Signal has no id by which an unfinished answer could be edited: the host is given none.
+            self._track_sent_timestamp({"timestamp": sent.timestamp})
+
+        return await send_all(self.truncate_message(content, MAX_MESSAGE_LENGTH), send_part, lambda _: None)
+
+    async def _send_with_retry(
+        self,
+        chat_id: str,
+        content: str,
+        reply_to: str | None = None,
+        metadata: Any = None,
+        max_retries: int = 0,
+        base_delay: float = 0.0,
+    ) -> Any:
+        """Once: what may be tried again was tried again, and the host's second try would say it all a second time."""
+        return await self.send(chat_id, content, reply_to, metadata)
+
+    def _quote(self, chat_id: str, message_id: str | None) -> dict[str, Any]:
+        said = self._said.get((chat_id, message_id or ""))
+        if said is None:
+            return {}
+        author, text = said
+        return {"quoteTimestamp": int(message_id or 0), "quoteAuthor": author, "quoteMessage": text}
+
+    def _validate_send_result(self, result: Any) -> tuple[bool, str | None]:
+        """Stock's judgement of files it sent: one member reached is a success."""
+        try:
+            outbox.sent(result)
+        except outbox.Refused as exc:
+            return False, str(exc)
+        return True, None
 
     # -- the seam to stock's outbound half
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from ...common.errors import ConnectionLost, Fatal, HardenedError
+from ...common.errors import ConnectionLost, Fatal, HardenedError, NotSent, Unanswered
 
 _CHECK_SECONDS = 10.0
 _RESPONSE_BYTES = 256 * 2**20
@@ -27,10 +27,6 @@ class RpcError(HardenedError):
         self.code = code
         self.message = message
         self.data = data
-
-
-class RpcTimeout(HardenedError):
-    """No answer in time; whether the call was carried out is unknown."""
 
 
 class SignalClient:
@@ -86,7 +82,7 @@ class SignalClient:
     async def rpc(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any:
         """The result of a call for our account.
 
-        Raises RpcError, RpcTimeout (after `timeout` seconds), ConnectionLost, or Fatal for a daemon that refuses us.
+        Raises RpcError, Unanswered (after `timeout` seconds too), NotSent, or Fatal for a daemon that refuses us.
         """
         request = {
             "jsonrpc": "2.0",
@@ -100,9 +96,11 @@ class SignalClient:
                 if status == 421 and self.pin_host():
                     status, body = await self._post(request)
         except TimeoutError:
-            raise RpcTimeout(f"signal-cli did not answer {method} within {timeout:g} s") from None
+            raise Unanswered(f"{method} timed out: no answer of signal-cli within {timeout:g} s") from None
+        except aiohttp.ClientConnectorError as exc:
+            raise NotSent(f"signal-cli cannot be reached: {type(exc).__name__}") from exc
         except aiohttp.ClientError as exc:
-            raise ConnectionLost(f"signal-cli cannot be reached: {type(exc).__name__}") from exc
+            raise Unanswered(f"the connection to signal-cli broke during {method}: {type(exc).__name__}") from exc
         return _result(method, status, body)
 
     async def _post(self, request: dict[str, Any]) -> tuple[int, bytes]:
