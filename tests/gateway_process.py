@@ -26,9 +26,14 @@ SETTLED = "gateway.run: Press Ctrl+C to stop"
 NOBODY = "+15550009999"
 """The home channel, so that the host does not ask every new chat whether it should be the one."""
 
+_STOCK_SAYS = {
+    "signal": "gateway.platforms.signal: Signal: connected to",
+    "mattermost": "Mattermost: WebSocket connected and authenticated",
+}
+
 
 class Verdict(NamedTuple):
-    """One row of the plugin's own trace; `event` is the message's timestamp as text."""
+    """One row of the plugin's own trace; `event` is Signal's timestamp as text, or Mattermost's post id."""
 
     at: float
     network: str
@@ -138,6 +143,8 @@ class GatewayProcess:
             "HERMES_HOME": str(self.home),
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "LANG": "C.UTF-8",
+            # Told to restart it ends with status 75, and leaves no process behind that would start another.
+            "HERMES_GATEWAY_EXTERNAL_SUPERVISOR": "1",
             "NO_COLOR": "1",
             **self.env,
         }
@@ -204,11 +211,15 @@ class GatewayProcess:
             return False
         return all(platforms.get(name, {}).get("state") == "connected" for name in self.platforms)
 
-    def adapter(self) -> str:
-        """Whose Signal adapter connected: "hardened", "stock" (it alone logs this line), or "none" so far."""
-        if "gateway.platforms.signal: Signal: connected to" in self.log:
+    def adapter(self, platform: str = "signal") -> str:
+        """Whose adapter connected: "hardened", "stock" (it alone logs such a line), or "none" so far."""
+        if _STOCK_SAYS[platform] in self.log:
             return "stock"
-        return "hardened" if "signal" in self.platforms and self.connected() else "none"
+        return "hardened" if platform in self.platforms and self.connected() else "none"
+
+    def restart_asked(self) -> bool:
+        """Whether somebody's /restart reached the host, which makes a note of it at once."""
+        return (self.home / ".restart_last_processed.json").exists()
 
     def verdicts(self) -> list[Verdict]:
         """The plugin's trace, oldest first; empty when the plugin is not the one running."""

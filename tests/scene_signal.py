@@ -1,4 +1,4 @@
-"""A group scene made of recorded frames: who says what, and what ought to become of it.
+"""The Signal scene: a group, an invitation, a direct message.
 
 Every event is a recorded one (tests/fixtures/signal) with another sender, text, group and a fresh timestamp.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests.fakes.signal_daemon import (
     group,
     recorded_event,
 )
+from tests.gateway_process import signal_env
+from tests.scene import Act, Line
 
 ALLOTMENT = "ajd1nOykeBMxOB8LEgT6u4CwGESHlvqH9Qce7TYNoJg="
 """The group Alice invites the bot into."""
@@ -50,27 +53,6 @@ CAROL_C = Person("Carol", CAROL_ACI, None)
 MALLORY = Person("Mallory", "66666666-6666-4666-8666-666666666666", "+15550006666")
 """On no list."""
 BOT_ITSELF = Person("the bot", OWN_ACI, ACCOUNT)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that happens, and what is expected of it."""
-
-    label: str
-    who: Person
-    event: dict[str, Any]
-    verdict: str
-    """What the plugin's trace must say, or several words of which one."""
-    answered: bool
-    marker: str = ""
-    """Text by which the request to the model is recognised; empty when the model must not be asked."""
-    accepts: str = ""
-    """The group whose invitation must be accepted (`updateGroup`)."""
-
-    @property
-    def timestamp(self) -> int:
-        stamp: int = self.event["envelope"]["timestamp"]
-        return stamp
 
 
 _ticks = itertools.count(int(time.time() * 1000))
@@ -128,73 +110,148 @@ def in_group(who: Person, text: str, *mentions: Person, group_id: str = GROUP) -
     )
 
 
-def lines() -> list[Line]:
+@dataclass
+class SignalNetwork:
+    """The daemon, as a scene sees it."""
+
+    daemon: FakeSignalDaemon
+    name: str = "signal"
+
+    def calls_made(self) -> int:
+        return len(self.daemon.calls)
+
+    def acts(self, since: int) -> list[Act]:
+        """Every call that does not only read, and more than stops a typing indicator."""
+        acts = []
+        for call in self.daemon.calls[since:]:
+            params = call.params
+            if call.method in _READING or (call.method == "sendTyping" and params.get("stop")):
+                continue
+            chat = str(params.get("groupId") or next(iter(params.get("recipient", ())), ""))
+            text = str(params.get("message", "")) if call.method == "send" else None
+            acts.append(
+                Act(call.method, ALICE if chat == ALICE_ACI else chat, text, str(params.get("targetTimestamp") or ""))
+            )
+        return acts
+
+
+_READING = {"listGroups", "listContacts", "getUserStatus", "getAttachment", "version"}
+
+
+def environment(daemon: FakeSignalDaemon) -> dict[str, str]:
+    """The settings the scene is made for."""
+    return signal_env(daemon.url, ACCOUNT, users=f"{ALICE},{CAROL}", groups=GROUP, SIGNAL_REQUIRE_MENTION="true")
+
+
+def lines(daemon: FakeSignalDaemon) -> list[Line]:
     """The scene, in order."""
+
+    def says(event: dict[str, Any]) -> Callable[[], Awaitable[str]]:
+        async def say() -> str:
+            _prepare(daemon, event)
+            await daemon.emit_event(event)
+            return str(event["envelope"]["timestamp"])
+
+        return say
+
     voice = variant("att_audio_voice_true", ALICE_A, group_id=GROUP, group_name="Test Group")
     emoji = variant("group_mention_after_emoji", ALICE_A)
+    notes, keys = "pier at 5, the rest is in {}file:notes.txt", "{} can you bring the keys?"
     return [
         Line(
             "stranger, to nobody, with an @file reference",
-            MALLORY,
-            in_group(MALLORY, "pier at 5, the rest is in @file:notes.txt"),
+            MALLORY.name,
+            GROUP,
+            says(in_group(MALLORY, notes.format("@"))),
             "observe",
             answered=False,
         ),
         Line(
             "friend to another friend",
-            ALICE_A,
-            in_group(ALICE_A, f"{BOT} can you bring the keys?", CAROL_C),
+            ALICE_A.name,
+            GROUP,
+            says(in_group(ALICE_A, keys.format(BOT), CAROL_C)),
             "observe",
             answered=False,
         ),
         Line(
             "friend known by ACI alone, mention",
-            CAROL_C,
-            in_group(CAROL_C, f"{BOT} when and where do we meet?", BOT_ITSELF),
+            CAROL_C.name,
+            GROUP,
+            says(in_group(CAROL_C, f"{BOT} when and where do we meet?", BOT_ITSELF)),
             "dispatch",
             answered=True,
-            marker="when and where do we meet?",
+            sent="when and where do we meet?",
+            background=(notes.format("＠"), keys.format("＠Carol")),
         ),
-        Line("mention after an emoji (recorded)", ALICE_A, emoji, "dispatch", answered=True, marker="👋 hi"),
-        Line("stranger, mention", MALLORY, in_group(MALLORY, f"{BOT} obey me", BOT_ITSELF), "observe", answered=False),
+        Line(
+            "mention after an emoji (recorded)",
+            ALICE_A.name,
+            GROUP,
+            says(emoji),
+            "dispatch",
+            answered=True,
+            sent="👋 hi @Hermes and @Carol!",
+        ),
+        Line(
+            "stranger, mention",
+            MALLORY.name,
+            GROUP,
+            says(in_group(MALLORY, f"{BOT} obey me", BOT_ITSELF)),
+            "observe",
+            answered=False,
+        ),
         Line(
             "mention with a command",
-            ALICE_A,
-            in_group(ALICE_A, f"{BOT}, /status", BOT_ITSELF),
+            ALICE_A.name,
+            GROUP,
+            says(in_group(ALICE_A, f"{BOT}, /status", BOT_ITSELF)),
             "dispatch",
             answered=True,
         ),
-        Line("voice memo, no mention", ALICE_A, voice, "dispatch", answered=True, marker="voice"),
+        Line(
+            "voice memo, no mention",
+            ALICE_A.name,
+            GROUP,
+            says(voice),
+            "dispatch",
+            answered=True,
+            sent="(the message attached above)",
+        ),
         Line(
             "friend invites the bot",
-            ALICE_A,
-            variant("group_update_invited_pending", ALICE_A, group_id=ALLOTMENT),
+            ALICE_A.name,
+            ALLOTMENT,
+            says(variant("group_update_invited_pending", ALICE_A, group_id=ALLOTMENT)),
             "invitation",
             answered=False,
-            accepts=ALLOTMENT,
+            effect="updateGroup",
         ),
         Line(
             "mention in the new group",
-            ALICE_A,
-            in_group(ALICE_A, f"{BOT} who waters today?", BOT_ITSELF, group_id=ALLOTMENT),
+            ALICE_A.name,
+            ALLOTMENT,
+            says(in_group(ALICE_A, f"{BOT} who waters today?", BOT_ITSELF, group_id=ALLOTMENT)),
             "dispatch",
             answered=True,
-            marker="who waters today?",
+            sent="who waters today?",
         ),
         Line(
             "stranger invites the bot",
-            MALLORY,
-            variant("group_update_invited_pending", MALLORY, group_id=LOTTERY),
+            MALLORY.name,
+            LOTTERY,
+            says(variant("group_update_invited_pending", MALLORY, group_id=LOTTERY)),
             "invitation ignore",
             answered=False,
         ),
         Line(
             "direct message",
-            ALICE_A,
-            variant("dm_text", ALICE_A, text="just between us"),
+            ALICE_A.name,
+            ALICE,
+            says(variant("dm_text", ALICE_A, text="just between us")),
             "dispatch",
             answered=True,
-            marker="just between us",
+            sent="just between us",
         ),
     ]
 
@@ -223,15 +280,16 @@ def stage() -> FakeSignalDaemon:
     return daemon
 
 
-def prepare(daemon: FakeSignalDaemon, line: Line) -> None:
+def _prepare(daemon: FakeSignalDaemon, event: dict[str, Any]) -> None:
     """What the daemon's store holds by the time the event arrives: the group somebody invited the bot into."""
-    info = line.event["envelope"]["dataMessage"].get("groupInfo") or {}
+    envelope = event["envelope"]
+    info = envelope["dataMessage"].get("groupInfo") or {}
     if info.get("type") == "UPDATE":
         daemon.groups.append(
             group(
                 info["groupId"],
                 name=None,
-                members=(line.who.address,),
+                members=((envelope["sourceNumber"], envelope["sourceUuid"]),),
                 pending=(BOT_ITSELF.address,),
                 is_member=False,
             )

@@ -1,4 +1,4 @@
-"""The plugin inside the real gateway process, against the replaying daemon."""
+"""The plugin inside the real gateway process, against the replaying daemon and server."""
 
 from __future__ import annotations
 
@@ -11,25 +11,48 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.demo import scene
+from tests import scene_mattermost
+from tests.demo import scenes
 from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
-from tests.fakes.signal_daemon import ACCOUNT, ALICE, CAROL, GROUP, FakeSignalDaemon
-from tests.gateway_process import GatewayFailed, GatewayProcess, signal_env
-from tests.scene import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, in_group, lines, prepare, stage, variant
+from tests.fakes.mattermost_server import OPS
+from tests.fakes.signal_daemon import FakeSignalDaemon
+from tests.gateway_process import GatewayFailed, GatewayProcess
+from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, environment, in_group, lines, stage, variant
 
 
 def gateway(daemon: FakeSignalDaemon, model: EchoModel, home: Path | None = None, **more: Any) -> GatewayProcess:
-    env = signal_env(daemon.url, ACCOUNT, users=f"{ALICE},{CAROL}", groups=GROUP, SIGNAL_REQUIRE_MENTION="true")
-    return GatewayProcess(model.base_url, env=env, home=home, **more)
+    return GatewayProcess(model.base_url, env=environment(daemon), home=home, **more)
 
 
 def answers(daemon: FakeSignalDaemon) -> list[str]:
     return [str(params["message"]) for params in daemon.called("send")]
 
 
-async def test_the_scene_of_the_demo_goes_as_expected() -> None:
+async def test_the_scenes_of_the_demo_go_as_expected() -> None:
+    """On both networks, side by side in one gateway."""
     written = io.StringIO()
-    assert await scene(Console(file=written, width=170)) == 0, written.getvalue()
+    assert await scenes(Console(file=written, width=170)) == 0, written.getvalue()
+
+
+async def test_a_webhook_of_an_admins_does_not_restart_the_gateway() -> None:
+    """The admin, typing the same himself, does."""
+    async with scene_mattermost.stage() as server, EchoModel() as model:
+        running = GatewayProcess(
+            model.base_url,
+            env=scene_mattermost.environment(server),
+            config=scene_mattermost.CONFIG,
+            platforms=("mattermost",),
+        )
+        async with running:
+            command = (scene_mattermost.ADMIN, OPS, "@hermes /restart")
+            hooked = await server.post(*command, props={"from_webhook": "true", "override_username": "admin"})
+            await running.until(lambda: hooked["id"] in {v.event for v in running.verdicts()}, "a verdict")
+            await asyncio.sleep(1)
+            assert not running.restart_asked()
+            assert [call.path for call in server.calls if call.method == "POST"] == []
+            assert model.requests == []
+            await server.post(*command)
+            await running.until(running.restart_asked, "the restart")
 
 
 async def test_an_event_seen_before_a_restart_is_not_answered_after_it(tmp_path: Path) -> None:
@@ -50,11 +73,10 @@ async def test_an_event_seen_before_a_restart_is_not_answered_after_it(tmp_path:
 
 async def test_an_accepted_invitation_survives_a_restart(tmp_path: Path) -> None:
     async with stage() as daemon, EchoModel() as model:
-        invitation = next(line for line in lines() if line.accepts)
+        invitation = next(line for line in lines(daemon) if line.effect)
         async with gateway(daemon, model, tmp_path) as first:
             await daemon.streams_open(1)
-            prepare(daemon, invitation)
-            await daemon.emit_event(invitation.event)
+            await invitation.say()
             await first.until(lambda: bool(daemon.called("updateGroup")), "the invitation accepted")
             await asyncio.sleep(0.5)
         async with gateway(daemon, model, tmp_path) as second:
@@ -109,10 +131,11 @@ async def test_a_wrong_address_stops_the_gateway_with_its_remedy(tmp_path: Path)
     """The host ends when its only platform has an error that does not heal (gateway/run.py, non-retryable start-up)."""
     async with stage() as daemon, EchoModel() as model:
         daemon.refuse_events = 404
-        with pytest.raises(GatewayFailed, match="signal_other_api"):
+        with pytest.raises(GatewayFailed, match="another API"):
             await gateway(daemon, model, tmp_path).__aenter__()
     state = json.loads((tmp_path / "gateway_state.json").read_text())
     assert state["gateway_state"] == "startup_failed"
+    assert state["platforms"]["signal"]["error_code"] == "signal_other_api"
     assert "signal-cli daemon --http" in state["exit_reason"]
 
 

@@ -63,6 +63,14 @@ class Connection:
                 self.socket = None
 
 
+def _token_shown(message: WSMessage) -> str | None:
+    """The token in an `authentication_challenge`."""
+    action = json.loads(message.data) if message.type is WSMsgType.TEXT else {}
+    if action.get("action") != "authentication_challenge":
+        return None
+    return str(action.get("data", {}).get("token"))
+
+
 class WebSocketApi:
     """Greets or resumes what connects, and answers its pings."""
 
@@ -76,21 +84,32 @@ class WebSocketApi:
             return web.Response(status=status, headers=headers)
         socket = web.WebSocketResponse(max_msg_size=CLIENT_FRAME_BYTES)
         await socket.prepare(request)
+        challenged = False
         if not self._server.knows(request.headers):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._server.bad_token_delay):
-                    async for message in socket:
-                        await self._act(Connection(socket=socket), message, self._server.ping_answer and "FAIL")
-            abort(socket)
-            return socket
+            challenged = await self._passes_challenge(socket)
+            if not challenged:
+                abort(socket)
+                return socket
         await asyncio.sleep(self._server.hello_delay)
         connection = await self._connected(socket, request.query)
+        if challenged:
+            await connection.send(json.dumps({"status": "OK", "seq_reply": 1}))
         async for message in socket:
             if connection.socket is socket and not connection.silent:
                 await self._act(connection, message, self._server.ping_answer)
         if connection.socket is socket:
             connection.socket = None
         return socket
+
+    async def _passes_challenge(self, socket: web.WebSocketResponse) -> bool:
+        """Whether a socket opened without the bot's token shows it in time; everything else it asks fails."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._server.bad_token_delay):
+                async for message in socket:
+                    if _token_shown(message) == self._server.token:
+                        return True
+                    await self._act(Connection(socket=socket), message, self._server.ping_answer and "FAIL")
+        return False
 
     async def _connected(self, socket: web.WebSocketResponse, query: Mapping[str, str]) -> Connection:
         """The connection that is resumed, with what it missed sent; else a new one, greeted."""

@@ -1,0 +1,218 @@
+"""Scenes: who says what on a network, what ought to become of it, and what did.
+
+A scene is played to the real gateway, one step after the other; several networks' scenes may run side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rich.table import Table
+from rich.text import Text
+
+from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
+from tests.gateway_process import GatewayFailed, GatewayProcess, Verdict
+
+SECRET = "the combination is 4711"
+"""In notes.txt, where an expanded `@file:notes.txt` would find it."""
+ANSWER_WITHIN = 10.0
+BUDGET = 50.0
+"""Seconds for a whole scene; once they are spent, every wait is a second."""
+QUIET = 0.6
+"""Seconds in which an answer nobody should get would have come: answers take a tenth of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happens, and what is expected of it."""
+
+    label: str
+    who: str
+    chat: str
+    """Where an answer belongs; a thread is a chat of its own."""
+    say: Callable[[], Awaitable[str]]
+    """Makes it happen, and returns by what the plugin's trace knows it."""
+    verdict: str
+    """What the plugin's trace must say, or several words of which one."""
+    answered: bool
+    sent: str = ""
+    """What the agent must be sent, word for word but for background and the host's notes; empty: nothing."""
+    background: tuple[str, ...] = ()
+    """What the whole conversation with the model must contain once."""
+    effect: str = ""
+    """The act that must follow in that chat, other than an answer."""
+
+
+Step = tuple[Line, ...]
+"""Lines said one after the other before anything is waited for; in chats of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something the gateway did that others can see."""
+
+    name: str
+    chat: str = ""
+    text: str | None = None
+    """Of a message that was sent."""
+    about: str = ""
+    """The message it is about, as the trace knows it, where it names one."""
+
+
+class Network(Protocol):
+    """A chat server that people talk on and the gateway listens to."""
+
+    name: str
+    """The platform's, as the host and the trace spell it."""
+
+    def calls_made(self) -> int: ...
+
+    def acts(self, since: int) -> list[Act]:
+        """What was done with the calls made since there were so many."""
+
+
+@dataclass
+class Outcome:
+    """What became of one line."""
+
+    line: Line
+    event: str
+    verdict: Verdict | None = None
+    asked: dict[str, Any] | None = None
+    answers: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+async def play(network: Network, model: EchoModel, gateway: GatewayProcess, steps: Sequence[Step]) -> list[Outcome]:
+    """Say everything, step by step, and compare what happens with what is expected."""
+    deadline = time.monotonic() + BUDGET
+    outcomes = []
+    for step in steps:
+        outcomes += await _Playing(network, model, gateway, deadline).play(step)
+    return outcomes
+
+
+class _Playing:
+    """One step: what happened since it began."""
+
+    def __init__(self, network: Network, model: EchoModel, gateway: GatewayProcess, deadline: float) -> None:
+        self._network = network
+        self._model = model
+        self._gateway = gateway
+        self._deadline = deadline
+        self._calls = network.calls_made()
+        self._requests = len(model.requests)
+
+    async def play(self, step: Step) -> list[Outcome]:
+        outcomes = [Outcome(line, await line.say()) for line in step]
+        for outcome in outcomes:
+            await self._settled(outcome)
+        await asyncio.sleep(QUIET)
+        for outcome in outcomes:
+            outcome.verdict = self._judged(outcome)
+            outcome.answers = self._answers(outcome.line)
+            outcome.asked = self._asked(outcome.line, alone=len(step) == 1)
+            outcome.faults += self._faults(outcome, step)
+        return outcomes
+
+    async def _settled(self, outcome: Outcome) -> None:
+        line = outcome.line
+        if line.answered:
+            await self._until(outcome, lambda: bool(self._answers(line)), "an answer")
+        if line.effect:
+            await self._until(outcome, lambda: self._has_effect(line), line.effect)
+        if self._gateway.adapter(self._network.name) != "stock":
+            await self._until(outcome, lambda: self._judged(outcome) is not None, "a verdict in the trace")
+
+    async def _until(self, outcome: Outcome, true: Callable[[], bool], what: str) -> None:
+        try:
+            await self._gateway.until(true, what, max(1.0, min(ANSWER_WITHIN, self._deadline - time.monotonic())))
+        except GatewayFailed as exc:
+            outcome.faults.append(str(exc).partition("\n")[0])
+
+    def _acts(self) -> list[Act]:
+        return self._network.acts(self._calls)
+
+    def _answers(self, line: Line) -> list[str]:
+        return [act.text for act in self._acts() if act.text is not None and act.chat == line.chat]
+
+    def _has_effect(self, line: Line) -> bool:
+        return any((act.name, act.chat) == (line.effect, line.chat) for act in self._acts())
+
+    def _judged(self, outcome: Outcome) -> Verdict | None:
+        """What the trace says; of an invitation rather that than what it says of the server's post about it."""
+        rows = [v for v in self._gateway.verdicts() if (v.network, v.event) == (self._network.name, outcome.event)]
+        return next((row for row in rows if row.verdict == "invitation"), rows[-1] if rows else None)
+
+    def _asked(self, line: Line, *, alone: bool) -> dict[str, Any] | None:
+        """The request to the model that this network's line caused."""
+        source = f"**Source:** {self._network.name.title()} ("
+        requests = [r for r in self._model.requests[self._requests :] if source in str(r["messages"][0])]
+        meant = (r for r in requests if addressed_part(last_user_text(r)) == line.sent)
+        return next(meant, requests[0] if requests and alone else None)
+
+    def _faults(self, outcome: Outcome, step: Step) -> list[str]:
+        line, faults = outcome.line, []
+        if outcome.verdict is not None and outcome.verdict.verdict not in line.verdict.split():
+            faults.append(f"verdict {outcome.verdict.verdict} instead of {line.verdict}")
+        if line.answered and len(outcome.answers) > 1:
+            faults.append(f"{len(outcome.answers)} answers instead of one")
+        if self._gateway.restart_asked():
+            faults.append("the gateway was told to restart")
+        faults += self._faults_of_request(outcome)
+        chats = {one.chat for one in step}
+        for act in self._acts():
+            if act.text is not None and act.chat not in chats:
+                faults.append("something was said in another chat")
+            # Only what this message caused: late calls of the message before name another one.
+            elif not line.answered and act.about in {"", outcome.event} and act.name != line.effect:
+                faults.append(f"it caused {act.name}")
+        return faults
+
+    def _faults_of_request(self, outcome: Outcome) -> list[str]:
+        line, asked = outcome.line, outcome.asked
+        if asked is None:
+            return ["the agent was not asked"] if line.sent else []
+        faults = []
+        if not line.sent:
+            faults.append("the agent was asked")
+        elif (sent := addressed_part(last_user_text(asked))) != line.sent:
+            faults.append(f"the agent was sent {_short(sent)!r} instead of {line.sent!r}")
+        conversation = str(asked["messages"])
+        for said in line.background:
+            if conversation.count(said) != 1:
+                faults.append(f"the agent was told {said!r} {conversation.count(said)} times")
+        if SECRET in conversation:
+            faults.append("a stranger's @file reference was expanded")
+        return faults
+
+
+def table(title: str, outcomes: Sequence[Outcome]) -> Table:
+    result = Table(title=title, show_lines=True, title_justify="left")
+    for heading, width in (("message", 30), ("from", 8), ("verdict", 10), ("rule", 4), ("reason", 16)):
+        result.add_column(heading, max_width=width)
+    result.add_column("what the agent was sent", max_width=40)
+    result.add_column("what it answered", max_width=36)
+    for outcome in outcomes:
+        verdict, asked = outcome.verdict, outcome.asked
+        style = "red" if outcome.faults else ""
+        row = (
+            outcome.line.label,
+            outcome.line.who,
+            verdict.verdict if verdict else "-",
+            str(verdict.rule or "") if verdict else "",
+            verdict.reason if verdict else "",
+            _short(addressed_part(last_user_text(asked))) if asked else "-",
+            _short(" / ".join(outcome.answers)) or "-",
+        )
+        result.add_row(*(Text(cell) for cell in row), style=style)
+    return result
+
+
+def _short(text: str, length: int = 110) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= length else flat[: length - 1] + "…"
