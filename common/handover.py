@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from .events import Chat, Dispatch, Inbound, Observe, said_by
@@ -30,6 +31,10 @@ class Accepted:
     def buffer(self) -> str:
         """Where what is observed of this conversation is kept."""
         return buffer_of(self.chat_id, self.inbound.chat)
+
+
+Commit = Callable[[], Awaitable[None]]
+"""To be awaited right before a message is handed over: after it, not even a crash lets the message in again."""
 
 
 def buffer_of(chat_id: str, chat: Chat) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ class Gate:
         self._observed = observed
         self._extra = extra
         self._strangers: set[str] = set()
+        self.hurry = asyncio.Event()
+        """Set when the adapter is about to close: files are waited for no longer."""
 
     def _event(self, accepted: Accepted, source: Any, **fields: Any) -> Any:
         inbound = accepted.inbound
@@ -67,7 +70,7 @@ class Gate:
     async def dispatched_event(self, accepted: Accepted, source: Any, fetch: Fetch, **fields: Any) -> Any:
         """The event for a message the agent gets: with its files, and with what it replies to."""
         inbound, text = accepted.inbound, accepted.decision.text
-        media = await fetch_all(inbound.attachments, fetch)
+        media = await fetch_all(inbound.attachments, fetch, self.hurry)
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)
         event = self._event(

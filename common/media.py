@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,15 +27,17 @@ class Media:
     missing: list[str] = field(default_factory=list)
 
 
-async def fetch_all(attachments: Sequence[Attachment], fetch: Fetch, max_bytes: int = MAX_BYTES) -> Media:
-    """Fetch every attachment that is not announced as larger than `max_bytes`."""
+async def fetch_all(
+    attachments: Sequence[Attachment], fetch: Fetch, hurry: asyncio.Event, max_bytes: int = MAX_BYTES
+) -> Media:
+    """Fetch every attachment that is not announced as larger than `max_bytes`, until somebody is in a hurry."""
     media = Media()
     for attachment in attachments:
         if attachment.size is not None and attachment.size > max_bytes:
             media.missing.append(f"({describe(attachment)} is too large to be fetched.)")
             continue
         try:
-            path, content_type = await fetch(attachment) if attachment.id else (None, "")
+            path, content_type = await _unless(hurry, fetch(attachment)) if attachment.id else (None, "")
         except Exception as exc:
             logger.warning("an attachment could not be fetched: %s", type(exc).__name__)
             path, content_type = None, ""
@@ -44,6 +47,17 @@ async def fetch_all(attachments: Sequence[Attachment], fetch: Fetch, max_bytes: 
         media.paths.append(path)
         media.types.append(attachment.content_type or content_type)
     return media
+
+
+async def _unless(hurry: asyncio.Event, fetching: Awaitable[tuple[str | None, str]]) -> tuple[str | None, str]:
+    fetch, interruption = asyncio.ensure_future(fetching), asyncio.ensure_future(hurry.wait())
+    try:
+        await asyncio.wait({fetch, interruption}, return_when=asyncio.FIRST_COMPLETED)
+        return fetch.result() if fetch.done() else (None, "")
+    finally:
+        fetch.cancel()
+        interruption.cancel()
+        await asyncio.gather(fetch, interruption, return_exceptions=True)
 
 
 def describe(attachment: Attachment) -> str:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 logger = logging.getLogger(__name__)
 
 QUEUE_LENGTH = 1_000
-"""Per chat; when it is full the oldest waiting item is shed and counted."""
+"""Per chat. When it is full the oldest expendable item goes, then the oldest of all; each is counted."""
 
 _Item = TypeVar("_Item")
 
@@ -21,10 +21,13 @@ class ChatWorkers(Generic[_Item]):
 
     def __init__(self, handle: Callable[[_Item], Awaitable[None]]) -> None:
         self._handle = handle
-        self._queues: dict[str, deque[_Item]] = {}
+        self._queues: dict[str, deque[tuple[_Item, bool]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ready = asyncio.Event()
         self.shed = 0
+        """Expendable items dropped for want of room."""
+        self.lost = 0
+        """Others dropped for want of room."""
 
     def start(self) -> None:
         """Begin to work; items submitted earlier have waited."""
@@ -36,24 +39,33 @@ class ChatWorkers(Generic[_Item]):
 
     def insert(self, chat: str, items: Iterable[_Item], order: Callable[[_Item], int]) -> None:
         """Queue items among those that wait already, where `order` puts them."""
-        queue = self._queues.get(chat, ())
-        merged = sorted([*queue, *items], key=order)
-        if isinstance(queue, deque):
+        queue = self._queues.get(chat)
+        waiting = list(queue) if queue else []
+        if queue:
             queue.clear()
-        for item in merged:
-            self.submit(chat, item)
+        for item, expendable in sorted([*waiting, *((item, False) for item in items)], key=lambda row: order(row[0])):
+            self.submit(chat, item, expendable=expendable)
 
-    def submit(self, chat: str, item: _Item) -> None:
-        """Queue an item; never waits."""
+    def submit(self, chat: str, item: _Item, *, expendable: bool = False) -> None:
+        """Queue an item; never waits. An expendable one is nobody's request."""
         queue = self._queues.setdefault(chat, deque())
-        if len(queue) >= QUEUE_LENGTH:
-            queue.popleft()
-            self.shed += 1
-            if self.shed == 1:
-                logger.warning("a chat's queue is full: its oldest messages are dropped")
-        queue.append(item)
+        queue.append((item, expendable))
+        if len(queue) > QUEUE_LENGTH:
+            self._shed(queue)
         if chat not in self._tasks:
             self._tasks[chat] = asyncio.create_task(self._work(chat, queue))
+
+    def _shed(self, queue: deque[tuple[_Item, bool]]) -> None:
+        oldest = next((index for index, (_, expendable) in enumerate(queue) if expendable), None)
+        if oldest is not None:
+            del queue[oldest]
+            self.shed += 1
+        else:
+            queue.popleft()
+            self.lost += 1
+        if self.shed + self.lost == 1 or (oldest is None and self.lost == 1):
+            what = "background talk" if oldest is not None else "messages to the agent"
+            logger.warning("a chat's queue is full: its oldest %s is dropped from now on", what)
 
     async def idle(self) -> None:
         """Wait until every queue is empty."""
@@ -67,12 +79,13 @@ class ChatWorkers(Generic[_Item]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _work(self, chat: str, queue: deque[_Item]) -> None:
+    async def _work(self, chat: str, queue: deque[tuple[_Item, bool]]) -> None:
         try:
             while queue:
                 await self._ready.wait()
                 try:
-                    await self._handle(queue.popleft())
+                    item, _ = queue.popleft()
+                    await self._handle(item)
                 except Exception:
                     logger.exception("a message could not be handled")
         finally:

@@ -367,6 +367,20 @@ async def test_a_slow_attachment_delays_no_other_chat(daemon: FakeSignalDaemon) 
         assert [event.text.split("\n")[0] for event in host.reached] == ["hi from a hidden number", "look", "hello"]
 
 
+async def test_disconnecting_waits_for_no_file_but_hands_over_the_message(daemon: FakeSignalDaemon) -> None:
+    async def never(_: dict[str, Any]) -> Any:
+        await asyncio.Event().wait()
+
+    daemon.handlers["getAttachment"] = never
+    async with hosted(daemon) as host:
+        await daemon.emit_event(fresh("att_image"))
+        await host.until(lambda: bool(daemon.called("getAttachment")))
+        async with asyncio.timeout(2):
+            await host.adapter.disconnect()
+        (event,) = host.passed
+        assert event.text == "look\n(Attachment IMG.jpg, image/jpeg, could not be fetched.)"
+
+
 async def test_a_long_text_that_came_cut_is_completed(daemon: FakeSignalDaemon) -> None:
     whole = "word " * 1000
     daemon.attachments["long.txt"] = whole.encode()

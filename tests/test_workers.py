@@ -62,7 +62,7 @@ async def test_one_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) ->
     assert "could not be handled" in caplog.text
 
 
-async def test_a_full_queue_sheds_its_oldest_and_says_so_once(
+async def test_a_full_queue_sheds_what_is_expendable_first_and_says_so_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "QUEUE_LENGTH", 3)
@@ -72,12 +72,14 @@ async def test_a_full_queue_sheds_its_oldest_and_says_so_once(
         done.append(item)
 
     workers = ChatWorkers(handle)
-    for item in range(6):
-        workers.submit("a", item)
+    for item in range(7):
+        workers.submit("a", item, expendable=item in {1, 2})
+    assert (workers.shed, workers.lost) == (2, 2)
     workers.start()
     await workers.idle()
-    assert (done, workers.shed) == ([3, 4, 5], 3)
-    assert caplog.text.count("queue is full") == 1
+    assert done == [4, 5, 6]
+    assert caplog.text.count("background talk") == 1
+    assert caplog.text.count("messages to the agent") == 1
 
 
 async def test_what_was_missed_goes_where_it_belongs() -> None:

@@ -19,7 +19,7 @@ from gateway.platforms.base import (
 from ...common import host
 from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
-from ...common.handover import Accepted
+from ...common.handover import Accepted, Commit
 from ...common.host_gate import Gate
 from ...common.host_send import send_all
 from ...common.host_status import HostStatus
@@ -67,6 +67,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
 
     async def connect(self, *, is_reconnect: bool = False) -> bool:
         """Log in and listen. False, with the reason set as fatal error, when the server cannot be had or refuses."""
+        self._gate.hurry.clear()
         connection = self.connection = Connection(
             self._settings,
             self._home / "hardened_adapters" / "state.db",
@@ -98,6 +99,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
 
     async def disconnect(self) -> None:
         """Close everything that `connect` opened. Idempotent."""
+        self._gate.hurry.set()
         if self.connection is not None:
             await self.connection.close()
             self.connection = None
@@ -107,7 +109,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
 
     # -- inbound
 
-    async def _deliver(self, accepted: Accepted, channel_type: str) -> None:
+    async def _deliver(self, accepted: Accepted, channel_type: str, commit: Commit) -> None:
         """Hand a post to the host, by way of `handle_message` as everything that reaches it."""
         inbound, standing = accepted.inbound, accepted.standing
         thread = inbound.chat.thread
@@ -132,6 +134,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
             event = await self._gate.dispatched_event(
                 accepted, source, self._fetch, raw_message=raw, channel_prompt=prompt
             )
+        await commit()
         await self.handle_message(event)
 
     async def _fetch(self, attachment: Attachment) -> tuple[str | None, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...common.errors import HardenedError
-from ...common.handover import Accepted
+from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.store import Store
 from .client import MattermostClient
@@ -37,7 +37,7 @@ class Connection:
         observed: Observations,
         *,
         accepts: Accepts,
-        deliver: Callable[[Accepted, str], Awaitable[None]],
+        deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
     ) -> None:
         self._settings = settings

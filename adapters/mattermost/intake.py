@@ -10,11 +10,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
-from ...common.events import (
+from ...common.events import (, Observe
     Address,
     Dispatch,
     Ignore,
@@ -24,7 +25,7 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
-from ...common.handover import Accepted, apply_edit, buffer_of
+from ...common.handover import Accepted, Commit, apply_edit, buffer_of
 from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.store import Store
@@ -74,7 +75,7 @@ class Intake:
         observed: Observations,
         *,
         accepts: Accepts,
-        deliver: Callable[[Accepted, str], Awaitable[None]],
+        deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
     ) -> None:
         self._client = client
         self._observed = observed
@@ -119,7 +120,14 @@ class Intake:
         match event:
             case Posted():
                 self._take(
-                    Item(event.post, "posted", event.channel_type, event.channel_display_name, event.sender_name)
+                    Item(
+                        event.post,
+                        "posted",
+                        event.channel_type,
+                        event.channel_display_name,
+                        event.sender_name,
+                        event.mentions or (),
+                    )
                 )
             case Edited() if event.post.edit_at:
                 self._take(Item(event.post, "edited"))
@@ -181,7 +189,8 @@ class Intake:
     def _take(self, item: Item) -> None:
         self.cursors.begin(item.post.channel_id, item.post.create_at)
         if self._is_new(item):
-            self.workers.submit(item.post.channel_id, item)
+            for_us = item.channel_type == "D" or self.me.uid in item.mentioned
+            self.workers.submit(item.post.channel_id, item, expendable=not for_us)
 
     def _is_new(self, item: Item) -> bool:
         if self.ledger.claim(item.key):
@@ -206,23 +215,23 @@ class Intake:
         decision, standing = await self._judge.judge(inbound, self.me, item, channel_type)
         self.trace.decided(inbound, decision)
         if not isinstance(decision, Ignore) and (decided := apply_edit(self._observed, inbound, decision, buffer)):
-            await self.ledger.commit(item.key)
-            if isinstance(decided, Dispatch):
-                await self.ledger.commit(dispatched(inbound))
             author = await self._reader.author(inbound)
-            await self._deliver(
-                Accepted(
-                    inbound,
-                    decided,
-                    standing,
-                    item.post.channel_id,
-                    channel_name or author,
-                    author,
-                    admitted=inbound.origin is Origin.PROGRAM,
-                ),
-                channel_type,
+            accepted = Accepted(
+                inbound,
+                decided,
+                standing,
+                item.post.channel_id,
+                channel_name or author,
+                author,
+                admitted=inbound.origin is Origin.PROGRAM,
             )
+            await self._deliver(accepted, channel_type, partial(self._commit, item, decided))
         self.cursors.advance(item.post.channel_id, inbound.sent_at)
+
+    async def _commit(self, item: Item, decided: Dispatch | Observe) -> None:
+        await self.ledger.commit(item.key)
+        if isinstance(decided, Dispatch):
+            await self.ledger.commit(dispatched(item.post.id))
 
     async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
         verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))

@@ -107,7 +107,7 @@ class Judge:
             decision.text.startswith("/") or time.time() - inbound.sent_at / 1000 > self._settings.catch_up_minutes * 60
         ):
             reason = Reason.STALE
-        if reason is None and not self._ledger.claim(dispatched(inbound)):
+        if reason is None and not self._ledger.claim(dispatched(inbound.message_id)):
             reason = Reason.EDITED
         if reason is None:
             return decision
@@ -119,6 +119,6 @@ class Judge:
 _NOBODY = Standing("", None, allowed=False, listed=False)
 
 
-def dispatched(inbound: Inbound) -> str:
-    """The mark that a post was dispatched, in whichever version."""
-    return f"{inbound.message_id} dispatched"
+def dispatched(post_id: str) -> str:
+    """The ledger's mark that a post was dispatched, in whichever version."""
+    return f"{post_id} dispatched"

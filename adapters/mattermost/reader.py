@@ -25,6 +25,8 @@ class Item:
     """D, G, P or O; empty where the frame did not say."""
     channel_name: str = ""
     sender_name: str = ""
+    mentioned: tuple[str, ...] = ()
+    """Whom the server notifies of it, as far as it said."""
     missed: bool = False
     """Fetched afterwards, not received when it was written."""
 

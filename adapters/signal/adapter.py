@@ -17,7 +17,7 @@ from gateway.platforms.signal_rate_limit import (
 from ...common import host
 from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
-from ...common.handover import Accepted
+from ...common.handover import Accepted, Commit
 from ...common.host_gate import Gate
 from ...common.host_send import send_all
 from ...common.host_status import HostStatus
@@ -75,6 +75,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         """Subscribe to the daemon. False, with the reason set as fatal error, when it cannot be or refuses."""
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
             return False
+        self._gate.hurry.clear()
         connection = self.connection = Connection(
             self._settings,
             self._home / "hardened_adapters" / "state.db",
@@ -99,6 +100,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
 
     async def disconnect(self) -> None:
         """Close everything that `connect` opened. Idempotent."""
+        self._gate.hurry.set()
         if self.connection is not None:
             await self.connection.close()
             self.connection = None
@@ -107,7 +109,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
 
     # -- inbound
 
-    async def _deliver(self, accepted: Accepted) -> None:
+    async def _deliver(self, accepted: Accepted, commit: Commit) -> None:
         """Hand a message to the host, by way of `handle_message` as everything that reaches it."""
         inbound, standing = accepted.inbound, accepted.standing
         source = self.build_source(
@@ -132,6 +134,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             )
             if len(self._said) > _KEEP_SAID:
                 del self._said[next(iter(self._said))]
+        await commit()
         await self.handle_message(event)
 
     async def _fetch(self, attachment: Attachment) -> tuple[str | None, str]:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from ...common.errors import HardenedError
-from ...common.handover import Accepted
+from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.store import Store
 from .client import SignalClient
@@ -38,7 +38,7 @@ class Connection:
         *,
         sent: Container[str],
         accepts: Accepts,
-        deliver: Callable[[Accepted], Awaitable[None]],
+        deliver: Callable[[Accepted, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
     ) -> None:
         self._settings = settings

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
+from functools import partial
 
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
@@ -29,7 +30,7 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
-from ...common.handover import Accepted, apply_edit
+from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
@@ -68,7 +69,7 @@ class Intake:
         *,
         sent: Container[str],
         accepts: Accepts,
-        deliver: Callable[[Accepted], Awaitable[None]],
+        deliver: Callable[[Accepted, Commit], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._client = client
@@ -144,7 +145,9 @@ class Intake:
         if inbound.contentless is None and not self.ledger.claim(inbound.key):
             self.unhandled["duplicate"] += 1
             return
-        self.workers.submit(inbound.chat.id or inbound.sender.uid or inbound.sender.number or "", inbound)
+        expendable = not isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
+        chat = inbound.chat.id or inbound.sender.uid or inbound.sender.number or ""
+        self.workers.submit(chat, inbound, expendable=expendable)
 
     def _name(self, address: Address) -> str:
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else "")
@@ -173,8 +176,9 @@ class Intake:
             return
         if (accepted := apply_edit(self._observed, inbound, decision, chat_id)) is None:
             return
-        await self.ledger.commit(inbound.key)
-        await self._deliver(self._accepted(inbound, accepted, standing, chat_id))
+        await self._deliver(
+            self._accepted(inbound, accepted, standing, chat_id), partial(self.ledger.commit, inbound.key)
+        )
 
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
         author = inbound.sender_name or self.directory.name_of(inbound.sender)
@@ -258,6 +262,7 @@ class Intake:
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)
+_EVERYBODY = Standing("", None, allowed=True, listed=False)
 
 
 async def _or_warn(look: Awaitable[None]) -> None:
