@@ -15,12 +15,13 @@ from typing import Any
 
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
-from ...common.events import (, Observe
+from ...common.events import (
     Address,
     Dispatch,
     Ignore,
     Inbound,
     Me,
+    Observe,
     Origin,
     Unhandled,
     said_by,
