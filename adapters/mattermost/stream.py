@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import chain
 from typing import NoReturn
 
-from ...common.errors import ConnectionLost, Fatal, HardenedError
-from ...common.reconnect import Decision, Pace, backoff, classify
+from ...common.errors import HardenedError
+from ...common.reconnect import Reconnection, backoff
 from .sequence import Sequence
 from .websocket import Server, Socket, StreamStats
 
@@ -55,20 +54,17 @@ class MattermostStream:
         self._on_dead = on_dead
         self._ping_every = ping_every
         self._reply_within = reply_within
-        self._give_up_after = give_up_after
         self._clock = clock
-        self._sleep = sleep
-        self._pace = Pace(clock=clock)
+        self._reconnection = Reconnection("mattermost", self.stats, give_up_after, clock, sleep)
         self._sequence = Sequence()
         self._socket: Socket | None = None
         self._runner: asyncio.Task[None] | None = None
-        self._last_failure: Exception | None = None
 
     async def open(self, timeout: float = _HELLO_SECONDS) -> None:
         """Return at the server's `hello`; raises `Fatal` or `ConnectionLost`, then nothing is left open."""
         if self._socket is not None:
             raise RuntimeError("the stream is open already")
-        self._pace.book()
+        self._reconnection.pace.book()
         first = self._connect()
         try:
             await first.stand(timeout)
@@ -92,14 +88,7 @@ class MattermostStream:
             reason = exc
         finally:
             await self._drop()
-        if not isinstance(reason, HardenedError):
-            bug = Fatal(
-                "mattermost_stream_failed", f"the listener failed ({type(reason).__name__}): restart and report it"
-            )
-            bug.__cause__ = reason
-            reason = bug
-        logger.error("mattermost events end: %s", reason)
-        self._on_dead(reason)
+        self._on_dead(self._reconnection.epitaph(reason))
 
     async def _keep(self, standing: Socket) -> NoReturn:
         """Keep one socket standing; raises what ends the whole stream."""
@@ -109,38 +98,21 @@ class MattermostStream:
             # After one that had proved itself, the first attempt is made at once.
             delays = chain((0.0,), backoff()) if standing.proved else delays
             await self._drop()
-            self._judge(standing.failure)
+            self._reconnection.judge(standing.failure)
             standing = await self._reconnect(delays)
             self.stats.reconnects += 1
 
     async def _reconnect(self, delays: Iterator[float]) -> Socket:
         while True:
-            await self._wait(next(delays))
+            await self._reconnection.wait(next(delays))
             new = self._connect()
             try:
                 await new.stand(_HELLO_SECONDS)
             except Exception as exc:
                 await self._drop()
-                self._judge(exc)
+                self._reconnection.judge(exc)
             else:
                 return new
-
-    async def _wait(self, delay: float) -> None:
-        """Back off; raises `ConnectionLost` instead when that would be deaf for too long."""
-        wait = self._pace.book(delay)
-        deaf_since = self.stats.deaf_since
-        left = math.inf if deaf_since is None else deaf_since + self._give_up_after - self._clock()
-        if wait > 0:
-            await self._sleep(max(min(wait, left), 0.0))
-        if wait >= left:
-            raise ConnectionLost(f"no events for {self._give_up_after:.0f} s: {self._last_failure}")
-
-    def _judge(self, failure: Exception) -> None:
-        """Go on after what may pass, raise what does not."""
-        if classify(failure) is Decision.STOP:
-            raise failure
-        self._last_failure = failure
-        logger.warning("mattermost events interrupted: %s", failure)
 
     def _connect(self) -> Socket:
         self._socket = Socket(

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import chain
 from typing import NoReturn
 
-from ...common.errors import ConnectionLost, Fatal, HardenedError
-from ...common.reconnect import Decision, Pace, backoff, classify
+from ...common.errors import HardenedError
+from ...common.reconnect import Reconnection, backoff
 from .subscription import Daemon, StreamStats, Subscription
 
 logger = logging.getLogger(__name__)
@@ -57,20 +56,17 @@ class SignalStream:
         self._on_dead = on_dead
         self._stale_after = stale_after
         self._streams = streams
-        self._give_up_after = give_up_after
         self._headers_within = headers_within
         self._clock = clock
-        self._sleep = sleep
-        self._pace = Pace(clock=clock)
+        self._reconnection = Reconnection("signal", self.stats, give_up_after, clock, sleep)
         self._subscriptions: set[Subscription] = set()
         self._runner: asyncio.Task[None] | None = None
-        self._last_failure: Exception | None = None
 
     async def open(self, timeout: float = HEADERS_WITHIN) -> None:
         """Return when the first subscription stands; raises `Fatal` or `ConnectionLost`, then nothing is left open."""
         if self._subscriptions:
             raise RuntimeError("the stream is open already")
-        self._pace.book()
+        self._reconnection.pace.book()
         first = self._subscribe()
         try:
             await first.stand(timeout)
@@ -97,12 +93,7 @@ class SignalStream:
             reason = ended.exceptions[0]
         finally:
             await self._drop(*self._subscriptions)
-        if not isinstance(reason, HardenedError):
-            bug = Fatal("signal_stream_failed", f"the listener failed ({type(reason).__name__}): restart and report it")
-            bug.__cause__ = reason
-            reason = bug
-        logger.error("signal events end: %s", reason)
-        self._on_dead(reason)
+        self._on_dead(self._reconnection.epitaph(reason))
 
     async def _keep(self, first: Subscription | None) -> NoReturn:
         """Keep one subscription standing; raises what ends the whole stream."""
@@ -115,7 +106,7 @@ class SignalStream:
             else:
                 delays = _at_once() if standing.proved else delays
                 await self._drop(standing)
-                self._judge(standing.failure)
+                self._reconnection.judge(standing.failure)
                 successor = None
             if successor is None:
                 successor = await self._connect(delays)
@@ -159,32 +150,15 @@ class SignalStream:
 
     async def _attempt(self, delay: float) -> Subscription | None:
         """A new subscription that stands, or None when another attempt may be better."""
-        await self._wait(delay)
+        await self._reconnection.wait(delay)
         new = self._subscribe()
         try:
             await new.stand(self._headers_within)
         except Exception as exc:
             await self._drop(new)
-            self._judge(exc)
+            self._reconnection.judge(exc)
             return None
         return new
-
-    async def _wait(self, delay: float) -> None:
-        """Back off; raises `ConnectionLost` instead when that would be deaf for too long."""
-        wait = self._pace.book(delay)
-        deaf_since = self.stats.deaf_since
-        left = math.inf if deaf_since is None else deaf_since + self._give_up_after - self._clock()
-        if wait > 0:
-            await self._sleep(max(min(wait, left), 0.0))
-        if wait >= left and self.stats.deaf_since == deaf_since:
-            raise ConnectionLost(f"no event stream for {self._give_up_after:.0f} s: {self._last_failure}")
-
-    def _judge(self, failure: Exception) -> None:
-        """Go on after what may pass, raise what does not."""
-        if classify(failure) is Decision.STOP:
-            raise failure
-        self._last_failure = failure
-        logger.warning("signal events interrupted: %s", failure)
 
     def _is_alive(self, subscription: Subscription) -> bool:
         return not subscription.ended and subscription.silent_for() < self._stale_after
