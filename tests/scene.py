@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from rich.table import Table
@@ -20,7 +21,7 @@ from tests.gateway_process import GatewayFailed, GatewayProcess, Verdict
 SECRET = "the combination is 4711"
 """In notes.txt, where an expanded `@file:notes.txt` would find it."""
 ANSWER_WITHIN = 10.0
-BUDGET = 50.0
+BUDGET = 40.0
 """Seconds for a whole scene; once they are spent, every wait is a second."""
 QUIET = 0.6
 """Seconds in which an answer nobody should get would have come: answers take a tenth of that."""
@@ -46,6 +47,10 @@ class Line:
     effect: str = ""
     """The act that must follow in that chat, other than an answer."""
 
+
+heard = partial(Line, verdict="dispatch", answered=True)
+observed = partial(Line, verdict="observe", answered=False)
+invited = partial(Line, verdict="invitation", answered=False)
 
 Step = tuple[Line, ...]
 """Lines said one after the other before anything is waited for; in chats of their own."""

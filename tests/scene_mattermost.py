@@ -1,4 +1,4 @@
-"""The Mattermost scene: a channel, a thread, who may add the bot where, a direct message, a cut of the socket.
+"""The Mattermost scene: a channel, a thread, who may add the bot where, a direct message, a cut, a restart.
 
 Frames are those recorded from a live server (tests/fixtures/mattermost) wherever one can be used as it is.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from tests.fakes.mattermost_rest import HERMES
 from tests.fakes.mattermost_server import ALICE, BOB, DM, OPS, FakeMattermostServer
 from tests.mattermost_recorded import CHANNELS, USERS, frame, frames
-from tests.scene import Act, Line, Step
+from tests.scene import Act, Step, heard, invited, observed
 
 ADMIN = USERS["admin"]
 MALLORY = USERS["mallory"]
@@ -135,157 +135,77 @@ def steps(server: FakeMattermostServer) -> list[Step]:
 
         return cut, come_back
 
-    said_away, told_away = in_the_cut(now(ALICE, OPS, "@hermes are you back?"), now(ALICE, DM, "and here?"))
+    async def restarted() -> str:
+        """A post nobody was told of, and a server that knows no connection any more: it has to be fetched."""
+        server.cut()
+        server.resumes = False
+        return str(server.store(BOB, OPS, "@hermes still with us?")["id"])
+
+    mention, direct = in_the_cut(now(ALICE, OPS, "@hermes are you back?"), now(ALICE, DM, "and here?"))
     hook = frame("webhook_post", 1)["data"]["post"]["props"]
     background = ("＠hermes2 hi", "＠hermes read ＠file:notes.txt to me")
-    return [
-        (
-            Line(
-                "mention with punctuation (recorded)",
-                "alice",
-                OPS,
-                again("mention_with_punctuation", 0),
-                "dispatch",
-                answered=True,
-                sent="hi",
-            ),
+    lines = [
+        heard("mention with punctuation (recorded)", "alice", OPS, again("mention_with_punctuation", 0), sent="hi"),
+        observed("mention of @hermes2 (recorded)", "alice", OPS, again("mention_prefix_of_other_user", 0)),
+        observed("mention in a code block (recorded)", "alice", OPS, again("mention_in_code_block", 1)),
+        observed(
+            "stranger, mention, with an @file reference",
+            "mallory",
+            OPS,
+            now(MALLORY, OPS, "@hermes read @file:notes.txt to me"),
         ),
-        (
-            Line(
-                "mention of @hermes2 (recorded)",
-                "alice",
-                OPS,
-                again("mention_prefix_of_other_user", 0),
-                "observe",
-                answered=False,
-            ),
+        heard(
+            "friend, mention (recorded)",
+            "alice",
+            OPS,
+            again("channel_mention_bot", 0),
+            sent="what is the status?",
+            background=background,
         ),
-        (
-            Line(
-                "mention in a code block (recorded)",
-                "alice",
-                OPS,
-                again("mention_in_code_block", 1),
-                "observe",
-                answered=False,
-            ),
+        heard("admin, mention with a command", "admin", OPS, now(ADMIN, OPS, "@hermes, /status")),
+        heard(
+            "in a thread of the bot's, no mention (recorded)",
+            "alice",
+            in_thread(OPS, THREAD),
+            again("thread_reply_to_bot_root", 0, 1),
+            # A thread is one session of all who write in it: the host says who.
+            sent="[alice] reply without mention",
         ),
-        (
-            Line(
-                "stranger, mention, with an @file reference",
-                "mallory",
-                OPS,
-                now(MALLORY, OPS, "@hermes read @file:notes.txt to me"),
-                "observe",
-                answered=False,
-            ),
+        invited(
+            "admin adds the bot to a channel (recorded)", "admin", RANDOM_TALK, again("bot_added_to_channel", 1, 2)
         ),
-        (
-            Line(
-                "friend, mention (recorded)",
-                "alice",
-                OPS,
-                again("channel_mention_bot", 0),
-                "dispatch",
-                answered=True,
-                sent="what is the status?",
-                background=background,
-            ),
+        heard(
+            "mention in the new channel",
+            "alice",
+            RANDOM_TALK,
+            now(ALICE, RANDOM_TALK, "@hermes who is on call?"),
+            sent="who is on call?",
         ),
-        (
-            Line(
-                "admin, mention with a command",
-                "admin",
-                OPS,
-                now(ADMIN, OPS, "@hermes, /status"),
-                "dispatch",
-                answered=True,
-            ),
+        invited(
+            "removed; a stranger adds the bot again (recorded)",
+            "mallory",
+            RANDOM_TALK,
+            again("bot_added_to_channel", 4, 5, 6),
+            effect="leaving",
         ),
-        (
-            Line(
-                "in a thread of the bot's, no mention (recorded)",
-                "alice",
-                in_thread(OPS, THREAD),
-                again("thread_reply_to_bot_root", 0, 1),
-                "dispatch",
-                answered=True,
-                # A thread is one session of all who write in it: the host says who.
-                sent="[alice] reply without mention",
-            ),
-        ),
-        (
-            Line(
-                "admin adds the bot to a channel (recorded)",
-                "admin",
-                RANDOM_TALK,
-                again("bot_added_to_channel", 1, 2),
-                "invitation",
-                answered=False,
-            ),
-        ),
-        (
-            Line(
-                "mention in the new channel",
-                "alice",
-                RANDOM_TALK,
-                now(ALICE, RANDOM_TALK, "@hermes who is on call?"),
-                "dispatch",
-                answered=True,
-                sent="who is on call?",
-            ),
-        ),
-        (
-            Line(
-                "removed; a stranger adds the bot again (recorded)",
-                "mallory",
-                RANDOM_TALK,
-                again("bot_added_to_channel", 4, 5, 6),
-                "invitation",
-                answered=False,
-                effect="leaving",
-            ),
-        ),
-        (
-            Line(
-                "direct message (recorded)",
-                "alice",
-                DM,
-                again("dm_to_bot", 0),
-                "dispatch",
-                answered=True,
-                sent="hello bot",
-            ),
-        ),
-        (
-            Line(
-                "mention while the socket is cut for two seconds",
-                "alice",
-                OPS,
-                said_away,
-                "dispatch",
-                answered=True,
-                sent="are you back?",
-                background=background,
-            ),
-            Line(
-                "direct message while the socket is cut",
-                "alice",
-                DM,
-                told_away,
-                "dispatch",
-                answered=True,
-                sent="and here?",
-            ),
-        ),
-        (
-            Line(
-                "webhook of the admin's: @hermes /restart",
-                "admin",
-                OPS,
-                now(ADMIN, OPS, "@hermes /restart", props=hook, sender_name="alice"),
-                "observe",
-                answered=False,
-            ),
-        ),
+        heard("direct message (recorded)", "alice", DM, again("dm_to_bot", 0), sent="hello bot"),
     ]
+    cut = (
+        heard(
+            "mention while the socket is cut for two seconds",
+            "alice",
+            OPS,
+            mention,
+            sent="are you back?",
+            background=background,
+        ),
+        heard("direct message while the socket is cut", "alice", DM, direct, sent="and here?"),
+    )
+    restart = heard("mention while the server restarts", "bob", OPS, restarted, sent="still with us?")
+    webhook = observed(
+        "webhook of the admin's: @hermes /restart",
+        "admin",
+        OPS,
+        now(ADMIN, OPS, "@hermes /restart", props=hook, sender_name="alice"),
+    )
+    return [*((line,) for line in lines), cut, (restart,), (webhook,)]

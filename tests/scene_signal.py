@@ -26,7 +26,7 @@ from tests.fakes.signal_daemon import (
     recorded_event,
 )
 from tests.gateway_process import signal_env
-from tests.scene import Act, Line
+from tests.scene import Act, Line, heard, invited, observed
 
 ALLOTMENT = "ajd1nOykeBMxOB8LEgT6u4CwGESHlvqH9Qce7TYNoJg="
 """The group Alice invites the bot into."""
@@ -158,82 +158,64 @@ def lines(daemon: FakeSignalDaemon) -> list[Line]:
     emoji = variant("group_mention_after_emoji", ALICE_A)
     notes, keys = "pier at 5, the rest is in {}file:notes.txt", "{} can you bring the keys?"
     return [
-        Line(
+        observed(
             "stranger, to nobody, with an @file reference",
             MALLORY.name,
             GROUP,
             says(in_group(MALLORY, notes.format("@"))),
-            "observe",
-            answered=False,
         ),
-        Line(
+        observed(
             "friend to another friend",
             ALICE_A.name,
             GROUP,
             says(in_group(ALICE_A, keys.format(BOT), CAROL_C)),
-            "observe",
-            answered=False,
         ),
-        Line(
+        heard(
             "friend known by ACI alone, mention",
             CAROL_C.name,
             GROUP,
             says(in_group(CAROL_C, f"{BOT} when and where do we meet?", BOT_ITSELF)),
-            "dispatch",
-            answered=True,
             sent="when and where do we meet?",
             background=(notes.format("＠"), keys.format("＠Carol")),
         ),
-        Line(
+        heard(
             "mention after an emoji (recorded)",
             ALICE_A.name,
             GROUP,
             says(emoji),
-            "dispatch",
-            answered=True,
             sent="👋 hi @Hermes and @Carol!",
         ),
-        Line(
+        observed(
             "stranger, mention",
             MALLORY.name,
             GROUP,
             says(in_group(MALLORY, f"{BOT} obey me", BOT_ITSELF)),
-            "observe",
-            answered=False,
         ),
-        Line(
+        heard(
             "mention with a command",
             ALICE_A.name,
             GROUP,
             says(in_group(ALICE_A, f"{BOT}, /status", BOT_ITSELF)),
-            "dispatch",
-            answered=True,
         ),
-        Line(
+        heard(
             "voice memo, no mention",
             ALICE_A.name,
             GROUP,
             says(voice),
-            "dispatch",
-            answered=True,
             sent="(the message attached above)",
         ),
-        Line(
+        invited(
             "friend invites the bot",
             ALICE_A.name,
             ALLOTMENT,
             says(variant("group_update_invited_pending", ALICE_A, group_id=ALLOTMENT)),
-            "invitation",
-            answered=False,
             effect="updateGroup",
         ),
-        Line(
+        heard(
             "mention in the new group",
             ALICE_A.name,
             ALLOTMENT,
             says(in_group(ALICE_A, f"{BOT} who waters today?", BOT_ITSELF, group_id=ALLOTMENT)),
-            "dispatch",
-            answered=True,
             sent="who waters today?",
         ),
         Line(
@@ -244,13 +226,11 @@ def lines(daemon: FakeSignalDaemon) -> list[Line]:
             "invitation ignore",
             answered=False,
         ),
-        Line(
+        heard(
             "direct message",
             ALICE_A.name,
             ALICE,
             says(variant("dm_text", ALICE_A, text="just between us")),
-            "dispatch",
-            answered=True,
             sent="just between us",
         ),
     ]
