@@ -56,6 +56,7 @@ class Store:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: asyncio.Task[None] | None = None
         self._failed = False
+        self._closed = False
 
     async def open(self) -> None:
         """Open or create the file. One that is corrupt or of a newer version is kept aside and started anew."""
@@ -64,16 +65,15 @@ class Store:
         self._writer = asyncio.create_task(self._write_behind())
 
     async def close(self) -> None:
-        """Write what is pending and close. Idempotent."""
+        """Write what is pending and close. Idempotent, and right also when `open` was interrupted."""
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
             self._writer = None
-        if self._connection is not None:
-            await self.flush()
-            await self._in_thread(self._connection.close)
-            self._connection = None
-        self._thread.shutdown(wait=False)
+        if not self._closed:
+            self._closed = True
+            await self._in_thread(self._close)
+            self._thread.shutdown(wait=False)
 
     async def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Everything a query yields; empty when the file cannot be read."""
@@ -111,6 +111,12 @@ class Store:
 
     async def _in_thread(self, function: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _close(self) -> None:
+        self._commit()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _commit(self) -> None:
         with self._lock:

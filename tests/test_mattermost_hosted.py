@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from gateway.config import Platform
 from gateway.platform_registry import platform_registry
 from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
+from hermes_hardened_adapters.adapters.mattermost import connection
+from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
 
+from .fakes.mattermost_rest import Fault
 from .fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, TEAM, FakeMattermostServer
 from .hosted import Hosted, created_mattermost, hosted_mattermost
 
@@ -278,6 +282,39 @@ async def test_a_cut_of_two_seconds_loses_and_doubles_nothing(server: FakeMatter
         assert in_ops == ["before", "one", "two", "after"]
         assert sum("beside the point" in (e.channel_context or "") for e in host.reached) >= 1
         assert host.adapter.connection.intake.caught_up == (0 if resumes else 5)
+
+
+@pytest.mark.parametrize("path", ["/users/me/channels", f"/channels/{OPS}/posts"])
+async def test_posts_missed_while_rest_was_ill_are_not_lost(
+    server: FakeMattermostServer, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = partial(MattermostClient, sleep=lambda seconds: asyncio.sleep(seconds / 50))
+    monkeypatch.setattr(connection, "MattermostClient", quick)
+    async with hosted_mattermost(server) as host:
+        await said(host, server, (ALICE, OPS, "@hermes one"))
+        server.resumes = False
+        server.faults.append(Fault(500, 4, path=path))
+        server.store(ALICE, OPS, "@hermes two")
+        server.cut()
+        await server.connected(1)
+        later = server.now() + 11_000
+        await server.post(ALICE, OPS, "@hermes three", create_at=later, update_at=later)
+        await host.until(lambda: len(host.reached) == 3)
+        assert sorted(event.text for event in host.reached) == ["one", "three", "two"]
+        cursors = host.adapter.connection.intake.cursors
+        await host.until(lambda: cursors.since(OPS) == later)
+
+
+@pytest.mark.parametrize("delay", [0, 0.001, 0.005, 0.02, 0.05])
+async def test_disconnecting_while_connecting_leaves_nothing(server: FakeMattermostServer, delay: float) -> None:
+    _, adapter = created_mattermost(server)
+    connecting = asyncio.create_task(adapter.connect())
+    await asyncio.sleep(delay)
+    await adapter.disconnect()
+    await connecting
+    await adapter.disconnect()
+    assert not adapter.is_connected
+    assert not [task for task in asyncio.all_tasks() if "hermes_hardened_adapters" in repr(task.get_coro())]
 
 
 async def test_after_a_restart_missed_mentions_are_answered_and_missed_commands_are_not(

@@ -632,6 +632,18 @@ async def test_a_listener_that_is_refused_later_is_reported_and_tried_again(
     assert again.fatal_error_retryable is True
 
 
+@pytest.mark.parametrize("delay", [0, 0.001, 0.005, 0.02, 0.05])
+async def test_disconnecting_while_connecting_leaves_nothing(daemon: FakeSignalDaemon, delay: float) -> None:
+    _, adapter = created(daemon.url)
+    connecting = asyncio.create_task(adapter.connect())
+    await asyncio.sleep(delay)
+    await adapter.disconnect()
+    await connecting
+    await adapter.disconnect()
+    assert not adapter.is_connected
+    assert not [task for task in asyncio.all_tasks() if "hermes_hardened_adapters" in repr(task.get_coro())]
+
+
 async def test_disconnect_leaves_nothing_behind(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon) as host:
         await host.emit(fresh("dm_text"))

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from ...common.errors import HardenedError
 from ...common.store import Store
-from ...common.trace import pseudonym
-
-logger = logging.getLogger(__name__)
 
 _NETWORK = "mattermost"
 _EVERYWHERE = ""
@@ -21,34 +16,59 @@ _PAGE = 60
 
 
 class Cursors:
-    """Up to which server time (milliseconds since the epoch) each channel has been dealt with, on disk."""
+    """Up to which server time (milliseconds since the epoch) each channel has been dealt with, on disk.
+
+    From `hold` on no cursor moves, whatever is dealt with meanwhile, until its channel is settled: behind a cursor
+    there is never a hole.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._at: dict[str, int] = {}
+        self._held: dict[str, int] | None = None
+        self._settled: set[str] = set()
 
     async def load(self) -> None:
         rows = await self._store.rows("SELECT chat, at FROM cursor WHERE network = ?", (_NETWORK,))
         self._at = dict(rows)
 
+    def hold(self) -> None:
+        """Posts may be missing in every channel."""
+        self._held = self._held or {}
+        self._settled.clear()
+
+    def settle(self, channel_id: str) -> None:
+        """What was missing in that channel has been taken in."""
+        self._settled.add(channel_id)
+        if self._held and channel_id in self._held:
+            self.advance(channel_id, self._held.pop(channel_id))
+
+    def release(self) -> None:
+        """Nothing is missing any more."""
+        held, self._held = self._held or {}, None
+        for chat, at in held.items():
+            self._put(chat, max(at, self._at.get(chat, 0)))
+
     def begin(self, channel_id: str, at: int) -> None:
         """The first post met in a channel is of that time, and has not been dealt with yet."""
-        if channel_id not in self._at:
+        if self._held is None and channel_id not in self._at:
             self._put(channel_id, at - 1)
 
     def advance(self, channel_id: str, at: int) -> None:
         """A post of that time has been dealt with."""
         for chat in (channel_id, _EVERYWHERE):
-            if at > self._at.get(chat, 0):
+            if self._held is not None and chat not in self._settled:
+                self._held[chat] = max(at, self._held.get(chat, 0))
+            elif at > self._at.get(chat, 0):
                 self._put(chat, at)
-
-    def _put(self, chat: str, at: int) -> None:
-        self._at[chat] = at
-        self._store.write("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (_NETWORK, chat, at))
 
     def since(self, channel_id: str) -> int | None:
         """Where to go on in a channel; None in the first run of all, which has missed nothing."""
         return self._at.get(channel_id, self._at.get(_EVERYWHERE))
+
+    def _put(self, chat: str, at: int) -> None:
+        self._at[chat] = at
+        self._store.write("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (_NETWORK, chat, at))
 
 
 class Rest(Protocol):
@@ -68,29 +88,19 @@ class CatchUp:
         self._limit = limit
         self._now = now
 
-    async def missed(
-        self, channels: Iterable[dict[str, Any]], edited: Container[str]
-    ) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-        """Those of our channels in which posts were missed, with these posts, oldest first.
+    async def missed(self, channel: dict[str, Any], *, edited: bool) -> list[dict[str, Any]]:
+        """The posts missed in one of our channels, oldest first. Raises what fetching them raises.
 
-        Edits and deletions do not show in a channel's `last_post_at`: those of `edited` are asked for them anyway.
+        Edits and deletions do not show in a channel's `last_post_at`: with `edited` they are asked for anyway.
         """
-        found = []
-        for channel in channels:
-            channel_id, newest = channel.get("id"), channel.get("last_post_at")
-            if not isinstance(channel_id, str) or not isinstance(newest, int):
-                continue
-            since = self._cursors.since(channel_id)
-            if since is None or (newest <= since and channel_id not in edited):
-                continue
-            try:
-                posts = await self._posts(channel_id, max(since, int(self._now() * 1000) - _OLDEST_MILLISECONDS))
-            except (HardenedError, ValueError) as exc:
-                logger.warning("missed posts of channel %s could not be fetched: %s", pseudonym(channel_id), exc)
-                continue
-            if posts:
-                found.append((channel, posts[-self._limit :] if self._limit else []))
-        return found
+        channel_id, newest = channel.get("id"), channel.get("last_post_at")
+        if not isinstance(channel_id, str) or not isinstance(newest, int):
+            return []
+        since = self._cursors.since(channel_id)
+        if since is None or (newest <= since and not edited):
+            return []
+        posts = await self._posts(channel_id, max(since, int(self._now() * 1000) - _OLDEST_MILLISECONDS))
+        return posts[-self._limit :] if self._limit else []
 
     async def _posts(self, channel_id: str, since: int) -> list[dict[str, Any]]:
         """Posts changed since then, by time. The server at times answers `since` with nothing: then its newest ones."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
+from ...common.opening import Opening
 from ...common.store import Store
 from .client import MattermostClient
 from .intake import Intake
@@ -43,7 +43,7 @@ class Connection:
         self._settings = settings
         self._observed = observed
         self._store = Store(state)
-        self._resources = AsyncExitStack()
+        self._opening = Opening()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.intake = Intake(settings, self.client, self._store, observed, accepts=accepts, deliver=deliver)
         self.stream = MattermostStream(self.client, self.intake.receive, self.intake.gap, on_dead)
@@ -53,14 +53,20 @@ class Connection:
         """Our own user. Raises Fatal or ConnectionLost; then, too, `close` is owed."""
         if self._settings.url.startswith("http://") and not _on_loopback(self._settings.url):
             logger.warning("MATTERMOST_URL is plain http beyond this machine: the token can be read on its way")
-        await self._resources.enter_async_context(self.client)
+        return await self._opening.run(self._log_in())
+
+    async def _log_in(self) -> dict[str, Any]:
+        await self._opening.resources.enter_async_context(self.client)
         return await self.client.me()
 
     async def listen(self) -> None:
         """Return listening, with what was missed since the last run on its way. Raises as `log_in` does."""
-        resources = self._resources
-        await self._store.open()
+        await self._opening.run(self._listen())
+
+    async def _listen(self) -> None:
+        resources = self._opening.resources
         resources.push_async_callback(self._store.close)
+        await self._store.open()
         if self._settings.persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
@@ -73,7 +79,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""
-        await self._resources.aclose()
+        await self._opening.close()
 
     async def _ask_post_size(self) -> int:
         try:

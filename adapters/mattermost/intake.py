@@ -29,8 +29,9 @@ from ...common.events import (
 from ...common.handover import Accepted, Commit, apply_edit, buffer_of
 from ...common.ledger import Ledger
 from ...common.observation import Observations
+from ...common.reconnect import backoff
 from ...common.store import Store
-from ...common.trace import Trace
+from ...common.trace import Trace, pseudonym
 from ...common.workers import ChatWorkers
 from .catchup import CatchUp, Cursors
 from .client import MattermostClient
@@ -46,6 +47,7 @@ from .decode import (
     parse_frame,
     parse_post,
 )
+from .failures import ApiError
 from .joins import Joins
 from .judge import Accepts, Judge, dispatched
 from .people import People
@@ -96,7 +98,7 @@ class Intake:
         self._reader = Reader(client, self.people)
         self._judge = Judge(settings, accepts, self.book, self.joins, self.threads, self.ledger)
         self._catching_up: asyncio.Task[None] | None = None
-        self._gap_again = False
+        self._gaps = 0
 
     async def prepare(self, me: dict[str, Any]) -> None:
         """Load what earlier runs left. `me` is our own user as the server shows it.
@@ -148,27 +150,49 @@ class Intake:
 
     def gap(self) -> None:
         """Posts may have been missed: fetch them. What comes in meanwhile waits, so that order is kept."""
-        if self._catching_up is not None and not self._catching_up.done():
-            self._gap_again = True
-            return
-        self.workers.hold()
-        self._catching_up = asyncio.create_task(self._catch_up())
+        self.cursors.hold()
+        self._gaps += 1
+        if self._catching_up is None or self._catching_up.done():
+            self.workers.hold()
+            self._catching_up = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
-        again = True
+        """Until everything was fetched. After a first failure work goes on, and what is fetched late comes late."""
         try:
-            while again:
-                self._gap_again = False
-                async with asyncio.timeout(_CATCH_UP_SECONDS):
-                    channels = await self._client.my_channels()
-                    self.joins.still_in({str(channel.get("id")) for channel in channels})
-                    for channel, posts in await self.catch_up.missed(channels, self._observed.chats()):
-                        self._take_missed(channel, posts)
-                again = self._gap_again
-        except (HardenedError, TimeoutError) as exc:
-            logger.warning("missed posts could not be fetched: %s", exc)
+            for delay in backoff():
+                if await self._fetch_missed():
+                    self.cursors.release()
+                    return
+                self.workers.start()
+                await asyncio.sleep(delay)
         finally:
             self.workers.start()
+
+    async def _fetch_missed(self) -> bool:
+        """Whether nothing is missing any more."""
+        gaps, complete = self._gaps, True
+        try:
+            async with asyncio.timeout(_CATCH_UP_SECONDS):
+                channels = await self._client.my_channels()
+                self.joins.still_in({str(channel.get("id")) for channel in channels})
+                observed = self._observed.chats()
+                for channel in channels:
+                    channel_id = str(channel.get("id"))
+                    try:
+                        posts = await self.catch_up.missed(channel, edited=channel_id in observed)
+                    except (ApiError, ValueError) as exc:
+                        logger.warning("missed posts of channel %s will not be had: %s", pseudonym(channel_id), exc)
+                    except HardenedError as exc:
+                        logger.warning("missed posts of channel %s are owed: %s", pseudonym(channel_id), exc)
+                        complete = False
+                        continue
+                    else:
+                        self._take_missed(channel, posts)
+                    self.cursors.settle(channel_id)
+        except (HardenedError, TimeoutError) as exc:
+            logger.warning("missed posts could not be fetched: %s", exc or type(exc).__name__)
+            return False
+        return complete and gaps == self._gaps
 
     def _take_missed(self, channel: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         channel_id, channel_type, name = (str(channel.get(key, "")) for key in ("id", "type", "display_name"))

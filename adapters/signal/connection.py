@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
+from ...common.opening import Opening
 from ...common.store import Store
 from .client import SignalClient
 from .intake import Accepts, Intake
@@ -44,7 +45,7 @@ class Connection:
         self._settings = settings
         self._observed = observed
         self._store = Store(state)
-        self._resources = AsyncExitStack()
+        self._opening = Opening()
         self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
         self.intake = Intake(settings, self.client, self._store, observed, sent=sent, accepts=accepts, deliver=deliver)
@@ -61,9 +62,12 @@ class Connection:
 
         Raises Fatal or ConnectionLost; then, too, `close` is owed.
         """
-        resources = self._resources
-        await self._store.open()
+        await self._opening.run(self._open())
+
+    async def _open(self) -> None:
+        resources = self._opening.resources
         resources.push_async_callback(self._store.close)
+        await self._store.open()
         if self._settings.persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
@@ -80,7 +84,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""
-        await self._resources.aclose()
+        await self._opening.close()
 
     async def _let_go(self) -> None:
         """Stop listening, then hand over what was received already."""
