@@ -46,6 +46,18 @@ BASE_CONTRACT: Contract = {
     "_notify_fatal_error": (),
 }  # fmt: skip
 
+_FIELDS: Contract = {
+    "MessageEvent": (
+        "text", "message_type", "source", "raw_message", "message_id", "media_urls", "media_types", "channel_context",
+        "channel_prompt", "reply_to_message_id", "reply_to_text", "reply_to_author_id", "reply_to_author_name",
+        "reply_to_is_own_message", "internal", "metadata", "timestamp",
+    ),
+    "SendResult": (
+        "success", "message_id", "error", "raw_response", "retry_after", "continuation_message_ids", "error_kind",
+    ),
+}  # fmt: skip
+"""Fields that the host's dataclasses (gateway/platforms/base.py) must have."""
+
 
 def stock_adapter(platform: str, contract: Contract) -> Any:
     """The stock adapter class of the installed Hermes.
@@ -57,7 +69,7 @@ def stock_adapter(platform: str, contract: Contract) -> Any:
     cls = getattr(_first_module(STOCK_MODULES[platform]), _STOCK_CLASSES[platform], None)
     if cls is None:
         raise HostContractError(f"the installed hermes-agent has no {_STOCK_CLASSES[platform]}")
-    faults = list(_breaches(cls, {**BASE_CONTRACT, **contract}))
+    faults = [*_breaches(cls, {**BASE_CONTRACT, **contract}), *_missing_fields()]
     if faults:
         raise HostContractError(
             f"the installed hermes-agent changed what the {platform} adapter builds on: {'; '.join(faults)}."
@@ -99,6 +111,14 @@ def _breaches(cls: type, contract: Contract) -> Iterator[str]:
             continue
         if missing := [parameter for parameter in parameters if parameter not in accepted]:
             yield f"{name} takes no {', '.join(missing)}"
+
+
+def _missing_fields() -> Iterator[str]:
+    base: Any = importlib.import_module("gateway.platforms.base")
+    for name, wanted in _FIELDS.items():
+        present = {field.name for field in dataclasses.fields(getattr(base, name))}
+        if missing := [field for field in wanted if field not in present]:
+            yield f"{name} has no {', '.join(missing)}"
 
 
 @cache

@@ -23,6 +23,16 @@ def test_a_host_that_changed_is_refused_with_all_that_changed() -> None:
     assert "no_such_method is gone" in str(caught.value)
 
 
+def test_a_host_whose_results_lost_a_field_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclasses.dataclass
+    class SendResult:
+        success: bool
+
+    monkeypatch.setattr("gateway.platforms.base.SendResult", SendResult)
+    with pytest.raises(HostContractError, match="SendResult has no message_id, error"):
+        host.stock_adapter("signal", {})
+
+
 @pytest.mark.parametrize("version", ["0.13.0", "0.18.0"])
 def test_an_old_host_is_refused(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setattr(host.metadata, "version", lambda _: version)
