@@ -340,6 +340,19 @@ async def test_an_audio_file_with_a_name_and_a_text_stays_a_voice_message(daemon
         assert (event.message_type, event.text) == (MessageType.VOICE, "listen")
 
 
+async def test_a_voice_memo_of_android_is_put_into_a_container(
+    daemon: FakeSignalDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "ffmpeg"
+    stand_in.write_text("#!/bin/sh\nfor last; do :; done\nprintf 'size ftypM4A ' > \"$last\"\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    daemon.attachments["v1.aac"] = AAC
+    async with hosted(daemon) as host:
+        await host.emit(fresh("att_audio_voice_true"))
+        assert host.reached[0].media_urls[0].endswith(".m4a")
+
+
 @pytest.mark.parametrize("size", [4096, None, 2**40])
 async def test_what_cannot_be_fetched_is_told(daemon: FakeSignalDaemon, size: int | None) -> None:
     picture = [{"contentType": "image/jpeg", "filename": "a.jpg", "id": "gone", "size": size}]
