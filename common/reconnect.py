@@ -15,6 +15,8 @@ from .errors import ConnectionLost, Fatal, HardenedError, Retryable
 
 logger = logging.getLogger(__name__)
 
+_PACE_SECONDS = 11.0
+
 
 class Decision(Enum):
     RETRY = "retry"
@@ -83,7 +85,8 @@ class Reconnection:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self.pace = Pace(clock=clock)
+        # A request may go out later than booked and still be one of three in ten seconds.
+        self.pace = Pace(per=_PACE_SECONDS, clock=clock)
         self._name = name
         self._stats = stats
         self._give_up_after = give_up_after

@@ -454,7 +454,7 @@ async def test_a_token_revoked_on_an_open_socket(
 
 
 async def test_a_ping_refused_though_the_token_is_good(server: FakeMattermostServer) -> None:
-    async with listener(server.url, ping_every=0.02) as it:
+    async with listener(server.url, ping_every=0.02, give_up_after=1e6) as it:
         await it.stream.open()
         server.ping_answer = "FAIL"
         await until(lambda: len(server.upgrades) > 1)
