@@ -6,7 +6,6 @@ A scene is played to the real gateway, one step after the other; several network
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,8 +20,8 @@ from tests.gateway_process import GatewayFailed, GatewayProcess, Verdict
 SECRET = "the combination is 4711"
 """In notes.txt, where an expanded `@file:notes.txt` would find it."""
 ANSWER_WITHIN = 10.0
-BUDGET = 40.0
-"""Seconds for a whole scene; once they are spent, every wait is a second."""
+PATIENCE = 20.0
+"""Seconds a scene may wait in vain in all; once they are spent, every wait is half a second."""
 QUIET = 0.6
 """Seconds in which an answer nobody should get would have come: answers take a tenth of that."""
 
@@ -94,25 +93,22 @@ class Outcome:
 
 async def play(network: Network, model: EchoModel, gateway: GatewayProcess, steps: Sequence[Step]) -> list[Outcome]:
     """Say everything, step by step, and compare what happens with what is expected."""
-    deadline = time.monotonic() + BUDGET
-    outcomes = []
-    for step in steps:
-        outcomes += await _Playing(network, model, gateway, deadline).play(step)
-    return outcomes
+    playing = _Playing(network, model, gateway)
+    return [outcome for step in steps for outcome in await playing.step(step)]
 
 
 class _Playing:
-    """One step: what happened since it began."""
+    """A scene being played: what happened since its present step began."""
 
-    def __init__(self, network: Network, model: EchoModel, gateway: GatewayProcess, deadline: float) -> None:
+    def __init__(self, network: Network, model: EchoModel, gateway: GatewayProcess) -> None:
         self._network = network
         self._model = model
         self._gateway = gateway
-        self._deadline = deadline
-        self._calls = network.calls_made()
-        self._requests = len(model.requests)
+        self._patience = PATIENCE
+        self._calls = self._requests = 0
 
-    async def play(self, step: Step) -> list[Outcome]:
+    async def step(self, step: Step) -> list[Outcome]:
+        self._calls, self._requests = self._network.calls_made(), len(self._model.requests)
         outcomes = [Outcome(line, await line.say()) for line in step]
         for outcome in outcomes:
             await self._settled(outcome)
@@ -134,9 +130,11 @@ class _Playing:
             await self._until(outcome, lambda: self._judged(outcome) is not None, "a verdict in the trace")
 
     async def _until(self, outcome: Outcome, true: Callable[[], bool], what: str) -> None:
+        within = max(0.5, min(ANSWER_WITHIN, self._patience))
         try:
-            await self._gateway.until(true, what, max(1.0, min(ANSWER_WITHIN, self._deadline - time.monotonic())))
+            await self._gateway.until(true, what, within)
         except GatewayFailed as exc:
+            self._patience -= within
             outcome.faults.append(str(exc).partition("\n")[0])
 
     def _acts(self) -> list[Act]:
