@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from .figures import Figures
+
+_FIGURES = pytest.StashKey[Figures]()
 _HOME = tempfile.TemporaryDirectory(prefix="hermes-test-", ignore_cleanup_errors=True)
 os.environ["HOME"] = os.environ["HERMES_HOME"] = _HOME.name
 Path(_HOME.name, "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
@@ -24,3 +27,14 @@ def hermes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
     monkeypatch.setenv("HERMES_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """Where fault tests count what they did; printed at the end of the run."""
+    return pytestconfig.stash.setdefault(_FIGURES, Figures())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if (figures := config.stash.get(_FIGURES, None)) is not None:
+        terminalreporter.write_line(f"faults: {figures}")
