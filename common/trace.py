@@ -56,7 +56,7 @@ class Trace:
             ),
         )
         self._recorded += 1
-        if self._recorded % _PRUNE_EVERY == 0:
+        if self._recorded % _PRUNE_EVERY == 1:
             self._store.write(
                 "DELETE FROM trace WHERE rowid <= (SELECT max(rowid) FROM trace) - ?",
                 (KEEP_ROWS,),
