@@ -13,6 +13,10 @@ class Figures:
     sent: int = 0
     lost: int = 0
     doubled: int = 0
+    kills: int = 0
+    lost_at_kills: int = 0
+    """Messages that were being handed over when the process was killed."""
 
     def __str__(self) -> str:
-        return f"{self.cuts} cuts tried, {self.sent} events sent, {self.lost} lost, {self.doubled} doubled"
+        whole = f"{self.cuts} cuts tried, {self.sent} events sent, {self.lost} lost, {self.doubled} doubled"
+        return f"{whole}; {self.lost_at_kills} lost in hand-over at {self.kills} kills" if self.kills else whole
