@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
 
-.PHONY: demo test test-e2e lint types clean
+.PHONY: demo test test-e2e test-faults soak fuzz lint types clean
+MINUTES ?= 3
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
 	@$(BIN)/python -m tests.demo $(DEMO)
@@ -14,6 +15,15 @@ test: lint types
 
 test-e2e: $(VENV)/.installed $(VENV)/.e2e
 	@$(BIN)/python -m pytest tests/e2e -o addopts="-ra --import-mode=importlib"
+
+test-faults: $(VENV)/.installed
+	@$(BIN)/python -m pytest tests/test_faults_signal.py tests/test_faults_mattermost.py tests/test_faults_closing.py tests/test_kill.py
+
+soak: $(VENV)/.installed
+	@$(BIN)/python -m tests.soak $(MINUTES)
+
+fuzz: $(VENV)/.installed
+	@$(BIN)/python -m tests.fuzz $(MINUTES)
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
