@@ -111,22 +111,25 @@ async def test_whatever_happens_every_mention_and_direct_message_arrives_once(
     chats = list(CHANNELS)
     async with hosted_mattermost(server) as host:
         got = handed_over(host.adapter)
-        await say(server, tally, "ops")
-        await well(host, server, got, tally.all_in)
-        order = list(itertools.chain.from_iterable(chance.sample(FAULTS, len(FAULTS)) for _ in range(3)))
-        for step, fault in enumerate(order):
-            for chat in chance.sample(chats, 2):
-                await say(server, tally, chat)
-            await fault(server, tally, chance.choice(chats))
-            figures.cuts += 1
-            await asyncio.sleep(chance.uniform(0, 0.1))
-            for chat in chance.sample(chats, 2):
-                await say(server, tally, chat)
-            if step % 3 == 2:
-                # A lost event shows only when another one follows.
-                await say(server, tally, chance.choice(chats))
-                await well(host, server, got, tally.all_in)
-        await host.settled()
-        assert tally.settle(got, figures) == (0, 0)
+        try:
+            await say(server, tally, "ops")
+            await well(host, server, got, tally.all_in)
+            order = list(itertools.chain.from_iterable(chance.sample(FAULTS, len(FAULTS)) for _ in range(3)))
+            for step, fault in enumerate(order):
+                for chat in chance.sample(chats, 2):
+                    await say(server, tally, chat)
+                await fault(server, tally, chance.choice(chats))
+                figures.cuts += 1
+                await asyncio.sleep(chance.uniform(0, 0.1))
+                for chat in chance.sample(chats, 2):
+                    await say(server, tally, chat)
+                if step % 3 == 2:
+                    # A lost event shows only when another one follows.
+                    await say(server, tally, chance.choice(chats))
+                    await well(host, server, got, tally.all_in)
+            await host.settled()
+        finally:
+            outcome = tally.settle(got, figures)
+        assert outcome == (0, 0)
         assert [fault for fault in server.faults if fault.times] == []
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
