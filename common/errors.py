@@ -31,6 +31,10 @@ class ConnectionLost(Retryable):
     """A stream ended, broke, fell silent or could not be opened."""
 
 
+class Closed(ConnectionLost):
+    """We closed the connection ourselves."""
+
+
 class NotSent(ConnectionLost):
     """A request never reached the peer: sending it again doubles nothing."""
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
-from .errors import ConnectionLost, Fatal, HardenedError
+from .errors import Closed, ConnectionLost, Fatal, HardenedError
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,9 @@ class HostStatus:
 
     def refused(self, exc: HardenedError, *, worked_before: bool) -> None:
         """Set the error the host shows. What worked once is tried again, whatever is wrong with it now."""
-        if isinstance(exc, Fatal):
+        if isinstance(exc, Closed):
+            logger.info("%s: %s", self._platform, exc)
+        elif isinstance(exc, Fatal):
             self._set(exc.code, exc.remedy, retryable=exc.heals or worked_before)
         else:
             what = "unreachable" if isinstance(exc, ConnectionLost) else "failed"

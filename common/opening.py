@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
-from .errors import ConnectionLost
+from .errors import Closed
 
 _T = TypeVar("_T")
 
@@ -21,16 +21,16 @@ class Opening:
         self._closed = False
 
     async def run(self, opening: Coroutine[Any, Any, _T]) -> _T:
-        """What the coroutine returns or raises; ConnectionLost when `close` was faster."""
+        """What the coroutine returns or raises; Closed when `close` was faster."""
         if self._closed:
             opening.close()
-            raise ConnectionLost("closed already")
+            raise Closed("closed already")
         task = self._task = asyncio.create_task(opening)
         try:
             result: _T = await task
         except asyncio.CancelledError:
             if self._closed:
-                raise ConnectionLost("closed while connecting") from None
+                raise Closed("closed while connecting") from None
             raise
         return result
 

@@ -314,6 +314,7 @@ async def test_disconnecting_while_connecting_leaves_nothing(server: FakeMatterm
     await connecting
     await adapter.disconnect()
     assert not adapter.is_connected
+    assert not adapter.has_fatal_error
     assert not [task for task in asyncio.all_tasks() if "hermes_hardened_adapters" in repr(task.get_coro())]
 
 

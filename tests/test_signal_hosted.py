@@ -654,6 +654,7 @@ async def test_disconnecting_while_connecting_leaves_nothing(daemon: FakeSignalD
     await connecting
     await adapter.disconnect()
     assert not adapter.is_connected
+    assert not adapter.has_fatal_error
     assert not [task for task in asyncio.all_tasks() if "hermes_hardened_adapters" in repr(task.get_coro())]
 
 

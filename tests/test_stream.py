@@ -582,6 +582,25 @@ async def test_of_two_streams_a_silent_one_ends_before_its_successor_begins() ->
         assert (daemon.open, len(daemon.connections), heard.stream.stats.reconnects) == (2, 3, 1)
 
 
+async def test_two_streams_that_fall_silent_together_are_not_replaced_together() -> None:
+    async with (
+        FakeSignalDaemon(header_delay=0.2) as daemon,
+        listener(daemon.url, streams=2, stale_after=0.3) as heard,
+    ):
+        await heard.stream.open()
+        await daemon.streams_open(2)
+        await daemon.emit(event(0))
+        await until(lambda: heard.stream.stats.stale == 1)
+        fewest = 2
+        for number in range(1, 200):
+            await daemon.emit(event(number))
+            await asyncio.sleep(0.002)
+            fewest = min(fewest, heard.stream.stats.open)
+        await until(lambda: 199 in numbers(heard.events))
+        assert fewest == 1
+        assert set(numbers(heard.events)) == set(range(200))
+
+
 async def test_two_streams_give_up_together_and_once() -> None:
     drops = plays(KEEPALIVE, end="abort")
     async with raw_daemon(drops, drops, answers(503)) as daemon, listener(daemon.url, streams=2) as heard:

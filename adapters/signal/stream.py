@@ -60,6 +60,7 @@ class SignalStream:
         self._clock = clock
         self._reconnection = Reconnection("signal", self.stats, give_up_after, clock, sleep)
         self._subscriptions: set[Subscription] = set()
+        self._replacing = asyncio.Lock()
         self._runner: asyncio.Task[None] | None = None
 
     async def open(self, timeout: float = HEADERS_WITHIN) -> None:
@@ -102,13 +103,13 @@ class SignalStream:
         while True:
             if await self._falls_silent(standing):
                 delays = backoff()
-                successor = await self._replace(standing)
+                # Two streams hear the same and fall silent together: one goes on listening until the other stands.
+                async with self._replacing:
+                    successor = await self._replace(standing) or await self._connect(delays)
             else:
                 delays = _at_once() if standing.proved else delays
                 await self._drop(standing)
                 self._reconnection.judge(standing.failure)
-                successor = None
-            if successor is None:
                 successor = await self._connect(delays)
             if successor is not standing:
                 self.stats.reconnects += 1

@@ -155,7 +155,8 @@ class FakeSignalDaemon:
                     await stream.write(body)
                 except ConnectionResetError:
                     # Like the daemon, which notices a closed stream only when writing fails.
-                    self.streams.remove(stream)
+                    if stream in self.streams:
+                        self.streams.remove(stream)
                     break
 
     async def emit_event(self, *events: object) -> None:
