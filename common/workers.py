@@ -12,16 +12,23 @@ logger = logging.getLogger(__name__)
 
 QUEUE_LENGTH = 1_000
 """Per chat. When it is full the oldest expendable item goes, then the oldest of all; each is counted."""
+_DRAIN_SECONDS = 1.0
 
 _Item = TypeVar("_Item")
 
 
 class ChatWorkers(Generic[_Item]):
-    """Hands items to `handle`, one at a time per chat. `close` cancels what still runs."""
+    """Hands items to `handle`, one at a time per chat. `close` cancels what still runs.
 
-    def __init__(self, handle: Callable[[_Item], Awaitable[None]]) -> None:
+    `expendable` tells items that are nobody's request; it is asked only when there is no room.
+    """
+
+    def __init__(
+        self, handle: Callable[[_Item], Awaitable[None]], expendable: Callable[[_Item], bool] = lambda _: False
+    ) -> None:
         self._handle = handle
-        self._queues: dict[str, deque[tuple[_Item, bool]]] = {}
+        self._expendable = expendable
+        self._queues: dict[str, deque[_Item]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ready = asyncio.Event()
         self.shed = 0
@@ -43,20 +50,20 @@ class ChatWorkers(Generic[_Item]):
         waiting = list(queue) if queue else []
         if queue:
             queue.clear()
-        for item, expendable in sorted([*waiting, *((item, False) for item in items)], key=lambda row: order(row[0])):
-            self.submit(chat, item, expendable=expendable)
+        for item in sorted([*waiting, *items], key=order):
+            self.submit(chat, item)
 
-    def submit(self, chat: str, item: _Item, *, expendable: bool = False) -> None:
-        """Queue an item; never waits. An expendable one is nobody's request."""
+    def submit(self, chat: str, item: _Item) -> None:
+        """Queue an item; never waits."""
         queue = self._queues.setdefault(chat, deque())
-        queue.append((item, expendable))
+        queue.append(item)
         if len(queue) > QUEUE_LENGTH:
             self._shed(queue)
         if chat not in self._tasks:
             self._tasks[chat] = asyncio.create_task(self._work(chat, queue))
 
-    def _shed(self, queue: deque[tuple[_Item, bool]]) -> None:
-        oldest = next((index for index, (_, expendable) in enumerate(queue) if expendable), None)
+    def _shed(self, queue: deque[_Item]) -> None:
+        oldest = next((index for index, item in enumerate(queue) if self._expendable(item)), None)
         if oldest is not None:
             del queue[oldest]
             self.shed += 1
@@ -72,6 +79,13 @@ class ChatWorkers(Generic[_Item]):
         while tasks := list(self._tasks.values()):
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def drain(self) -> None:
+        """Wait until every queue is empty, but not for long."""
+        try:
+            await asyncio.wait_for(self.idle(), _DRAIN_SECONDS)
+        except TimeoutError:
+            logger.warning("messages received last could not be handed over in time")
+
     async def close(self) -> None:
         """Cancel every worker and wait for it."""
         tasks = list(self._tasks.values())
@@ -79,13 +93,12 @@ class ChatWorkers(Generic[_Item]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _work(self, chat: str, queue: deque[tuple[_Item, bool]]) -> None:
+    async def _work(self, chat: str, queue: deque[_Item]) -> None:
         try:
             while queue:
                 await self._ready.wait()
                 try:
-                    item, _ = queue.popleft()
-                    await self._handle(item)
+                    await self._handle(queue.popleft())
                 except Exception:
                     logger.exception("a message could not be handled")
         finally:

@@ -16,6 +16,7 @@ import pytest
 from hermes_hardened_adapters.adapters.signal.stream import SignalStream
 from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, HardenedError
 
+from tests.fakes.clock import Time
 from tests.fakes.signal_daemon import (
     ACCOUNT,
     KEEPALIVE,
@@ -55,20 +56,6 @@ class Client:
         if self.checking is not None:
             await self.checking.wait()
         return self.healthy
-
-
-class Time:
-    """A clock which back-off moves on at once."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return time.monotonic() + sum(self.slept)
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.sleep(0)
 
 
 @dataclass

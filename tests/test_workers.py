@@ -71,9 +71,9 @@ async def test_a_full_queue_sheds_what_is_expendable_first_and_says_so_once(
     async def handle(item: int) -> None:
         done.append(item)
 
-    workers = ChatWorkers(handle)
+    workers = ChatWorkers(handle, expendable={1, 2}.__contains__)
     for item in range(7):
-        workers.submit("a", item, expendable=item in {1, 2})
+        workers.submit("a", item)
     assert (workers.shed, workers.lost) == (2, 2)
     workers.start()
     await workers.idle()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 _POST_SIZE = 16383
 """Code points of one post where the server does not say."""
-_DRAIN_SECONDS = 1.0
 
 
 class Connection:
@@ -92,10 +90,7 @@ class Connection:
     async def _let_go(self) -> None:
         """Stop listening, then hand over what was received already."""
         await self.stream.close()
-        try:
-            await asyncio.wait_for(self.intake.workers.idle(), _DRAIN_SECONDS)
-        except TimeoutError:
-            logger.warning("posts received last could not be handed over in time")
+        await self.intake.workers.drain()
 
 
 def _on_loopback(url: str) -> bool:

@@ -83,7 +83,7 @@ class Intake:
         self._client = client
         self._observed = observed
         self._deliver = deliver
-        self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process)
+        self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._is_expendable)
         self.ledger = Ledger(store, time.time)
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
@@ -214,8 +214,13 @@ class Intake:
     def _take(self, item: Item) -> None:
         self.cursors.begin(item.post.channel_id, item.post.create_at)
         if self._is_new(item):
-            for_us = item.channel_type == "D" or self.me.uid in item.mentioned
-            self.workers.submit(item.post.channel_id, item, expendable=not for_us)
+            self.workers.submit(item.post.channel_id, item)
+
+    def _is_expendable(self, item: Item | UserRemoved) -> bool:
+        """Whether the server said that this is for others. Of missed posts it says nothing."""
+        if isinstance(item, UserRemoved) or item.missed:
+            return False
+        return item.channel_type != "D" and self.me.uid not in item.mentioned
 
     def _is_new(self, item: Item) -> bool:
         if self.ledger.claim(item.key):

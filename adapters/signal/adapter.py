@@ -1,4 +1,4 @@
-"""The Signal adapter: stock's outbound half, an inbound half of its own, the host's classes at its rim."""
+"""The Signal adapter: stock's media and reactions, both directions of text its own, the host's classes at its rim."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             return False, str(exc)
         return True, None
 
-    # -- the seam to stock's outbound half
+    # -- the seam to stock's media, typing and reactions
 
     async def _rpc(
         self,

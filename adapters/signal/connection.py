@@ -25,7 +25,6 @@ _STOCK_TAKING_SECONDS = 8.0
 _UNRESOLVED_SECONDS = 30.0
 _GRACE_SECONDS = 60.0
 """In the first run of all, how long invitations that waited for us may take to come in."""
-_DRAIN_SECONDS = 1.0
 
 
 class Connection:
@@ -89,10 +88,7 @@ class Connection:
     async def _let_go(self) -> None:
         """Stop listening, then hand over what was received already."""
         await self.stream.close()
-        try:
-            await asyncio.wait_for(self.intake.workers.idle(), _DRAIN_SECONDS)
-        except TimeoutError:
-            logger.warning("messages received last could not be handed over in time")
+        await self.intake.workers.drain()
 
     async def _get_to_know(self) -> None:
         """Take stock, and ask again until our own ACI is known."""

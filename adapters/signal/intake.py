@@ -85,7 +85,7 @@ class Intake:
             observe=settings.observe_unmentioned,
             aliases=settings.mention_aliases,
         )
-        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process)
+        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
         self.ledger = Ledger(store, time.time)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
@@ -145,9 +145,11 @@ class Intake:
         if inbound.contentless is None and not self.ledger.claim(inbound.key):
             self.unhandled["duplicate"] += 1
             return
-        expendable = not isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
-        chat = inbound.chat.id or inbound.sender.uid or inbound.sender.number or ""
-        self.workers.submit(chat, inbound, expendable=expendable)
+        self.workers.submit(inbound.chat.id or inbound.sender.uid or inbound.sender.number or "", inbound)
+
+    def _is_expendable(self, inbound: Inbound) -> bool:
+        """Whether this would be no request even of somebody who is allowed."""
+        return not isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
 
     def _name(self, address: Address) -> str:
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else "")
