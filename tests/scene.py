@@ -6,6 +6,7 @@ A scene is played to the real gateway, one step after the other; several network
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +25,8 @@ PATIENCE = 20.0
 """Seconds a scene may wait in vain in all; once they are spent, every wait is half a second."""
 QUIET = 0.6
 """Seconds in which an answer nobody should get would have come: answers take a tenth of that."""
+TYPING_ENDS = 2.5
+"""Seconds without any act after which a turn is over: while one lasts, the host says so every two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,12 @@ class _Playing:
         self._gateway = gateway
         self._patience = PATIENCE
         self._calls = self._requests = 0
+        self._turn_may_last = False
 
     async def step(self, step: Step) -> list[Outcome]:
+        if self._turn_may_last and not all(line.answered for line in step):
+            await self._turn_over()
+        self._turn_may_last = any(line.answered for line in step)
         self._calls, self._requests = self._network.calls_made(), len(self._model.requests)
         outcomes = [Outcome(line, await line.say()) for line in step]
         for outcome in outcomes:
@@ -119,6 +126,13 @@ class _Playing:
             outcome.asked = self._asked(outcome.line, alone=len(step) == 1)
             outcome.faults += self._faults(outcome, step)
         return outcomes
+
+    async def _turn_over(self) -> None:
+        """Typing names no message: the turn before has to end before an act can be laid to the next one."""
+        deadline = time.monotonic() + ANSWER_WITHIN
+        acts = -1
+        while acts != (acts := len(self._acts())) and time.monotonic() < deadline:
+            await asyncio.sleep(TYPING_ENDS)
 
     async def _settled(self, outcome: Outcome) -> None:
         line = outcome.line
