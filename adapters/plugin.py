@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import Any, NoReturn
 
 from .mattermost import plugin as mattermost
 from .signal import plugin as signal
 
 
 def register(ctx: Any) -> None:
-    """Register the platforms, and the hook that tells what the model was shown."""
+    """Register the platforms, the hook that tells what the model was shown, and the operator's commands."""
     signal.register(ctx)
     mattermost.register(ctx)
     ctx.register_hook("pre_llm_call", _shown)
+    ctx.register_cli_command("adapters", "Look after the Signal and Mattermost adapters", _commands, _command)
 
 
 def _shown(*, user_message: object = None, **_: object) -> None:
@@ -20,3 +23,16 @@ def _shown(*, user_message: object = None, **_: object) -> None:
 
     if isinstance(user_message, str):
         confirm_everywhere(user_message)
+
+
+def _commands(parser: ArgumentParser) -> None:
+    from .operators.cli import add_commands
+
+    add_commands(parser)
+
+
+def _command(arguments: Namespace) -> NoReturn:
+    from .operators.cli import run
+
+    # The host ignores what a command returns.
+    sys.exit(run(arguments))

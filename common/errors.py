@@ -23,6 +23,10 @@ class HostContractError(HardenedError):
     """The installed Hermes does not offer what these adapters inherit from it."""
 
 
+class StateError(HardenedError):
+    """The state file is missing, unreadable or not ours."""
+
+
 class Retryable(HardenedError):
     """The peer or the network failed in a way that may pass."""
 

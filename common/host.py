@@ -65,7 +65,7 @@ def stock_adapter(platform: str, contract: Contract) -> Any:
     Raises HostContractError when Hermes is missing, too old, or no longer offers what is inherited, so that the
     platform stays dead and loud instead of half working.
     """
-    _check_version()
+    check_version()
     cls = getattr(_first_module(STOCK_MODULES[platform]), _STOCK_CLASSES[platform], None)
     if cls is None:
         raise HostContractError(f"the installed hermes-agent has no {_STOCK_CLASSES[platform]}")
@@ -78,7 +78,8 @@ def stock_adapter(platform: str, contract: Contract) -> Any:
     return cls
 
 
-def _check_version() -> None:
+def check_version() -> None:
+    """Raises HostContractError when Hermes is missing or too old."""
     try:
         version = metadata.version("hermes-agent")
     except metadata.PackageNotFoundError:
@@ -171,6 +172,11 @@ class _ProfileEnvironment(Mapping[str, str]):
 def home() -> Path:
     """HERMES_HOME of the profile in whose scope this is called."""
     return Path(importlib.import_module("hermes_constants").get_hermes_home())
+
+
+def state_file(home: Path) -> Path:
+    """Where a profile's gateway keeps our state."""
+    return home / "hardened_adapters" / "state.db"
 
 
 def session_key(source: Any, extra: Mapping[str, Any]) -> str:

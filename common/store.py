@@ -12,8 +12,11 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
+
+from .errors import StateError
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,17 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 Statement = tuple[str, Sequence[Any]]
+
+
+def read(path: Path, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """What a query yields, beside a gateway that may be writing; raises StateError."""
+    if not path.exists():
+        raise StateError(f"there is no state file at {path}: the gateway has not run with this plugin yet")
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            return connection.execute(query, parameters).fetchall()
+    except sqlite3.Error as exc:
+        raise StateError(f"the state file {path} cannot be read: {exc}") from exc
 
 
 class Store:

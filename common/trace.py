@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from .events import Decision, Dispatch, Ignore, Inbound, Observe
-from .store import Store
+from .store import Store, read
 
 KEEP_ROWS = 2_000
 _PRUNE_EVERY = 200
@@ -16,6 +18,27 @@ _PRUNE_EVERY = 200
 def pseudonym(identity: str) -> str:
     """A short stable stand-in for a number or an id."""
     return hashlib.blake2s(identity.encode(), digest_size=4).hexdigest() if identity else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the trace. `at` is Unix time; `chat` and `who` are pseudonyms, `event` is the network's message id."""
+
+    number: int
+    at: float
+    network: str
+    chat: str
+    who: str
+    event: str
+    verdict: str
+    rule: int
+    reason: str
+
+
+def entries(state: Path, *, after: int = 0) -> list[Entry]:
+    """The entries of a state file with a higher number than `after`, oldest first; raises StateError."""
+    columns = "rowid, at, network, chat, who, event, verdict, rule, reason"
+    return [Entry(*row) for row in read(state, f"SELECT {columns} FROM trace WHERE rowid > ? ORDER BY rowid", (after,))]
 
 
 class Trace:

@@ -18,7 +18,7 @@ HEAVY = ("aiohttp", "pydantic", "aiohttp_sse_client", "gateway.run")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from a copy of the sources."""
     copy, out = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("dist")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "__main__.py"):
         (copy / name).write_bytes((ROOT / name).read_bytes())
     for path in [*ROOT.glob("adapters/**/*"), *ROOT.glob("common/**/*")]:
         if path.suffix in {".py", ".typed"}:
@@ -38,6 +38,7 @@ def test_the_wheel_holds_one_import_root_and_every_module(wheel: Path) -> None:
     }
     for path in [*ROOT.glob("adapters/**/*.py"), *ROOT.glob("common/**/*.py")]:
         assert f"hermes_hardened_adapters/{path.relative_to(ROOT)}" in names
+    assert "hermes_hardened_adapters/__main__.py" in names
     assert "hermes_hardened_adapters/adapters/py.typed" in names
     assert "hermes_hardened_adapters/common/py.typed" in names
 

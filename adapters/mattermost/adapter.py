@@ -70,7 +70,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
         self._gate.hurry.clear()
         connection = self.connection = Connection(
             self._settings,
-            self._home / "hardened_adapters" / "state.db",
+            host.state_file(self._home),
             self._observed,
             accepts=self._is_sender_authorized,
             deliver=self._deliver,

@@ -78,7 +78,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         self._gate.hurry.clear()
         connection = self.connection = Connection(
             self._settings,
-            self._home / "hardened_adapters" / "state.db",
+            host.state_file(self._home),
             self._observed,
             sent=self._sent_message_timestamps,
             accepts=self._is_sender_authorized,

@@ -1,0 +1,7 @@
+"""`python -m hermes_hardened_adapters`: the operator's commands without the `hermes` command."""
+
+import sys
+
+from hermes_hardened_adapters.adapters.operators.cli import main
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""The operator's set-up as the gateway would see it, for commands that run beside the gateway."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import host
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """`extras` holds what the host would hand each of our platforms, and only those that it would start."""
+
+    home: Path
+    environment: Mapping[str, str]
+    extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        """The state file of this profile's gateway."""
+        return host.state_file(self.home)
+
+
+def load() -> Setup:
+    """Read `.env`, `config.yaml` and the environment with the host's own code; raises HostContractError without it."""
+    host.check_version()
+    home = host.home()
+    importlib.import_module("hermes_cli.env_loader").load_hermes_dotenv(hermes_home=home)
+    config: Any = importlib.import_module("gateway.config").load_gateway_config()
+    extras = {
+        platform.value: {**(settings.extra or {}), **({"token": settings.token} if settings.token else {})}
+        for platform, settings in config.platforms.items()
+        if platform.value in host.STOCK_MODULES and settings.enabled
+    }
+    return Setup(home, host.environment(), extras)
