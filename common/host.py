@@ -190,6 +190,13 @@ def session_key(source: Any, extra: Mapping[str, Any]) -> str:
     return key
 
 
+def is_admin(source: Any, extra: Mapping[str, Any]) -> bool:
+    """Whether the operator listed the sender as an admin for that kind of chat; where nobody is listed, nobody is."""
+    access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
+    policy = access(dict(extra), "dm" if source.chat_type == "dm" else "group")
+    return bool(policy.enabled and policy.is_admin(source.user_id))
+
+
 _APPROVE = {"approve", "yes", "ok", "okay", "confirm", "y", "👍", "always", "approve always", "always approve"}
 _APPROVE_SESSION = {"session", "approve session", "session approve"}
 _DENY = {"deny", "no", "reject", "cancel", "n", "👎"}

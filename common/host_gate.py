@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from . import host
+from . import host, host_commands
 from .events import said_by
 from .handover import Accepted
 from .media import Fetch, describe, fetch_all
@@ -52,6 +52,9 @@ class Gate:
         if event.internal or not isinstance(accepted, Accepted):
             return True
         self._mind_stranger(accepted)
+        if accepted.standing.allowed and (reply := await self._operated(event, adapter)):
+            await adapter.send(event.source.chat_id, reply)
+            return False
         if command := host.refused_approval(event, self._extra):
             await adapter.send(event.source.chat_id, f"⛔ Only an admin may answer this request (/{command}).")
             return False
@@ -61,6 +64,11 @@ class Gate:
                 # The host puts what it makes of an attachment before the background, the text behind it.
                 event.text = "(the message attached above)"
         return True
+
+    async def _operated(self, event: Any, adapter: Any) -> str | None:
+        if adapter.connection is None:
+            return None
+        return await host_commands.answer(event, self._extra, adapter.connection, adapter.state)
 
     def observed_event(self, accepted: Accepted, source: Any) -> Any:
         """The observe-only event for a message; its files are named, not fetched."""

@@ -113,6 +113,11 @@ class Observations:
         """Stop writing; the store is about to be closed."""
         self._store = None
 
+    def count(self) -> int:
+        """How many lines are kept."""
+        with self._lock:
+            return sum(len(chat.lines) for chat in self._chats.values())
+
     def add(self, chat: str, line: Line) -> None:
         """Append a line; the oldest go when the chat's buffer is full."""
         with self._lock:

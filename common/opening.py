@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
@@ -10,6 +11,8 @@ from typing import Any, TypeVar
 from .errors import Closed
 
 _T = TypeVar("_T")
+
+logger = logging.getLogger(__name__)
 
 
 class Opening:
@@ -34,6 +37,17 @@ class Opening:
             raise
         return result
 
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something until `close`; what it raises is a bug, and logged."""
+        task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
+        task.add_done_callback(_complain)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self.resources.push_async_callback(end)
+
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""
         self._closed = True
@@ -41,3 +55,8 @@ class Opening:
             self._task.cancel()
             await asyncio.wait({self._task})
         await self.resources.aclose()
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (exc := task.exception()) is not None:
+        logger.error("%s failed: %s", task.get_name(), type(exc).__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from . import mentions as text_of
@@ -29,6 +29,10 @@ class Policy:
     """Whether a mention of everybody is one of us."""
     bots: Literal["none", "mentions", "all"] = "none"
     """Which posts of programs are dispatched: none, those that address us, or like a person's."""
+
+    def with_chats(self, approved: frozenset[str], *, barred: frozenset[str]) -> Policy:
+        """The same with chats approved and barred at run time."""
+        return replace(self, chats=self.chats | approved, barred=barred)
 
     def serves(self, chat_id: str) -> bool:
         return chat_id not in self.barred and (self.every_chat or chat_id in self.chats)

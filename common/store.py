@@ -10,18 +10,18 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from .errors import StateError
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
 _WRITE_BEHIND_SECONDS = 0.2
+_WATCH_SECONDS = 0.5
 _SCHEMA = """
 CREATE TABLE identity (number TEXT PRIMARY KEY, uid TEXT NOT NULL, source INTEGER NOT NULL, moved_to TEXT);
 CREATE TABLE direct_chat (alias TEXT PRIMARY KEY, chat TEXT NOT NULL);
@@ -41,6 +41,15 @@ CREATE TABLE trace (
 CREATE TABLE cursor (network TEXT, chat TEXT, at INTEGER NOT NULL, PRIMARY KEY (network, chat));
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+_AUDIT = """
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, network TEXT NOT NULL, chat TEXT NOT NULL,
+    status TEXT NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL
+);
+"""
+_STEPS = (_SCHEMA, _AUDIT)
+"""What makes each schema version of the one before it."""
+SCHEMA_VERSION = len(_STEPS)
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -54,6 +63,17 @@ def read(path: Path, query: str, parameters: Sequence[Any] = ()) -> list[tuple[A
             return connection.execute(query, parameters).fetchall()
     except sqlite3.Error as exc:
         raise StateError(f"the state file {path} cannot be read: {exc}") from exc
+
+
+def change(path: Path, statements: Iterable[Statement]) -> None:
+    """Carry out statements as one, beside a gateway that may be running; raises StateError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with closing(_connect(path)) as connection, connection:
+            for statement, parameters in statements:
+                connection.execute(statement, parameters)
+    except (sqlite3.Error, OSError) as exc:
+        raise StateError(f"the state file {path} cannot be changed: {exc}") from exc
 
 
 class Store:
@@ -116,6 +136,14 @@ class Store:
             if self._pending:
                 await self._in_thread(self._commit)
 
+    async def watch(self, changed: Callable[[], Awaitable[None]]) -> NoReturn:
+        """Await `changed` whenever somebody else has written to the file."""
+        version = None
+        while True:
+            if version != (version := await self.rows("PRAGMA data_version")):
+                await changed()
+            await asyncio.sleep(_WATCH_SECONDS)
+
     async def _write_behind(self) -> None:
         while True:
             await self._dirty.wait()
@@ -152,31 +180,39 @@ class Store:
     def _open(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            self._connection = self._connect()
+            self._connection = _connect(self.path)
         except sqlite3.DatabaseError as exc:
+            if getattr(exc, "sqlite_errorcode", None) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                raise StateError(f"the state file {self.path} is locked by another program") from exc
             aside = _free_name(self.path)
             logger.error("state file is unusable (%s): kept as %s, starting empty", exc, aside.name)
             self.path.rename(aside)
             for suffix in ("-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            self._connection = self._connect()
+            self._connection = _connect(self.path)
 
-    def _connect(self) -> sqlite3.Connection:
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(self.path, timeout=5, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection to the file, brought to our schema; raises sqlite3.Error."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, timeout=5, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        # Another connection may be at it at the same time.
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > SCHEMA_VERSION:
                 raise sqlite3.DatabaseError(f"written by a newer version, schema {version}")
-            if version == 0:
-                connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
-            connection.execute("PRAGMA quick_check").fetchone()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            for statement in "".join(_STEPS[version:]).split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("PRAGMA quick_check").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _free_name(path: Path) -> Path:

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from .events import Decision, Dispatch, Ignore, Inbound, Observe
@@ -33,6 +34,19 @@ class Entry:
     verdict: str
     rule: int
     reason: str
+
+    def time(self) -> str:
+        """When, in the local time zone."""
+        return datetime.fromtimestamp(self.at).astimezone().strftime("%d %b %H:%M:%S")
+
+    def place(self) -> str:
+        """The chat, for people."""
+        return "(direct)" if self.chat == self.who else self.chat
+
+    def line(self) -> str:
+        """All but the network in one line."""
+        rule = f" by rule {self.rule}" if self.rule else ""
+        return f"{self.time()} {self.place()} {self.who}: {self.verdict}{rule}, {self.reason} ({self.event})"
 
 
 def entries(state: Path, *, after: int = 0) -> list[Entry]:

@@ -36,6 +36,16 @@ class ChatWorkers(Generic[_Item]):
         self.lost = 0
         """Others dropped for want of room."""
 
+    @property
+    def chats(self) -> int:
+        """Chats with items that wait or are being handled."""
+        return len(self._queues)
+
+    @property
+    def waiting(self) -> int:
+        """Items that nobody handles yet."""
+        return sum(map(len, self._queues.values()))
+
     def start(self) -> None:
         """Begin to work; items submitted earlier have waited."""
         self._ready.set()

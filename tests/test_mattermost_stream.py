@@ -222,7 +222,7 @@ async def test_events_come_raw_and_in_order_and_replies_do_not(server: FakeMatte
         assert server.actions[:2] == [{"action": "ping", "seq": 1}, {"action": "ping", "seq": 2}]
         stats = it.stream.stats
         assert (stats.connects, stats.frames, stats.gaps, stats.duplicates, stats.skipped) == (1, 54, 0, 0, 0)
-        assert stats.last_frame is not None
+        assert stats.last_event is not None
         assert stats.pings >= 2
 
 

@@ -57,8 +57,9 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
         self._settings = MattermostSettings.load(extra, host.environment())
         super().__init__(config)
         self._reply_mode = self._settings.reply_mode
-        self._home = host.home()
-        self._observed = observations(str(self._home), "mattermost", time.time)
+        home = host.home()
+        self.state = host.state_file(home)
+        self._observed = observations(str(home), "mattermost", time.time)
         self._gate = Gate(self._observed, self.config.extra)
         self.connection: Connection | None = None
         self._status = HostStatus(self)
@@ -70,7 +71,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
         self._gate.hurry.clear()
         connection = self.connection = Connection(
             self._settings,
-            host.state_file(self._home),
+            self.state,
             self._observed,
             accepts=self._is_sender_authorized,
             deliver=self._deliver,

@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.opening import Opening
+from ...common.policy import Policy
+from ...common.served import LiveChat
+from ...common.status import Snapshot, put_down, snapshot
 from ...common.store import Store
 from .client import MattermostClient
 from .intake import Intake
+from .joins import live_channels
 from .judge import Accepts
 from .settings import MattermostSettings
 from .stream import MattermostStream
@@ -70,10 +75,34 @@ class Connection:
             resources.callback(self._observed.forget_store)
         await self.intake.prepare(await self.client.me())
         resources.push_async_callback(self.intake.close)
+        self._opening.beside(put_down(self._store, self.snapshot))
+        self._opening.beside(self._store.watch(self.intake.take_orders))
         await self.stream.open()
         resources.push_async_callback(self._let_go)
         self.intake.gap()
         self.post_size = await self._ask_post_size()
+
+    @property
+    def book(self) -> ChatBook:
+        """The runtime allowlist."""
+        return self.intake.book
+
+    @property
+    def policy(self) -> Policy:
+        """What the settings say about channels."""
+        return self._settings.policy()
+
+    async def approved(self, chat_id: str) -> None:
+        """The operator approved a channel we may have disapproved of."""
+        self.intake.joins.allow(chat_id)
+
+    def snapshot(self) -> Snapshot:
+        """How the connection is doing."""
+        return snapshot("mattermost", self.stream.stats, self.intake, self._observed)
+
+    async def chats(self) -> list[LiveChat]:
+        """The channels we are in; raises HardenedError."""
+        return await live_channels(self.client)
 
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""

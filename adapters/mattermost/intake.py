@@ -111,6 +111,11 @@ class Intake:
         await self.ledger.load()
         await self.cursors.load()
 
+    async def take_orders(self) -> None:
+        """Somebody else wrote to the state file: take over what the operator ordered."""
+        for channel_id in await self.book.refresh():
+            self.joins.allow(channel_id)
+
     async def close(self) -> None:
         if self._catching_up is not None:
             self._catching_up.cancel()

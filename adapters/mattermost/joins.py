@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.identity import Standing
+from ...common.served import LiveChat
 from ...common.trace import pseudonym
 
 logger = logging.getLogger(__name__)
+
+
+class Lists(Protocol):
+    """The call of `MattermostClient` used to see the channels."""
+
+    async def my_channels(self) -> list[dict[str, Any]]: ...
+
+
+async def live_channels(client: Lists) -> list[LiveChat]:
+    """The channels we are in, direct ones left out; raises HardenedError."""
+    channels = [channel for channel in await client.my_channels() if channel.get("type") != "D"]
+    return [LiveChat(str(c.get("id")), str(c.get("display_name") or c.get("name", "")), "member") for c in channels]
 
 
 class Leaves(Protocol):
@@ -32,7 +45,8 @@ class Joins:
         """What became of an addition: a verdict to trace."""
         if self._policy == "ignore":
             return "ignored by policy"
-        if self._policy == "allow-all" or adder.listed:
+        approved = self._policy == "allow-all" or adder.listed or channel_id in self._book.approved
+        if approved and channel_id not in self._book.revoked:
             self.barred -= {channel_id}
             self._book.approve(channel_id, by=adder.user_id)
             verdict = "approved"
@@ -45,6 +59,10 @@ class Joins:
                 logger.warning("channel %s could not be left: %s", pseudonym(channel_id), exc)
         logger.info("added to channel %s by %s: %s", pseudonym(channel_id), pseudonym(adder.user_id), verdict)
         return verdict
+
+    def allow(self, channel_id: str) -> None:
+        """The operator approved of a channel."""
+        self.barred -= {channel_id}
 
     def still_in(self, channel_ids: set[str]) -> None:
         """These are all channels we are in: approvals of others are over."""

@@ -11,7 +11,7 @@ from ...common.chatbook import ChatBook
 from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Reason
 from ...common.identity import Standing
 from ...common.ledger import Ledger
-from ...common.policy import Policy, decide
+from ...common.policy import decide
 from .joins import Joins
 from .reader import Item
 from .settings import MattermostSettings
@@ -46,16 +46,7 @@ class Judge:
         self._threads = threads
         self._ledger = ledger
         self._program_turns: Counter[str] = Counter()
-        self._policy = Policy(
-            chats=frozenset(settings.allowed_channels),
-            every_chat=not settings.allowed_channels,
-            require_mention=settings.require_mention,
-            free_chats=frozenset(settings.free_response_channels),
-            observe=settings.observe_unmentioned,
-            observe_server=settings.observe_system,
-            broadcast_addresses=settings.broadcast_addresses,
-            bots=settings.allow_bots,
-        )
+        self._policy = settings.policy()
 
     async def judge(self, inbound: Inbound, me: Me, item: Item, channel_type: str) -> tuple[Decision, Standing]:
         """The decision on a post, and who its author is to the host."""
@@ -80,7 +71,7 @@ class Judge:
         return self._decide(inbound, me, allowed=standing.allowed or is_program), standing
 
     def _decide(self, inbound: Inbound, me: Me, *, allowed: bool) -> Decision:
-        policy = replace(self._policy, chats=self._policy.chats | self._book.approved, barred=self._joins.barred)
+        policy = self._policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
         return decide(inbound, me, policy, sender_allowed=allowed)
 
     def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:

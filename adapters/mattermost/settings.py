@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import FilePath, SecretStr, field_validator
 
 from ...common.config import Entries, Flag, Settings, base_url, load, setting
+from ...common.policy import Policy
 
 _ID = re.compile(r"[a-z0-9]{26}")
 
@@ -74,14 +75,32 @@ class MattermostSettings(Settings):
     def _channel_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return _ids(value, "channel id (26 letters and digits, not the name)", wildcard=False)
 
+    def policy(self) -> Policy:
+        """What is wanted in channels, but for what is approved at run time."""
+        return Policy(
+            chats=frozenset(self.allowed_channels),
+            every_chat=not self.allowed_channels,
+            require_mention=self.require_mention,
+            free_chats=frozenset(self.free_response_channels),
+            observe=self.observe_unmentioned,
+            observe_server=self.observe_system,
+            broadcast_addresses=self.broadcast_addresses,
+            bots=self.allow_bots,
+        )
+
     @classmethod
     def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> Self:
         """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault."""
         return load(cls, "mattermost", extra, environment)
 
 
+def is_id(value: str) -> bool:
+    """Whether that is an id of Mattermost."""
+    return _ID.fullmatch(value) is not None
+
+
 def _ids(value: tuple[str, ...], what: str, *, wildcard: bool) -> tuple[str, ...]:
     for position, entry in enumerate(value, 1):
-        if not _ID.fullmatch(entry) and not (wildcard and entry == "*"):
+        if not is_id(entry) and not (wildcard and entry == "*"):
             raise ValueError(f"entry {position} is no {what}")
     return value

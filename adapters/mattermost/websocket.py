@@ -49,7 +49,8 @@ class Server(Protocol):
 class StreamStats:
     """What the stream lived through so far; times in seconds of its clock."""
 
-    last_frame: float | None = None
+    last_byte: float | None = None
+    last_event: float | None = None
     deaf_since: float | None = None
     """When the last standing socket was lost, None while one stands."""
     connects: int = 0
@@ -216,7 +217,7 @@ class Socket:
         return ConnectionLost(f"{self._where} closed the WebSocket (code {socket.close_code})")
 
     def _take(self, text: str) -> None:
-        self._stats.last_frame = self._clock()
+        self._stats.last_byte = self._clock()
         frame = frame_of(text)
         if frame is None:
             self._stats.skipped += 1
@@ -251,6 +252,7 @@ class Socket:
 
     def _hand_on(self, text: str) -> None:
         self._stats.frames += 1
+        self._stats.last_event = self._clock()
         self._call(lambda: self._on_frame(text))
 
     def _call(self, handler: Callable[[], None]) -> None:

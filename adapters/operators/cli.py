@@ -10,13 +10,12 @@ import logging
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from rich.console import Console
-
 from ...common.errors import HardenedError
+from .output import say
 
 Run = Callable[[argparse.Namespace], int]
 
-_COMMANDS = ("trace",)
+_COMMANDS = ("status", "trace", "groups")
 """Modules, in the order of the help text."""
 
 
@@ -35,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return chosen(arguments)
     except HardenedError as exc:
-        Console(stderr=True).print(str(exc), style="red", markup=False, highlight=False, soft_wrap=True)
+        say(str(exc), style="red", stderr=True)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +15,7 @@ from ...common import host_setup
 from ...common.identity import as_number
 from ...common.store import read
 from ...common.trace import Entry, entries, pseudonym
+from .output import console, write_json
 
 _FOLLOW_SECONDS = 0.5
 _STYLES = {"dispatch": "green", "observe": "yellow", "invitation": "cyan"}
@@ -44,12 +41,12 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(found)
     else:
-        Console().print(table(found))
+        console().print(_table(found))
     if arguments.follow:
         number = max((entry.number for entry in entries(state)), default=0)
         for entry in _followed(state, number):
             if wanted(entry):
-                _print_json([entry]) if arguments.json else Console().print(*_cells(entry))
+                _print_json([entry]) if arguments.json else console().print(*_cells(entry))
     return 0
 
 
@@ -77,7 +74,7 @@ def _spellings(state: Path, identity: str) -> set[str]:
     return {identity, pseudonym(identity), pseudonym(identity.lower())}
 
 
-def table(found: Iterable[Entry]) -> Table:
+def _table(found: Iterable[Entry]) -> Table:
     """The entries for people, oldest first."""
     result = Table(box=None, pad_edge=False)
     for heading in ("time", "network", "chat", "who", "verdict", "rule", "reason", "event"):
@@ -88,17 +85,14 @@ def table(found: Iterable[Entry]) -> Table:
 
 
 def _cells(entry: Entry) -> tuple[Text, ...]:
-    at = datetime.fromtimestamp(entry.at).astimezone().strftime("%d %b %H:%M:%S")
-    chat = "(direct)" if entry.chat == entry.who else entry.chat
     verdict = Text(entry.verdict, style=_STYLES.get(entry.verdict, "dim"))
     rest = (str(entry.rule or ""), entry.reason, entry.event)
-    return Text(at), Text(entry.network), Text(chat), Text(entry.who), verdict, *map(Text, rest)
+    return Text(entry.time()), Text(entry.network), Text(entry.place()), Text(entry.who), verdict, *map(Text, rest)
 
 
 def _print_json(found: Iterable[Entry]) -> None:
     for entry in found:
-        sys.stdout.write(json.dumps(asdict(entry)) + "\n")
-    sys.stdout.flush()
+        write_json(asdict(entry), indent=None)
 
 
 def _followed(state: Path, number: int) -> Iterator[Entry]:

@@ -61,8 +61,9 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         self._settings = SignalSettings.load(config.extra or {}, host.environment())
         super().__init__(config)
         self.http_url, self.account = self._settings.http_url, self._settings.account
-        self._home = host.home()
-        self._observed = observations(str(self._home), "signal", time.time)
+        home = host.home()
+        self.state = host.state_file(home)
+        self._observed = observations(str(home), "signal", time.time)
         self._gate = Gate(self._observed, self.config.extra)
         self.connection: Connection | None = None
         self._status = HostStatus(self)
@@ -78,7 +79,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         self._gate.hurry.clear()
         connection = self.connection = Connection(
             self._settings,
-            host.state_file(self._home),
+            self.state,
             self._observed,
             sent=self._sent_message_timestamps,
             accepts=self._is_sender_authorized,

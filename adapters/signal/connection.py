@@ -8,12 +8,17 @@ from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
+from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.opening import Opening
+from ...common.policy import Policy
+from ...common.served import LiveChat
+from ...common.status import Snapshot, put_down, snapshot
 from ...common.store import Store
 from .client import SignalClient
+from .groups import live_groups
 from .intake import Accepts, Intake
 from .settings import SignalSettings
 from .stream import SignalStream
@@ -73,13 +78,36 @@ class Connection:
         await resources.enter_async_context(self.client)
         await self.intake.prepare()
         resources.push_async_callback(self.intake.close)
-        knowing = asyncio.create_task(self._get_to_know())
-        resources.push_async_callback(_cancelled, knowing)
+        self._opening.beside(put_down(self._store, self.snapshot))
+        self._opening.beside(self._get_to_know())
+        self._opening.beside(self._store.watch(self.intake.take_orders))
         await self.stream.open()
         resources.push_async_callback(self._let_go)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._known.wait(), _STOCK_TAKING_SECONDS)
         self.intake.start()
+
+    @property
+    def book(self) -> ChatBook:
+        """The runtime allowlist."""
+        return self.intake.book
+
+    @property
+    def policy(self) -> Policy:
+        """What the settings say about groups."""
+        return self._settings.policy()
+
+    async def approved(self, chat_id: str) -> None:
+        """The operator approved a group: join it where we are only invited."""
+        await self.intake.invitations.accept(chat_id)
+
+    def snapshot(self) -> Snapshot:
+        """How the connection is doing."""
+        return snapshot("signal", self.stream.stats, self.intake, self._observed)
+
+    async def chats(self) -> list[LiveChat]:
+        """The account's groups as the daemon has them; raises HardenedError."""
+        return await live_groups(self.client, self.intake.me)
 
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""
@@ -101,8 +129,3 @@ class Connection:
         if self.intake.book.is_new:
             await asyncio.sleep(_GRACE_SECONDS)
             await self.intake.close_books()
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -17,12 +17,19 @@ from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import Address, Inbound, Me, Origin
 from ...common.identity import Standing, as_aci, as_number
+from ...common.served import LiveChat
 from ...common.trace import pseudonym
 from .client import RpcError
 
 logger = logging.getLogger(__name__)
 
 _STATE_RETRIES = (0.5, 2.0, 8.0)
+
+
+class Rpc(Protocol):
+    """The call interface of `SignalClient`."""
+
+    async def rpc(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any: ...
 
 
 class Membership(StrEnum):
@@ -67,6 +74,12 @@ def read_groups(result: object, me: Me) -> Iterator[Group]:
         yield Group(row["id"], name, membership, members)
 
 
+async def live_groups(client: Rpc, me: Me) -> list[LiveChat]:
+    """The account's groups as the daemon has them; raises HardenedError."""
+    groups = read_groups(await client.rpc("listGroups"), me)
+    return [LiveChat(group.id, group.name or "", group.membership) for group in groups]
+
+
 def _people(rows: object) -> tuple[Address, ...]:
     people = (
         Address(as_aci(row.get("uuid")), as_number(row.get("number")))
@@ -74,12 +87,6 @@ def _people(rows: object) -> tuple[Address, ...]:
         if isinstance(row, dict)
     )
     return tuple(person for person in people if person)
-
-
-class Rpc(Protocol):
-    """The call interface of `SignalClient`."""
-
-    async def rpc(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any: ...
 
 
 class Invitations:
@@ -110,6 +117,8 @@ class Invitations:
                 self.names[group.id] = group.name
             if group.membership is Membership.OUT and self._book.knows(group.id):
                 self._book.forget(group.id)
+            if group.membership is Membership.PENDING and group.id in self._book.approved:
+                await self._try("updateGroup", group.id)
 
     async def take_for_granted(self) -> None:
         """Once, in the first run: what there is by now and was not invited to is nobody's invitation any more."""
@@ -132,14 +141,24 @@ class Invitations:
         logger.info("invitation into group %s by %s: %s", pseudonym(group_id), pseudonym(actor.user_id), verdict)
         return verdict
 
+    async def accept(self, group_id: str) -> None:
+        """The operator approved a group: join it where we are only invited."""
+        group = await self._look(group_id)
+        if group is not None and group.membership is Membership.PENDING:
+            await self._try("updateGroup", group_id)
+
     async def _still_in(self, group_id: str) -> str | None:
         if group_id not in self._book.approved:
             return None
         group = await self._look(group_id)
-        if group is None or group.membership is not Membership.OUT:
-            return None
-        self._book.forget(group_id)
-        return "removed"
+        match group and group.membership:
+            case Membership.PENDING:
+                await self._try("updateGroup", group_id)
+                return "approved before"
+            case Membership.OUT:
+                self._book.forget(group_id)
+                return "removed"
+        return None
 
     async def _judge(self, event: Inbound, actor: Standing) -> str:
         """`approved`, or why not. Only a confirmed actor opens a group."""

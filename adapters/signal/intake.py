@@ -34,7 +34,7 @@ from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
-from ...common.policy import Policy, decide
+from ...common.policy import decide
 from ...common.store import Store
 from ...common.trace import Trace
 from ...common.workers import ChatWorkers
@@ -78,13 +78,7 @@ class Intake:
         self._sent = sent
         self._accepts = accepts
         self._deliver = deliver
-        self._policy = Policy(
-            chats=frozenset(settings.group_allowed),
-            every_chat="*" in settings.group_allowed,
-            require_mention=settings.require_mention,
-            observe=settings.observe_unmentioned,
-            aliases=settings.mention_aliases,
-        )
+        self._policy = settings.policy()
         self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
         self.ledger = Ledger(store, time.time)
         self.trace = Trace(store, "signal", time.time)
@@ -115,6 +109,11 @@ class Intake:
         """Learn from the daemon who is who and which groups there are. A failure leaves what is on disk."""
         await self.resolver.start()
         await _or_warn(self.invitations.take_stock())
+
+    async def take_orders(self) -> None:
+        """Somebody else wrote to the state file: take over what the operator ordered."""
+        for group_id in await self.book.refresh():
+            await self.invitations.accept(group_id)
 
     async def close_books(self) -> None:
         """End of the first run's grace: groups nobody invited us to by now are served only when an admin says so."""
@@ -207,7 +206,7 @@ class Intake:
         return self.directory.name_of(Address(as_aci(chat_id), as_number(chat_id)))
 
     def _decide(self, inbound: Inbound, standing: Standing) -> Decision:
-        policy = replace(self._policy, chats=self._policy.chats | self.book.approved)
+        policy = self._policy.with_chats(self.book.approved, barred=self.book.revoked)
         return decide(inbound, self.me, policy, sender_allowed=standing.allowed or self._admits(inbound))
 
     def _admits(self, inbound: Inbound) -> bool:

@@ -11,6 +11,7 @@ from pydantic import field_validator
 
 from ...common.config import Entries, Flag, Settings, base_url, load, setting
 from ...common.identity import as_aci, as_number
+from ...common.policy import Policy
 
 
 class SignalSettings(Settings):
@@ -82,6 +83,16 @@ class SignalSettings(Settings):
             if entry != "*" and not is_group_id(entry):
                 raise ValueError(f"entry {position} is no group id (base64 of 32 bytes, padding included)")
         return value
+
+    def policy(self) -> Policy:
+        """What is wanted in groups, but for what is approved at run time."""
+        return Policy(
+            chats=frozenset(self.group_allowed) - {"*"},
+            every_chat="*" in self.group_allowed,
+            require_mention=self.require_mention,
+            observe=self.observe_unmentioned,
+            aliases=self.mention_aliases,
+        )
 
     @classmethod
     def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> Self:
