@@ -29,7 +29,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry out the command the parser chose; the exit status."""
     # The host's own words on the way to its configuration are not this command's.
-    logging.getLogger().setLevel(logging.ERROR)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
     chosen: Run = arguments.run
     try:
         return chosen(arguments)
@@ -38,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        root.setLevel(level)
 
 
 def main(argv: Sequence[str]) -> int:
