@@ -47,7 +47,7 @@ class Learnt(IntEnum):
     KNOWN = 0
     NEW = 1
     MOVED = 2
-    """The number is another ACI's (said once): refused until the operator lists the new ACI itself."""
+    """The number is another ACI's (said once): refused until the operator lists the new ACI or confirms the move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,15 @@ class Directory:
             return Learnt.KNOWN
         self._put(Pair(number, known.uid, known.source, uid))
         return Learnt.MOVED
+
+    def confirm(self, number: str, uid: str) -> None:
+        """The operator wrote down that a number which turned up with that ACI is still the same person's."""
+        pair = self._pairs.get(number)
+        if pair is None or pair.moved_to != uid:
+            return
+        self._numbers[pair.uid].remove(number)
+        self._pairs[number] = Pair(number, uid, Source.ENVELOPE)
+        self._numbers.setdefault(uid, []).append(number)
 
     def _put(self, pair: Pair) -> None:
         self._pairs[pair.number] = pair

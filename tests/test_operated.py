@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.operators import cli
+from hermes_hardened_adapters.adapters.operators.trace import followed
 from hermes_hardened_adapters.common import status
+from hermes_hardened_adapters.common.host import state_file
 from hermes_hardened_adapters.common.trace import pseudonym
 
 from .fakes.mattermost_server import ALICE as ALICE_ID
@@ -30,7 +33,7 @@ from .fakes.signal_daemon import (
     group,
 )
 from .hosted import Hosted, hosted, hosted_mattermost
-from .scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, in_group, variant
+from .scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, Person, in_group, variant
 
 
 @pytest.fixture
@@ -145,6 +148,28 @@ async def test_the_groups_are_listed_without_the_daemon(
     assert "cannot be asked" in written.err
 
 
+async def test_a_number_that_moved_is_confirmed_while_the_gateway_runs(
+    daemon: FakeSignalDaemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = Person("Alice", "77777777-7777-4777-8777-777777777777", ALICE)
+    async with hosted(daemon) as host:
+        await host.emit(variant("dm_text", ALICE_A, text="before"), variant("dm_text", new, text="a new phone"))
+        assert texts(host) == ["before"]
+        assert await operated("people", "moved", "--json") == 0
+        moved = {"number": ALICE, "aci": ALICE_ACI, "moved_to": new.aci}
+        assert json.loads(capsys.readouterr().out) == [moved]
+        assert await operated("people", "confirm", ALICE, "--why", "she called") == 0
+        await host.until(lambda: host.adapter.connection.intake.directory.uid_of(ALICE) == new.aci)
+        await host.emit(variant("dm_text", new, text="it is me"))
+        old = Person("somebody", ALICE_ACI, None)
+        await host.emit(variant("dm_text", old, text="her old account"))
+        assert texts(host) == ["before", "it is me"]
+    assert await operated("people", "confirm", ALICE) == 2
+    async with hosted(daemon) as host:
+        await host.emit(variant("dm_text", new, text="still me"))
+        assert texts(host) == ["still me"]
+
+
 # -- status and trace
 
 
@@ -184,7 +209,7 @@ async def test_a_gateway_that_hangs_is_not_called_listening(
 
 
 async def test_the_trace_is_found_by_number_aci_group_and_pseudonym(
-    daemon: FakeSignalDaemon, capsys: pytest.CaptureFixture[str]
+    daemon: FakeSignalDaemon, hermes_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with hosted(daemon) as host:
         await host.emit(variant("dm_text", ALICE_A, text="a secret"), variant("dm_text", CAROL_C, text="mine"))
@@ -206,6 +231,8 @@ async def test_the_trace_is_found_by_number_aci_group_and_pseudonym(
     assert await found("--verdict", "ignore", "--network", "signal") == [everything[2]]
     assert await found("--last", "1") == [everything[2]]
     assert await found("--network", "mattermost") == []
+    with closing(followed(state_file(hermes_home), 1)) as going_on:
+        assert [next(going_on).event for _ in range(2)] == [row["event"] for row in everything[1:]]
     assert await operated("trace") == 0
     written = capsys.readouterr().out
     assert all(row["reason"] in written and row["event"] in written for row in everything)

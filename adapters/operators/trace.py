@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def _run(arguments: argparse.Namespace) -> int:
         console().print(_table(found))
     if arguments.follow:
         number = max((entry.number for entry in entries(state)), default=0)
-        for entry in _followed(state, number):
+        for entry in followed(state, number):
             if wanted(entry):
                 _print_json([entry]) if arguments.json else console().print(*_cells(entry))
     return 0
@@ -95,7 +95,8 @@ def _print_json(found: Iterable[Entry]) -> None:
         write_json(asdict(entry), indent=None)
 
 
-def _followed(state: Path, number: int) -> Iterator[Entry]:
+def followed(state: Path, number: int) -> Generator[Entry]:
+    """The entries with a higher number, for ever."""
     while True:
         for entry in entries(state, after=number):
             number = entry.number
