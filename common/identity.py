@@ -118,6 +118,10 @@ class Directory:
         self._put(Pair(number, known.uid, known.source, uid))
         return Learnt.MOVED
 
+    def moved(self) -> list[tuple[str, str]]:
+        """Numbers that turned up with another ACI, and that ACI."""
+        return [(pair.number, pair.moved_to) for pair in self._pairs.values() if pair.moved_to]
+
     def confirm(self, number: str, uid: str) -> None:
         """The operator wrote down that a number which turned up with that ACI is still the same person's."""
         pair = self._pairs.get(number)

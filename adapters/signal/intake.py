@@ -114,8 +114,10 @@ class Intake:
         """Somebody else wrote to the state file: take over what the operator ordered."""
         for group_id in await self.book.refresh():
             await self.invitations.accept(group_id)
-        for number, uid in await self._store.rows("SELECT number, uid FROM identity WHERE moved_to IS NULL"):
-            self.directory.confirm(number, uid)
+        confirmed = "SELECT 1 FROM identity WHERE number = ? AND uid = ? AND moved_to IS NULL"
+        for number, uid in self.directory.moved():
+            if await self._store.rows(confirmed, (number, uid)):
+                self.directory.confirm(number, uid)
 
     async def close_books(self) -> None:
         """End of the first run's grace: groups nobody invited us to by now are served only when an admin says so."""
