@@ -1,0 +1,385 @@
+"""The files in docker/, checked without Docker: no image is built and no container runs here.
+
+What the containers would run is run as it stands: the entry script with a fake `hermes`, the health check against the
+fake daemon (and against the real one in tests/e2e), the build from what the Dockerfile copies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
+from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
+
+from tests.compose_file import COMPOSE, DOCKER, HEALTH_SCRIPT, ROOT, document, health_command, services
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, FakeSignalDaemon, RawConnection, RpcFault, raw_daemon
+
+DOCKERFILE = DOCKER / "gateway.Dockerfile"
+ENTRY = DOCKER / "hermes.sh"
+SECRETS = ("HARDENED_MATTERMOST_TOKEN", "OPENROUTER_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+
+each_service = pytest.mark.parametrize("name", services())
+
+
+def lint(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A linter of the development extra, from this interpreter's environment."""
+    command = [str(Path(sysconfig.get_path("scripts"), tool)), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def instructions(name: str) -> list[str]:
+    """The arguments of every instruction of that name, continued lines joined."""
+    text = DOCKERFILE.read_text().replace("\\\n", " ")
+    return re.findall(rf"^{name} +(.*)$", text, re.MULTILINE)
+
+
+# -- linters
+
+
+def schema_check(path: Path) -> subprocess.CompletedProcess[str]:
+    return lint("check-jsonschema", "--builtin-schema", "vendor.compose-spec", path)
+
+
+def test_the_compose_file_keeps_to_the_specification() -> None:
+    checked = schema_check(COMPOSE)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_misspelt_key_would_be_seen(tmp_path: Path) -> None:
+    broken = tmp_path / "compose.yaml"
+    broken.write_text(COMPOSE.read_text().replace("cap_drop", "cap_dropped"))
+    assert "cap_dropped" in schema_check(broken).stdout
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    checked = lint("hadolint", DOCKERFILE)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("script", [ENTRY, HEALTH_SCRIPT])
+def test_shellcheck_has_nothing_to_say(script: Path) -> None:
+    checked = lint("shellcheck", script)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+# -- our own rules for the compose file
+
+
+@each_service
+def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["user"].split(":")[0] not in {"", "0", "root"}
+    for key in ("privileged", "cap_add", "ports", "network_mode", "pid", "ipc", "devices"):
+        assert key not in service
+    assert not any("docker.sock" in volume for volume in service["volumes"])
+
+
+@each_service
+def test_a_service_is_pinned_and_has_a_health_check(name: str) -> None:
+    service = services()[name]
+    repository, _, tag = service["image"].partition(":")
+    assert repository
+    assert tag not in {"", "latest"}
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert {"interval", "timeout", "retries", "start_period"} <= service["healthcheck"].keys()
+
+
+def test_only_the_two_services_share_the_network_of_the_daemon() -> None:
+    networks = document()["networks"]
+    joined = [set(service["networks"]) for service in services().values()]
+    assert networks["rpc"] == {"internal": True}
+    assert set.intersection(*joined) == {"rpc"}
+    assert set.union(*joined) == set(networks)
+
+
+def test_the_daemon_fetches_only_while_somebody_listens() -> None:
+    command = services()["signal-cli"]["command"]
+    assert command[command.index("--receive-mode") + 1] == "on-connection"
+    assert "--no-receive-stdout" in command
+
+
+def mounts(name: str) -> dict[str, tuple[str, str]]:
+    """Named volume to (path, mode)."""
+    split = (volume.split(":") for volume in services()[name]["volumes"] if not volume.startswith("."))
+    return {source: (target, "".join(mode)) for source, target, *mode in split}
+
+
+def test_what_hermes_sends_lies_at_the_same_path_for_signal_cli() -> None:
+    daemon, gateway = mounts("signal-cli"), mounts("gateway")
+    shared = daemon.keys() & gateway.keys()
+    assert shared == {"files", "workspace"}
+    for volume in shared:
+        assert daemon[volume] == (gateway[volume][0], "ro")
+    assert daemon.keys() | gateway.keys() == document()["volumes"].keys()
+
+
+def test_every_file_cache_of_hermes_lies_on_the_shared_volume(hermes_home: Path) -> None:
+    from gateway.platforms import base
+
+    (environment,) = instructions("ENV")
+    assert "HERMES_HOME=/opt/data " in environment
+    assert mounts("gateway")["files"][0] == "/opt/data/cache"
+    for find in (
+        base.get_image_cache_dir,
+        base.get_audio_cache_dir,
+        base.get_video_cache_dir,
+        base.get_document_cache_dir,
+    ):
+        assert find().parent == hermes_home / "cache"
+
+
+def test_secrets_come_from_files_only() -> None:
+    given: Mapping[str, Any] = services()["gateway"]["environment"]
+    targets = {secret["source"]: secret["target"] for secret in services()["gateway"]["secrets"]}
+    assert targets.keys() == document()["secrets"].keys()
+    assert all(set(secret) == {"file"} for secret in document()["secrets"].values())
+    assert all(name.removesuffix("_FILE") in SECRETS for name in given)
+    assert sorted(given.values()) == sorted(targets.values())
+
+
+def test_hermes_would_send_no_secret_file() -> None:
+    from gateway.platforms.base import _path_under_denied_prefix
+
+    for secret in services()["gateway"]["secrets"]:
+        assert _path_under_denied_prefix(Path(secret["target"]))
+
+
+def test_git_does_not_know_the_operators_files() -> None:
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert {"docker/.env", "docker/secrets/"} <= set(ignored)
+
+
+def test_the_example_settings_are_settings() -> None:
+    names = re.findall(r"^([A-Z_]+)=", (DOCKER / "env.example").read_text(), re.MULTILINE)
+    known = {*SignalSettings.environment_names().values(), *MattermostSettings.environment_names().values()}
+    strict = {"HARDENED_SIGNAL_HTTP_URL", "HARDENED_SIGNAL_ACCOUNT", "HARDENED_MATTERMOST_URL"}
+    assert set(names) - strict - {"COMPOSE_PROFILES"} <= known
+    assert strict <= set(names)
+
+
+# -- the gateway's image
+
+
+def test_the_image_is_pinned_and_not_root() -> None:
+    bases = instructions("FROM")
+    assert bases
+    assert all(re.fullmatch(r"\S+:\d\S+", base) for base in bases)
+    assert instructions("USER")[-1] == services()["gateway"]["user"] == "10000:10000"
+    assert instructions("ADD") == []
+
+
+def copied(target: Path) -> None:
+    """Lay out what the COPY lines name, as far as the ignore file lets it into the build's context."""
+    wanted = [
+        line.removeprefix("!") for line in DOCKERFILE.with_name("gateway.Dockerfile.dockerignore").read_text().split()
+    ]
+    for line in instructions("COPY"):
+        *sources, last = [word for word in line.split() if not word.startswith("--")]
+        for source in sources:
+            assert source in wanted
+            place = target / (Path(source) if last == "./" else Path(last.lstrip("/")))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, place)
+
+
+def test_what_is_copied_builds_the_whole_package(tmp_path: Path) -> None:
+    sources, out = tmp_path / "sources", tmp_path / "dist"
+    copied(sources)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(sources)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    (wheel,) = out.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for path in [*ROOT.glob("adapters/**/*.py"), *ROOT.glob("common/*.py"), ROOT / "__main__.py"]:
+        assert f"hermes_hardened_adapters/{path.relative_to(ROOT)}" in names
+
+
+def test_the_first_configuration_is_made_of_settings_hermes_has() -> None:
+    from hermes_cli.config import DEFAULT_CONFIG
+
+    first: dict[str, dict[str, Any]] = yaml.safe_load((DOCKER / "config.yaml").read_text())
+    assert first.pop("plugins") == {"enabled": ["hardened-adapters"]}
+    for section, settings in first.items():
+        assert settings.keys() <= DEFAULT_CONFIG[section].keys()
+    assert first["gateway"]["media_delivery_allow_dirs"] == [mounts("gateway")["workspace"][0]]
+
+
+# -- the entry script
+
+
+def enter(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the entry script as the image lays it out; the fake `hermes` prints arguments and environment."""
+    image, fake, home = tmp_path / "image", tmp_path / "fake", tmp_path / "home"
+    if not image.exists():
+        for directory in (image, fake, home):
+            directory.mkdir()
+        shutil.copy(ENTRY, image / "hermes")
+        shutil.copy(DOCKER / "config.yaml", image)
+        (fake / "hermes").write_text('#!/bin/sh\necho "arguments: $*"\nenv\n')
+        for script in (image / "hermes", fake / "hermes"):
+            script.chmod(0o755)
+    path = f"{image}:{fake}:/usr/bin:/bin"
+    return subprocess.run(
+        ["hermes", *arguments],
+        executable=str(image / "hermes"),
+        env={"PATH": path, "HERMES_HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        timeout=10,
+    )
+
+
+def test_the_script_knows_a_closed_list_of_secrets() -> None:
+    (listed,) = re.findall(r"^for name in (.*); do$", ENTRY.read_text(), re.MULTILINE)
+    assert tuple(listed.split()) == SECRETS
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_read_from_its_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"s3 $cr'et\r\n")
+    entered = enter(tmp_path, "gateway", "run", **{f"{name}_FILE": str(tmp_path / "file")})
+    assert entered.returncode == 0
+    assert entered.stderr == ""
+    assert entered.stdout.startswith("arguments: gateway run\n")
+    assert f"{name}=s3 $cr'et\n" in entered.stdout
+
+
+def test_no_other_variable_is_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert "\nPYTHONPATH=" not in enter(tmp_path, PYTHONPATH_FILE=str(tmp_path / "file")).stdout
+
+
+def test_an_empty_secret_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("\n")
+    assert "OPENAI_API_KEY=" not in enter(tmp_path, OPENAI_API_KEY_FILE=str(tmp_path / "file")).stdout
+
+
+def test_a_secret_that_cannot_be_read_ends_the_start(tmp_path: Path) -> None:
+    entered = enter(tmp_path, OPENAI_API_KEY_FILE=str(tmp_path / "absent"))
+    assert (entered.returncode, entered.stdout) == (78, "")
+    assert "OPENAI_API_KEY_FILE" in entered.stderr
+
+
+def test_the_first_configuration_is_laid_down_once(tmp_path: Path) -> None:
+    config = tmp_path / "home" / "config.yaml"
+    enter(tmp_path)
+    assert config.read_bytes() == (DOCKER / "config.yaml").read_bytes()
+    config.write_text("plugins: {}\n")
+    enter(tmp_path)
+    assert config.read_text() == "plugins: {}\n"
+
+
+def test_files_to_be_sent_can_be_read_by_signal_cli() -> None:
+    assert "\numask 022\n" in ENTRY.read_text()
+
+
+# -- signal-cli's health check
+
+
+async def health(url: str, account: str = ACCOUNT) -> tuple[int | None, str]:
+    host, port = url.removeprefix("http://").split(":")
+    process = await asyncio.create_subprocess_exec(
+        *health_command(host, int(port), account), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, output.decode().strip()
+
+
+def daemon_of(*accounts: str) -> FakeSignalDaemon:
+    """A daemon with these accounts that reaches Signal."""
+
+    async def accounts_listed(_: dict[str, Any]) -> Any:
+        return [{"number": number} for number in accounts]
+
+    async def devices(_: dict[str, Any]) -> Any:
+        return [{"id": 1, "name": None}]
+
+    return FakeSignalDaemon(handlers={"listAccounts": accounts_listed, "listDevices": devices})
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, "", "11111111-1111-4111-8111-111111111111"])
+async def test_a_daemon_that_reaches_signal_is_healthy(account: str) -> None:
+    async with daemon_of(ACCOUNT, ALICE) as daemon:
+        assert await health(daemon.url, account) == (0, "healthy")
+        assert daemon.called("listDevices") == [{"account": ACCOUNT}]
+
+
+async def test_the_health_check_takes_no_message_from_the_gateway() -> None:
+    async with daemon_of(ACCOUNT) as daemon:
+        await health(daemon.url)
+        assert daemon.event_requests == []
+
+
+@pytest.mark.parametrize(
+    ("accounts", "reason"),
+    [((), "no account; link or register one"), ((ALICE,), "HARDENED_SIGNAL_ACCOUNT is not an account")],
+)
+async def test_a_daemon_without_our_account_is_unhealthy(accounts: tuple[str, ...], reason: str) -> None:
+    async with daemon_of(*accounts) as daemon:
+        status, said = await health(daemon.url)
+        assert status == 1
+        assert reason in said
+        assert ACCOUNT not in said
+
+
+async def test_a_daemon_cut_off_from_signal_is_unhealthy() -> None:
+    async def offline(_: dict[str, Any]) -> Any:
+        raise RpcFault(-3, "Connection closed!")
+
+    async with daemon_of(ACCOUNT) as daemon:
+        daemon.handlers["listDevices"] = offline
+        status, said = await health(daemon.url)
+    assert status == 1
+    assert "Signal's server" in said
+
+
+async def test_a_daemon_that_refuses_us_or_is_down_is_unhealthy() -> None:
+    async def misdirected(connection: RawConnection) -> None:
+        await connection.status(421)
+
+    async with raw_daemon(misdirected) as daemon:
+        assert await health(daemon.url) == (1, "unhealthy: listAccounts is answered with 'HTTP/1.1 421'")
+    status, said = await health(daemon.url)
+    assert status == 1
+    assert "nobody listens" in said
+
+
+async def test_a_daemon_that_pins_its_host_name_is_healthy() -> None:
+    async with daemon_of(ACCOUNT) as daemon:
+        daemon.pinned_host = "elsewhere:8080"
+        assert await health(daemon.url) == (0, "healthy")
+
+
+# -- the text
+
+
+def test_the_text_names_services_and_volumes_that_exist() -> None:
+    text = (ROOT / "docs" / "docker.md").read_text()
+    used = re.findall(r"docker compose (?:run --rm|exec|logs -f|stop|start|restart)((?: -\w+)*) ([a-z-]+)", text)
+    assert used
+    assert {name for _, name in used} <= services().keys()
+    volumes = set(re.findall(r"-v hermes_([a-z]+):", text))
+    assert volumes
+    assert volumes <= document()["volumes"].keys()
+
+
+def test_the_text_says_how_to_get_an_account() -> None:
+    text = (ROOT / "docs" / "docker.md").read_text()
+    for command in ("register", "verify", "link", "updateProfile", "listGroups"):
+        assert re.search(rf"^docker compose run --rm signal-cli .*\b{command}\b", text, re.MULTILINE)
