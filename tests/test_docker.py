@@ -91,9 +91,7 @@ def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
 @each_service
 def test_a_service_is_pinned_and_has_a_health_check(name: str) -> None:
     service = services()[name]
-    repository, _, tag = service["image"].partition(":")
-    assert repository
-    assert tag not in {"", "latest"}
+    assert re.fullmatch(r"[a-z./-]+:(\$\{SIGNAL_CLI_VERSION:-\d+\.\d+\.\d+\}|local)", service["image"])
     assert service["healthcheck"]["test"][0] == "CMD"
     assert {"interval", "timeout", "retries", "start_period"} <= service["healthcheck"].keys()
 
@@ -144,18 +142,32 @@ def test_every_file_cache_of_hermes_lies_on_the_shared_volume(hermes_home: Path)
 
 def test_secrets_come_from_files_only() -> None:
     given: Mapping[str, Any] = services()["gateway"]["environment"]
-    targets = {secret["source"]: secret["target"] for secret in services()["gateway"]["secrets"]}
-    assert targets.keys() == document()["secrets"].keys()
+    secrets = services()["gateway"]["secrets"]
+    assert secrets == list(document()["secrets"])
     assert all(set(secret) == {"file"} for secret in document()["secrets"].values())
     assert all(name.removesuffix("_FILE") in SECRETS for name in given)
-    assert sorted(given.values()) == sorted(targets.values())
+    assert list(given.values()) == [f"/run/secrets/{secret}" for secret in secrets]
 
 
-def test_hermes_would_send_no_secret_file() -> None:
-    from gateway.platforms.base import _path_under_denied_prefix
+def test_hermes_sends_what_signal_cli_can_open_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gateway.platforms import base
 
-    for secret in services()["gateway"]["secrets"]:
-        assert _path_under_denied_prefix(Path(secret["target"]))
+    first = yaml.safe_load((DOCKER / "config.yaml").read_text())["gateway"]
+    assert (first["strict"], first["trust_recent_files"]) == (True, False)
+    monkeypatch.setenv(base.MEDIA_DELIVERY_STRICT_ENV, "1")
+    monkeypatch.setenv(base.MEDIA_DELIVERY_TRUST_RECENT_ENV, "0")
+    monkeypatch.setenv(base.MEDIA_DELIVERY_ALLOW_DIRS_ENV, str(tmp_path / "workspace"))
+    for place in ("workspace", "secrets"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "file").touch()
+    assert base.validate_media_delivery_path(str(tmp_path / "workspace" / "file"))
+    assert base.validate_media_delivery_path(str(tmp_path / "secrets" / "file")) is None
+
+
+def test_java_may_map_the_libraries_it_unpacks() -> None:
+    assert any(mount.startswith("/tmp:exec") for mount in services()["signal-cli"]["tmpfs"])
 
 
 def test_git_does_not_know_the_operators_files() -> None:
