@@ -11,6 +11,9 @@ ROOT = Path(__file__).parent.parent
 DOCKER = ROOT / "docker"
 COMPOSE = DOCKER / "compose.yaml"
 HEALTH_SCRIPT = DOCKER / "signal-health.bash"
+ENTRY = DOCKER / "hermes.sh"
+SECRETS = ("HARDENED_MATTERMOST_TOKEN", "OPENROUTER_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+"""What the entry script reads from files."""
 
 
 def services() -> dict[str, dict[str, Any]]:
