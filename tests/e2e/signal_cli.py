@@ -14,7 +14,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,25 @@ def free_port() -> int:
         return port
 
 
-class SignalCliDaemon:
-    """`signal-cli daemon --http` on loopback with an empty configuration, so in multi-account mode with no account."""
+DAEMON = ("daemon", "--http", "127.0.0.1:8080", "--no-receive-stdout")
 
-    def __init__(self, *, ready_within: float = 60.0) -> None:
+
+def environment_of(home: Path) -> dict[str, str]:
+    """What signal-cli's start script needs, and nothing of ours."""
+    environment = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    if java := java_home():
+        environment["JAVA_HOME"] = java
+    return environment
+
+
+class SignalCliDaemon:
+    """`signal-cli daemon --http` on loopback with an empty configuration, so in multi-account mode with no account.
+
+    `command` is what follows the configuration; the address after its `--http` gives way to a free port of loopback.
+    """
+
+    def __init__(self, *, command: Sequence[str] = DAEMON, ready_within: float = 60.0) -> None:
+        self.command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ready_within = ready_within
@@ -78,15 +93,13 @@ class SignalCliDaemon:
     async def start(self) -> None:
         """Start it, or start it again on the same port after `stop`."""
         self._config.mkdir(exist_ok=True)
-        environment = {"HOME": str(self._config), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-        if home := java_home():
-            environment["JAVA_HOME"] = home
-        arguments = ("--config", str(self._config), "daemon", "--http", f"127.0.0.1:{self.port}", "--no-receive-stdout")
+        arguments = ["--config", str(self._config), *self.command]
+        arguments[arguments.index("--http") + 1] = f"127.0.0.1:{self.port}"
         began = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
             str(executable()),
             *arguments,
-            env=environment,
+            env=environment_of(self._config),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
