@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
+from hermes_hardened_adapters.adapters.operators.cli import add_commands
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
 
 from tests.compose_file import COMPOSE, DOCKER, ENTRY, HEALTH_SCRIPT, ROOT, SECRETS, document, services
@@ -89,6 +91,14 @@ def test_a_service_is_pinned_and_has_a_health_check(name: str) -> None:
     assert re.fullmatch(r"[a-z./-]+:(\$\{SIGNAL_CLI_VERSION:-\d+\.\d+\.\d+\}|local)", service["image"])
     assert service["healthcheck"]["test"][0] == "CMD"
     assert {"interval", "timeout", "retries", "start_period"} <= service["healthcheck"].keys()
+
+
+def test_the_gateways_health_check_is_a_command_of_ours() -> None:
+    cmd, hermes, name, *arguments = services()["gateway"]["healthcheck"]["test"]
+    assert (cmd, hermes, name) == ("CMD", "hermes", "adapters")
+    parser = ArgumentParser()
+    add_commands(parser)
+    assert callable(parser.parse_args(arguments).run)
 
 
 def test_only_the_two_services_share_the_network_of_the_daemon() -> None:
