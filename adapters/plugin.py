@@ -12,8 +12,12 @@ from .signal import plugin as signal
 
 def register(ctx: Any) -> None:
     """Register the platforms, the hook that tells what the model was shown, and the operator's commands."""
+    from ..common.host_strict import keep_secret
+    from ..common.strict import CONNECTING, variables
+
     signal.register(ctx)
     mattermost.register(ctx)
+    keep_secret([name for platform in CONNECTING for name in variables(platform).values()])
     ctx.register_hook("pre_llm_call", _shown)
     ctx.register_cli_command("adapters", "Look after the Signal and Mattermost adapters", _commands, _command)
 

@@ -7,7 +7,7 @@ the key the operator wrote.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
 )
 
+from . import strict
 from .errors import ConfigError
 from .identity import Lists
 
@@ -93,20 +94,34 @@ def base_url(value: str, example: str) -> str:
 _S = TypeVar("_S", bound=Settings)
 
 
-def load(model: type[_S], platform: str, extra: Mapping[str, Any], environment: Mapping[str, str]) -> _S:
-    """Build a settings model; raises ConfigError with every fault, misspelt names among them."""
+def load(
+    model: type[_S],
+    platform: str,
+    extra: Mapping[str, Any],
+    environment: Mapping[str, str],
+    written: Sequence[str] = (),
+) -> _S:
+    """Build a settings model; raises ConfigError with every fault, misspelt names among them.
+
+    In strict mode what tells where to connect comes from the strict variables alone, and is a fault anywhere else:
+    `written` are the keys of the configuration files that say it.
+    """
     names = model.environment_names()
     values: dict[str, Any] = {}
     labels: dict[str, str] = {}
+    twins = strict.variables(platform) if strict.in_use(platform, environment) else {}
     for field, env in names.items():
-        labels[field] = env or f"{platform}.{field}"
-        if extra.get(field) is not None:
+        labels[field] = twins.get(field) or env or f"{platform}.{field}"
+        if field in twins:
+            values |= {field: environment[twins[field]]} if environment.get(twins[field], "").strip() else {}
+        elif extra.get(field) is not None:
             values[field], labels[field] = extra[field], f"{platform}.{field}"
         elif env and environment.get(env, "").strip():
             values[field] = environment[env]
     faults = [
         *_misspelt((f"{platform}.{key}" for key in extra), [f"{platform}.{field}" for field in names]),
         *_misspelt((key for key in environment if key.startswith(platform.upper() + "_")), names.values()),
+        *strict.faults(platform, environment, written),
     ]
     try:
         settings = model.model_validate(values)

@@ -12,6 +12,11 @@ def names() -> Iterator[str]:
     return iter(os.environ)
 
 
+def variables() -> Mapping[str, str]:
+    """All that are set."""
+    return os.environ
+
+
 def value(name: str) -> str:
     """The value of a variable, stripped; empty when it is not set."""
     return os.environ.get(name, "").strip()

@@ -16,7 +16,7 @@ from gateway.platforms.base import (
     resolve_channel_prompt,
 )
 
-from ...common import host
+from ...common import host, host_strict
 from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
 from ...common.handover import Accepted, Commit
@@ -54,7 +54,10 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
 
     def __init__(self, config: Any) -> None:
         extra = {**(config.extra or {}), **({"token": config.token} if config.token else {})}
-        self._settings = MattermostSettings.load(extra, host.environment())
+        written = host_strict.written("mattermost")
+        self._settings = MattermostSettings.load(extra, host.environment(), written)
+        # The host tries no platform again whose token it does not know (gateway/run.py, the reconnect queue).
+        config.token = self._settings.token.get_secret_value()
         super().__init__(config)
         self._reply_mode = self._settings.reply_mode
         home = host.home()

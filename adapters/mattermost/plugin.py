@@ -5,11 +5,12 @@ Taking the entry's place drops what stock's own entry carried, so all of that is
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from importlib.util import find_spec
 from typing import Any
 
-from ...common import environment
+from ...common import environment, strict
 
 _NEEDS = ("aiohttp", "mattermostdriver", "pydantic")
 _SHOWN = {
@@ -28,10 +29,11 @@ def register(ctx: Any) -> None:
         check_fn=_installed,
         validate_config=_is_configured,
         is_connected=_is_configured,
-        required_env=["MATTERMOST_URL", "MATTERMOST_TOKEN"],
+        required_env=strict.required("mattermost", environment.variables()),
         install_hint="pip install hermes-hardened-adapters",
         setup_fn=_set_up,
         apply_yaml_config_fn=_from_yaml,
+        env_enablement_fn=_in_strict_mode,
         allowed_users_env="MATTERMOST_ALLOWED_USERS",
         allow_all_env="MATTERMOST_ALLOW_ALL_USERS",
         cron_deliver_env_var="MATTERMOST_HOME_CHANNEL",
@@ -53,9 +55,19 @@ def _installed() -> bool:
 
 
 def _is_configured(config: Any) -> bool:
+    """What is half or wrong in strict mode is for the settings to say."""
+    from ...common import host_strict
+
     extra = getattr(config, "extra", None) or {}
     token = getattr(config, "token", None) or environment.value("MATTERMOST_TOKEN")
-    return bool(token and (extra.get("url") or environment.value("MATTERMOST_URL")))
+    return bool(token and (extra.get("url") or environment.value("MATTERMOST_URL"))) or host_strict.is_on("mattermost")
+
+
+def _in_strict_mode() -> dict[str, Any] | None:
+    """The address alone: what stands in `PlatformConfig.extra` may be shown, and there is no other way to hand it."""
+    from ...common import host_strict
+
+    return host_strict.handed("mattermost", ("url",))
 
 
 def _from_yaml(_: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
@@ -72,9 +84,22 @@ def _set_up() -> None:
     _stock().interactive_setup()
 
 
-async def _send_standalone(*args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Stock's sender for cron jobs that run outside the gateway."""
-    result: dict[str, Any] = await _stock()._standalone_send(*args, **kwargs)
+async def _send_standalone(config: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Stock's sender for cron jobs that run outside the gateway, told where to connect in strict mode."""
+    from ...common import host_strict
+    from ...common.errors import ConfigError
+    from .settings import MattermostSettings
+
+    if host_strict.is_on("mattermost"):
+        try:
+            settings = MattermostSettings.load(
+                config.extra or {}, host_strict.shown(), host_strict.written("mattermost")
+            )
+        except ConfigError as exc:
+            return {"error": str(exc)}
+        token = settings.token.get_secret_value()
+        config = dataclasses.replace(config, token=token, extra={**(config.extra or {}), "url": settings.url})
+    result: dict[str, Any] = await _stock()._standalone_send(config, *args, **kwargs)
     return result
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import FilePath, SecretStr, field_validator
@@ -89,9 +89,12 @@ class MattermostSettings(Settings):
         )
 
     @classmethod
-    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> Self:
-        """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault."""
-        return load(cls, "mattermost", extra, environment)
+    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str], written: Sequence[str] = ()) -> Self:
+        """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault.
+
+        `written` are the keys that `host_strict.written` finds.
+        """
+        return load(cls, "mattermost", extra, environment, written)
 
 
 def is_id(value: str) -> bool:

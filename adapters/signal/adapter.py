@@ -14,7 +14,7 @@ from gateway.platforms.signal_rate_limit import (
     _is_signal_rate_limit_error,
 )
 
-from ...common import host
+from ...common import host, host_strict
 from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted, Commit
@@ -58,7 +58,8 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
     splits_long_messages = True
 
     def __init__(self, config: Any) -> None:
-        self._settings = SignalSettings.load(config.extra or {}, host.environment())
+        written = host_strict.written("signal")
+        self._settings = SignalSettings.load(config.extra or {}, host.environment(), written)
         super().__init__(config)
         self.http_url, self.account = self._settings.http_url, self._settings.account
         home = host.home()

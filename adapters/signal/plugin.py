@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from ...common import environment
+from ...common import environment, strict
 
 _NEEDS = ("aiohttp", "aiohttp_sse_client", "pydantic")
 
@@ -19,9 +19,10 @@ def register(ctx: Any) -> None:
         check_fn=_installed,
         validate_config=_is_configured,
         is_connected=_is_configured,
-        required_env=["SIGNAL_HTTP_URL", "SIGNAL_ACCOUNT"],
+        required_env=strict.required("signal", environment.variables()),
         install_hint="pip install hermes-hardened-adapters",
         apply_yaml_config_fn=_from_yaml,
+        env_enablement_fn=_in_strict_mode,
         allowed_users_env="SIGNAL_ALLOWED_USERS",
         allow_all_env="SIGNAL_ALLOW_ALL_USERS",
         cron_deliver_env_var="SIGNAL_HOME_CHANNEL",
@@ -41,8 +42,18 @@ def _installed() -> bool:
 
 
 def _is_configured(config: Any) -> bool:
+    """What is half or wrong in strict mode is for the settings to say."""
+    from ...common import host_strict
+
     extra = getattr(config, "extra", None) or {}
-    return bool(extra.get("http_url") and extra.get("account"))
+    return bool(extra.get("http_url") and extra.get("account")) or host_strict.is_on("signal")
+
+
+def _in_strict_mode() -> dict[str, Any] | None:
+    """Both go into `PlatformConfig.extra`: `hermes send` and cron jobs look there, too."""
+    from ...common import host_strict
+
+    return host_strict.handed("signal", ("http_url", "account"))
 
 
 def _from_yaml(_: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import field_validator
@@ -95,9 +95,12 @@ class SignalSettings(Settings):
         )
 
     @classmethod
-    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> Self:
-        """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault."""
-        return load(cls, "signal", extra, environment)
+    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str], written: Sequence[str] = ()) -> Self:
+        """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault.
+
+        `written` are the keys that `host_strict.written` finds.
+        """
+        return load(cls, "signal", extra, environment, written)
 
 
 def is_group_id(value: str) -> bool:

@@ -1,0 +1,80 @@
+"""Strict mode in the real gateway process: whatever keeps the plugin from loading, nothing of stock's connects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hermes_hardened_adapters.common.strict import CONNECTING, PREFIX
+
+from tests import scene_mattermost, scene_signal
+from tests.fakes.echo_model import EchoModel
+from tests.fakes.mattermost_server import FakeMattermostServer
+from tests.fakes.signal_daemon import FakeSignalDaemon
+from tests.gateway_process import GatewayProcess
+
+BOTH = ("signal", "mattermost")
+
+
+def settings(daemon: FakeSignalDaemon, server: FakeMattermostServer) -> dict[str, str]:
+    """Under stock's names."""
+    return scene_signal.environment(daemon) | scene_mattermost.environment(server)
+
+
+def strict(settings: Mapping[str, str]) -> dict[str, str]:
+    """The same under the names of strict mode."""
+    connecting = [name for names in CONNECTING.values() for name in names.values()]
+    return {PREFIX + name if name in connecting else name: value for name, value in settings.items()}
+
+
+def write(home: Path, settings: Mapping[str, str]) -> None:
+    (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+async def test_strict_names_in_the_file_connect_the_hardened_adapters(tmp_path: Path) -> None:
+    async with scene_signal.stage() as daemon, scene_mattermost.stage() as server, EchoModel() as model:
+        write(tmp_path, strict(settings(daemon, server)))
+        async with GatewayProcess(model.base_url, env={}, home=tmp_path, platforms=BOTH) as running:
+            assert [running.adapter(platform) for platform in BOTH] == ["hardened", "hardened"]
+            assert server.token not in running.log
+        assert (tmp_path / ".env").read_text().count(PREFIX) == 4
+
+
+@pytest.mark.parametrize("why", ["not enabled", "does not import", "safe mode"])
+async def test_without_the_plugin_nothing_connects(why: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken" / "hermes_hardened_adapters"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('broken on purpose')\n")
+    home = tmp_path / "home"
+    home.mkdir()
+    env = {
+        "not enabled": {},
+        "does not import": {"PYTHONPATH": str(broken.parent)},
+        "safe mode": {"HERMES_SAFE_MODE": "1"},
+    }[why]
+    switched_on = {platform: {"enabled": True} for platform in BOTH}
+    async with scene_signal.stage() as daemon, scene_mattermost.stage() as server, EchoModel() as model:
+        write(home, strict(settings(daemon, server)))
+        async with GatewayProcess(
+            model.base_url, env=env, home=home, plugin=why != "not enabled", platforms=(), config=switched_on
+        ) as running:
+            said = running.log + (home / "logs" / "agent.log").read_text()
+            states = {name: platform.get("state") for name, platform in running.state()["platforms"].items()}
+        assert ("Failed to load plugin 'hardened-adapters': broken on purpose" in said) == (why == "does not import")
+        assert "No adapter available for signal" in said
+        assert "No adapter available for mattermost" in said
+        assert "connected" not in states.values()
+        assert daemon.event_requests == []
+        assert daemon.calls == []
+        assert server.calls == []
+
+
+async def test_with_stocks_names_stock_does_connect() -> None:
+    """The control of the tests above."""
+    async with scene_signal.stage() as daemon, scene_mattermost.stage() as server, EchoModel() as model:
+        env = settings(daemon, server)
+        async with GatewayProcess(model.base_url, env=env, plugin=False, platforms=BOTH) as running:
+            assert [running.adapter(platform) for platform in BOTH] == ["stock", "stock"]
+        assert daemon.event_requests
+        assert server.calls
