@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sqlite3
 import ssl
 import subprocess
@@ -98,6 +99,7 @@ def one(findings: list[Finding], check: str, status: Status) -> Finding:
     assert finding.status is status, finding
     if status in {Status.FAILED, Status.ADVICE}:
         assert finding.remedy, finding
+        assert re.fullmatch(r"(?![a-z]).*[^.?]\.", finding.remedy), finding
         assert ". " not in finding.remedy
     return finding
 
@@ -181,7 +183,7 @@ async def test_it_redirects(server: FakeMattermostServer, examined: Examined) ->
 async def test_it_is_ill(server: FakeMattermostServer, examined: Examined) -> None:
     server.faults.append(Fault(503, times=9))
     failure = await all_skipped_but(await examined(server), "address")
-    assert "look into the log" in failure.remedy
+    assert "Look into the log" in failure.remedy
 
 
 def test_plain_http_beyond_this_machine() -> None:
@@ -211,8 +213,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Pa
     ("name", "trusted", "remedy"),
     [
         ("IP:127.0.0.1", True, ""),
-        ("IP:127.0.0.1", False, "set MATTERMOST_CA_FILE"),
-        ("DNS:elsewhere.example", True, "correct the host name"),
+        ("IP:127.0.0.1", False, "Set MATTERMOST_CA_FILE"),
+        ("DNS:elsewhere.example", True, "Correct the host name"),
     ],
 )
 async def test_certificates(
@@ -239,8 +241,8 @@ def test_a_certificate_out_of_date() -> None:
     failure = transport_failure(ClientConnectorCertificateError(connection, expired), "https://chat.example.com")
     assert isinstance(failure, Fatal)
     finding = diagnosis.refused("address", failure, "")
-    assert finding.what == "the certificate of https://chat.example.com is not valid today"
-    assert "renew it" in finding.remedy
+    assert finding.what == "The certificate of https://chat.example.com is not valid today."
+    assert "Renew it" in finding.remedy
 
 
 async def test_a_ca_file_that_is_none(server: FakeMattermostServer, examined: Examined, tmp_path: Path) -> None:
@@ -281,7 +283,7 @@ async def test_a_refused_token(server: FakeMattermostServer, examined: Examined)
 
 async def test_a_disabled_bot(server: FakeMattermostServer, examined: Examined) -> None:
     server.disable_bot()
-    assert "enable the bot" in (await all_skipped_but(await examined(server), "account")).remedy
+    assert "Enable the bot" in (await all_skipped_but(await examined(server), "account")).remedy
 
 
 async def test_the_token_of_a_person(server: FakeMattermostServer, examined: Examined) -> None:
@@ -321,7 +323,7 @@ async def test_a_server_that_refuses_its_configuration(server: FakeMattermostSer
 
 @pytest.mark.parametrize(
     ("status", "remedy"),
-    [(403, "allow /api/v4/websocket"), (404, "passes /api/v4/websocket"), (200, "Upgrade"), (502, "log of Mattermost")],
+    [(403, "Allow /api/v4/websocket"), (404, "passes /api/v4/websocket"), (200, "Upgrade"), (502, "log of Mattermost")],
 )
 async def test_a_refused_upgrade(server: FakeMattermostServer, examined: Examined, status: int, remedy: str) -> None:
     server.refuse_upgrade = (status, {})
@@ -334,7 +336,7 @@ async def test_a_refused_upgrade(server: FakeMattermostServer, examined: Examine
 async def test_no_hello(server: FakeMattermostServer, examined: Examined) -> None:
     server.hello_delay = 60
     server.ping_answer = None
-    assert "restart" in one(await examined(server), "websocket", Status.FAILED).remedy
+    assert "Restart" in one(await examined(server), "websocket", Status.FAILED).remedy
 
 
 async def test_no_resume(server: FakeMattermostServer, examined: Examined) -> None:
@@ -376,7 +378,7 @@ async def test_a_resume_when_the_server_has_noticed_at_last(
         ({"MATTERMOST_ALLOW_ALL_USERS": "true"}, {}, Status.ADVICE, "instead"),
         ({"GATEWAY_ALLOW_ALL_USERS": "1"}, {"allowed_users": []}, Status.ADVICE, "instead"),
         ({"GATEWAY_ALLOW_ALL_USERS": "1"}, {}, Status.OK, ""),
-        ({}, {"allowed_users": [ALICE, NOBODY]}, Status.ADVICE, "correct the id"),
+        ({}, {"allowed_users": [ALICE, NOBODY]}, Status.ADVICE, "Correct the id"),
         ({}, {"group_allow_admin_from": [ALICE]}, Status.OK, ""),
         ({}, {"allowed_users": [BOB], "allow_admin_from": [ALICE]}, Status.ADVICE, "as well"),
     ],
@@ -434,13 +436,13 @@ async def test_free_response_channels(server: FakeMattermostServer, examined: Ex
     findings = await examined(server, allowed_channels=[OPS], free_response_channels=[SECRET, NOBODY, OPS])
     told = {finding.what: finding.remedy for finding in of(findings, "channels") if "free-response" in finding.what}
     assert len(told) == 2
-    assert "MATTERMOST_ALLOWED_CHANNELS" in told[f"the bot does not serve the free-response channel {SECRET}"]
-    assert "add the bot" in told[f"the bot is not in the free-response channel {NOBODY}"]
+    assert "MATTERMOST_ALLOWED_CHANNELS" in told[f"The bot does not serve the free-response channel {SECRET}."]
+    assert "Add the bot" in told[f"The bot is not in the free-response channel {NOBODY}."]
 
 
 async def test_an_archived_channel(server: FakeMattermostServer, examined: Examined) -> None:
     server.channels[OPS] = {**server.channels[OPS], "delete_at": 1}
-    assert "unarchive" in only(await examined(server), "channels", Status.ADVICE).remedy
+    assert "Unarchive" in only(await examined(server), "channels", Status.ADVICE).remedy
 
 
 async def test_no_channel_at_all(server: FakeMattermostServer, examined: Examined) -> None:
@@ -465,7 +467,7 @@ async def test_a_state_file_that_is_none(server: FakeMattermostServer, examined:
     for examined.state in (garbage, empty):
         advice, served = of(await examined(server), "channels")
         assert (advice.status, served.status) == (Status.ADVICE, Status.OK)
-        assert "restart the gateway" in advice.remedy
+        assert "Restart the gateway" in advice.remedy
 
 
 # -- permissions

@@ -24,19 +24,25 @@ _MEASURED = (5, 37)
 
 
 def ok(check: str, what: str) -> Finding:
-    return Finding(f"mattermost.{check}", Status.OK, what)
+    return Finding(f"mattermost.{check}", Status.OK, _sentence(what))
 
 
 def advice(check: str, what: str, remedy: str) -> Finding:
-    return Finding(f"mattermost.{check}", Status.ADVICE, what, remedy)
+    return Finding(f"mattermost.{check}", Status.ADVICE, _sentence(what), _sentence(remedy))
 
 
 def failed(check: str, what: str, remedy: str) -> Finding:
-    return Finding(f"mattermost.{check}", Status.FAILED, what, remedy)
+    return Finding(f"mattermost.{check}", Status.FAILED, _sentence(what), _sentence(remedy))
 
 
 def skipped(check: str, why: str) -> Finding:
-    return Finding(f"mattermost.{check}", Status.SKIPPED, why)
+    return Finding(f"mattermost.{check}", Status.SKIPPED, _sentence(why))
+
+
+def _sentence(text: str) -> str:
+    """With a full stop, and a capital unless it begins with a name, an id or an address."""
+    plain = re.match(r"[a-z']{1,20}:? ", text)
+    return (text[:1].upper() + text[1:] if plain else text) + "."
 
 
 def printable(value: object) -> str:
