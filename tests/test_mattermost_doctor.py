@@ -153,6 +153,7 @@ async def test_nothing_listens_there(server: FakeMattermostServer, examined: Exa
     await server.stop()
     failure = await all_skipped_but(await examined(server), "address")
     assert "cannot be reached" in failure.what
+    assert "MATTERMOST_URL" in failure.remedy
 
 
 async def test_a_path_is_missing(examined: Examined) -> None:
@@ -375,6 +376,8 @@ async def test_a_resume_when_the_server_has_noticed_at_last(
         ({"GATEWAY_ALLOWED_USERS": "+491700000001"}, {"allowed_users": []}, Status.FAILED, "MATTERMOST_ALLOWED_USERS"),
         ({"GATEWAY_ALLOWED_USERS": f"+491700000001,{BOB}"}, {"allowed_users": []}, Status.OK, ""),
         ({}, {"allowed_users": ["*"]}, Status.ADVICE, "instead"),
+        ({"MATTERMOST_ALLOWED_USERS": f"{BOB}, {ALICE}"}, {}, Status.OK, ""),
+        ({"MATTERMOST_ALLOWED_USERS": BOB}, {}, Status.ADVICE, "one of the two"),
         ({"MATTERMOST_ALLOW_ALL_USERS": "true"}, {}, Status.ADVICE, "instead"),
         ({"GATEWAY_ALLOW_ALL_USERS": "1"}, {"allowed_users": []}, Status.ADVICE, "instead"),
         ({"GATEWAY_ALLOW_ALL_USERS": "1"}, {}, Status.OK, ""),

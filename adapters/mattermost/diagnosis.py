@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ...common.errors import Fatal, HardenedError, RateLimited
+from ...common.errors import Fatal, HardenedError, NotSent, RateLimited
 from ...common.findings import Finding, Status
 from ...common.media import MAX_BYTES
 from .connection import on_loopback
@@ -54,6 +54,8 @@ def refused(check: str, error: HardenedError, remedy: str) -> Finding:
     """A check that ended with an error. `remedy` is for errors that carry none of their own."""
     if isinstance(error, (ApiError, RateLimited)):
         return failed(check, str(error), remedy)
+    if isinstance(error, NotSent):
+        remedy = "start Mattermost, or correct MATTERMOST_URL"
     what, _, own = (error.remedy if isinstance(error, Fatal) else str(error)).partition(": ")
     return failed(check, what, own or remedy)
 

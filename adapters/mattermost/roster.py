@@ -38,7 +38,7 @@ def people(settings: MattermostSettings, environment: Mapping[str, str], users: 
     everyone = "*" in listed or _says_yes(environment, "MATTERMOST_ALLOW_ALL_USERS")
     # The host looks at this one only where nobody is listed.
     everyone = everyone or (not listed and _says_yes(environment, "GATEWAY_ALLOW_ALL_USERS"))
-    faults = [*_strangers(named(settings), users)]
+    faults = [*_strangers(named(settings), users), *_two_lists(settings, environment)]
     if everyone:
         remedy = "list user ids in MATTERMOST_ALLOWED_USERS instead"
         faults.append(advice("people", "everyone on the server may talk to the agent", remedy))
@@ -68,6 +68,14 @@ def _strangers(wanted: set[str], users: Iterable[Object]) -> Iterator[Finding]:
         else:
             continue
         yield advice("people", what, "correct the id in the list of allowed people or admins, or take it out")
+
+
+def _two_lists(settings: MattermostSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """The host knows its list from the environment alone, and is shown that of config.yaml only where there is none."""
+    hosts = {entry.strip() for entry in environment.get("MATTERMOST_ALLOWED_USERS", "").split(",")} - {""}
+    if hosts and hosts != set(settings.allowed_users):
+        what = "config.yaml and MATTERMOST_ALLOWED_USERS name different people, and Hermes goes by the latter"
+        yield advice("people", what, "take one of the two lists out")
 
 
 def _refused_admins(admins: set[str]) -> Iterator[Finding]:
