@@ -19,9 +19,10 @@ from aiohttp import web
 from hermes_hardened_adapters.adapters.mattermost import diagnosis
 from hermes_hardened_adapters.adapters.mattermost.doctor import examine
 from hermes_hardened_adapters.adapters.mattermost.failures import transport_failure
+from hermes_hardened_adapters.common import chatbook
+from hermes_hardened_adapters.common.chatbook import order
 from hermes_hardened_adapters.common.errors import Fatal
 from hermes_hardened_adapters.common.findings import Finding, Status
-from hermes_hardened_adapters.common.store import Store
 from pytest_aiohttp import AiohttpServer
 
 from .fakes.mattermost_server import (
@@ -407,13 +408,6 @@ async def test_people_who_are_gone(server: FakeMattermostServer, examined: Exami
 # -- channels
 
 
-async def approve(state: Path, channel_id: str, status: str) -> None:
-    store = Store(state)
-    await store.open()
-    store.write("INSERT OR REPLACE INTO chat_group VALUES ('mattermost', ?, ?, 'x', 0)", (channel_id, status))
-    await store.close()
-
-
 async def test_an_allowed_channel_the_bot_is_not_in(server: FakeMattermostServer, examined: Examined) -> None:
     finding = only(
         await examined(server, allowed_channels=[OPS, SECRET, GROUP_MESSAGE, NOBODY]), "channels", Status.ADVICE
@@ -421,8 +415,11 @@ async def test_an_allowed_channel_the_bot_is_not_in(server: FakeMattermostServer
     assert NOBODY in finding.what
 
 
-async def test_channels_the_bot_is_in_without_serving_them(server: FakeMattermostServer, examined: Examined) -> None:
-    await approve(examined.state, SECRET, "approved")
+@pytest.mark.parametrize("status", [chatbook.Status.APPROVED, chatbook.Status.GRANTED])
+async def test_channels_the_bot_is_in_without_serving_them(
+    server: FakeMattermostServer, examined: Examined, status: chatbook.Status
+) -> None:
+    order(examined.state, "mattermost", SECRET, status, "operator", "", 0)
     finding = only(await examined(server, allowed_channels=[OPS]), "channels", Status.ADVICE)
     assert GROUP_MESSAGE in finding.what
     assert OPS not in finding.what
@@ -430,9 +427,18 @@ async def test_channels_the_bot_is_in_without_serving_them(server: FakeMattermos
     assert "MATTERMOST_ALLOWED_CHANNELS" in finding.remedy
 
 
-async def test_a_barred_channel(server: FakeMattermostServer, examined: Examined) -> None:
-    await approve(examined.state, SECRET, "barred")
-    assert SECRET in only(await examined(server), "channels", Status.ADVICE).what
+async def test_a_revoked_channel(server: FakeMattermostServer, examined: Examined) -> None:
+    order(examined.state, "mattermost", SECRET, chatbook.Status.REVOKED, "operator", "", 0)
+    finding = only(await examined(server), "channels", Status.ADVICE)
+    assert SECRET in finding.what
+    assert "groups approve" in finding.remedy
+
+
+async def test_an_approved_channel_the_bot_is_not_in(server: FakeMattermostServer, examined: Examined) -> None:
+    order(examined.state, "mattermost", NOBODY, chatbook.Status.GRANTED, "operator", "", 0)
+    finding = only(await examined(server), "channels", Status.ADVICE)
+    assert NOBODY in finding.what
+    assert "groups revoke" in finding.remedy
 
 
 async def test_free_response_channels(server: FakeMattermostServer, examined: Examined) -> None:
@@ -467,10 +473,12 @@ async def test_a_state_file_that_is_none(server: FakeMattermostServer, examined:
     garbage.write_text("no database" * 100)
     with closing(sqlite3.connect(empty)) as other:
         other.execute("CREATE TABLE t (x)")
-    for examined.state in (garbage, empty):
+    odd = examined.state.with_name("odd.db")
+    order(odd, "mattermost", SECRET, "of another version", "", "", 0)  # type: ignore[arg-type]
+    for examined.state in (garbage, empty, odd):
         advice, served = of(await examined(server), "channels")
         assert (advice.status, served.status) == (Status.ADVICE, Status.OK)
-        assert "Restart the gateway" in advice.remedy
+        assert "Start the gateway" in advice.remedy
 
 
 # -- permissions

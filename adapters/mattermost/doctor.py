@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...common.chatbook import Entry, entries
 from ...common.errors import ConfigError, Fatal, HardenedError, StateError
 from ...common.findings import Finding, Status
-from ...common.store import read
 from . import diagnosis, roster
 from .client import MattermostClient
 from .failures import ApiError, not_mattermost
@@ -174,15 +174,18 @@ class Visit:
 
     async def channels(self) -> list[Finding]:
         faults: list[Finding] = []
-        book: dict[str, str] = {}
-        try:
-            book = await asyncio.to_thread(_book, self._state)
-        except StateError as exc:
-            remedy = "restart the gateway, which puts an unusable file aside, and approve its channels again"
-            faults.append(diagnosis.advice("channels", str(exc), remedy))
+        book: Mapping[str, Entry] = {}
+        if self._state.exists():
+            try:
+                book = await asyncio.to_thread(entries, self._state, "mattermost")
+            except (StateError, ValueError) as exc:
+                what = f"approvals given at run time cannot be read: {exc}"
+                remedy = "start the gateway, which brings the file up to date or puts an unusable one aside"
+                faults.append(diagnosis.advice("channels", what, remedy))
+        policy = roster.policy_with(self._settings.policy(), book)
         rooms = roster.rooms_of(await self._client.my_channels())
-        self._served = roster.served(self._settings, rooms, book)
-        return [*faults, *roster.channels(self._settings, rooms, book)]
+        self._served = roster.served(policy, rooms)
+        return [*faults, *roster.channels(policy, rooms)]
 
     async def permissions(self) -> list[Finding]:
         teams: dict[str, diagnosis.Object] = {"": {}}
@@ -194,14 +197,6 @@ class Visit:
             rooms.append((channel, roster.role_names(self._me, teams[team], member)))
         names = sorted(set[str]().union(*(names for _, names in rooms)))
         return roster.permissions(rooms, await self._client.roles(names) if names else [])
-
-
-def _book(state: Path) -> dict[str, str]:
-    """The channels judged at run time and their status; raises StateError."""
-    if not state.exists():
-        return {}
-    rows = read(state, "SELECT id, status FROM chat_group WHERE network = 'mattermost'")
-    return {str(chat_id): str(status) for chat_id, status in rows}
 
 
 _CHECKS: Mapping[str, Callable[[Visit], Awaitable[list[Finding]]]] = {

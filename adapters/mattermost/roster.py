@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from ...common.chatbook import Entry, Status
 from ...common.findings import Finding
+from ...common.policy import Policy
 from .diagnosis import Object, advice, failed, ok, printable, skipped
-from .settings import MattermostSettings
+from .settings import MattermostSettings, is_id
 
 Rooms = Mapping[str, Object]
 """The channels we are in, direct ones aside, by id."""
-Book = Mapping[str, str]
-"""The channels judged at run time, by id, and their status."""
 
-_ID = re.compile(r"[a-z0-9]{26}")
 _TRUE = {"true", "1", "yes"}
 """What the host takes for yes."""
 _NEEDED = {"create_post": "post", "upload_file": "attach files"}
 """Permissions, and what they are for."""
+_SERVE = "add the {} to MATTERMOST_ALLOWED_CHANNELS, or approve with `hermes adapters groups approve`"
 _MANY = 10
 
 
@@ -28,13 +27,13 @@ _MANY = 10
 def named(settings: MattermostSettings) -> set[str]:
     """The user ids among the people the operator named; GATEWAY_ALLOWED_USERS holds other platforms' people too."""
     entries = {*settings.allowed_users, *settings.gateway_allowed_users, *_admins(settings)}
-    return {entry for entry in entries if _ID.fullmatch(entry)}
+    return {entry for entry in entries if is_id(entry)}
 
 
 def people(settings: MattermostSettings, environment: Mapping[str, str], users: Iterable[Object]) -> list[Finding]:
     """Who may talk to the agent. `users` are those of the `named` that the server knows."""
     listed = {*settings.allowed_users, *settings.gateway_allowed_users}
-    allowed = {entry for entry in listed if _ID.fullmatch(entry)}
+    allowed = {entry for entry in listed if is_id(entry)}
     everyone = "*" in listed or _says_yes(environment, "MATTERMOST_ALLOW_ALL_USERS")
     # The host looks at this one only where nobody is listed.
     everyone = everyone or (not listed and _says_yes(environment, "GATEWAY_ALLOW_ALL_USERS"))
@@ -90,54 +89,54 @@ def _refused_admins(admins: set[str]) -> Iterator[Finding]:
 def rooms_of(joined: Iterable[Object]) -> Rooms:
     """Of the channels the server says we are in, those that are not direct."""
     rooms = {str(channel.get("id")): channel for channel in joined if channel.get("type") != "D"}
-    return {channel_id: channel for channel_id, channel in rooms.items() if _ID.fullmatch(channel_id)}
+    return {channel_id: channel for channel_id, channel in rooms.items() if is_id(channel_id)}
 
 
-def served(settings: MattermostSettings, rooms: Rooms, book: Book) -> list[Object]:
+def policy_with(policy: Policy, book: Mapping[str, Entry]) -> Policy:
+    """The settings' policy with what was approved and revoked at run time."""
+    approved = {channel_id for channel_id, entry in book.items() if entry.status in {Status.APPROVED, Status.GRANTED}}
+    revoked = {channel_id for channel_id, entry in book.items() if entry.status is Status.REVOKED}
+    return policy.with_chats(frozenset(approved), barred=frozenset(revoked))
+
+
+def served(policy: Policy, rooms: Rooms) -> list[Object]:
     """The channels we are in and answer in."""
-    return [channel for channel_id, channel in rooms.items() if _allows(settings, book, channel_id)]
+    return [channel for channel_id, channel in rooms.items() if policy.serves(channel_id)]
 
 
-def channels(settings: MattermostSettings, rooms: Rooms, book: Book) -> list[Finding]:
+def channels(policy: Policy, rooms: Rooms) -> list[Finding]:
     """Whether the channels we are in and those we shall serve are the same."""
-    here = [_label(channel) for channel in served(settings, rooms, book)]
-    faults = [*_absences(settings, rooms), *_free(settings, rooms, book), *_idle(settings, rooms, book)]
+    here = [_label(channel) for channel in served(policy, rooms)]
+    faults = [*_absences(policy, rooms), *_free(policy, rooms), *_idle(policy, rooms)]
     if not here:
         remedy = "add the bot to a team and to the channels it shall serve, unless direct messages are enough"
         faults.append(advice("channels", "the bot serves no channel, only direct messages", remedy))
     return faults or [ok("channels", f"the bot serves {_listed(here)}")]
 
 
-def _absences(settings: MattermostSettings, rooms: Rooms) -> Iterator[Finding]:
-    for channel_id in settings.allowed_channels:
-        if channel_id not in rooms:
-            what = f"the bot is not in the allowed channel {channel_id}"
-            yield advice("channels", what, "add the bot to it, or take the id out of MATTERMOST_ALLOWED_CHANNELS")
+def _absences(policy: Policy, rooms: Rooms) -> Iterator[Finding]:
+    for channel_id in sorted(policy.chats - policy.barred - rooms.keys()):
+        what = f"the bot is not in the channel {channel_id}, which it shall serve"
+        remedy = "add the bot to it, or take the id out of MATTERMOST_ALLOWED_CHANNELS (`groups revoke` if approved)"
+        yield advice("channels", what, remedy)
 
 
-def _free(settings: MattermostSettings, rooms: Rooms, book: Book) -> Iterator[Finding]:
-    for channel_id in settings.free_response_channels:
+def _free(policy: Policy, rooms: Rooms) -> Iterator[Finding]:
+    for channel_id in sorted(policy.free_chats):
         what = f"the free-response channel {channel_id}"
         if channel_id not in rooms:
             remedy = "add the bot to it, or take the id out of MATTERMOST_FREE_RESPONSE_CHANNELS"
             yield advice("channels", f"the bot is not in {what}", remedy)
-        elif not _allows(settings, book, channel_id):
-            remedy = "add the id to MATTERMOST_ALLOWED_CHANNELS as well"
-            yield advice("channels", f"the bot does not serve {what}", remedy)
+        elif not policy.serves(channel_id):
+            yield advice("channels", f"the bot does not serve {what}", _SERVE.format("id"))
 
 
-def _idle(settings: MattermostSettings, rooms: Rooms, book: Book) -> Iterator[Finding]:
+def _idle(policy: Policy, rooms: Rooms) -> Iterator[Finding]:
     if archived := [_label(channel) for channel in rooms.values() if channel.get("delete_at")]:
         yield advice("channels", f"archived: {_listed(archived)}", "unarchive the channel, or take the bot out of it")
-    if unserved := [_label(room) for channel_id, room in rooms.items() if not _allows(settings, book, channel_id)]:
-        remedy = "add the ids to MATTERMOST_ALLOWED_CHANNELS, or take the bot out of them"
-        yield advice("channels", f"the bot is in channels it does not serve: {_listed(unserved)}", remedy)
-
-
-def _allows(settings: MattermostSettings, book: Book, channel_id: str) -> bool:
-    status = book.get(channel_id)
-    listed = not settings.allowed_channels or channel_id in settings.allowed_channels
-    return status != "barred" and (listed or status == "approved")
+    if unserved := [_label(room) for channel_id, room in rooms.items() if not policy.serves(channel_id)]:
+        what = f"the bot is in channels it does not serve: {_listed(unserved)}"
+        yield advice("channels", what, f"{_SERVE.format('ids')}, or take the bot out of them")
 
 
 def _label(channel: Object) -> str:
@@ -156,7 +155,7 @@ def _listed(names: list[str]) -> str:
 def team_of(channel: Object) -> str:
     """The id of a channel's team; empty where it has none."""
     team = str(channel.get("team_id") or "")
-    return team if _ID.fullmatch(team) else ""
+    return team if is_id(team) else ""
 
 
 def role_names(*owners: Object) -> set[str]:
