@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
 
-.PHONY: demo test test-e2e test-faults soak fuzz lint types clean
+.PHONY: demo test test-e2e test-faults soak fuzz docs lint types clean
 MINUTES ?= 3
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
@@ -24,6 +24,10 @@ soak: $(VENV)/.installed
 
 fuzz: $(VENV)/.installed
 	@$(BIN)/python -m tests.fuzz $(MINUTES)
+
+# The settings tables in docs/, from the settings themselves.
+docs: $(VENV)/.installed
+	@$(BIN)/python -m tests.settings_tables
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

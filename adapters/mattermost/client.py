@@ -10,7 +10,7 @@ import re
 import ssl
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,17 @@ class MattermostClient:
             channels |= {channel.get("id"): channel for channel in await self.my_channels(str(team.get("id")))}
         return list(channels.values())
 
+    async def membership(self, channel_id: str) -> Object:
+        """Ours in a channel; its `roles` are those that count there."""
+        return self._object(await self._api.channels.get_channel_member(_id(channel_id), "me"))
+
+    async def team_membership(self, team_id: str) -> Object:
+        return self._object(await self._api.teams.get_team_member(_id(team_id), "me"))
+
+    async def roles(self, names: Iterable[str]) -> list[Object]:
+        """Those of the named roles that exist, each with its `permissions`."""
+        return self._objects(await self._rest.post("/roles/names", list(names)))
+
     async def leave_channel(self, channel_id: str) -> None:
         await self._api.channels.remove_channel_member(_id(channel_id), await self._me())
 
@@ -240,6 +251,11 @@ class MattermostClient:
         """What clients are told of the configuration; all values are strings."""
         return self._object(await self._api.system.get_client_configuration({"format": "old"}))
 
+    @property
+    def last_headers(self) -> Mapping[str, str]:
+        """The headers of the server's last answer, `Date` and `X-Version-Id` among them."""
+        return self._rest.last_headers
+
     async def ping_system(self) -> Object:
         return self._object(await self._api.system.check_system_health())
 
@@ -266,7 +282,9 @@ class MattermostClient:
             context.load_verify_locations(self._ca_file)
         except OSError as exc:
             raise Fatal(
-                "mattermost_tls", f"MATTERMOST_CA_FILE cannot be read as PEM ({type(exc).__name__})", heals=False
+                "mattermost_tls",
+                f"MATTERMOST_CA_FILE cannot be read ({type(exc).__name__}): name a readable file of PEM certificates",
+                heals=False,
             ) from exc
         return context
 

@@ -54,7 +54,7 @@ class Connection:
 
     async def log_in(self) -> dict[str, Any]:
         """Our own user. Raises Fatal or ConnectionLost; then, too, `close` is owed."""
-        if self._settings.url.startswith("http://") and not _on_loopback(self._settings.url):
+        if self._settings.url.startswith("http://") and not on_loopback(self._settings.url):
             logger.warning("MATTERMOST_URL is plain http beyond this machine: the token can be read on its way")
         return await self._opening.run(self._log_in())
 
@@ -122,6 +122,7 @@ class Connection:
         await self.intake.workers.drain()
 
 
-def _on_loopback(url: str) -> bool:
+def on_loopback(url: str) -> bool:
+    """Whether what is sent there stays on this machine."""
     hostname = urlsplit(url).hostname or ""
     return hostname in {"localhost", "::1"} or hostname.startswith("127.")

@@ -51,11 +51,7 @@ def transport_failure(exc: Exception, where: str) -> HardenedError:
     """The meaning of an exception of aiohttp. Raise it outside the handler: the exception may hold the token."""
     match exc:
         case aiohttp.ClientConnectorCertificateError():
-            return Fatal(
-                "mattermost_tls",
-                f"the certificate of {where} cannot be verified: set MATTERMOST_CA_FILE to the CA that signed it, or "
-                "correct the host name in MATTERMOST_URL",
-            )
+            return _bad_certificate(exc.certificate_error, where)
         case Redirected():
             return redirected(where)
         case aiohttp.ClientConnectorSSLError():
@@ -65,6 +61,18 @@ def transport_failure(exc: Exception, where: str) -> HardenedError:
         case TimeoutError():
             return Unanswered(f"{where} does not answer")
     return Unanswered(f"the connection to {where} broke ({type(exc).__name__})")
+
+
+def _bad_certificate(exc: Exception, where: str) -> Fatal:
+    """By OpenSSL's verification codes (x509_vfy.h)."""
+    match getattr(exc, "verify_code", None):
+        case 62 | 64:
+            remedy = "is for another host: correct the host name in MATTERMOST_URL"
+        case 9 | 10:
+            remedy = "is not valid today: renew it, or correct this machine's clock"
+        case _:
+            remedy = "cannot be verified: set MATTERMOST_CA_FILE to the CA that signed it"
+    return Fatal("mattermost_tls", f"the certificate of {where} {remedy}")
 
 
 def refusal(call: str, where: str, status: int, headers: Mapping[str, str], body: bytes) -> HardenedError:

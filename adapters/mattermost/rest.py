@@ -30,7 +30,7 @@ _REPEAT_WITHIN = 25.0
 """The server remembers a `pending_post_id` for 30 s."""
 _RESPONSE_BYTES = 64 * 2**20
 _ERROR_BYTES = 2**16
-_LOOKUPS = {"/users/ids", "/users/usernames"}
+_LOOKUPS = {"/users/ids", "/users/usernames", "/roles/names"}
 """What is read with POST."""
 
 Files = Mapping[str, tuple[str, bytes, str]]
@@ -108,6 +108,8 @@ class RestClient:
         self._patience = patience
         self._clock = clock
         self._sleep = sleep
+        self.last_headers: Mapping[str, str] = {}
+        """Of the last answer, a refusal too."""
 
     async def make_request(
         self,
@@ -176,7 +178,7 @@ class RestClient:
         if request.writes and in_doubt_since is not None:
             raise Unanswered(f"no answer to {request.call}: whether it was carried out is unknown")
         if isinstance(failure, Unanswered):
-            raise ConnectionLost(f"no answer to {request.call}: {failure}")
+            raise ConnectionLost(f"no answer to {request.call} ({failure})")
         raise failure
 
     def _forgotten(self, request: Request, since: float | None, wait: float) -> bool:
@@ -195,6 +197,7 @@ class RestClient:
                 timeout=request.limits(self._timeout),
                 allow_redirects=False,
             ) as response:
+                self.last_headers = response.headers
                 if response.status < 300:
                     return await _read(response, request)
                 body = await response.content.read(_ERROR_BYTES)

@@ -61,6 +61,8 @@ class Routes:
             "GET /users/me/channels": self._all_channels,
             "GET /users/me/teams": self._teams,
             "GET /users/me/teams/ID/channels": self._channels_of_team,
+            "GET /teams/ID/members/ID": self._team_member,
+            "POST /roles/names": self._roles,
             "GET /users/ID": self._user,
             "POST /users/ids": self._users_by_ids,
             "POST /users/usernames": self._users_by_names,
@@ -98,6 +100,13 @@ class Routes:
 
     async def _teams(self, _: Call) -> Any:
         return recorded("users_me_teams")
+
+    async def _team_member(self, _: Call, team_id: str, user_id: str) -> Object:
+        return {"team_id": team_id, "user_id": user_id, "roles": "team_user", "delete_at": 0}
+
+    async def _roles(self, call: Call) -> list[Object]:
+        roles = self._server.roles
+        return [{"name": name, "permissions": roles[name]} for name in call.json if name in roles]
 
     async def _all_channels(self, call: Call) -> Any:
         if not self._server.lists_all_channels:
@@ -241,7 +250,7 @@ class Routes:
         return self._server.files[file_id]
 
     async def _config(self, _: Call) -> Any:
-        return recorded("config_client")
+        return {**recorded("config_client"), **self._server.config}
 
     async def _ping(self, _: Call) -> Any:
         return recorded("system_ping")

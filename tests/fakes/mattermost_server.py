@@ -49,6 +49,10 @@ class FakeMattermostServer:
     posts: dict[str, Object] = field(default_factory=dict)
     files: dict[str, tuple[Object, bytes]] = field(default_factory=dict)
     reactions: list[Object] = field(default_factory=list)
+    config: Object = field(default_factory=dict)
+    """What differs from the recorded client configuration."""
+    roles: dict[str, list[str]] = field(default_factory=lambda: {"channel_user": ["create_post", "upload_file"]})
+    """Permissions by role. Answers about roles were not recorded: they follow Mattermost's API reference."""
 
     lists_all_channels: bool = True
     """False: no /users/me/channels, as before 6.1."""

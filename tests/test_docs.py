@@ -1,0 +1,109 @@
+"""The documentation tells the truth where that can be checked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hermes_hardened_adapters.common.config import Settings
+from hermes_hardened_adapters.common.events import Reason
+
+from .settings_tables import DOCS, PAGES, rewritten, table
+
+ROOT = DOCS.parent
+CONTENT = {path: path.read_text() for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))}
+THE_HOSTS_OWN = {f"{p}_{n}" for p in ("SIGNAL", "MATTERMOST") for n in ("ALLOW_ALL_USERS", "HOME_CHANNEL")} | {
+    "SIGNAL_REACTIONS"
+}
+COMPOSES_OWN = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker" / "compose.yaml").read_text()))
+SOURCE = "\n".join(path.read_text() for folder in ("adapters", "common") for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_settings_table_is_that_of_the_model(page: str) -> None:
+    content = CONTENT[DOCS / f"{page}.md"]
+    assert content == rewritten(page, content), "run `make docs`"
+
+
+@pytest.mark.parametrize(("page", "model"), PAGES.items())
+def test_every_setting_stands_in_its_table_with_its_name_and_meaning(page: str, model: type[Settings]) -> None:
+    rows = table(model, page).splitlines()
+    for field, variable in model.environment_names().items():
+        (row,) = [row for row in rows if f"| `{variable or field}` |" in row]
+        assert row.count("|") == 6
+        assert str(model.model_fields[field].description) in row
+
+
+def test_what_a_table_says_of_a_setting() -> None:
+    signal, mattermost = (table(model, page) for page, model in PAGES.items())
+    for row in (
+        "| `SIGNAL_HTTP_URL` | `http_url` | required | text |",
+        "| `SIGNAL_ALLOWED_USERS` | `allowed_users` | empty | list |",
+        "| `SIGNAL_GROUP_INVITE_POLICY` | `group_invite_policy` | `approved-only` | "
+        "`approved-only`, `allow-all`, `ignore` |",
+        "| `SIGNAL_SSE_STALE_SECONDS` | `sse_stale_seconds` | `60` | 16 to 120 |",
+        "| `SIGNAL_SSE_STREAMS` | `sse_streams` | `1` | whole numbers, 1 to 2 |",
+        "|  | `allow_admin_from` | empty | list |",
+    ):
+        assert row in signal
+    for row in (
+        "| `MATTERMOST_TOKEN` |  | required | secret |",
+        "| `MATTERMOST_CA_FILE` | `ca_file` | none | path of a file |",
+        "| `MATTERMOST_REQUIRE_MENTION` | `require_mention` | `true` | `true`, `false` |",
+    ):
+        assert row in mattermost
+
+
+def test_a_page_without_markers_is_refused() -> None:
+    with pytest.raises(ValueError, match="signal"):
+        rewritten("signal", "# Signal")
+
+
+@pytest.mark.parametrize("path", CONTENT, ids=lambda path: path.name)
+def test_no_setting_is_made_up(path: Path) -> None:
+    known = {name for model in PAGES.values() for name in model.environment_names().values()}
+    written = set(re.findall(r"\b(?:SIGNAL|MATTERMOST)_[A-Z][A-Z_]+\b", CONTENT[path]))
+    assert written <= known | THE_HOSTS_OWN | COMPOSES_OWN
+
+
+@pytest.mark.parametrize("path", CONTENT, ids=lambda path: path.name)
+def test_no_link_leads_nowhere(path: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]+))?\)", CONTENT[path]):
+        page = (path.parent / target).resolve() if target else path
+        assert page.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_explained(reason: Reason) -> None:
+    assert f"\n| `{reason}` |" in CONTENT[DOCS / "troubleshooting.md"]
+
+
+def test_every_verdict_on_an_invitation_is_explained() -> None:
+    files = ("adapters/signal/groups.py", "adapters/mattermost/joins.py")
+    judges = "\n".join((ROOT / name).read_text() for name in files)
+    verdicts = set(re.findall(r'(?:return|verdict =) "([a-z ]+)"', judges))
+    assert len(verdicts) >= 7
+    for verdict in verdicts:
+        assert f"\n| `{verdict}` |" in CONTENT[DOCS / "troubleshooting.md"], verdict
+
+
+def test_every_error_code_is_explained_and_none_is_made_up() -> None:
+    codes = set(re.findall(r'Fatal\(\s*"([a-z_]+)"', SOURCE))
+    assert len(codes) > 10
+    # Put together in common/reconnect.py and common/host_status.py.
+    codes |= {f"{p}_{what}" for p in PAGES for what in ("stream_failed", "unreachable", "failed")}
+    page = CONTENT[DOCS / "troubleshooting.md"]
+    explained = set(re.findall(r"`((?:signal|mattermost)_[a-z_]+)`", page.partition("## Error codes")[2]))
+    assert explained == codes
+
+
+def test_every_check_of_mattermost_is_on_its_page() -> None:
+    doctor = (ROOT / "adapters/mattermost/doctor.py").read_text()
+    checks = {"settings", *re.findall(r'^    "(\w+)": Visit', doctor, re.MULTILINE)}
+    assert len(checks) > 10
+    page = CONTENT[DOCS / "mattermost.md"]
+    assert set(re.findall(r"^\| `mattermost\.(\w+)` \|", page, re.MULTILINE)) == checks
