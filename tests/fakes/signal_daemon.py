@@ -96,6 +96,8 @@ class RpcFault(Exception):
 @dataclass
 class FakeSignalDaemon:
     account: str = ACCOUNT
+    accounts: list[str] | None = None
+    """Those of a daemon with several; None for one started with `-a`, which has no listAccounts."""
     contacts: list[dict[str, Any]] = field(default_factory=lambda: [contact(ACCOUNT, OWN_ACI)])
     groups: list[dict[str, Any]] = field(default_factory=list)
     statuses: dict[str, str] = field(default_factory=dict)
@@ -231,6 +233,15 @@ class FakeSignalDaemon:
         if handler := self.handlers.get(call.method):
             return await handler(call.params)
         match call.method:
+            case "listAccounts" if self.accounts is not None:
+                return [{"number": number} for number in self.accounts]
+            case "listDevices":
+                return [{"id": 1, "name": None}]
+            case "uploadStickerPack":
+                # The daemon opens the file first of all.
+                if not await asyncio.to_thread(Path(call.params["path"]).is_file):
+                    raise RpcFault(-3, "Upload error: " + call.params["path"])
+                raise RpcFault(-1, "Invalid sticker pack: Must include stickers.")
             case "version":
                 return {"version": "0.14.6"}
             case "listContacts":
