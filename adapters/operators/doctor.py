@@ -73,7 +73,12 @@ async def examine(network: str | None = None) -> AsyncIterator[Finding]:
     home = host.home()
     async for finding in guarded("hermes.config", host_doctor.configuration(home)):
         yield finding
-    setup = host_setup.load()
+    try:
+        setup = host_setup.load()
+    except Exception as exc:
+        what = f"Hermes cannot read its own configuration: {type(exc).__name__}."
+        yield Finding("hermes.setup", Status.FAILED, what, "Run `hermes doctor` and mend what it names.")
+        return
     config = host_doctor.raw(home)
     checks: tuple[tuple[str, Iterator[Finding]], ...] = (
         ("hermes.plugin", host_doctor.loaded(config)),
