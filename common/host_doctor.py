@@ -104,7 +104,9 @@ def _loaded(check: str) -> Finding:
         what = "Hermes does not find the plugin: its entry point is not in this Python environment."
         return Finding(check, Status.FAILED, what, remedy)
     if not ours["enabled"]:
-        return Finding(check, Status.FAILED, f"Hermes could not load the plugin: {ours['error']}.", remedy)
+        return Finding(
+            check, Status.FAILED, f"Hermes could not load the plugin: {str(ours['error']).rstrip('.')}.", remedy
+        )
     return Finding(check, Status.OK, "Hermes has loaded the plugin.")
 
 

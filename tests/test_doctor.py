@@ -21,7 +21,19 @@ from hermes_hardened_adapters.common.findings import Finding, Status
 from hermes_hardened_adapters.common.store import Store
 from rich.console import Console
 
-from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, OWN_ACI, FakeSignalDaemon, contact, group
+from .fakes.echo_model import EchoModel
+from .fakes.signal_daemon import (
+    ACCOUNT,
+    ALICE,
+    ALICE_ACI,
+    GROUP,
+    KEEPALIVE,
+    OWN_ACI,
+    FakeSignalDaemon,
+    contact,
+    group,
+)
+from .gateway_process import GatewayProcess
 
 ENABLED = {"plugins": {"enabled": ["hardened-adapters"]}}
 MODULE = (sys.executable, "-m", "hermes_hardened_adapters")
@@ -256,6 +268,23 @@ async def test_a_hermes_that_cannot_read_its_configuration(monkeypatch: pytest.M
     last = [f async for f in doctor.examine("signal")][-1]
     assert (last.status, "LookupError" in last.what, "hermes doctor" in last.remedy) == (Status.FAILED, True, True)
     assert "secret" not in last.what
+
+
+# -- beside the real gateway
+
+
+async def test_beside_a_gateway_that_listens_the_stream_is_looked_at(tmp_path: Path, daemon: FakeSignalDaemon) -> None:
+    environment = signal(daemon)
+    async with EchoModel() as model, GatewayProcess(model.base_url, env=environment, home=tmp_path) as gateway:
+        examination = asyncio.create_task(report(tmp_path, "--network", "signal", config=gateway.config, **environment))
+        await daemon.streams_open(2, timeout=20)
+        await daemon.emit(KEEPALIVE)
+        status, found = await examination
+        assert [f["status"] for f in found["hermes.gateway"]] == ["ok"]
+        assert [f["what"] for f in found["signal.stream"]] == ["The event stream opens and lives."]
+        assert [f["what"] for f in found["hermes.state"]] == ["The state file is sound and private."]
+        assert status == 0
+        assert gateway.connected()
 
 
 # -- Hermes

@@ -364,7 +364,7 @@ async def test_old_versions(clinic: Clinic, version: object, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accounts", "what"), [([], "no account"), ([BOB], "1 account,"), ([BOB, CAROL], "2 accounts")]
+    ("accounts", "what"), [([], "0 accounts"), ([BOB], "1 account,"), ([BOB, CAROL], "2 accounts")]
 )
 async def test_the_daemon_has_other_accounts(clinic: Clinic, accounts: list[str], what: str) -> None:
     clinic.daemon.accounts = accounts

@@ -122,8 +122,13 @@ async def _network(
         what = f"The platform {network} is not configured."
         yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(NETWORKS[network])} to use it.")
         return
+    async for finding in guarded(f"{network}.doctor", _examined(network, extra, setup)):
+        yield finding
+
+
+async def _examined(network: str, extra: Mapping[str, Any], setup: host_setup.Setup) -> AsyncIterator[Finding]:
     doctor = import_module(f"...{network}.doctor", __name__)
-    async for finding in guarded(f"{network}.doctor", doctor.examine(extra, setup.environment, setup.state)):
+    async for finding in doctor.examine(extra, setup.environment, setup.state):
         yield finding
 
 

@@ -91,8 +91,8 @@ async def account(case: Case) -> AsyncIterator[Finding]:
     remedy = f"Link or register it there, or set {label} to an account that `signal-cli listAccounts` shows."
     accounts = await _accounts(case)
     if accounts is not None and case.settings.account.startswith("+") and case.settings.account not in accounts:
-        count = f"{len(accounts)} account{'' if len(accounts) == 1 else 's'}" if accounts else "no account"
-        what = f"signal-cli has {count}, and {label} ({name}) is none of them."
+        count = f"{len(accounts)} account{'' if len(accounts) == 1 else 's'}"
+        what = f"signal-cli has {count}, and {label} ({name}) is not among them."
         yield Finding(check, Status.FAILED, what, remedy)
         return
     try:
@@ -116,7 +116,7 @@ async def account(case: Case) -> AsyncIterator[Finding]:
     profile = own.get("profile")
     if not (isinstance(profile, dict) and profile.get("givenName")):
         what = "The account has no profile name; without one it cannot accept invitations into groups."
-        remedy = f"Run `signal-cli -a {name} updateProfile --given-name NAME` with the account's full number."
+        remedy = "Run `signal-cli -a NUMBER updateProfile --given-name NAME`, or the same over JSON-RPC."
         yield Finding("signal.profile", Status.ADVICE, what, remedy)
 
 
