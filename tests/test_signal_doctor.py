@@ -239,6 +239,8 @@ async def test_only_paired_people_may_talk(clinic: Clinic) -> None:
 
 
 async def test_only_members_may_talk(clinic: Clinic) -> None:
+    nobody = {"SIGNAL_ALLOWED_USERS": "", "SIGNAL_GROUP_ALLOWED_USERS": "", "SIGNAL_GROUP_MEMBERS": "open"}
+    await clinic.failed("signal.allowed", **nobody)
     found = await clinic.advised("signal.allowed", SIGNAL_ALLOWED_USERS="", SIGNAL_GROUP_MEMBERS="open")
     assert "members" in found.what
 
@@ -371,7 +373,9 @@ async def test_the_daemon_has_other_accounts(clinic: Clinic, accounts: list[str]
     finding = await clinic.failed("signal.account")
     assert what in finding.what
     assert "Link or register" in finding.remedy
-    assert statuses(await clinic.examine())["signal.people"] == [Status.SKIPPED]
+    found = statuses(await clinic.examine())
+    assert found["signal.version"] == [Status.OK]
+    assert found["signal.people"] == [Status.SKIPPED]
 
 
 async def test_the_account_is_one_of_several(clinic: Clinic) -> None:
@@ -436,6 +440,7 @@ async def test_a_number_known_from_its_envelopes_needs_no_directory(clinic: Clin
 
 async def test_a_number_known_only_by_its_pni(clinic: Clinic) -> None:
     clinic.daemon.statuses[BOB] = BOB_ACI
+    clinic.daemon.contacts.append(contact(BOB, None))
     finding = await clinic.advised("signal.people", SIGNAL_ALLOWED_USERS=BOB)
     assert "only the PNI" in finding.what
     assert "write to the bot first" in finding.remedy
@@ -447,6 +452,16 @@ async def test_a_pni_on_the_list(clinic: Clinic) -> None:
     failed = [f for f in findings if f.status is Status.FAILED]
     assert ["is a PNI" in f.what for f in failed] == [True]
     assert "entry 2" in failed[0].what
+
+
+async def test_a_number_that_the_daemon_resolves_when_asked(clinic: Clinic) -> None:
+    async def learns(params: dict[str, Any]) -> Any:
+        clinic.daemon.contacts.append(contact(BOB, BOB_ACI))
+        return [{"recipient": number, "number": number, "uuid": BOB_ACI} for number in params["recipient"]]
+
+    clinic.answer("getUserStatus", learns)
+    found = statuses(await clinic.examine(SIGNAL_ALLOWED_USERS=f"{BOB},{BOB_ACI}"))
+    assert found["signal.people"] == [Status.OK, Status.OK]
 
 
 async def test_a_number_that_is_not_on_signal(clinic: Clinic) -> None:

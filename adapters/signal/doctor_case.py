@@ -60,6 +60,10 @@ class Case:
     contacts: tuple[tuple[str | None, str | None], ...] = ()
     """(number, ACI) of everybody whom the daemon's contact store knows."""
 
+    def pairs(self) -> dict[str, str]:
+        """Numbers to ACIs, as far as the contact store has both."""
+        return {number: uid for number, uid in self.contacts if number and uid}
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the state file says; nothing where it cannot be read, which another check tells."""
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ...common.checks import masked
 from ...common.errors import HardenedError
@@ -51,7 +51,7 @@ class Known:
     """The ACI that showed up with a number later than the known one."""
     acis: frozenset[str]
     """Everybody in the contact store."""
-    registered: Mapping[str, str | None] | None = field(default=None)
+    registered: Mapping[str, str | None] | None
     """Number to UUID, which is a PNI here, or None when it is not registered; None over all: could not be asked."""
 
 
@@ -98,15 +98,19 @@ def judge(entry: str, place: str, known: Known, listed: frozenset[str]) -> Findi
 
 
 async def _known(case: Case, numbers: list[str]) -> Known:
-    pairs = {number: uid for number, uid in case.contacts if number and uid}
-    moved: dict[str, str] = {}
-    for number, uid, moved_to in case.rows("SELECT number, uid, moved_to FROM identity"):
-        pairs[number] = uid
-        if moved_to:
-            moved[number] = moved_to
-    acis = frozenset(uid for _, uid in case.contacts if uid)
-    unresolved = [number for number in numbers if number not in pairs]
-    return Known(pairs, moved, acis, await _directory(case, unresolved) if unresolved else {})
+    learnt = case.rows("SELECT number, uid, moved_to FROM identity")
+    kept = {number: uid for number, uid, _ in learnt}
+    unresolved = [number for number in numbers if number not in case.pairs() | kept]
+    registered = await _directory(case, unresolved) if unresolved else {}
+    if any((registered or {}).values()):
+        # The question may have taught the daemon; only its contact store tells ACIs from PNIs.
+        case.take_contacts(await case.client.rpc("listContacts", {"allRecipients": True}, timeout=60))
+    return Known(
+        pairs=case.pairs() | kept,
+        moved={number: moved_to for number, _, moved_to in learnt if moved_to},
+        acis=frozenset(uid for _, uid in case.contacts if uid),
+        registered=registered,
+    )
 
 
 async def _directory(case: Case, numbers: list[str]) -> dict[str, str | None] | None:

@@ -224,10 +224,17 @@ class FakeSignalDaemon:
         self.calls.append(call)
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": payload.get("id")}
         try:
+            self._mind_account(call)
             answer["result"] = await self._result(call)
         except RpcFault as fault:
             answer["error"] = fault.body
         return web.json_response(answer)
+
+    def _mind_account(self, call: Call) -> None:
+        wanted = call.params.get("account")
+        if self.accounts is None or call.method == "listAccounts" or wanted in {None, OWN_ACI, *self.accounts}:
+            return
+        raise RpcFault(-32602, "Specified account does not exist")
 
     async def _result(self, call: Call) -> Any:
         if handler := self.handlers.get(call.method):
