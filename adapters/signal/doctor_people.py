@@ -79,7 +79,9 @@ def judge(entry: str, place: str, known: Known, listed: frozenset[str]) -> Findi
     if aci := as_aci(entry):
         if aci in {uuid for uuid in (known.registered or {}).values() if uuid} - known.acis:
             what = f"{who} is a PNI, which stands for a phone number and never for a sender."
-            return Finding(_CHECK, Status.FAILED, what, "List the person's ACI instead; `hermes adapters trace` helps.")
+            return Finding(
+                _CHECK, Status.FAILED, what, "List the person's ACI instead, which `signal-cli listContacts` shows."
+            )
         return Finding(_CHECK, Status.OK, f"{who} is an ACI" + (", and known." if aci in known.acis else "."))
     if (moved := known.moved.get(entry)) and moved not in listed:
         what = f"{who} turned up with another ACI ({masked(moved)}) and is refused: the number may be a stranger's now."
