@@ -86,9 +86,14 @@ def check_version() -> None:
         raise HostContractError(
             "hermes-agent is not installed: pip install 'hermes-hardened-adapters[hermes]'"
         ) from None
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < OLDEST_HERMES:
+    if version_numbers(version) < OLDEST_HERMES:
         oldest = ".".join(map(str, OLDEST_HERMES))
         raise HostContractError(f"hermes-agent {version} is too old: {oldest} is the oldest these adapters work with")
+
+
+def version_numbers(version: str) -> tuple[int, ...]:
+    """The first three numbers of a version."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _first_module(names: tuple[str, ...]) -> Any:

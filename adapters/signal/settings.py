@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import field_validator
@@ -69,20 +69,12 @@ class SignalSettings(Settings):
     @field_validator("allowed_users", "allow_admin_from", "group_allow_admin_from")
     @classmethod
     def _people(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for position, entry in enumerate(value, 1):
-            if entry != "*" and not as_number(entry) and not as_aci(entry):
-                raise ValueError(f"entry {position} is neither a number in E.164 form nor an ACI (a UUID)")
-        return value
+        return _each(value, _person_fault)
 
     @field_validator("group_allowed")
     @classmethod
     def _groups(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for position, entry in enumerate(value, 1):
-            if entry.startswith("group."):
-                raise ValueError(f"entry {position} is bbernhard's form; use the id that signal-cli listGroups shows")
-            if entry != "*" and not is_group_id(entry):
-                raise ValueError(f"entry {position} is no group id (base64 of 32 bytes, padding included)")
-        return value
+        return _each(value, _group_fault)
 
     def policy(self) -> Policy:
         """What is wanted in groups, but for what is approved at run time."""
@@ -103,9 +95,44 @@ class SignalSettings(Settings):
         return load(cls, "signal", extra, environment, written)
 
 
+def _each(value: tuple[str, ...], fault: Callable[[str], str | None]) -> tuple[str, ...]:
+    """The entries as they are; raises ValueError with the fault of each that has one."""
+    found = [(position, fault(entry)) for position, entry in enumerate(value, 1) if entry != "*"]
+    if faults := [f"entry {position} {what}" for position, what in found if what]:
+        raise ValueError("; ".join(faults))
+    return value
+
+
+def _person_fault(entry: str) -> str | None:
+    if as_number(entry) or as_aci(entry):
+        return None
+    return "is neither a number in E.164 form nor an ACI (a UUID)"
+
+
+def _group_fault(entry: str) -> str | None:
+    if is_group_id(entry):
+        return None
+    if entry.startswith("group."):
+        return "is bbernhard's form; use the id that signal-cli listGroups shows"
+    return "is no group id (base64 of 32 bytes, padding included)"
+
+
 def is_group_id(value: str) -> bool:
     """Whether that is a Signal group id as signal-cli writes it: padded standard base64 of 32 (V2) or 16 bytes."""
     try:
         return len(base64.b64decode(value, validate=True)) in {16, 32}
     except (binascii.Error, ValueError):
         return False
+
+
+def corrected_group_id(entry: str) -> str | None:
+    """The group id that was probably meant: unpadded, in the URL-safe alphabet, or in bbernhard's form; else None."""
+    meant = entry
+    if entry.startswith("group."):
+        try:
+            meant = base64.b64decode(entry.removeprefix("group."), validate=True).decode()
+        except ValueError:
+            return None
+    meant = meant.replace("-", "+").replace("_", "/").rstrip("=")
+    meant += "=" * (-len(meant) % 4)
+    return meant if is_group_id(meant) else None

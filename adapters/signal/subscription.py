@@ -56,7 +56,7 @@ class StreamStats:
     open: int = 0
 
 
-def _verdict(refused: Refused, where: str) -> HardenedError:
+def verdict(refused: Refused, where: str) -> HardenedError:
     """What a response that is no event stream means, and what to do about it."""
     match refused.status:
         case 400:
@@ -121,6 +121,11 @@ class Subscription:
     @property
     def ended(self) -> bool:
         return self._task.done()
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything arrived, a keepalive at least."""
+        return self._heard
 
     @property
     def proved(self) -> bool:
@@ -193,7 +198,7 @@ class Subscription:
                 # Another subscription may have pinned the host since our request.
                 if refused.status == 421 and (self._daemon.pin_host() or self._daemon.headers() != headers):
                     continue
-                raise _verdict(refused, self._where) from None
+                raise verdict(refused, self._where) from None
             except ConnectionLost as lost:
                 raise ConnectionLost(
                     f"{lost} at {self._where}: start `signal-cli daemon --http` or correct SIGNAL_HTTP_URL"

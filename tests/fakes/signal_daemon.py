@@ -96,6 +96,8 @@ class RpcFault(Exception):
 @dataclass
 class FakeSignalDaemon:
     account: str = ACCOUNT
+    accounts: list[str] | None = None
+    """Those of a daemon with several; None for one started with `-a`, which has no listAccounts."""
     contacts: list[dict[str, Any]] = field(default_factory=lambda: [contact(ACCOUNT, OWN_ACI)])
     groups: list[dict[str, Any]] = field(default_factory=list)
     statuses: dict[str, str] = field(default_factory=dict)
@@ -222,15 +224,31 @@ class FakeSignalDaemon:
         self.calls.append(call)
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": payload.get("id")}
         try:
+            self._mind_account(call)
             answer["result"] = await self._result(call)
         except RpcFault as fault:
             answer["error"] = fault.body
         return web.json_response(answer)
 
+    def _mind_account(self, call: Call) -> None:
+        wanted = call.params.get("account")
+        if self.accounts is None or call.method == "listAccounts" or wanted in {None, OWN_ACI, *self.accounts}:
+            return
+        raise RpcFault(-32602, "Specified account does not exist")
+
     async def _result(self, call: Call) -> Any:
         if handler := self.handlers.get(call.method):
             return await handler(call.params)
         match call.method:
+            case "listAccounts" if self.accounts is not None:
+                return [{"number": number} for number in self.accounts]
+            case "listDevices":
+                return [{"id": 1, "name": None}]
+            case "uploadStickerPack":
+                # The daemon opens the file first of all.
+                if not await asyncio.to_thread(Path(call.params["path"]).is_file):
+                    raise RpcFault(-3, "Upload error: " + call.params["path"])
+                raise RpcFault(-1, "Invalid sticker pack: Must include stickers.")
             case "version":
                 return {"version": "0.14.6"}
             case "listContacts":

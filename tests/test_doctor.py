@@ -1,0 +1,489 @@
+"""The doctor's command, and its checks of Hermes and of the state file."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hermes_hardened_adapters.adapters.operators import doctor
+from hermes_hardened_adapters.common import host, host_doctor, state_file
+from hermes_hardened_adapters.common.checks import guarded, masked
+from hermes_hardened_adapters.common.errors import StateError
+from hermes_hardened_adapters.common.findings import Finding, Status
+from hermes_hardened_adapters.common.store import Store
+from rich.console import Console
+
+from .fakes.echo_model import EchoModel
+from .fakes.signal_daemon import (
+    ACCOUNT,
+    ALICE,
+    ALICE_ACI,
+    GROUP,
+    KEEPALIVE,
+    OWN_ACI,
+    FakeSignalDaemon,
+    contact,
+    group,
+)
+from .gateway_process import GatewayProcess
+
+ENABLED = {"plugins": {"enabled": ["hardened-adapters"]}}
+MODULE = (sys.executable, "-m", "hermes_hardened_adapters")
+HERMES = (str(Path(sys.executable).parent / "hermes"), "adapters")
+
+
+def only(findings: Iterator[Finding]) -> Finding:
+    (finding,) = findings
+    return finding
+
+
+# -- the command, end to end
+
+
+async def run(
+    home: Path, *arguments: str, config: object = None, program: tuple[str, ...] = MODULE, **environment: str
+) -> tuple[int, str, str]:
+    """Exit status, output and errors of the command in a Hermes home of its own."""
+    written = config if isinstance(config, str) else json.dumps(ENABLED if config is None else config)
+    (home / "config.yaml").write_text(written)
+    process = await asyncio.create_subprocess_exec(
+        *program,
+        "doctor",
+        *arguments,
+        env={
+            "HOME": str(home),
+            "HERMES_HOME": str(home),
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "NO_COLOR": "1",
+            **environment,
+        },
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), errors.decode()
+
+
+async def report(home: Path, *arguments: str, **more: Any) -> tuple[int, dict[str, list[dict[str, str]]]]:
+    """Exit status and findings by check, for the findings of --json."""
+    status, out, errors = await run(home, "--json", *arguments, **more)
+    assert errors == ""
+    found: dict[str, list[dict[str, str]]] = {}
+    for finding in json.loads(out):
+        assert list(finding) == ["check", "status", "what", "remedy"]
+        found.setdefault(finding["check"], []).append(finding)
+    return status, found
+
+
+@pytest.fixture
+async def daemon() -> AsyncIterator[FakeSignalDaemon]:
+    contacts = [contact(ACCOUNT, OWN_ACI, "Bot"), contact(ALICE, ALICE_ACI)]
+    async with FakeSignalDaemon(contacts=contacts, groups=[group()]) as daemon:
+        yield daemon
+
+
+def signal(daemon: FakeSignalDaemon, **more: str) -> dict[str, str]:
+    environment = {"SIGNAL_HTTP_URL": daemon.url, "SIGNAL_ACCOUNT": ACCOUNT, "SIGNAL_ALLOWED_USERS": ALICE}
+    return {**environment, "SIGNAL_GROUP_ALLOWED_USERS": GROUP, **more}
+
+
+@pytest.mark.parametrize("program", [MODULE, HERMES])
+async def test_a_healthy_set_up(tmp_path: Path, daemon: FakeSignalDaemon, program: tuple[str, ...]) -> None:
+    status, found = await report(tmp_path, "--network", "signal", program=program, **signal(daemon))
+    assert status == 0
+    kinds = {check: {finding["status"] for finding in findings} for check, findings in found.items()}
+    # No gateway runs here, and whether there is an ffmpeg is the machine's own affair.
+    assert kinds.pop("hermes.gateway") == kinds.pop("signal.receive_mode") == {"advice"}
+    assert kinds.pop("signal.stream") == {"skipped"}
+    kinds.pop("signal.ffmpeg")
+    assert kinds == {check: {"ok"} for check in kinds}
+    assert {"hermes.version", "hermes.plugin", "hermes.platform", "hermes.contract", "hermes.state"} <= set(kinds)
+
+
+async def test_for_people(tmp_path: Path, daemon: FakeSignalDaemon) -> None:
+    daemon.groups = []
+    status, out, errors = await run(tmp_path, "--network", "signal", **signal(daemon))
+    assert (status, errors) == (1, "")
+    lines = out.splitlines()
+    assert lines[0] == "Hermes"
+    assert lines.index("Hermes") < lines.index("Signal")
+    fault = next(i for i, line in enumerate(lines) if line.startswith("  ✗"))
+    assert "the account is not in" in lines[fault]
+    assert lines[fault + 1].startswith("      → Have somebody in it add")
+    assert ", 1 failed, " in lines[-1]
+
+
+async def test_the_plugin_is_not_enabled(tmp_path: Path, daemon: FakeSignalDaemon) -> None:
+    status, found = await report(tmp_path, "--network", "signal", config={}, **signal(daemon))
+    assert status == 1
+    assert found["hermes.plugin"][0]["status"] == "failed"
+    assert "hermes plugins enable hardened-adapters" in found["hermes.plugin"][0]["remedy"]
+    assert [f["status"] for f in found["hermes.platform"]] == ["failed", "failed"]
+    assert found["signal.account"][0]["status"] == "ok"
+
+
+async def test_the_plugin_is_disabled(tmp_path: Path) -> None:
+    config = {"plugins": {**ENABLED["plugins"], "disabled": ["hardened-adapters"]}}
+    _, found = await report(tmp_path, "--network", "signal", config=config)
+    assert "plugins.disabled" in found["hermes.plugin"][0]["what"]
+    assert "hermes plugins enable" in found["hermes.plugin"][0]["remedy"]
+
+
+async def test_safe_mode(tmp_path: Path) -> None:
+    _, found = await report(tmp_path, "--network", "signal", HERMES_SAFE_MODE="1")
+    assert "Unset HERMES_SAFE_MODE" in found["hermes.plugin"][0]["remedy"]
+
+
+async def test_the_plugin_cannot_be_loaded(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['hermes_hardened_adapters.adapters.plugin'] = None\n"
+    )
+    _, found = await report(tmp_path, "--network", "signal", PYTHONPATH=str(broken))
+    assert found["hermes.plugin"][0]["what"].startswith("Hermes could not load the plugin: ")
+    assert "pip install --force-reinstall" in found["hermes.plugin"][0]["remedy"]
+
+
+async def test_another_plugin_holds_the_platform(tmp_path: Path) -> None:
+    usurper = tmp_path / "plugins" / "zz-usurper"
+    usurper.mkdir(parents=True)
+    (usurper / "plugin.yaml").write_text("name: zz-usurper\nversion: '1'\n")
+    (usurper / "__init__.py").write_text(
+        "from hermes_cli.plugins import get_plugin_manager\n"
+        "from gateway.platform_registry import PlatformEntry, platform_registry as registry\n"
+        "def register(ctx):\n"
+        "    keep = registry.register\n"
+        "    def taken(entry):\n"
+        "        if entry.name == 'signal':\n"
+        "            entry.plugin_name = 'zz-usurper'\n"
+        "        keep(entry)\n"
+        "    registry.register = taken\n"
+    )
+    config = {"plugins": {"enabled": ["zz-usurper", "hardened-adapters"]}}
+    _, found = await report(tmp_path, "--network", "signal", config=config)
+    assert [f["status"] for f in found["hermes.platform"]] == ["failed", "ok"]
+    assert "belongs to zz-usurper" in found["hermes.platform"][0]["what"]
+    assert "disable any other" in found["hermes.platform"][0]["remedy"]
+
+
+async def test_a_configuration_that_is_no_yaml(tmp_path: Path) -> None:
+    # What Hermes itself says of it goes to the errors.
+    status, out, _ = await run(tmp_path, "--network", "signal", "--json", config="plugins:\n  enabled: [\nx: }\n")
+    assert status == 1
+    (finding,) = [f for f in json.loads(out) if f["check"] == "hermes.config"]
+    assert "at line 3" in finding["what"]
+
+
+async def test_a_network_that_is_switched_off(tmp_path: Path, daemon: FakeSignalDaemon) -> None:
+    config = {**ENABLED, "signal": {"enabled": False}, "mattermost": {"enabled": False}}
+    status, found = await report(tmp_path, config=config, **signal(daemon))
+    assert status == 0
+    assert [f["status"] for f in found["signal.enabled"]] == ["skipped"]
+    assert "Remove `enabled: false`" in found["signal.enabled"][0]["remedy"]
+    status, found = await report(tmp_path, "--network", "signal", config=config, **signal(daemon))
+    assert status == 1
+    assert found["signal.enabled"][0]["status"] == "failed"
+    assert found["signal.account"][0]["status"] == "ok"
+
+
+async def test_networks_that_are_not_configured(tmp_path: Path) -> None:
+    status, found = await report(tmp_path)
+    assert status == 0
+    for network, names in doctor.NETWORKS.items():
+        (finding,) = found[f"{network}.enabled"]
+        assert finding["status"] == "skipped"
+        assert finding["remedy"] == f"Set {names[0]} and {names[1]} to use it."
+
+
+@pytest.mark.parametrize("written", [{}, {"signal": {"http_url": "http://127.0.0.1:1"}}])
+async def test_a_network_that_is_half_configured(tmp_path: Path, written: dict[str, Any]) -> None:
+    environment = {} if written else {"SIGNAL_HTTP_URL": "http://127.0.0.1:1"}
+    config = {**ENABLED, **written, "mattermost": {"enabled": False}}
+    status, found = await report(tmp_path, config=config, **environment)
+    assert status == 1
+    assert [f["what"] for f in found["signal.settings"]] == ["SIGNAL_ACCOUNT: is not set."]
+
+
+async def test_what_the_configuration_file_says_of_signal(tmp_path: Path, daemon: FakeSignalDaemon) -> None:
+    block = {"http_url": daemon.url, "account": ACCOUNT, "allowed_users": [ALICE, "joe"], "group_allowed": [GROUP]}
+    _, found = await report(tmp_path, "--network", "signal", config={**ENABLED, "signal": block})
+    assert [f["what"].partition(":")[0] for f in found["signal.settings"]] == ["signal.allowed_users"]
+
+
+async def test_a_wrong_argument(tmp_path: Path) -> None:
+    status, out, errors = await run(tmp_path, "--network", "telegram")
+    assert (status, out) == (2, "")
+    assert "telegram" in errors
+
+
+async def test_findings_come_before_the_slow_checks_end(monkeypatch: pytest.MonkeyPatch, hermes_home: Path) -> None:
+    reached = asyncio.Event()
+
+    async def slow(*_: object) -> AsyncIterator[Finding]:
+        yield Finding("signal.first", Status.OK, "First.")
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.doctor.examine", slow)
+    async with asyncio.timeout(20):
+        async for finding in doctor.examine("signal"):
+            if finding.check == "signal.first":
+                break
+    assert not reached.is_set()
+
+
+async def test_a_check_that_breaks_off_is_a_finding_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch, hermes_home: Path
+) -> None:
+    def broken() -> Iterator[Finding]:
+        yield Finding("hermes.gateway", Status.OK, "Fine.")
+        raise LookupError("with a secret")
+
+    monkeypatch.setattr(host_doctor, "gateway", broken)
+    findings = [f async for f in doctor.examine("signal")]
+    (failed,) = [f for f in findings if f.check == "hermes.gateway" and f.status is Status.FAILED]
+    assert "LookupError" in failed.what
+    assert {"hermes.state", "signal.settings"} <= {f.check for f in findings}
+    assert "secret" not in str(findings)
+
+
+async def test_a_hermes_that_cannot_read_its_configuration(monkeypatch: pytest.MonkeyPatch, hermes_home: Path) -> None:
+    def broken() -> Any:
+        raise LookupError("with a secret")
+
+    monkeypatch.setattr("hermes_hardened_adapters.common.host_setup.load", broken)
+    last = [f async for f in doctor.examine("signal")][-1]
+    assert (last.status, "LookupError" in last.what, "hermes doctor" in last.remedy) == (Status.FAILED, True, True)
+    assert "secret" not in last.what
+
+
+# -- beside the real gateway
+
+
+async def test_beside_a_gateway_that_listens_the_stream_is_looked_at(tmp_path: Path, daemon: FakeSignalDaemon) -> None:
+    environment = signal(daemon)
+    async with EchoModel() as model, GatewayProcess(model.base_url, env=environment, home=tmp_path) as gateway:
+        examination = asyncio.create_task(report(tmp_path, "--network", "signal", config=gateway.config, **environment))
+        await daemon.streams_open(2, timeout=20)
+        await daemon.emit(KEEPALIVE)
+        status, found = await examination
+        assert [f["status"] for f in found["hermes.gateway"]] == ["ok"]
+        assert [f["what"] for f in found["signal.stream"]] == ["The event stream opens and lives."]
+        assert [f["what"] for f in found["hermes.state"]] == ["The state file is sound and private."]
+        assert status == 0
+        assert gateway.connected()
+
+
+# -- Hermes
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [("0.18.0", Status.FAILED), ("0.18.1", Status.OK), ("0.19.0", Status.OK), ("0.19.1", Status.ADVICE)],
+)
+def test_the_version_of_hermes(monkeypatch: pytest.MonkeyPatch, version: str, status: Status) -> None:
+    monkeypatch.setattr(metadata, "version", lambda _: version)
+    finding = only(host_doctor.version())
+    assert finding.status is status
+    assert version in finding.what
+    assert bool(finding.remedy) == (status is not Status.OK)
+
+
+async def test_without_hermes_nothing_else_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    findings = [f async for f in doctor.examine()]
+    assert [f.status for f in findings] == [Status.FAILED, Status.SKIPPED]
+    assert "pip install" in findings[0].remedy
+
+
+@pytest.mark.parametrize("network", ["signal", "mattermost"])
+def test_a_hermes_that_changed_what_is_inherited(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
+    module = import_module(f"hermes_hardened_adapters.adapters.{network}.adapter")
+    stock = host._first_module(host.STOCK_MODULES[network])
+    cls = getattr(stock, host._STOCK_CLASSES[network])
+    monkeypatch.delitem(sys.modules, module.__name__)
+    monkeypatch.setattr(cls, "send_typing", None)
+    monkeypatch.setattr(cls, "send", lambda self: None)
+    finding = only(doctor._contract(network))
+    assert finding.status is Status.FAILED
+    assert "send_typing is gone" in finding.what
+    assert "send takes no" in finding.what
+    assert finding.remedy.startswith("Upgrade hermes-hardened-adapters, or go back")
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a running gateway says of its platforms."""
+    status = import_module("gateway.status")
+    platforms: dict[str, Any] = {}
+    monkeypatch.setattr(status, "is_gateway_running", lambda **_: True)
+    monkeypatch.setattr(status, "read_runtime_status", lambda: {"platforms": platforms})
+    return platforms
+
+
+def test_no_gateway_is_running(hermes_home: Path) -> None:
+    finding = only(host_doctor.gateway())
+    assert (finding.status, "hermes gateway run" in finding.remedy) == (Status.ADVICE, True)
+    assert not host_doctor.listening("signal")
+
+
+def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
+    gateway["signal"] = {"state": "fatal", "error_code": "signal_host_pinned"}
+    gateway["telegram"] = {"state": "fatal"}
+    findings = list(host_doctor.gateway())
+    assert [f.status for f in findings] == [Status.OK, Status.ADVICE]
+    assert "signal_host_pinned" in findings[1].what
+    assert not host_doctor.listening("signal")
+
+
+def test_a_gateway_that_is_connected(gateway: dict[str, Any]) -> None:
+    gateway["signal"] = {"state": "connected"}
+    assert only(host_doctor.gateway()).status is Status.OK
+    assert host_doctor.listening("signal")
+    assert not host_doctor.listening("mattermost")
+
+
+def test_what_hermes_is_asked_for(hermes_home: Path) -> None:
+    assert host_doctor.outgoing_files().is_dir()
+    assert host_doctor.paired("signal") == 0
+
+
+@pytest.mark.parametrize("config", ["[]", "7", "plugins: 7", "plugins: {enabled: hardened-adapters}", "\x00"])
+def test_odd_configurations(tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.yaml").write_text(config)
+    odd = host_doctor.raw(tmp_path)
+    assert only(host_doctor.loaded(odd)).status is Status.FAILED
+    assert not host_doctor.switched_off(odd, "signal")
+    assert only(host_doctor.configuration(tmp_path)).status in Status
+
+
+@pytest.mark.parametrize(
+    ("config", "off"),
+    [
+        ({"signal": {"enabled": False}}, True),
+        ({"platforms": {"signal": {"enabled": False}}}, True),
+        ({"gateway": {"platforms": {"signal": {"enabled": False}}}}, True),
+        ({"signal": {"enabled": True}, "platforms": {"signal": {"enabled": False}}}, False),
+        ({"signal": {"account": "x"}}, False),
+        ({"signal": None, "platforms": [], "gateway": "x"}, False),
+    ],
+)
+def test_where_a_platform_is_switched_off(config: Mapping[str, Any], off: bool) -> None:
+    assert host_doctor.switched_off(config, "signal") is off
+
+
+# -- the state file
+
+
+@pytest.fixture
+async def state(tmp_path: Path) -> Path:
+    store = Store(tmp_path / "hardened_adapters" / "state.db")
+    await store.open()
+    await store.close()
+    return store.path
+
+
+def test_a_sound_state_file(state: Path) -> None:
+    assert only(state_file.examine(state)).status is Status.OK
+
+
+def test_a_state_file_that_others_can_read(state: Path) -> None:
+    state.chmod(0o644)
+    finding = only(state_file.examine(state))
+    assert (finding.status, finding.remedy) == (Status.FAILED, f"Run `chmod 600 {state}`.")
+
+
+def test_a_folder_that_all_can_read(state: Path) -> None:
+    state.parent.chmod(0o755)
+    finding = only(state_file.examine(state))
+    assert (finding.status, finding.remedy) == (Status.FAILED, f"Run `chmod 700 {state.parent}`.")
+
+
+def test_a_state_file_that_is_none(state: Path) -> None:
+    state.write_bytes(b"no database" * 500)
+    assert "move" in only(state_file.examine(state)).remedy
+
+
+async def test_a_state_file_of_a_newer_version(state: Path) -> None:
+    store = Store(state)
+    await store.open()
+    store.write("PRAGMA user_version = 99")
+    await store.close()
+    finding = only(state_file.examine(state))
+    assert "schema 99" in finding.what
+    assert finding.remedy.startswith("Upgrade")
+
+
+def test_a_damaged_state_file(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"PRAGMA user_version": [(1,)], "PRAGMA quick_check(1)": [("row 1 missing from index",)]}
+    monkeypatch.setattr(state_file, "read", lambda _, query: answers[query])
+    assert "damaged" in only(state_file.examine(state)).what
+
+
+def test_a_state_file_that_was_kept_aside(state: Path) -> None:
+    state.with_name("state.db.unusable-1").touch()
+    advice, _ = state_file.examine(state)
+    assert advice.status is Status.ADVICE
+    assert "hermes adapters groups approve" in advice.remedy
+
+
+# -- how checks are run and shown
+
+
+async def test_an_exception_is_a_finding_that_names_no_more_than_its_class() -> None:
+    def broken() -> Iterator[Finding]:
+        yield Finding("a.b", Status.OK, "Fine.")
+        raise KeyError("a secret")
+
+    findings = [f async for f in guarded("a.b", broken())]
+    assert [f.status for f in findings] == [Status.OK, Status.FAILED]
+    assert "KeyError" in findings[1].what
+    assert "secret" not in str(findings)
+
+
+async def test_an_error_of_ours_is_told_in_its_own_words() -> None:
+    async def broken() -> AsyncIterator[Finding]:
+        raise StateError("the state file cannot be read")
+        yield
+
+    (finding,) = [f async for f in guarded("a.b", broken())]
+    assert "the state file cannot be read" in finding.what
+
+
+def test_what_is_masked() -> None:
+    assert masked("+15550002222") == "+1555…2222"
+    assert masked("short") == masked("") == "…"
+
+
+def test_the_report_takes_texts_as_they_are() -> None:
+    output = io.StringIO()
+    report = doctor.Report(Console(file=output, width=20, color_system=None))
+    report.add(Finding("signal.x", Status.ADVICE, "[bold]x[/] :smile: " * 5, "Do [red]it."))
+    report.close()
+    assert output.getvalue().splitlines() == [
+        "Signal",
+        "  ! " + "[bold]x[/] :smile: " * 5,
+        "      → Do [red]it.",
+        "0 in order, 1 advice, 0 failed, 0 skipped",
+    ]
+
+
+def test_every_kind_of_finding_has_its_sign() -> None:
+    assert set(doctor._SIGNS) == set(doctor._COUNTED) == set(Status)
+    assert set(doctor.NETWORKS) == set(host.STOCK_MODULES)
