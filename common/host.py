@@ -1,6 +1,6 @@
 """The seam to Hermes: where its classes are, whether they are the ones these adapters were written for.
 
-Verified against hermes-agent 0.18.1 to 0.19.0. Nothing of the host is imported before it is asked for.
+Nothing of the host is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from typing import Any
 from .environment import names as environment_names
 from .errors import HostContractError
 
-OLDEST_HERMES = (0, 18, 1)
+VERIFIED_HERMES = ("0.18.1", "0.18.2", "0.19.0")
+"""The versions of hermes-agent that the scenario tests are run against (`make test-matrix`), oldest first.
+
+Older ones are refused; newer ones have to keep the contract below.
+"""
 
 STOCK_MODULES = {
     "signal": ("gateway.platforms.signal", "plugins.platforms.signal.adapter"),
@@ -86,9 +90,17 @@ def check_version() -> None:
         raise HostContractError(
             "hermes-agent is not installed: pip install 'hermes-hardened-adapters[hermes]'"
         ) from None
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:3]) < OLDEST_HERMES:
-        oldest = ".".join(map(str, OLDEST_HERMES))
-        raise HostContractError(f"hermes-agent {version} is too old: {oldest} is the oldest these adapters work with")
+    oldest = VERIFIED_HERMES[0]
+    if numbers(version) < numbers(oldest):
+        raise HostContractError(
+            f"hermes-agent {version} is too old: {oldest} is the oldest these adapters work with."
+            f" pip install 'hermes-agent>={oldest}'"
+        )
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A release's version to compare by."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def _first_module(names: tuple[str, ...]) -> Any:
