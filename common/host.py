@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .environment import names as environment_names
+from .environment import variables as process_environment
 from .errors import HostContractError
 
 VERIFIED_HERMES = ("0.18.1", "0.18.2", "0.19.0")
@@ -158,27 +158,13 @@ def message_type(content_types: Sequence[str]) -> Any:
 
 
 def environment() -> Mapping[str, str]:
-    """The environment as the host shows it to the profile in whose scope this is called."""
-    return _ProfileEnvironment()
+    """The environment of the profile in whose scope this is called; without a scope the process's.
 
-
-class _ProfileEnvironment(Mapping[str, str]):
-    """The environment seen through the host's secret scope (agent/secret_scope.py)."""
-
-    def __init__(self) -> None:
-        self._get = importlib.import_module("agent.secret_scope").get_secret
-
-    def __getitem__(self, name: str) -> str:
-        value = self._get(name)
-        if value is None:
-            raise KeyError(name)
-        return str(value)
-
-    def __iter__(self) -> Iterator[str]:
-        return environment_names()
-
-    def __len__(self) -> int:
-        return sum(1 for _ in environment_names())
+    The host does the same while it loads its configuration (gateway/config.py, _getenv), and makes the adapters of the
+    default profile in no scope.
+    """
+    scope: Mapping[str, str] | None = importlib.import_module("agent.secret_scope").current_secret_scope()
+    return process_environment() if scope is None else scope
 
 
 def home() -> Path:
