@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
 
+<<<<<<< HEAD
 .PHONY: demo test test-e2e test-faults soak fuzz docs lint types clean
+=======
+.PHONY: demo test test-e2e test-faults test-matrix soak fuzz lint types clean
+>>>>>>> strict
 MINUTES ?= 3
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
@@ -18,6 +22,9 @@ test-e2e: $(VENV)/.installed $(VENV)/.e2e
 
 test-faults: $(VENV)/.installed
 	@$(BIN)/python -m pytest tests/test_faults_signal.py tests/test_faults_mattermost.py tests/test_faults_closing.py tests/test_kill.py
+
+test-matrix: $(VENV)/.installed
+	@$(BIN)/python -m tests.matrix $(HERMES)
 
 soak: $(VENV)/.installed
 	@$(BIN)/python -m tests.soak $(MINUTES)
@@ -53,4 +60,4 @@ $(VENV)/.e2e: $(VENV)/.tools
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-
-def names() -> Iterator[str]:
-    """The names that are set."""
-    return iter(os.environ)
 
 
 def variables() -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """The seam to Hermes: where its classes are, whether they are the ones these adapters were written for.
 
-Verified against hermes-agent 0.18.1 to 0.19.0. Nothing of the host is imported before it is asked for.
+Nothing of the host is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .environment import names as environment_names
+from .environment import variables as process_environment
 from .errors import HostContractError
 
-OLDEST_HERMES = (0, 18, 1)
+VERIFIED_HERMES = ("0.18.1", "0.18.2", "0.19.0")
+"""The versions of hermes-agent that the scenario tests are run against (`make test-matrix`), oldest first.
+
+Older ones are refused; newer ones have to keep the contract below.
+"""
 
 STOCK_MODULES = {
     "signal": ("gateway.platforms.signal", "plugins.platforms.signal.adapter"),
@@ -86,13 +90,16 @@ def check_version() -> None:
         raise HostContractError(
             "hermes-agent is not installed: pip install 'hermes-hardened-adapters[hermes]'"
         ) from None
-    if version_numbers(version) < OLDEST_HERMES:
-        oldest = ".".join(map(str, OLDEST_HERMES))
-        raise HostContractError(f"hermes-agent {version} is too old: {oldest} is the oldest these adapters work with")
+    oldest = VERIFIED_HERMES[0]
+    if numbers(version) < numbers(oldest):
+        raise HostContractError(
+            f"hermes-agent {version} is too old: {oldest} is the oldest these adapters work with."
+            f" pip install 'hermes-agent>={oldest}'"
+        )
 
 
-def version_numbers(version: str) -> tuple[int, ...]:
-    """The first three numbers of a version."""
+def numbers(version: str) -> tuple[int, ...]:
+    """A release's version to compare by."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
@@ -151,27 +158,13 @@ def message_type(content_types: Sequence[str]) -> Any:
 
 
 def environment() -> Mapping[str, str]:
-    """The environment as the host shows it to the profile in whose scope this is called."""
-    return _ProfileEnvironment()
+    """The environment of the profile in whose scope this is called; without a scope the process's.
 
-
-class _ProfileEnvironment(Mapping[str, str]):
-    """The environment seen through the host's secret scope (agent/secret_scope.py)."""
-
-    def __init__(self) -> None:
-        self._get = importlib.import_module("agent.secret_scope").get_secret
-
-    def __getitem__(self, name: str) -> str:
-        value = self._get(name)
-        if value is None:
-            raise KeyError(name)
-        return str(value)
-
-    def __iter__(self) -> Iterator[str]:
-        return environment_names()
-
-    def __len__(self) -> int:
-        return sum(1 for _ in environment_names())
+    The host does the same while it loads its configuration (gateway/config.py, _getenv), and makes the adapters of the
+    default profile in no scope.
+    """
+    scope: Mapping[str, str] | None = importlib.import_module("agent.secret_scope").current_secret_scope()
+    return process_environment() if scope is None else scope
 
 
 def home() -> Path:

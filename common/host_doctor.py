@@ -13,7 +13,6 @@ from .errors import HostContractError
 from .findings import Finding, Status
 
 PLUGIN = "hardened-adapters"
-NEWEST_VERIFIED = (0, 19, 0)
 
 
 def version() -> Iterator[Finding]:
@@ -25,8 +24,8 @@ def version() -> Iterator[Finding]:
         yield Finding("hermes.version", Status.FAILED, f"{exc}.", remedy)
         return
     installed = metadata.version("hermes-agent")
-    newest = ".".join(map(str, NEWEST_VERIFIED))
-    if host.version_numbers(installed) > NEWEST_VERIFIED:
+    newest = host.VERIFIED_HERMES[-1]
+    if host.numbers(installed) > host.numbers(newest):
         what = f"hermes-agent {installed} is newer than {newest}, the newest these adapters were tested with."
         remedy = f"Upgrade hermes-hardened-adapters, or go back to hermes-agent {newest} if something is amiss."
         yield Finding("hermes.version", Status.ADVICE, what, remedy)

@@ -6,27 +6,18 @@ import importlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from . import environment, host, strict
+from . import host, strict
 
 logger = logging.getLogger(__name__)
 
 
-def shown() -> Mapping[str, str]:
-    """The environment as Hermes reads it while it loads its configuration (gateway/config.py, _getenv).
-
-    That is the profile's where there is a scope, else the process's.
-    """
-    scope: Mapping[str, str] | None = importlib.import_module("agent.secret_scope").current_secret_scope()
-    return environment.variables() if scope is None else scope
-
-
 def is_on(platform: str) -> bool:
     """Whether the operator uses strict mode for that platform of this profile."""
-    return bool(strict.in_use(platform, shown()))
+    return bool(strict.in_use(platform, host.environment()))
 
 
 def written(platform: str) -> list[str]:
@@ -52,7 +43,7 @@ def handed(platform: str, fields: Iterable[str]) -> dict[str, Any] | None:
 
     `fields` are the settings it may see. It looks for a home channel before it knows of the platform.
     """
-    variables = shown()
+    variables = host.environment()
     if not strict.in_use(platform, variables):
         return None
     twins = strict.variables(platform)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import EchoModel
 from tests.fakes.mattermost_server import FakeMattermostServer
 from tests.fakes.signal_daemon import FakeSignalDaemon
-from tests.gateway_process import GatewayProcess
+from tests.gateway_process import GatewayProcess, gateway_config
 
 BOTH = ("signal", "mattermost")
 
@@ -39,6 +40,27 @@ async def test_strict_names_in_the_file_connect_the_hardened_adapters(tmp_path: 
             assert [running.adapter(platform) for platform in BOTH] == ["hardened", "hardened"]
             assert server.token not in running.log
         assert (tmp_path / ".env").read_text().count(PREFIX) == 4
+
+
+async def test_each_profile_of_a_multiplexing_gateway_has_its_own(tmp_path: Path) -> None:
+    """The default profile makes its adapters in no scope of secrets, another one in its own."""
+    home = tmp_path / ".hermes"
+    other = home / "profiles" / "other"
+    other.mkdir(parents=True)
+    async with scene_signal.stage() as daemon, scene_mattermost.stage() as server, EchoModel() as model:
+        write(home, strict(scene_signal.environment(daemon)))
+        write(other, strict(scene_mattermost.environment(server)))
+        (other / "config.yaml").write_text(json.dumps(gateway_config(model.base_url, plugin=True)))
+        async with GatewayProcess(
+            model.base_url,
+            env={"HOME": str(tmp_path)},
+            home=home,
+            platforms=BOTH,
+            config={"gateway": {"multiplex_profiles": True}},
+        ) as running:
+            assert "✓ signal connected\n" in running.log
+            assert "✓ mattermost connected (profile: other)" in running.log
+            assert [running.adapter(platform) for platform in BOTH] == ["hardened", "hardened"]
 
 
 @pytest.mark.parametrize("why", ["not enabled", "does not import", "safe mode"])

@@ -45,7 +45,7 @@ def test_the_blocks_of_the_configuration_file(hermes_home: Path, monkeypatch: py
         monkeypatch.setenv(f"MATTERMOST_{name}", "")
 
     platforms = load_gateway_config().platforms
-    process = {name: environment.value(name) for name in environment.names()}
+    process = dict(environment.variables())
     signal = SignalSettings.load(platforms[Platform.SIGNAL].extra, process)
     assert (signal.group_allowed, signal.require_mention, signal.group_invite_policy) == ((GROUP,), True, "ignore")
     assert signal.people("group").admins == (ALICE,)

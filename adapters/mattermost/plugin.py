@@ -56,11 +56,11 @@ def _installed() -> bool:
 
 def _is_configured(config: Any) -> bool:
     """What is half or wrong in strict mode is for the settings to say."""
-    from ...common import host_strict
+    from ...common import host, host_strict
 
-    extra = getattr(config, "extra", None) or {}
-    token = getattr(config, "token", None) or environment.value("MATTERMOST_TOKEN")
-    return bool(token and (extra.get("url") or environment.value("MATTERMOST_URL"))) or host_strict.is_on("mattermost")
+    extra, variables = getattr(config, "extra", None) or {}, host.environment()
+    token = getattr(config, "token", None) or variables.get("MATTERMOST_TOKEN")
+    return bool(token and (extra.get("url") or variables.get("MATTERMOST_URL"))) or host_strict.is_on("mattermost")
 
 
 def _in_strict_mode() -> dict[str, Any] | None:
@@ -86,14 +86,14 @@ def _set_up() -> None:
 
 async def _send_standalone(config: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
     """Stock's sender for cron jobs that run outside the gateway, told where to connect in strict mode."""
-    from ...common import host_strict
+    from ...common import host, host_strict
     from ...common.errors import ConfigError
     from .settings import MattermostSettings
 
     if host_strict.is_on("mattermost"):
         try:
             settings = MattermostSettings.load(
-                config.extra or {}, host_strict.shown(), host_strict.written("mattermost")
+                config.extra or {}, host.environment(), host_strict.written("mattermost")
             )
         except ConfigError as exc:
             return {"error": str(exc)}
