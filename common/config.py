@@ -94,6 +94,17 @@ def base_url(value: str, example: str) -> str:
 _S = TypeVar("_S", bound=Settings)
 
 
+def sources(
+    model: type[Settings], platform: str, extra: Mapping[str, Any], environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Where the operator wrote a setting, or would: field to variable, or to key of `config.yaml`."""
+    twins = strict.variables(platform) if strict.in_use(platform, environment) else {}
+    return {
+        field: twins.get(field) or (f"{platform}.{field}" if extra.get(field) is not None or not env else env)
+        for field, env in model.environment_names().items()
+    }
+
+
 def load(
     model: type[_S],
     platform: str,
@@ -107,17 +118,13 @@ def load(
     `written` are the keys of the configuration files that say it.
     """
     names = model.environment_names()
+    labels = sources(model, platform, extra, environment)
     values: dict[str, Any] = {}
-    labels: dict[str, str] = {}
-    twins = strict.variables(platform) if strict.in_use(platform, environment) else {}
-    for field, env in names.items():
-        labels[field] = twins.get(field) or env or f"{platform}.{field}"
-        if field in twins:
-            values |= {field: environment[twins[field]]} if environment.get(twins[field], "").strip() else {}
-        elif extra.get(field) is not None:
-            values[field], labels[field] = extra[field], f"{platform}.{field}"
-        elif env and environment.get(env, "").strip():
-            values[field] = environment[env]
+    for field, label in labels.items():
+        if label == f"{platform}.{field}":
+            values |= {field: extra[field]} if extra.get(field) is not None else {}
+        elif environment.get(label, "").strip():
+            values[field] = environment[label]
     faults = [
         *_misspelt((f"{platform}.{key}" for key in extra), [f"{platform}.{field}" for field in names]),
         *_misspelt((key for key in environment if key.startswith(platform.upper() + "_")), names.values()),

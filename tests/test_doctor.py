@@ -95,8 +95,13 @@ async def daemon() -> AsyncIterator[FakeSignalDaemon]:
 
 
 def signal(daemon: FakeSignalDaemon, **more: str) -> dict[str, str]:
-    environment = {"SIGNAL_HTTP_URL": daemon.url, "SIGNAL_ACCOUNT": ACCOUNT, "SIGNAL_ALLOWED_USERS": ALICE}
-    return {**environment, "SIGNAL_GROUP_ALLOWED_USERS": GROUP, **more}
+    return {
+        "HARDENED_SIGNAL_HTTP_URL": daemon.url,
+        "HARDENED_SIGNAL_ACCOUNT": ACCOUNT,
+        "SIGNAL_ALLOWED_USERS": ALICE,
+        "SIGNAL_GROUP_ALLOWED_USERS": GROUP,
+        **more,
+    }
 
 
 @pytest.mark.parametrize("program", [MODULE, HERMES])
@@ -202,10 +207,24 @@ async def test_a_network_that_is_switched_off(tmp_path: Path, daemon: FakeSignal
 async def test_networks_that_are_not_configured(tmp_path: Path) -> None:
     status, found = await report(tmp_path)
     assert status == 0
-    for network, names in doctor.NETWORKS.items():
+    for network, names in {
+        "signal": "HARDENED_SIGNAL_HTTP_URL and HARDENED_SIGNAL_ACCOUNT",
+        "mattermost": "HARDENED_MATTERMOST_URL and HARDENED_MATTERMOST_TOKEN",
+    }.items():
         (finding,) = found[f"{network}.enabled"]
         assert finding["status"] == "skipped"
-        assert finding["remedy"] == f"Set {names[0]} and {names[1]} to use it."
+        assert finding["remedy"] == f"Set {names} to use it."
+
+
+async def test_stock_that_could_take_our_place(tmp_path: Path, daemon: FakeSignalDaemon) -> None:
+    stock = {"SIGNAL_HTTP_URL": daemon.url, "SIGNAL_ACCOUNT": ACCOUNT, "SIGNAL_ALLOWED_USERS": ALICE}
+    status, found = await report(tmp_path, "--network", "signal", **stock)
+    (advice,) = found["signal.strict"]
+    assert (status, advice["status"]) == (0, "advice")
+    assert "HARDENED_SIGNAL_HTTP_URL" in advice["remedy"]
+    status, found = await report(tmp_path, "--network", "signal", **(stock | signal(daemon)))
+    assert status == 1
+    assert [finding["remedy"] for finding in found["signal.strict"]] == ["Remove it.", "Remove it."]
 
 
 @pytest.mark.parametrize("written", [{}, {"signal": {"http_url": "http://127.0.0.1:1"}}])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict
@@ -15,16 +13,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ...common import host, host_doctor, host_setup, state_file
+from ...common import host, host_doctor, host_setup, host_strict, state_file, strict
 from ...common.checks import guarded
 from ...common.errors import HostContractError
 from ...common.findings import Finding, Status
+from .output import console, write_json
 
-NETWORKS = {
-    "signal": ("SIGNAL_HTTP_URL", "SIGNAL_ACCOUNT"),
-    "mattermost": ("MATTERMOST_URL", "MATTERMOST_TOKEN"),
-}
-"""What must be set for each."""
+NETWORKS = tuple(strict.CONNECTING)
 
 _SIGNS = {
     Status.OK: ("✓", "green"),
@@ -38,7 +33,7 @@ _COUNTED = {Status.OK: "in order", Status.ADVICE: "advice", Status.FAILED: "fail
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`doctor [--network N] [--json]`"""
     parser = commands.add_parser("doctor", help="check the set-up; every fault comes with its remedy")
-    parser.add_argument("--network", choices=tuple(NETWORKS), help="only this one, even when it is not configured")
+    parser.add_argument("--network", choices=NETWORKS, help="only this one, even when it is not configured")
     parser.add_argument("--json", action="store_true", help="one JSON document, when all is done")
     parser.set_defaults(run=_run)
 
@@ -57,7 +52,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if report is not None:
         report.close()
     else:
-        sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False) + "\n")
+        write_json([asdict(finding) for finding in findings])
     return int(any(finding.status is Status.FAILED for finding in findings))
 
 
@@ -120,8 +115,12 @@ async def _network(
     extra = setup.extras.get(network) or next(host_doctor.blocks(config, network), {})
     if not (asked or network in setup.extras or _begun(network, extra, setup.environment)):
         what = f"The platform {network} is not configured."
-        yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(NETWORKS[network])} to use it.")
+        names = strict.variables(network).values()
+        yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(names)} to use it.")
         return
+    keys = host_strict.written(network)
+    async for finding in guarded(f"{network}.strict", strict.findings(network, setup.environment, keys)):
+        yield finding
     async for finding in guarded(f"{network}.doctor", _examined(network, extra, setup)):
         yield finding
 
@@ -134,17 +133,16 @@ async def _examined(network: str, extra: Mapping[str, Any], setup: host_setup.Se
 
 def _begun(network: str, extra: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
     """Whether the operator set a part of what is needed, so that what is missing shall be told."""
-    return any(
-        environment.get(name, "").strip() or extra.get(name.removeprefix(f"{network.upper()}_").lower())
-        for name in NETWORKS[network]
+    return bool(strict.in_use(network, environment)) or any(
+        environment.get(name, "").strip() or extra.get(field) for field, name in strict.CONNECTING[network].items()
     )
 
 
 class Report:
     """The findings for people, each printed as it comes, under a heading for each area."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console()
+    def __init__(self, output: Console | None = None) -> None:
+        self._console = output or console()
         self._area = ""
         self._counts: Counter[Status] = Counter()
 

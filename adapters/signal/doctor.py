@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ...common.checks import guarded
-from ...common.config import Entries
+from ...common.config import Entries, sources
 from ...common.errors import ConfigError
 from ...common.findings import Finding, Status
 from . import doctor_daemon, doctor_files, doctor_groups, doctor_people, doctor_stream
@@ -30,7 +30,7 @@ async def examine(
     names = SignalSettings.environment_names()
     # The host shows some variables among the extras, too; the operator knows them by their own name.
     extra = {f: value for f, value in extra.items() if f not in names or environment.get(names[f]) != value}
-    labels = {f: f"signal.{f}" if extra.get(f) is not None or not env else env for f, env in names.items()}
+    labels = sources(SignalSettings, "signal", extra, environment)
     try:
         settings = SignalSettings.load(extra, environment)
     except ConfigError as exc:

@@ -10,7 +10,7 @@ from yarl import URL
 from ...common.checks import masked
 from ...common.errors import ConnectionLost, Fatal, NotSent, Unanswered
 from ...common.findings import Finding, Status
-from ...common.host import version_numbers
+from ...common.host import numbers as numbers_of
 from .client import RpcError
 from .doctor_case import Case, refusal
 from .sse import Refused
@@ -67,7 +67,7 @@ async def reach(case: Case) -> AsyncIterator[Finding]:
 
 async def version(case: Case) -> AsyncIterator[Finding]:
     """Whether that version is one these adapters were written for."""
-    check, numbers = "signal.version", version_numbers(case.version)
+    check, numbers = "signal.version", numbers_of(case.version)
     if len(numbers) < 2:
         what = "The daemon does not tell its version."
         yield Finding(check, Status.ADVICE, what, "Make sure that signal-cli is 0.13.19 or newer.")
