@@ -4,11 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
 
-<<<<<<< HEAD
-.PHONY: demo test test-e2e test-faults soak fuzz docs lint types clean
-=======
-.PHONY: demo test test-e2e test-faults test-matrix soak fuzz lint types clean
->>>>>>> strict
+.PHONY: demo test test-e2e test-faults test-matrix soak fuzz docs pictures lint types clean
 MINUTES ?= 3
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
@@ -35,6 +31,9 @@ fuzz: $(VENV)/.installed
 # The settings tables in docs/, from the settings themselves.
 docs: $(VENV)/.installed
 	@$(BIN)/python -m tests.settings_tables
+
+pictures: $(VENV)/.installed
+	@$(BIN)/python -m tests.pictures
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

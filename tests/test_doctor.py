@@ -224,7 +224,7 @@ async def test_stock_that_could_take_our_place(tmp_path: Path, daemon: FakeSigna
     assert "HARDENED_SIGNAL_HTTP_URL" in advice["remedy"]
     status, found = await report(tmp_path, "--network", "signal", **(stock | signal(daemon)))
     assert status == 1
-    assert [finding["remedy"] for finding in found["signal.strict"]] == ["Remove it.", "Remove it."]
+    assert [f["remedy"] for f in found["signal.strict"]] == ["Remove it, stock would connect with it."] * 2
 
 
 @pytest.mark.parametrize("written", [{}, {"signal": {"http_url": "http://127.0.0.1:1"}}])
