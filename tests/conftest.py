@@ -15,7 +15,7 @@ _HOME = tempfile.TemporaryDirectory(prefix="hermes-test-", ignore_cleanup_errors
 os.environ["HOME"] = os.environ["HERMES_HOME"] = _HOME.name
 Path(_HOME.name, "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
 
-for _name in [name for name in os.environ if name.startswith(("SIGNAL_", "MATTERMOST_", "GATEWAY_"))]:
+for _name in [name for name in os.environ if name.startswith(("SIGNAL_", "MATTERMOST_", "GATEWAY_", "HARDENED_"))]:
     del os.environ[_name]
 
 
