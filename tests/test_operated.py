@@ -79,7 +79,9 @@ async def test_a_group_is_approved_and_revoked_while_the_gateway_runs(
         assert await operated("groups", "approve", ALLOTMENT, "--why", "the neighbours asked") == 0
         await host.until(lambda: ALLOTMENT in host.adapter.connection.book.approved)
         await host.emit(ask("in between"))
+        assert "take it off" not in capsys.readouterr().out
         assert await operated("groups", "revoke", pseudonym(GROUP)) == 0
+        assert "take it off" in capsys.readouterr().out
         assert await operated("groups", "revoke", ALLOTMENT) == 0
         await host.until(lambda: host.adapter.connection.book.revoked == {GROUP, ALLOTMENT})
         await host.emit(ask("after"), in_group(ALICE_A, f"{BOT} listed, but revoked", BOT_ITSELF))

@@ -55,6 +55,8 @@ def _order(arguments: argparse.Namespace) -> int:
     status: Status = arguments.status
     order(setup.state, network, chat_id, status, getpass.getuser(), arguments.why, time.time())
     say(f"{network} {chat_id}: {status}")
+    if status is Status.REVOKED and networks.policy(network, setup).serves(chat_id):
+        say("The settings allow it: take it off them, too, for the case that the state file is lost.", style="yellow")
     return 0
 
 
