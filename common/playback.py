@@ -54,7 +54,7 @@ class Faults:
 
 
 def timeline(times: Iterable[object], start: float = 0.0) -> list[float]:
-    """The same distances from another start, in seconds. What is no time, or an earlier one, is that of the one before."""
+    """The same distances from another start, in seconds. What is no time, or goes back, is that of the one before."""
     result: list[float] = []
     last: float | None = None
     for time in times:

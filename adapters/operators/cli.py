@@ -16,7 +16,7 @@ from ...common.errors import HardenedError
 
 Run = Callable[[argparse.Namespace], int]
 
-_COMMANDS = ("trace",)
+_COMMANDS = ("trace", "record", "replay")
 """Modules, in the order of the help text."""
 
 

@@ -108,9 +108,8 @@ class ReplayDaemon:
     def drop_streams(self) -> None:
         """Abort every open stream in the middle, without the terminating chunk."""
         for stream in self.forget_streams():
-            transport = getattr(stream, "_req", None) and stream._req.transport
-            if transport is not None:
-                transport.abort()
+            if stream._req is not None and stream._req.transport is not None:
+                stream._req.transport.abort()
 
     async def streams_open(self, count: int, timeout: float | None = 5.0) -> None:
         """Wait until that many streams are subscribed."""
