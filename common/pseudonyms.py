@@ -173,7 +173,7 @@ class Rules:
 
     `strings` has a function for each known key; `times` and `numbers` are keys of numbers to shift and to keep. What
     stands under no such key fails closed: a string by its form or masked, a number that is not small zeroed, and the
-    key itself by its form or masked.
+    key itself replaced.
     """
 
     def __init__(
@@ -211,7 +211,7 @@ class Rules:
     def _key(self, name: str) -> str:
         if name in self.keys:
             return name
-        return self._pseudonyms.identity(name) or mask(name)
+        return self._pseudonyms.word(name)
 
     def _string(self, value: str, key: str) -> str:
         if (rule := self._strings.get(key)) is not None:
