@@ -33,7 +33,7 @@ _TYPES = {*mimetypes.MimeTypes(filenames=()).types_map[1].values(), "audio/mp4",
           "text/x-signal-plain", "text/markdown"}  # fmt: skip
 _MAJOR_TYPES = {"application", "audio", "font", "image", "message", "model", "multipart", "text", "video"}
 
-KEPT = frozenset({*_TYPES, *_MAJOR_TYPES, "https", "mailto", "gemini"})
+KEPT = frozenset({*_TYPES, *_MAJOR_TYPES, "http", "https", "mailto", "gemini"})
 """What stays readable of a value on either network, besides the words of its protocol."""
 
 MILLISECONDS = range(10**11, 10**14)

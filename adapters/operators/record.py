@@ -101,11 +101,19 @@ async def record(arguments: argparse.Namespace, setup: host_setup.Setup, name: s
 async def _recorded(network: str, setup: host_setup.Setup, tape: Tape) -> tuple[dict[str, bytes], int]:
     """The files by suffix, and how many events were dropped."""
     commands, extra = host_setup.slash_commands(), setup.extras.get(network, {})
-    from ..signal import recorder, recording, settings
+    if network == "signal":
+        from ..signal import recorder, recording, settings
 
-    events = recording.Recording(commands)
-    files = await recorder.record(settings.SignalSettings.load(extra, setup.environment), events, tape)
-    return files, events.dropped
+        events = recording.Recording(commands)
+        files = await recorder.record(settings.SignalSettings.load(extra, setup.environment), events, tape)
+        return files, events.dropped
+    from ..mattermost import recorder as of_mattermost
+    from ..mattermost import recording as frames_of_mattermost
+    from ..mattermost.settings import MattermostSettings
+
+    frames = frames_of_mattermost.Recording(commands)
+    files = await of_mattermost.record(MattermostSettings.load(extra, setup.environment), frames, tape)
+    return files, frames.dropped
 
 
 def _check_target(folder: Path, name: str) -> None:
