@@ -260,8 +260,3 @@ def _usernames(value: object) -> Iterable[str]:
                 yield from _usernames(inner)
         case str() if (opened := nested(value)) is not None:
             yield from _usernames(opened)
-
-
-def frames_of(body: str) -> list[str]:
-    """The events of a recorded connection, in order, as they are on the wire; replies and what is none left out."""
-    return [line for line in body.split("\n") if isinstance((parsed_object(line) or {}).get("event"), str)]

@@ -17,8 +17,8 @@ from .foreground import interruptible
 
 _LINGER_SECONDS = 1.0
 """How long a client may take to read the last events."""
-_FAULTS = "cut:N and silence:N after event N, status:CODE instead of a stream, {}"
-_OF_SIGNAL = "half:N in the middle of event N, late-headers:SECONDS, duplicate:N"
+_FAULTS = """cut:N or silence:N after event N; status:CODE instead of a stream; on Signal also half:N in the middle of
+event N, duplicate:N, late-headers:SECONDS; on Mattermost also gap:N, a number skipped before event N"""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,9 +31,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     pace = parser.add_mutually_exclusive_group()
     pace.add_argument("--speed", type=_speed, metavar="X", help="X times as fast as recorded; else all at once")
     pace.add_argument("--original-timing", dest="speed", action="store_const", const=1.0, help="as it was recorded")
-    parser.add_argument(
-        "--fault", action="append", default=[], metavar="KIND:N", help=_FAULTS.format(f"Signal: {_OF_SIGNAL}")
-    )
+    parser.add_argument("--fault", action="append", default=[], metavar="KIND:N", help=_FAULTS)
     parser.add_argument("--exit-when-done", action="store_true", help="end when all is played")
     parser.set_defaults(run=_run)
 
@@ -79,7 +77,7 @@ class Stage:
 
 async def serve(arguments: argparse.Namespace, console: Console) -> int:
     """Serve until Ctrl-C or, where that is asked for, until all is played; the exit status."""
-    stage = _signal(arguments)
+    stage = _signal(arguments) if arguments.network == "signal" else _mattermost(arguments)
     async with interruptible() as stop:
         try:
             await stage.server.start(arguments.port, arguments.host)
@@ -113,6 +111,16 @@ def _signal(arguments: argparse.Namespace) -> Stage:
     faults = _faults(arguments.fault, replay.FAULTS)
     playback = replay.Playback(daemon, case.events, delays(case.times, arguments.speed), faults)
     return Stage(daemon, playback, len(case.events), lambda url: f"SIGNAL_HTTP_URL={url} SIGNAL_ACCOUNT={case.account}")
+
+
+def _mattermost(arguments: argparse.Namespace) -> Stage:
+    from ..mattermost import fixture, playback
+
+    case = fixture.load(arguments.path)
+    server = case.server()
+    faults = _faults(arguments.fault, playback.FAULTS)
+    playing = playback.Playback(server, case.frames, delays(case.times, arguments.speed), faults)
+    return Stage(server, playing, len(case.frames), lambda url: f"MATTERMOST_URL={url} MATTERMOST_TOKEN={server.token}")
 
 
 def _faults(texts: list[str], kinds: frozenset[str]) -> Faults:
