@@ -216,7 +216,6 @@ async def test_what_a_client_may_ask() -> None:
         (status,) = await client.rpc("getUserStatus", {"recipient": [ALICE]})
         assert status["uuid"] == ALICE_ACI
         assert (await client.rpc("send", {"recipient": [ALICE], "message": "hi"}))["timestamp"] > 0
-        assert [call.method for call in daemon.calls][-1] == "send"
 
 
 # -- the command
@@ -281,7 +280,7 @@ async def test_a_recording_of_a_replay_has_the_same_shape(tmp_path: Path) -> Non
 
 async def verdicts(home: Path, daemon: FakeSignalDaemon | ReplayDaemon, events: list[bytes], **extra: Any) -> list[Any]:
     """What the real host's adapter decided on those events, in the order they were sent."""
-    async with hosted(daemon, require_mention=True, **extra) as host:  # type: ignore[arg-type]
+    async with hosted(daemon, require_mention=True, group_invite_policy="ignore", **extra) as host:  # type: ignore[arg-type]
         await daemon.streams_open(1)
         await daemon.emit(*events)
         await host.settled()

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .replay_rest import Call, Object, RestApi, new_id
+from .replay_rest import Object, RestApi, new_id
 from .replay_routes import Routes
 from .replay_websocket import TOKEN, Connection, WebSocketApi, abort, event_of, post_event
 
@@ -58,7 +58,6 @@ class ReplayServer:
     resumes: bool = True
     """False: every connection id is unknown, as after a restart."""
 
-    calls: list[Call] = field(default_factory=list)
     upgrades: list[dict[str, str]] = field(default_factory=list)
     """Query parameters of every WebSocket upgrade."""
     actions: list[Object] = field(default_factory=list)

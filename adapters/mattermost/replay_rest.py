@@ -69,9 +69,7 @@ class RestApi:
             self._routes.append((method, re.compile(pattern), handler))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        call = await self.call_of(request)
-        self._server.calls.append(call)
-        return await self.answer(call, request)
+        return await self.answer(await self.call_of(request), request)
 
     async def call_of(self, request: web.Request) -> Call:
         path = "/" + request.match_info["path"]

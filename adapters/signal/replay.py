@@ -22,14 +22,6 @@ _REQUEST_BYTES = 256 * 2**20
 _POLL_SECONDS = 0.02
 
 
-@dataclass
-class Call:
-    """One JSON-RPC request as it arrived."""
-
-    method: str
-    params: dict[str, Any]
-
-
 class RpcFault(Exception):
     """Answers a call with a JSON-RPC error."""
 
@@ -51,7 +43,6 @@ class ReplayDaemon:
     refuse_events: int | None = None
     """Answer /events with this status instead of a stream."""
 
-    calls: list[Call] = field(default_factory=list)
     streams: list[web.StreamResponse] = field(default_factory=list)
     url: str = ""
     _runner: web.AppRunner | None = None
@@ -118,9 +109,6 @@ class ReplayDaemon:
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    def called(self, method: str) -> list[dict[str, Any]]:
-        return [call.params for call in self.calls if call.method == method]
-
     # -- what a client sees
 
     def refusal(self, request: web.Request) -> int | None:
@@ -149,29 +137,27 @@ class ReplayDaemon:
 
     async def _rpc(self, request: web.Request) -> web.Response:
         payload = await request.json()
-        call = Call(payload["method"], payload.get("params") or {})
-        self.calls.append(call)
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": payload.get("id")}
         try:
-            answer["result"] = await self.result(call)
+            answer["result"] = await self.result(payload["method"], payload.get("params") or {})
         except RpcFault as fault:
             answer["error"] = fault.body
         return web.json_response(answer)
 
-    async def result(self, call: Call) -> Any:
+    async def result(self, method: str, params: dict[str, Any]) -> Any:
         """The answer to a call; raises RpcFault."""
-        match call.method:
+        match method:
             case "version":
                 return {"version": "0.14.6"}
             case "listContacts":
                 return self.contacts
             case "listGroups":
-                wanted = call.params.get("groupId")
+                wanted = params.get("groupId")
                 return [group for group in self.groups if wanted is None or group["id"] in wanted]
             case "getUserStatus":
-                return [self.status_of(number) for number in call.params["recipient"]]
+                return [self.status_of(number) for number in params["recipient"]]
             case "getAttachment":
-                body = self.attachments.get(call.params["id"])
+                body = self.attachments.get(params["id"])
                 if body is None:
                     raise RpcFault(-1, "Could not find attachment")
                 return {"data": base64.b64encode(body).decode()}

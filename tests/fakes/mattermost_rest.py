@@ -9,17 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader, web
-from hermes_hardened_adapters.adapters.mattermost.replay_rest import (
-    Call,
-    Handler,
-    Object,
-    Refused,
-    RestApi,
-    new_id,
-    no_route,
-)
+from hermes_hardened_adapters.adapters.mattermost import replay_rest
+from hermes_hardened_adapters.adapters.mattermost.replay_rest import Handler, Object, Refused, RestApi, new_id, no_route
 
-__all__ = ["Call", "Handler", "Object", "Refused", "RestApi", "new_id", "no_route"]
+__all__ = ["Handler", "Object", "Refused", "RestApi", "new_id", "no_route"]
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "mattermost_rest"
 HERMES = "xfccn8gchjfe88j1e49potzq4r"
@@ -28,6 +21,10 @@ HERMES = "xfccn8gchjfe88j1e49potzq4r"
 def recorded(name: str) -> Any:
     """The body of a recorded answer."""
     return json.loads((FIXTURES / f"{name}.json").read_text())["body"]
+
+
+class Call(replay_rest.Call):
+    """One request as it arrived, kept."""
 
 
 @dataclass
@@ -60,9 +57,10 @@ class FaultyRestApi(RestApi):
     """Does to a request what the fake's faults say, and takes uploads."""
 
     async def call_of(self, request: web.Request) -> Call:
-        call = await super().call_of(request)
+        call = Call(**vars(await super().call_of(request)))
         if request.content_type == "multipart/form-data":
             call.form = await _parts(request)
+        self._server.calls.append(call)
         return call
 
     async def answer(self, call: Call, request: web.Request) -> web.StreamResponse:

@@ -43,6 +43,7 @@ class FakeMattermostServer(ReplayServer):
     """False: no /users/me/channels, as before 6.1."""
     since_returns_nothing: int = 0
     """How many `posts?since=` answer with an empty page."""
+    calls: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 from hermes_hardened_adapters.adapters.signal.recording import framed as frame
-from hermes_hardened_adapters.adapters.signal.replay import KEEPALIVE, Call, ReplayDaemon, RpcFault
+from hermes_hardened_adapters.adapters.signal.replay import KEEPALIVE, ReplayDaemon, RpcFault
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "signal"
 
@@ -29,7 +29,7 @@ CAROL = "+15550004040"
 CAROL_ACI = "44444444-4444-4444-8444-444444444444"
 GROUP = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
-__all__ = ["KEEPALIVE", "Call", "RpcFault", "frame"]
+__all__ = ["KEEPALIVE", "RpcFault", "frame"]
 
 
 def recorded(name: str) -> bytes:
@@ -72,6 +72,14 @@ def group(
 
 
 @dataclass
+class Call:
+    """One JSON-RPC request as it arrived."""
+
+    method: str
+    params: dict[str, Any]
+
+
+@dataclass
 class FakeSignalDaemon(ReplayDaemon):
     account: str = ACCOUNT
     contacts: list[dict[str, Any]] = field(default_factory=lambda: [contact(ACCOUNT, OWN_ACI)])
@@ -82,6 +90,7 @@ class FakeSignalDaemon(ReplayDaemon):
     pinned_host: str | None = None
     """Answer 421 on /events and /rpc unless Host is this (or has no port and is localhost)."""
 
+    calls: list[Call] = field(default_factory=list)
     event_requests: list[tuple[float, dict[str, str], str]] = field(default_factory=list)
     """(loop time, headers, raw query) of every request to /events."""
     checks: int = 0
@@ -99,10 +108,14 @@ class FakeSignalDaemon(ReplayDaemon):
         uuid = self.statuses.get(number)
         return {"recipient": number, "number": number, "uuid": uuid, "isRegistered": uuid is not None}
 
-    async def result(self, call: Call) -> Any:
-        if handler := self.handlers.get(call.method):
-            return await handler(call.params)
-        return await super().result(call)
+    def called(self, method: str) -> list[dict[str, Any]]:
+        return [call.params for call in self.calls if call.method == method]
+
+    async def result(self, method: str, params: dict[str, Any]) -> Any:
+        self.calls.append(Call(method, params))
+        if handler := self.handlers.get(method):
+            return await handler(params)
+        return await super().result(method, params)
 
     async def _check(self, _: web.Request) -> web.Response:
         self.checks += 1
