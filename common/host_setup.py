@@ -37,3 +37,14 @@ def load() -> Setup:
         if platform.value in host.STOCK_MODULES and settings.enabled
     }
     return Setup(home, host.environment(), extras)
+
+
+def slash_commands() -> frozenset[str]:
+    """The names of the host's own slash commands, which are public."""
+    registry: Any = importlib.import_module("hermes_cli.commands").COMMAND_REGISTRY
+    return frozenset(name for command in registry for name in (command.name, *command.aliases))
+
+
+def gateway_runs() -> bool:
+    """Whether this profile's gateway is running."""
+    return importlib.import_module("gateway.status").get_running_pid(cleanup_stale=False) is not None

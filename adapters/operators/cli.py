@@ -15,7 +15,7 @@ from .output import say
 
 Run = Callable[[argparse.Namespace], int]
 
-_COMMANDS = ("doctor", "status", "trace", "groups", "people")
+_COMMANDS = ("doctor", "status", "trace", "groups", "people", "record", "replay")
 """Modules, in the order of the help text."""
 
 

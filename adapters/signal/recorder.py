@@ -1,0 +1,41 @@
+"""Listens to the daemon beside the gateway: signal-cli hands every event to every subscription."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ...common.errors import HardenedError
+from ...common.tape import Tape
+from .client import SignalClient
+from .recording import Recording
+from .settings import SignalSettings
+from .stream import SignalStream
+
+logger = logging.getLogger(__name__)
+
+_LISTS_SECONDS = 20.0
+
+
+async def record(settings: SignalSettings, recording: Recording, tape: Tape) -> dict[str, bytes]:
+    """Fill the tape until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
+    tape.take = recording.take
+    async with SignalClient(settings.http_url, settings.account) as client:
+        stream = SignalStream(client, tape.hear, tape.died, stale_after=settings.sse_stale_seconds)
+        await stream.open()
+        try:
+            contacts = await _listed(client, "listContacts", {"allRecipients": True})
+            groups = await _listed(client, "listGroups", {})
+            await tape.stop.wait()
+        finally:
+            await stream.close()
+    return recording.files(contacts, groups)
+
+
+async def _listed(client: SignalClient, method: str, params: dict[str, Any]) -> Any:
+    """What the daemon lists; nothing where it fails, for the events are what matters."""
+    try:
+        return await client.rpc(method, params, timeout=_LISTS_SECONDS)
+    except HardenedError as exc:
+        logger.warning("%s was left out: %s", method, exc)
+        return []
