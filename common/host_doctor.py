@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from . import environment, host
+from . import environment, host, host_setup
 from .errors import HostContractError
 from .findings import Finding, Status
 
@@ -145,10 +145,9 @@ def listening(network: str) -> bool:
 
 def _platform_states() -> Mapping[str, Mapping[str, Any]] | None:
     """What the gateway of this home says of its platforms, None when none runs."""
-    status = importlib.import_module("gateway.status")
-    if not status.is_gateway_running(cleanup_stale=False):
+    if not host_setup.gateway_runs():
         return None
-    said = (status.read_runtime_status() or {}).get("platforms")
+    said = (importlib.import_module("gateway.status").read_runtime_status() or {}).get("platforms")
     return {n: s for n, s in said.items() if isinstance(s, dict)} if isinstance(said, dict) else {}
 
 

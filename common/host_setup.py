@@ -47,4 +47,4 @@ def slash_commands() -> frozenset[str]:
 
 def gateway_runs() -> bool:
     """Whether this profile's gateway is running."""
-    return importlib.import_module("gateway.status").get_running_pid(cleanup_stale=False) is not None
+    return bool(importlib.import_module("gateway.status").is_gateway_running(cleanup_stale=False))

@@ -22,6 +22,7 @@ from ...common.errors import ConfigError, HardenedError
 from ...common.leaks import Leak
 from ...common.tape import Tape
 from .foreground import interruptible
+from .output import console
 
 _MEGABYTE = 2**20
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -68,33 +69,33 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     name = arguments.name or f"{arguments.network}-{secrets.token_hex(2)}"
     _check_target(arguments.out, name)
-    return asyncio.run(record(arguments, setup, name, Console(stderr=True)))
+    return asyncio.run(record(arguments, setup, name, console(stderr=True)))
 
 
-async def record(arguments: argparse.Namespace, setup: host_setup.Setup, name: str, console: Console) -> int:
-    """Record and write; the exit status. `console` is told how it went."""
+async def record(arguments: argparse.Namespace, setup: host_setup.Setup, name: str, told: Console) -> int:
+    """Record and write; the exit status. How it went is written to `told`."""
     async with interruptible() as stop:
         tape = Tape(arguments.megabytes * _MEGABYTE, stop)
         timer = asyncio.get_running_loop().call_later(arguments.seconds, stop.set)
-        console.print(f"recording {arguments.network}; Ctrl-C ends it", highlight=False)
+        told.print(f"recording {arguments.network}; Ctrl-C ends it", highlight=False)
         try:
             files, dropped = await _recorded(arguments.network, setup, tape)
         except Leak as leak:
-            console.print(str(leak), style="red", markup=False, highlight=False)
+            told.print(str(leak), style="red", markup=False, highlight=False)
             return 1
         finally:
             timer.cancel()
     if tape.failure is not None:
-        console.print(f"it ended early: {tape.failure}", style="yellow", markup=False, highlight=False)
+        told.print(f"it ended early: {tape.failure}", style="yellow", markup=False, highlight=False)
     if tape.full:
-        console.print(f"it ended at {arguments.megabytes} megabytes", style="yellow", highlight=False)
+        told.print(f"it ended at {arguments.megabytes} megabytes", style="yellow", highlight=False)
     if not tape.bytes:
-        console.print("nothing came in that time, so nothing was written", style="yellow", highlight=False)
+        told.print("nothing came in that time, so nothing was written", style="yellow", highlight=False)
         return 1
     written = write(arguments.out, name, files)
-    console.print(f"{dropped} events were left out as unreadable; no original is left in:", highlight=False)
+    told.print(f"{dropped} events were left out as unreadable; no original is left in:", highlight=False)
     for path in written:
-        console.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)
+        told.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)
     return 1 if tape.failure else 0
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from ...common.errors import ConfigError
 from ...common.playback import Faults, delays, fault_of
 from .foreground import interruptible
+from .output import console
 
 _LINGER_SECONDS = 1.0
 """How long a client may take to read the last events."""
@@ -44,7 +45,7 @@ def _speed(text: str) -> float:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    return asyncio.run(serve(arguments, Console()))
+    return asyncio.run(serve(arguments, console()))
 
 
 class Server(Protocol):
@@ -75,7 +76,7 @@ class Stage:
     settings: Callable[[str], str]
 
 
-async def serve(arguments: argparse.Namespace, console: Console) -> int:
+async def serve(arguments: argparse.Namespace, told: Console) -> int:
     """Serve until Ctrl-C or, where that is asked for, until all is played; the exit status."""
     stage = _signal(arguments) if arguments.network == "signal" else _mattermost(arguments)
     async with interruptible() as stop:
@@ -85,9 +86,9 @@ async def serve(arguments: argparse.Namespace, console: Console) -> int:
             raise ConfigError([f"--host, --port: {exc.strerror}"]) from exc
         playing, stopped = asyncio.create_task(stage.playback.run()), asyncio.create_task(stop.wait())
         try:
-            _say(console, stage.settings(stage.server.url))
+            _say(told, stage.settings(stage.server.url))
             await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            _say(console, f"{stage.playback.played} of {stage.events} events were played")
+            _say(told, f"{stage.playback.played} of {stage.events} events were played")
             if playing.done():
                 playing.result()
                 await asyncio.wait({stopped}, timeout=_LINGER_SECONDS if arguments.exit_when_done else None)
@@ -99,8 +100,8 @@ async def serve(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+def _say(told: Console, line: str) -> None:
+    told.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _signal(arguments: argparse.Namespace) -> Stage:
