@@ -106,9 +106,14 @@ async def test_an_aborted_stream_is_opened_again_and_nothing_is_answered_twice()
         daemon.drop_streams()
         await daemon.streams_open(1, timeout=15)
         await daemon.emit_event(before, variant("dm_text", ALICE_A, text="after"))
-        await running.until(lambda: len(answers(daemon)) >= 2, "an answer")
+
+        def echoes() -> list[str]:
+            # On a slow machine the host says in between that it interrupts its turn.
+            return [said for said in answers(daemon) if said.startswith("echo")]
+
+        await running.until(lambda: len(echoes()) >= 2, "an answer")
         await asyncio.sleep(0.6)
-        assert answers(daemon) == ["echo: before", "echo: after"]
+        assert echoes() == ["echo: before", "echo: after"]
 
 
 async def test_a_daemon_without_the_account_is_never_called_connected() -> None:
