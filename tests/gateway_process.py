@@ -11,13 +11,15 @@ import contextlib
 import json
 import os
 import shutil
-import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from hermes_hardened_adapters.common.errors import StateError
+from hermes_hardened_adapters.common.trace import Entry, entries
 
 PLUGIN = "hardened-adapters"
 STATE_DB = Path("hardened_adapters") / "state.db"
@@ -30,19 +32,6 @@ _STOCK_SAYS = {
     "signal": "gateway.platforms.signal: Signal: connected to",
     "mattermost": "Mattermost: WebSocket connected and authenticated",
 }
-
-
-class Verdict(NamedTuple):
-    """One row of the plugin's own trace; `event` is Signal's timestamp as text, or Mattermost's post id."""
-
-    at: float
-    network: str
-    chat: str
-    who: str
-    event: str
-    verdict: str
-    rule: int
-    reason: str
 
 
 class GatewayFailed(Exception):
@@ -221,16 +210,11 @@ class GatewayProcess:
         """Whether somebody's /restart reached the host, which makes a note of it at once."""
         return (self.home / ".restart_last_processed.json").exists()
 
-    def verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> list[Entry]:
         """The plugin's trace, oldest first; empty when the plugin is not the one running."""
-        database = self.home / STATE_DB
-        if not database.exists():
-            return []
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-                columns = ", ".join(Verdict._fields)
-                return [Verdict(*row) for row in connection.execute(f"SELECT {columns} FROM trace ORDER BY rowid")]
-        except sqlite3.OperationalError:
+            return entries(self.home / STATE_DB)
+        except StateError:
             return []
 
     async def until(self, true: Callable[[], bool], what: str, within: float = 10.0) -> None:

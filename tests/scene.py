@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from hermes_hardened_adapters.common.trace import Entry
 from rich.table import Table
 from rich.text import Text
 
 from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
-from tests.gateway_process import GatewayFailed, GatewayProcess, Verdict
+from tests.gateway_process import GatewayFailed, GatewayProcess
 
 SECRET = "the combination is 4711"
 """In notes.txt, where an expanded `@file:notes.txt` would find it."""
@@ -88,7 +89,7 @@ class Outcome:
 
     line: Line
     event: str
-    verdict: Verdict | None = None
+    verdict: Entry | None = None
     asked: dict[str, Any] | None = None
     answers: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -160,7 +161,7 @@ class _Playing:
     def _has_effect(self, line: Line) -> bool:
         return any((act.name, act.chat) == (line.effect, line.chat) for act in self._acts())
 
-    def _judged(self, outcome: Outcome) -> Verdict | None:
+    def _judged(self, outcome: Outcome) -> Entry | None:
         """What the trace says; of an invitation rather that than what it says of the server's post about it."""
         rows = [v for v in self._gateway.verdicts() if (v.network, v.event) == (self._network.name, outcome.event)]
         return next((row for row in rows if row.verdict == "invitation"), rows[-1] if rows else None)

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.opening import Opening
-from ...common.policy import Policy
 from ...common.served import LiveChat
 from ...common.status import Snapshot, put_down, snapshot
 from ...common.store import Store
@@ -49,6 +47,7 @@ class Connection:
         self._opening = Opening()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.intake = Intake(settings, self.client, self._store, observed, accepts=accepts, deliver=deliver)
+        self.book, self.policy = self.intake.book, settings.policy()
         self.stream = MattermostStream(self.client, self.intake.receive, self.intake.gap, on_dead)
         self.post_size = _POST_SIZE
 
@@ -81,16 +80,6 @@ class Connection:
         resources.push_async_callback(self._let_go)
         self.intake.gap()
         self.post_size = await self._ask_post_size()
-
-    @property
-    def book(self) -> ChatBook:
-        """The runtime allowlist."""
-        return self.intake.book
-
-    @property
-    def policy(self) -> Policy:
-        """What the settings say about channels."""
-        return self._settings.policy()
 
     async def approved(self, chat_id: str) -> None:
         """The operator approved a channel we may have disapproved of."""

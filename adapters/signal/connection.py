@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
-from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.opening import Opening
-from ...common.policy import Policy
 from ...common.served import LiveChat
 from ...common.status import Snapshot, put_down, snapshot
 from ...common.store import Store
@@ -53,6 +51,7 @@ class Connection:
         self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
         self.intake = Intake(settings, self.client, self._store, observed, sent=sent, accepts=accepts, deliver=deliver)
+        self.book, self.policy = self.intake.book, settings.policy()
         self.stream = SignalStream(
             self.client,
             self.intake.receive,
@@ -86,16 +85,6 @@ class Connection:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._known.wait(), _STOCK_TAKING_SECONDS)
         self.intake.start()
-
-    @property
-    def book(self) -> ChatBook:
-        """The runtime allowlist."""
-        return self.intake.book
-
-    @property
-    def policy(self) -> Policy:
-        """What the settings say about groups."""
-        return self._settings.policy()
 
     async def approved(self, chat_id: str) -> None:
         """The operator approved a group: join it where we are only invited."""
