@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from hermes_hardened_adapters.adapters.signal.client import RpcError, SignalClient
 from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, Unanswered
 from pytest_aiohttp import AiohttpServer
 
-from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon, RpcFault
+from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon, RawConnection, RpcFault, raw_daemon
 
 
 @pytest.fixture
@@ -101,3 +102,15 @@ async def test_after_closing_there_is_no_connection() -> None:
     assert not await client.check()
     with pytest.raises(ConnectionLost):
         await client.rpc("version")
+
+
+async def test_a_connection_that_breaks_is_not_repeated_unseen() -> None:
+    """aiohttp would send a GET once more by itself, and make six requests of three in ten seconds."""
+
+    async def broken(connection: RawConnection) -> None:
+        connection.abort()
+
+    async with raw_daemon(broken) as daemon, SignalClient(daemon.url, ACCOUNT) as client:
+        with pytest.raises(aiohttp.ClientError):
+            await client.session.get(f"{daemon.url}/api/v1/events")
+        assert len(daemon.connections) == 1

@@ -45,6 +45,8 @@ class SignalClient:
             read_bufsize=2**20,
             trust_env=False,
         )
+        # Else aiohttp would repeat a GET unseen when the connection breaks, past the pace of our own attempts.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(self, *exc: object) -> None:
