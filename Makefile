@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
 
-.PHONY: demo test test-e2e test-faults soak fuzz lint types clean
+.PHONY: demo test test-e2e test-faults soak fuzz bench lint types clean
 MINUTES ?= 3
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
@@ -24,6 +24,10 @@ soak: $(VENV)/.installed
 
 fuzz: $(VENV)/.installed
 	@$(BIN)/python -m tests.fuzz $(MINUTES)
+
+# BENCH="signal decide --quick" measures less.
+bench: $(VENV)/.installed
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
