@@ -22,6 +22,7 @@ from .measure import Row, Series
 ROWS = {
     "signal": ("inbound", "signal_rows"),
     "mattermost": ("inbound", "mattermost_rows"),
+    "decide": ("deciding", "rows"),
 }
 """What can be measured: name to module and function."""
 

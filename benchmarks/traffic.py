@@ -52,10 +52,11 @@ def group_of(chat: int) -> str:
     return f"{chat:04d}" + "A" * 39 + "="
 
 
-def signal_event(chat: int, turn: int, size: int, *, groups_from: int = CHATS // 2) -> dict[str, Any]:
-    """A recorded event of about `size` bytes: direct in chats below `groups_from`, in others a group's, every other
-    time with a mention of us."""
-    in_group, mentions = chat >= groups_from, turn % 2 == 1
+def signal_event(chat: int, turn: int, size: int) -> dict[str, Any]:
+    """A recorded event of about `size` bytes: direct in the first half of the chats, in others a group's, every other
+    time with a mention of us.
+    """
+    in_group, mentions = chat >= CHATS // 2, turn % 2 == 1
     event = recorded_event("dm_text" if not in_group else "group_mention_bot" if mentions else "group_text")
     person = chat if not in_group else (chat + turn) % PEOPLE
     envelope = event["envelope"]
@@ -69,10 +70,11 @@ def signal_event(chat: int, turn: int, size: int, *, groups_from: int = CHATS //
     return event
 
 
-def signal_batch(count: int, size: int, *, groups_from: int = CHATS // 2) -> Batch:
-    """Events over all chats in turn, and a direct message at the end."""
-    events = [signal_event(i % CHATS, i // CHATS, size, groups_from=groups_from) for i in range(count - 1)]
-    events.append(signal_event(0, 0, size, groups_from=1))
+def signal_batch(count: int, size: int, *, served: bool = True) -> Batch:
+    """Events over all chats in turn, or all of them in groups that are not served, and a direct message at the end."""
+    first = 0 if served else CHATS
+    events = [signal_event(first + i % CHATS, i // CHATS, size) for i in range(count - 1)]
+    events.append(signal_event(0, 0, size))
     frames = [frame(event) for event in events]
     unaddressed = sum("groupInfo" in (m := e["envelope"]["dataMessage"]) and not m.get("mentions") for e in events)
     bodies = tuple(framed[len(b"event:receive\ndata:") :].rstrip() for framed in frames)
