@@ -63,13 +63,15 @@ class Listener:
     stream: SignalStream
     client: Client
     time: Time
-    events: list[str]
+    events: list[bytes]
     deaths: list[HardenedError]
 
 
 @asynccontextmanager
-async def listener(url: str, on_event: Callable[[str], None] | None = None, **options: Any) -> AsyncIterator[Listener]:
-    events: list[str] = []
+async def listener(
+    url: str, on_event: Callable[[bytes], None] | None = None, **options: Any
+) -> AsyncIterator[Listener]:
+    events: list[bytes] = []
     deaths: list[HardenedError] = []
     clock = Time()
     async with aiohttp.ClientSession() as session:
@@ -124,7 +126,7 @@ def event(number: int) -> bytes:
     return frame({"n": number})
 
 
-def numbers(events: list[str]) -> list[int]:
+def numbers(events: list[bytes]) -> list[int]:
     return [json.loads(data)["n"] for data in events]
 
 

@@ -139,7 +139,7 @@ class Intake:
             return Me(self.directory.uid_of(number), number, self._sent)
         return Me(account, self.directory.complete(Address(account)).number, self._sent)
 
-    def receive(self, data: str) -> None:
+    def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
         inbound = decode(data, self._settings.account, self.me, self._name)
         if isinstance(inbound, Unhandled):
