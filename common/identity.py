@@ -17,6 +17,7 @@ from uuid import UUID
 from .events import Address
 
 _KEEP_NAMES = 20_000
+_CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
 
 
@@ -29,6 +30,8 @@ def as_aci(value: object) -> str | None:
     """A UUID in its canonical form, or None. `PNI:…` is none."""
     if not isinstance(value, str) or len(value) != 36:
         return None
+    if _CANONICAL.fullmatch(value):
+        return value
     try:
         return str(UUID(value))
     except ValueError:
