@@ -34,6 +34,7 @@ lint: $(VENV)/.installed
 
 types: $(VENV)/.installed
 	@$(BIN)/mypy -p hermes_hardened_adapters.adapters -p hermes_hardened_adapters.common
+	@$(BIN)/mypy --follow-imports=silent -p benchmarks
 
 $(VENV)/.tools: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)

@@ -22,7 +22,14 @@ from .measure import Row, Series
 ROWS = {
     "signal": ("inbound", "signal_rows"),
     "mattermost": ("inbound", "mattermost_rows"),
+    "mentions": ("mentions", "rows"),
+    "blocking": ("latency", "blocking_rows"),
+    "load": ("latency", "load_rows"),
+    "silence": ("silence", "rows"),
     "decide": ("deciding", "rows"),
+    "imports": ("imports", "rows"),
+    "memory": ("memory", "rows"),
+    "startup": ("startup", "rows"),
 }
 """What can be measured: name to module and function."""
 

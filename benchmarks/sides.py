@@ -19,19 +19,20 @@ from gateway.run import GatewayRunner
 from hermes_hardened_adapters.common.host import stock_adapter
 
 from tests.fakes.mattermost_rest import HERMES
-from tests.fakes.mattermost_server import TOKEN, FakeMattermostServer
+from tests.fakes.mattermost_server import FakeMattermostServer
+from tests.fakes.mattermost_websocket import TOKEN
 from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon, contact
 from tests.hosted import created, created_mattermost
 
-from .traffic import CHATS, PEOPLE, Batch, Team, aci_of, group_of, number_of
+from .traffic import CHATS, LISTED, PEOPLE, Batch, Team, aci_of, group_of, number_of
 
 OURS, STOCK, UNCHECKED = "ours", "stock", "stock, sender unchecked"
 SIDES = (OURS, STOCK)
 PATIENCE_SECONDS = 120.0
 
 SETTINGS = {
-    "SIGNAL_ALLOWED_USERS": ",".join(number_of(person) for person in range(PEOPLE)),
-    "SIGNAL_GROUP_ALLOWED_USERS": ",".join(group_of(chat) for chat in range(CHATS)),
+    "SIGNAL_ALLOWED_USERS": ",".join(number_of(person) for person in range(LISTED)),
+    "SIGNAL_GROUP_ALLOWED_USERS": ",".join(group_of(chat) for chat in range(LISTED)),
     "SIGNAL_REQUIRE_MENTION": "true",
     "MATTERMOST_ALLOWED_USERS": "*",
     "MATTERMOST_REQUIRE_MENTION": "true",
@@ -124,7 +125,7 @@ def mattermost_adapter(name: str, server: FakeMattermostServer) -> Any:
 async def signal_side(name: str, **extra: Any) -> AsyncIterator[Side]:
     """A connected Signal adapter; everybody who writes in a batch is in the daemon's contacts."""
     async with FakeSignalDaemon() as daemon:
-        daemon.contacts += [contact(number_of(p), aci_of(p), f"Person {p}") for p in range(PEOPLE)]
+        daemon.contacts += [contact(number_of(p), aci_of(p), f"Person {p}") for p in range(LISTED)]
         adapter = signal_adapter(name, daemon, **extra)
         if not await adapter.connect():
             raise RuntimeError(f"{name} does not connect: {adapter.fatal_error_message}")

@@ -14,6 +14,9 @@ from tests.mattermost_recorded import frame as recorded_frame
 
 CHATS = 20
 PEOPLE = 10
+LISTED = 200
+"""People and groups the settings name, more than a batch needs."""
+_NOT_SERVED = 1_000
 _JDK_CHUNK = 4096
 """Bytes of the pieces into which the JDK's server cuts a chunked answer; signal-cli's daemon is one."""
 _WORDS = "Could you look at “the plan” again — müssen wir 3 or 4 places book? Thanks, see you at 18:30; bring the map. "
@@ -52,11 +55,11 @@ def group_of(chat: int) -> str:
     return f"{chat:04d}" + "A" * 39 + "="
 
 
-def signal_event(chat: int, turn: int, size: int) -> dict[str, Any]:
+def signal_event(chat: int, turn: int, size: int, *, chats: int = CHATS) -> dict[str, Any]:
     """A recorded event of about `size` bytes: direct in the first half of the chats, in others a group's, every other
     time with a mention of us.
     """
-    in_group, mentions = chat >= CHATS // 2, turn % 2 == 1
+    in_group, mentions = chat >= chats // 2, turn % 2 == 1
     event = recorded_event("dm_text" if not in_group else "group_mention_bot" if mentions else "group_text")
     person = chat if not in_group else (chat + turn) % PEOPLE
     envelope = event["envelope"]
@@ -66,13 +69,13 @@ def signal_event(chat: int, turn: int, size: int) -> dict[str, Any]:
     message["timestamp"] = envelope["timestamp"]
     if in_group:
         message["groupInfo"] |= {"groupId": group_of(chat), "groupName": f"Group {chat}"}
-    message["message"] += _padding(size - len(frame(event)))
+    message["message"] += padding(size - len(frame(event)))
     return event
 
 
 def signal_batch(count: int, size: int, *, served: bool = True) -> Batch:
     """Events over all chats in turn, or all of them in groups that are not served, and a direct message at the end."""
-    first = 0 if served else CHATS
+    first = 0 if served else _NOT_SERVED
     events = [signal_event(first + i % CHATS, i // CHATS, size) for i in range(count - 1)]
     events.append(signal_event(0, 0, size))
     frames = [frame(event) for event in events]
@@ -113,7 +116,7 @@ def mattermost_event(team: Team, chat: int, turn: int, size: int) -> dict[str, A
     post |= {"id": new_id(), "create_at": at, "update_at": at, "user_id": team.users[person]}
     post["channel_id"] = event["broadcast"]["channel_id"] = team.channels[chat]
     data["sender_name"] = f"@person{person}"
-    post["message"] += _padding(size - len(_packed(event)))
+    post["message"] += padding(size - len(_packed(event)))
     return event
 
 
@@ -147,7 +150,7 @@ def _packed(event: dict[str, Any]) -> bytes:
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _padding(size: int) -> str:
+def padding(size: int) -> str:
     """Text of about so many bytes, none when there is no need."""
     length = max(size, 0) * len(_WORDS) // len(_WORDS.encode())
     return (" " + _WORDS * (length // len(_WORDS) + 1))[:length]
