@@ -32,6 +32,7 @@ ROWS = {
     "startup": ("startup", "rows"),
 }
 """What can be measured: name to module and function."""
+_CONFIG = "plugins:\n  enabled: [hardened-adapters]\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -68,8 +69,11 @@ def main(arguments: list[str]) -> int:
 def _measured(name: str, rounds: int, scale: float) -> list[Row]:
     """One measurement in a Hermes home of its own."""
     module, function = ROWS[name]
-    rows: Any = getattr(importlib.import_module(f".{module}", __package__), function)
-    measured: list[Row] = asyncio.run(rows(rounds, scale))
+    with tempfile.TemporaryDirectory(dir=os.environ["HOME"], ignore_cleanup_errors=True) as home:
+        os.environ["HERMES_HOME"] = home
+        Path(home, "config.yaml").write_text(_CONFIG)
+        rows: Any = getattr(importlib.import_module(f".{module}", __package__), function)
+        measured: list[Row] = asyncio.run(rows(rounds, scale))
     return measured
 
 
@@ -110,7 +114,7 @@ def _prepare(home: Path) -> None:
     for name in [name for name in os.environ if name.startswith(("SIGNAL_", "MATTERMOST_", "GATEWAY_"))]:
         del os.environ[name]
     os.environ["HOME"] = os.environ["HERMES_HOME"] = str(home)
-    (home / "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
+    (home / "config.yaml").write_text(_CONFIG)
     from .sides import SETTINGS
 
     os.environ |= SETTINGS

@@ -124,6 +124,8 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def _quotient(good: float, bad: float) -> float:
+    if good == bad:
+        return 1.0
     return good / bad if bad else math.inf
 
 

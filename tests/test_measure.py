@@ -30,6 +30,7 @@ def test_the_ratio_compares_round_with_round() -> None:
     assert row(ours=ours).ratio is None
     assert row(ours=Series((1.0,)), stock=Series((math.inf,)), better="less").ratio == math.inf
     assert row(ours=Series((0.0,)), stock=Series((1.0,)), better="less").ratio == math.inf
+    assert row(ours=Series((0.0,)), stock=Series((0.0,)), better="less").ratio == 1.0
 
 
 @pytest.mark.parametrize(
