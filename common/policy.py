@@ -135,7 +135,7 @@ def _request(
         return 7, Reason.REPLY
     if text_of.starts_command(inbound.text):
         return 8, Reason.COMMAND
-    if any(attachment.is_audio for attachment in inbound.attachments):
+    if inbound.attachments and any(attachment.is_audio for attachment in inbound.attachments):
         return 8, Reason.VOICE
     if not policy.demands_mention(inbound.chat.id):
         return 9, Reason.FREE
