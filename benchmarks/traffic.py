@@ -34,10 +34,6 @@ class Batch:
     events: int
     addressed: int
 
-    @property
-    def bytes(self) -> int:
-        return sum(map(len, self.bodies))
-
 
 # -- Signal
 
