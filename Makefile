@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
 
-.PHONY: demo test test-e2e test-faults test-matrix soak fuzz docs pictures lint types clean
+.PHONY: demo test test-e2e test-faults test-matrix soak fuzz bench docs pictures lint types clean
 MINUTES ?= 3
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
@@ -28,6 +28,10 @@ soak: $(VENV)/.installed
 fuzz: $(VENV)/.installed
 	@$(BIN)/python -m tests.fuzz $(MINUTES)
 
+# BENCH="signal decide --quick" measures less.
+bench: $(VENV)/.installed
+	@$(BIN)/python -m benchmarks $(BENCH)
+
 # The settings tables in docs/, from the settings themselves.
 docs: $(VENV)/.installed
 	@$(BIN)/python -m tests.settings_tables
@@ -40,6 +44,7 @@ lint: $(VENV)/.installed
 
 types: $(VENV)/.installed
 	@$(BIN)/mypy -p hermes_hardened_adapters.adapters -p hermes_hardened_adapters.common
+	@$(BIN)/mypy --follow-imports=silent -p benchmarks
 
 $(VENV)/.tools: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)

@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from uuid import UUID
 
 from .events import Address
 
 _KEEP_NAMES = 20_000
+_CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
 
 
@@ -28,6 +30,8 @@ def as_aci(value: object) -> str | None:
     """A UUID in its canonical form, or None. `PNI:…` is none."""
     if not isinstance(value, str) or len(value) != 36:
         return None
+    if _CANONICAL.fullmatch(value):
+        return value
     try:
         return str(UUID(value))
     except ValueError:
@@ -60,7 +64,7 @@ class Pair:
     moved_to: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lists:
     """The people the operator named, as he spelled them, in the order of precedence: admins before the allowed."""
 
@@ -69,12 +73,24 @@ class Lists:
 
     def spellings(self, aliases: Iterable[str]) -> tuple[str, ...]:
         """The entries that name one of these identities."""
-        known = set(aliases)
-        return tuple(dict.fromkeys(entry for entry in (*self.admins, *self.allowed) if _canonical(entry) in known))
+        places = {place for alias in aliases for place in self._places.get(alias, ())}
+        return tuple(dict.fromkeys(self._entries[place] for place in sorted(places)))
 
     def numbers(self) -> tuple[str, ...]:
         """The phone numbers among the entries."""
-        return tuple(dict.fromkeys(entry for entry in (*self.admins, *self.allowed) if as_number(entry)))
+        return tuple(dict.fromkeys(entry for entry in self._entries if as_number(entry)))
+
+    @cached_property
+    def _entries(self) -> tuple[str, ...]:
+        return (*self.admins, *self.allowed)
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        """Where among the entries each identity stands."""
+        places: dict[str, list[int]] = {}
+        for place, entry in enumerate(self._entries):
+            places.setdefault(as_aci(entry) or entry, []).append(place)
+        return places
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +215,3 @@ class DirectChats:
                 self._ids[alias] = chat_id
                 self._remember(alias, chat_id)
         return chat_id
-
-
-def _canonical(entry: str) -> str:
-    return as_aci(entry) or entry

@@ -37,9 +37,10 @@ class Ledger:
             self._store.write("DELETE FROM ledger WHERE key = ?", (oldest,))
         return True
 
-    async def commit(self, key: str) -> None:
-        """Put a claimed key on disk; after this not even a crash lets the message in again."""
-        self._store.write("INSERT OR IGNORE INTO ledger VALUES (?, ?)", (key, self._now()))
+    async def commit(self, *keys: str) -> None:
+        """Put claimed keys on disk; after this not even a crash lets the message in again."""
+        for key in keys:
+            self._store.write("INSERT OR IGNORE INTO ledger VALUES (?, ?)", (key, self._now()))
         await self._store.flush()
 
     def __len__(self) -> int:

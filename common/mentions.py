@@ -7,7 +7,7 @@ characters that cling to it; one inside a sentence stays readable. Nothing else 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .events import Me, Mention
 
@@ -25,16 +25,18 @@ _CLOSING = re.compile(rf"{_BLANK}*([.!?…]*){_BLANK}*$")
 _Piece = str | Mention
 
 
-def readable(text: str, mentions: Iterable[Mention]) -> str:
+def readable(text: str, mentions: Collection[Mention]) -> str:
     """The text with every mention as `@name`."""
-    return _render(_pieces(text, mentions))
+    return _render(_pieces(text, mentions)) if mentions else text
 
 
-def addressed(text: str, mentions: Iterable[Mention], me: Me) -> str:
+def addressed(text: str, mentions: Collection[Mention], me: Me) -> str:
     """The text as a request to us: our addressing mentions gone, a command at its start made visible as one.
 
     `@bot, /sethome` gives `/sethome`; `@bot/ops` stays what it is. A text that is nothing but our mention stays too.
     """
+    if not mentions:
+        return _command_first(text)
     pieces = _pieces(text, mentions)
     stripped = _command_first(_render(_strip_end(_strip_start(pieces, me), me)))
     return stripped if stripped.strip() else _render(pieces)
@@ -66,6 +68,8 @@ def _clinging(rest: str) -> int:
 
 
 def _blank_end(text: str) -> int:
+    if text[:1].isalnum():
+        return 0
     blank = _LEADING_BLANK.match(text)
     return blank.end() if blank else 0
 

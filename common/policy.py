@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from . import mentions as text_of
@@ -32,13 +33,18 @@ class Policy:
 
     def with_chats(self, approved: frozenset[str], *, barred: frozenset[str]) -> Policy:
         """The same with chats approved and barred at run time."""
-        return replace(self, chats=self.chats | approved, barred=barred)
+        return _with_chats(self, approved, barred)
 
     def serves(self, chat_id: str) -> bool:
         return chat_id not in self.barred and (self.every_chat or chat_id in self.chats)
 
     def demands_mention(self, chat_id: str) -> bool:
         return self.require_mention and chat_id not in self.free_chats
+
+
+@lru_cache(maxsize=8)
+def _with_chats(policy: Policy, approved: frozenset[str], barred: frozenset[str]) -> Policy:
+    return replace(policy, chats=policy.chats | approved, barred=barred)
 
 
 def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) -> Decision:
@@ -77,15 +83,17 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
         return _observe(inbound, policy, 3, Reason.SYSTEM)
     if inbound.origin is Origin.PROGRAM and policy.bots == "none":
         return _observe(inbound, policy, 3, Reason.BOT)
-    decision: Decision = Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)
-    if inbound.chat.is_group:
-        decision = _decide_in_group(inbound, me, policy)
+    decision = _decide_in_group(inbound, me, policy) if inbound.chat.is_group else _direct(inbound, me)
     if isinstance(decision, Dispatch):
         if inbound.origin is Origin.PROGRAM and not _heard(decision, policy):
             return _observe(inbound, policy, 3, Reason.BOT)
         if inbound.chat.is_group and not sender_allowed:
             return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
     return decision
+
+
+def _direct(inbound: Inbound, me: Me) -> Decision:
+    return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)
 
 
 def _heard(decision: Dispatch, policy: Policy) -> bool:
@@ -109,20 +117,29 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
         if mentioned or inbound.quote is not None:
             return _observe(inbound, policy, 6, Reason.ADDRESSED_ELSEWHERE)
 
-    request = text_of.addressed(inbound.text, inbound.mentions, me)
-    if True in mentioned:
-        return Dispatch(request, 7, Reason.MENTIONED)
+    rule, reason = _request(inbound, policy, mentioned=True in mentioned, broadcast=broadcast, replies=replies is True)
+    if rule == 10:
+        return _observe(inbound, policy, rule, reason)
+    return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), rule, reason)
+
+
+def _request(
+    inbound: Inbound, policy: Policy, *, mentioned: bool, broadcast: bool, replies: bool
+) -> tuple[int, Reason]:
+    """Rules 7 to 10: what makes it a request to us."""
+    if mentioned:
+        return 7, Reason.MENTIONED
     if broadcast:
-        return Dispatch(request, 7, Reason.BROADCAST)
+        return 7, Reason.BROADCAST
     if replies or inbound.in_our_thread:
-        return Dispatch(request, 7, Reason.REPLY)
+        return 7, Reason.REPLY
     if text_of.starts_command(inbound.text):
-        return Dispatch(request, 8, Reason.COMMAND)
-    if any(attachment.is_audio for attachment in inbound.attachments):
-        return Dispatch(request, 8, Reason.VOICE)
+        return 8, Reason.COMMAND
+    if inbound.attachments and any(attachment.is_audio for attachment in inbound.attachments):
+        return 8, Reason.VOICE
     if not policy.demands_mention(inbound.chat.id):
-        return Dispatch(request, 9, Reason.FREE)
-    return _observe(inbound, policy, 10, Reason.UNADDRESSED)
+        return 9, Reason.FREE
+    return 10, Reason.UNADDRESSED
 
 
 def _replies_to_us(quote: Quote | None, me: Me) -> bool | None:

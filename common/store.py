@@ -84,6 +84,9 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hardened-store")
         self._connection: sqlite3.Connection | None = None
         self._pending: list[Statement] = []
+        self._queued = 0
+        """Statements ever queued, and those of them that were carried out."""
+        self._carried_out = 0
         self._lock = threading.Lock()
         self._flush = asyncio.Lock()
         self._dirty = asyncio.Event()
@@ -127,13 +130,16 @@ class Store:
         """Queue a statement; it is on disk soon, or after the next `flush`. Safe from any thread."""
         with self._lock:
             self._pending.append((statement, parameters))
-        if self._loop is not None and not self._loop.is_closed():
+            self._queued += 1
+        if self._loop is not None and not self._dirty.is_set() and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._dirty.set)
 
     async def flush(self) -> None:
         """Return when everything queued so far is on disk. Concurrent callers share a transaction."""
+        queued = self._queued
         async with self._flush:
-            if self._pending:
+            # Of those who waited for the same transaction to end, the first carries out what all have queued.
+            if self._carried_out < queued:
                 await self._in_thread(self._commit)
 
     async def watch(self, changed: Callable[[], Awaitable[None]]) -> NoReturn:
@@ -163,14 +169,14 @@ class Store:
     def _commit(self) -> None:
         with self._lock:
             batch, self._pending = self._pending, []
-        if not batch or self._connection is None:
-            return
-        try:
-            with self._connection:
-                for statement, parameters in batch:
-                    self._connection.execute(statement, parameters)
-        except sqlite3.Error as exc:
-            self._complain("write", exc)
+        if batch and self._connection is not None:
+            try:
+                with self._connection:
+                    for statement, parameters in batch:
+                        self._connection.execute(statement, parameters)
+            except sqlite3.Error as exc:
+                self._complain("write", exc)
+        self._carried_out += len(batch)
 
     def _complain(self, what: str, exc: sqlite3.Error) -> None:
         # A full disk must not stop the chat; once is enough to tell.

@@ -112,8 +112,8 @@ def test_a_path_or_a_sidecar_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def listening(url: str, **options: Any) -> AsyncIterator[tuple[SignalStream, list[str]]]:
-    heard: list[str] = []
+async def listening(url: str, **options: Any) -> AsyncIterator[tuple[SignalStream, list[bytes]]]:
+    heard: list[bytes] = []
     dead: list[HardenedError] = []
     async with SignalClient(url, ACCOUNT) as client:
         stream = SignalStream(client, heard.append, dead.append, **options)

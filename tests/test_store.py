@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hermes_hardened_adapters.common import ledger as ledger_module
 from hermes_hardened_adapters.common.ledger import KEEP_SECONDS, Ledger
-from hermes_hardened_adapters.common.store import SCHEMA_VERSION, Store
+from hermes_hardened_adapters.common.store import SCHEMA_VERSION, Store, read
 
 
 @pytest.fixture
@@ -38,10 +38,21 @@ async def test_only_the_owner_can_read_it(store: Store) -> None:
 
 
 async def test_many_writers_share_few_transactions(store: Store) -> None:
-    for number in range(200):
-        store.write("INSERT INTO meta VALUES (?, 'x')", (str(number),))
-    await asyncio.gather(*(store.flush() for _ in range(50)))
+    """Also when each goes on writing at once. After its flush whoever looks sees what he wrote."""
+    statements: list[str] = []
+    assert store._connection is not None
+    store._connection.set_trace_callback(statements.append)
+
+    async def work(writer: int) -> None:
+        for number in range(10):
+            key = f"{writer} {number}"
+            store.write("INSERT INTO meta VALUES (?, 'x')", (key,))
+            await store.flush()
+            assert read(store.path, "SELECT key FROM meta WHERE key = ?", (key,)) == [(key,)]
+
+    await asyncio.gather(*map(work, range(20)))
     assert await store.rows("SELECT count(*) FROM meta") == [(200,)]
+    assert statements.count("COMMIT") <= 2 * 10 + 1
 
 
 async def test_what_nobody_flushes_is_written_behind(store: Store) -> None:

@@ -63,13 +63,15 @@ class Listener:
     stream: SignalStream
     client: Client
     time: Time
-    events: list[str]
+    events: list[bytes]
     deaths: list[HardenedError]
 
 
 @asynccontextmanager
-async def listener(url: str, on_event: Callable[[str], None] | None = None, **options: Any) -> AsyncIterator[Listener]:
-    events: list[str] = []
+async def listener(
+    url: str, on_event: Callable[[bytes], None] | None = None, **options: Any
+) -> AsyncIterator[Listener]:
+    events: list[bytes] = []
     deaths: list[HardenedError] = []
     clock = Time()
     async with aiohttp.ClientSession() as session:
@@ -124,7 +126,7 @@ def event(number: int) -> bytes:
     return frame({"n": number})
 
 
-def numbers(events: list[str]) -> list[int]:
+def numbers(events: list[bytes]) -> list[int]:
     return [json.loads(data)["n"] for data in events]
 
 
@@ -167,7 +169,7 @@ async def test_giant_bad_and_byte_by_byte() -> None:
         await heard.stream.open()
         await until(lambda: len(heard.events) == 3)
         assert len(heard.events[0]) == 5_000_000
-        assert heard.events[1] == "\ufffd\ufffd"
+        assert heard.events[1] == b"\xff\xfe"
         assert json.loads(heard.events[2])["envelope"]["dataMessage"]["message"] == "hello"
 
 

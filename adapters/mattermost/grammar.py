@@ -13,7 +13,8 @@ UserIdOf = Callable[[str], str | None]
 
 EVERYBODY = frozenset({"all", "channel", "here"})
 
-_WORD = re.compile(r"[\w.:@-]+")
+_WORD = re.compile(r"(?<![\w.:@-])[\w.:-]*+@[\w.:@-]*+")
+"""One with an @ in it."""
 _PART = re.compile(r"[^.:-]+")
 _USERNAME = re.compile(r"[a-z0-9._-]{1,64}")
 _LONGEST = 64
@@ -36,8 +37,13 @@ class Found:
         return bool(self.everybody)
 
 
+_NOBODY = Found((), (), ())
+
+
 def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
     """The mentions in a post's text. `user_id_of` is asked for plausible usernames only, longest first."""
+    if "@" not in text and "&" not in text:  # an entity may stand for the @
+        return _NOBODY
     readable = plain(text)
     mentions: list[tuple[int, int, str]] = []
     everybody: list[int] = []
@@ -67,7 +73,7 @@ def _places(word: str) -> Iterator[tuple[int, range]]:
 
     A word that begins with the @ loses its trailing `.-:_` step by step, any other is cut at `.`, `-` and `:`.
     """
-    if "@" not in word or (word[0] == ":" and word[-1] == ":"):
+    if word[0] == ":" and word[-1] == ":":
         return
     core = len(word) - len(word.lstrip(".-:_"))
     if word.startswith("@", core):

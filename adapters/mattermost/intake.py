@@ -264,9 +264,8 @@ class Intake:
         self.cursors.advance(item.post.channel_id, inbound.sent_at)
 
     async def _commit(self, item: Item, decided: Dispatch | Observe) -> None:
-        await self.ledger.commit(item.key)
-        if isinstance(decided, Dispatch):
-            await self.ledger.commit(dispatched(item.post.id))
+        marks = (dispatched(item.post.id),) if isinstance(decided, Dispatch) else ()
+        await self.ledger.commit(item.key, *marks)
 
     async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
         verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))

@@ -47,6 +47,7 @@ class Judge:
         self._ledger = ledger
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
+        self._people = {chat_type: settings.people(chat_type) for chat_type in CHAT_TYPES.values()}
 
     async def judge(self, inbound: Inbound, me: Me, item: Item, channel_type: str) -> tuple[Decision, Standing]:
         """The decision on a post, and who its author is to the host."""
@@ -78,9 +79,8 @@ class Judge:
         """Who a person is to the host, in a channel of that type."""
         chat_type = CHAT_TYPES.get(channel_type, "channel")
         user_id = person.uid or ""
-        people = self._settings.people(chat_type)
         allowed = self._accepts(user_id, chat_type, channel_id) is True
-        return Standing(user_id, None, allowed, listed=bool(people.spellings((user_id,))))
+        return Standing(user_id, None, allowed, listed=bool(self._people[chat_type].spellings((user_id,))))
 
     def _tempered(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
         """What keeps a Dispatch from being one: it is stale, was dispatched before, or programs talk to each other."""

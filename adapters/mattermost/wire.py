@@ -34,7 +34,7 @@ Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class FileInfo(_Wire):

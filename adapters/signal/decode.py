@@ -18,10 +18,10 @@ Names = Callable[[Address], str]
 _MILLISECONDS = range(1, 2**53)
 
 
-def decode(data: str, account: str, me: Me, names: Names = lambda _: "") -> Inbound | Unhandled:
+def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: "") -> Inbound | Unhandled:
     """One event. `account` is the bot's own as configured; `names` gives display names for mentions and quotes."""
     try:
-        event = wire.Event.model_validate_json(data)
+        event = _event(data)
     except ValidationError:
         return Unhandled("malformed")
     if event.account != account and (me.number is None or event.account != me.number):
@@ -44,6 +44,24 @@ def decode(data: str, account: str, me: Me, names: Names = lambda _: "") -> Inbo
     if body is None:
         return _inbound(envelope, sender, origin, wire.DataMessage(), names, contentless=_kind(envelope))
     return _inbound(envelope, sender, origin, body, names, edits=edits)
+
+
+def _event(data: str | bytes) -> wire.Event:
+    """Raises ValidationError. Bytes are read as they are; only where they are no UTF-8 is a text made of them first."""
+    try:
+        return wire.Event.model_validate_json(data)
+    except ValidationError:
+        if isinstance(data, str) or _is_utf8(data):
+            raise
+    return wire.Event.model_validate_json(data.decode("utf-8", "replace"))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _own_device(

@@ -80,7 +80,7 @@ async def stream(case: Case) -> AsyncIterator[Finding]:
         await subscription.close()
 
 
-def _pass_over(_: str) -> None:
+def _pass_over(_: bytes) -> None:
     """The gateway has it, too."""
 
 

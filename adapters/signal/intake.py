@@ -79,6 +79,7 @@ class Intake:
         self._accepts = accepts
         self._deliver = deliver
         self._policy = settings.policy()
+        self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
         self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
         self.ledger = Ledger(store, time.time)
         self.trace = Trace(store, "signal", time.time)
@@ -94,7 +95,7 @@ class Intake:
         self.directory = Directory(pairs, remember=self._remember_pair)
         chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
         self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
-        self.resolver = Resolver(self._client, self.directory, self._settings.people("dm"), time.monotonic)
+        self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic)
         self.invitations = Invitations(
             self._client,
             self.book,
@@ -138,7 +139,7 @@ class Intake:
             return Me(self.directory.uid_of(number), number, self._sent)
         return Me(account, self.directory.complete(Address(account)).number, self._sent)
 
-    def receive(self, data: str) -> None:
+    def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
         inbound = decode(data, self._settings.account, self.me, self._name)
         if isinstance(inbound, Unhandled):
@@ -232,8 +233,9 @@ class Intake:
 
     def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
         chat_type = "group" if chat.is_group else "dm"
-        people = self._settings.people(chat_type)
-        return self.directory.standing(person, people, lambda alias: self._accepts(alias, chat_type, chat_id))
+        return self.directory.standing(
+            person, self._people[chat_type], lambda alias: self._accepts(alias, chat_type, chat_id)
+        )
 
     def _chat_id(self, inbound: Inbound) -> str:
         if inbound.chat.is_group:

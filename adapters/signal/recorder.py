@@ -20,8 +20,12 @@ _LISTS_SECONDS = 20.0
 async def record(settings: SignalSettings, recording: Recording, tape: Tape) -> dict[str, bytes]:
     """Fill the tape until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
     tape.take = recording.take
+
+    def hear(event: bytes) -> None:
+        tape.hear(event.decode("utf-8", "replace"))
+
     async with SignalClient(settings.http_url, settings.account) as client:
-        stream = SignalStream(client, tape.hear, tape.died, stale_after=settings.sse_stale_seconds)
+        stream = SignalStream(client, hear, tape.died, stale_after=settings.sse_stale_seconds)
         await stream.open()
         try:
             contacts = await _listed(client, "listContacts", {"allRecipients": True})

@@ -42,8 +42,14 @@ class Refused(HardenedError):
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
     type: str
-    data: str
+    raw: bytes
+    """The data as it came."""
     last_event_id: str
+
+    @property
+    def data(self) -> str:
+        """The data as text; what is no UTF-8 in it is replaced."""
+        return self.raw.decode("utf-8", "replace")
 
 
 class EventParser:
@@ -65,7 +71,7 @@ class EventParser:
         self._line = bytearray()
         self._type = ""
         self._id = ""
-        self._data: list[str] = []
+        self._data: list[bytes] = []
         self._data_bytes = 0
         self._oversized = False
 
@@ -78,9 +84,12 @@ class EventParser:
             chunk = chunk.removeprefix(b"\n")
         if not chunk:
             return []
-        lines = chunk.splitlines()  # of bytes: at LF, CR and CRLF, nowhere else
-        unfinished = b"" if chunk[-1] in (_LF, _CR) else lines.pop()
-        self._after_cr = chunk[-1] == _CR
+        if b"\r" in chunk:
+            lines = chunk.splitlines()  # of bytes: at LF, CR and CRLF, nowhere else
+            unfinished = b"" if chunk[-1] in (_LF, _CR) else lines.pop()
+            self._after_cr = chunk[-1] == _CR
+        else:
+            *lines, unfinished = chunk.split(b"\n")  # looks for one byte, which is much faster
         events = []
         for line in lines:
             if self._line:
@@ -129,7 +138,7 @@ class EventParser:
                 self.comments += 1
             case b"data":
                 self._data_bytes += len(value) + 1
-                self._data.append(value.decode("utf-8", "replace"))
+                self._data.append(value)
             case b"event":
                 self._type = value.decode("utf-8", "replace")
             case b"id" if b"\0" not in value:
@@ -141,7 +150,7 @@ class EventParser:
         self.last_event_id = self._id
         event = None
         if self._data:
-            event = ServerEvent(self._type or "message", "\n".join(self._data), self._id)
+            event = ServerEvent(self._type or "message", b"\n".join(self._data), self._id)
         self._type = ""
         self._data.clear()
         self._data_bytes = 0

@@ -31,16 +31,16 @@ def _at_once() -> Iterator[float]:
 class SignalStream:
     """Keeps one subscription (or two) to the daemon's events standing, from `open` until `close` or `on_dead`.
 
-    `on_event` gets the data of each event, synchronously and in order. `on_dead` is called once, after everything is
-    closed: with `Fatal` when the daemon refuses, with `ConnectionLost` when nothing has stood for `give_up_after`
-    seconds (a request under way is waited for). A subscription without a byte for `stale_after` seconds is replaced.
-    `sleep` is what back-off waits with.
+    `on_event` gets the data of each event as it came, synchronously and in order. `on_dead` is called once, after
+    everything is closed: with `Fatal` when the daemon refuses, with `ConnectionLost` when nothing has stood for
+    `give_up_after` seconds (a request under way is waited for). A subscription without a byte for `stale_after` seconds
+    is replaced. `sleep` is what back-off waits with.
     """
 
     def __init__(
         self,
         daemon: Daemon,
-        on_event: Callable[[str], None],
+        on_event: Callable[[bytes], None],
         on_dead: Callable[[HardenedError], None],
         *,
         stale_after: float = 60.0,

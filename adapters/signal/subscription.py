@@ -102,7 +102,7 @@ class Subscription:
     """One GET of /events, read by its own task from the moment it is made until it ends or `close`."""
 
     def __init__(
-        self, daemon: Daemon, on_event: Callable[[str], None], stats: StreamStats, clock: Callable[[], float]
+        self, daemon: Daemon, on_event: Callable[[bytes], None], stats: StreamStats, clock: Callable[[], float]
     ) -> None:
         self.failure: Exception = ConnectionLost("the event stream was closed")
         """Why it ended."""
@@ -175,7 +175,7 @@ class Subscription:
         self._decided.set_result(None)
         try:
             async for event in stream:
-                self._deliver(event.data)
+                self._deliver(event.raw)
         finally:
             self._stats.open -= 1
             if not self._stats.open:
@@ -211,7 +211,7 @@ class Subscription:
         self._stats.skipped += parser.skipped - self._skipped
         self._skipped = parser.skipped
 
-    def _deliver(self, data: str) -> None:
+    def _deliver(self, data: bytes) -> None:
         self._stats.events += 1
         self._stats.last_event = self._clock()
         try:

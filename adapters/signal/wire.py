@@ -9,7 +9,13 @@ from pydantic.alias_generators import to_camel
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+        defer_build=True,  # only what is parsed by itself needs a validator, and the gateway's start need not wait
+    )
 
 
 class Mention(_Wire):

@@ -1,0 +1,88 @@
+"""What a decision costs by itself, and what it costs to throw a message away."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from hermes_hardened_adapters.adapters.mattermost import decode as mattermost
+from hermes_hardened_adapters.adapters.signal.decode import decode
+from hermes_hardened_adapters.common.events import Inbound, Me, Unhandled
+from hermes_hardened_adapters.common.policy import Policy, decide
+
+from tests.fakes.signal_daemon import ACCOUNT, FIXTURES, OWN_ACI, recorded
+from tests.mattermost_recorded import HERMES, NAMES, RECORDED, USERS, frames
+
+from .measure import Metrics, Row, Target, interleaved, series
+from .sides import OURS, SIDES, STOCK, signal_side
+from .traffic import signal_batch
+
+_DECISIONS = 100_000
+_IGNORED = 1_000
+_WARM_UP = 100
+
+
+async def rows(rounds: int, scale: float) -> list[Row]:
+    """Row 6."""
+    decisions = series(_decisions(int(_DECISIONS * scale)) for _ in range(rounds))
+    found = [
+        Row("6 Decisions", "decide() alone", "decisions/s", "more", decisions["rate"], target=Target("ours", 300_000))
+    ]
+    for label, size in (("0.5 KB", 500), ("4 KB", 4_000)):
+        taken = await interleaved(
+            rounds, {side: partial(_ignored, int(_IGNORED * scale), size, side) for side in SIDES}
+        )
+        ours, stock = taken[OURS]["cpu"], taken[STOCK]["cpu"]
+        found.append(
+            Row("6 Decisions", f"ignoring {label} of a group not served, CPU", "µs/event", "less", ours, stock)
+        )
+    return found
+
+
+def _decisions(count: int) -> Metrics:
+    """Every recorded message that has something to read, decided upon in turn."""
+    cases = [(inbound, Me(OWN_ACI, ACCOUNT)) for inbound in _signal()]
+    cases += [(inbound, Me(HERMES)) for inbound in _mattermost()]
+    policy = Policy(frozenset(inbound.chat.id for inbound, _ in cases), require_mention=True, aliases=("hermes",))
+    turns = max(count // len(cases), 1)
+    gc.collect()
+    busy = time.process_time()
+    for _ in range(turns):
+        for inbound, me in cases:
+            decide(inbound, me, policy, sender_allowed=True)
+    return {"rate": turns * len(cases) / (time.process_time() - busy)}
+
+
+def _signal() -> Iterable[Inbound]:
+    me = Me(OWN_ACI, ACCOUNT)
+    for path in sorted(FIXTURES.glob("*.sse")):
+        for line in recorded(path.stem).split(b"\n"):
+            if line.startswith(b"data:"):
+                yield from _readable(decode(line[5:].decode(), ACCOUNT, me))
+
+
+def _mattermost() -> Iterable[Inbound]:
+    ids: Callable[[str], str | None] = USERS.get
+    for text in (text for name in RECORDED for text in frames(name)):
+        if isinstance(event := mattermost.parse_frame(text), mattermost.Posted):
+            decoded = mattermost.to_inbound(
+                event.post, Me(HERMES), ids, lambda user_id: NAMES.get(user_id, ""), channel_type=event.channel_type
+            )
+            yield from _readable(decoded.inbound)
+
+
+def _readable(inbound: Inbound | Unhandled) -> Iterable[Inbound]:
+    if isinstance(inbound, Inbound) and inbound.contentless is None:
+        yield inbound
+
+
+async def _ignored(count: int, size: int, name: str) -> Metrics:
+    """Everything but the last event is said in groups that are not served."""
+    async with signal_side(name) as side:
+        await side.take(signal_batch(_WARM_UP, size, served=False), arriving=1)
+        batch = signal_batch(count, size, served=False)
+        gc.collect()
+        taken = await side.take(batch, arriving=1)
+    return {"cpu": taken["cpu"] / batch.events * 1e6}

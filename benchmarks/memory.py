@@ -1,0 +1,48 @@
+"""What a chat costs in memory while it is only observed."""
+
+from __future__ import annotations
+
+import gc
+import time
+import tracemalloc
+
+from hermes_hardened_adapters.common.observation import KEEP_LINES, Line, Observations
+
+from .measure import Metrics, Row, Target, series
+from .traffic import aci_of, group_of, padding
+
+_CHATS = 200
+
+
+async def rows(rounds: int, scale: float) -> list[Row]:
+    """Row 7, memory."""
+    found = []
+    for name, lines, size in (("20 lines of 60 characters", 20, 60), ("a full buffer, 50 lines of 80", KEEP_LINES, 80)):
+        taken = series(_measure(lines, size) for _ in range(rounds))
+        found.append(
+            Row("7 Memory of an observed chat", name, "KB", "less", taken["kb"], target=Target("ours", at_most=10))
+        )
+    return found
+
+
+def _measure(lines: int, size: int) -> Metrics:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        observed = Observations("signal", time.time)
+        before, _ = tracemalloc.get_traced_memory()
+        for chat in range(_CHATS):
+            for number in range(lines):
+                observed.add(f"group:{group_of(chat)}", _line(chat * lines + number, size))
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return {"kb": (after - before) / _CHATS / 1024}
+
+
+def _line(number: int, size: int) -> Line:
+    """A line of strings of its own, as decoding makes them."""
+    person = number % 10
+    text = f"{number} {padding(size)}"[:size].replace("“", "'").replace("”", "'").replace("—", "-")
+    return Line(f"{aci_of(person)} {1_795_000_000_000 + number}", f"Person {person}", True, text, time.time())

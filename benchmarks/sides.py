@@ -1,0 +1,172 @@
+"""The adapters that are compared, each connected to a fake server of its own in this process.
+
+Ours is created by the real host's plugin manager and registry, stock's from its class; both get the real host's
+session store and authorization check. Their `handle_message` counts and notes the time, and does no more, but for one
+thing: ours has asked the host about the sender by then, so stock's asks it there, as the host itself would next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.config import GatewayConfig, Platform, PlatformConfig
+from gateway.run import GatewayRunner
+from hermes_hardened_adapters.common.host import stock_adapter
+
+from tests.fakes.mattermost_rest import HERMES
+from tests.fakes.mattermost_server import FakeMattermostServer
+from tests.fakes.mattermost_websocket import TOKEN
+from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon, contact
+from tests.hosted import created, created_mattermost
+
+from .traffic import CHATS, LISTED, PEOPLE, Batch, Team, aci_of, group_of, number_of
+
+OURS, STOCK, UNCHECKED = "ours", "stock", "stock, sender unchecked"
+SIDES = (OURS, STOCK)
+PATIENCE_SECONDS = 120.0
+
+SETTINGS = {
+    "SIGNAL_ALLOWED_USERS": ",".join(number_of(person) for person in range(LISTED)),
+    "SIGNAL_GROUP_ALLOWED_USERS": ",".join(group_of(chat) for chat in range(LISTED)),
+    "SIGNAL_REQUIRE_MENTION": "true",
+    "MATTERMOST_ALLOWED_USERS": "*",
+    "MATTERMOST_REQUIRE_MENTION": "true",
+}
+"""The environment both sides run in."""
+
+
+@dataclass
+class Side:
+    """A connected adapter whose events are counted as they arrive at `handle_message`."""
+
+    name: str
+    adapter: Any
+    server: Any
+    arrivals: list[tuple[float, str]] = field(default_factory=list)
+    """When (perf_counter) and what text, of every event."""
+    _count: int = 0
+    _awaited: int = 0
+    _complete: asyncio.Event = field(default_factory=asyncio.Event)
+    keeps_arrivals: bool = False
+
+    def __post_init__(self) -> None:
+        self.adapter.handle_message = self._handle
+
+    async def _handle(self, event: Any) -> None:
+        if self.name == STOCK:
+            source = event.source
+            self.adapter._is_sender_authorized(source.user_id, source.chat_type, source.chat_id)
+        self._count += 1
+        if self.keeps_arrivals:
+            self.arrivals.append((time.perf_counter(), event.text))
+        if self._count == self._awaited:
+            self._complete.set()
+
+    def write(self, wire: bytes) -> None:
+        """Put bytes on the wire to the adapter."""
+        _transport(self.server).write(wire)
+
+    async def take(self, batch: Batch, arriving: int | None = None) -> dict[str, float]:
+        """Wall-clock and CPU seconds of a batch: until its last event has arrived and what is kept of it is on disk."""
+        self._count = 0
+        self._awaited = arriving or (batch.events if self.name == OURS else batch.addressed)
+        self._complete.clear()
+        started, busy = time.perf_counter(), time.process_time()
+        self.write(batch.wire)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._complete.wait()
+            if self.name == OURS:
+                await self.adapter.connection.intake.workers.idle()
+                await self.adapter.connection._store.flush()
+        return {"seconds": time.perf_counter() - started, "cpu": time.process_time() - busy}
+
+    @property
+    def waiting(self) -> int:
+        """Events received and not yet begun with; stock has no queue but the socket's."""
+        return self.adapter.connection.intake.workers.waiting if self.name == OURS else 0
+
+
+def _transport(server: Any) -> Any:
+    """The open connection on which a fake server tells of events."""
+    if isinstance(server, FakeSignalDaemon):
+        return server.streams[-1]._req.transport  # type: ignore[union-attr]
+    return next(c.socket._req.transport for c in reversed(server.connections) if c.socket is not None)
+
+
+def _stock(platform: Platform, config: PlatformConfig) -> Any:
+    runner: Any = GatewayRunner(GatewayConfig(platforms={platform: config}))
+    adapter = stock_adapter(platform.value, {})(config)
+    adapter.set_session_store(runner.session_store)
+    adapter.set_authorization_check(runner._make_adapter_auth_check(platform))
+    return adapter
+
+
+def signal_adapter(name: str, daemon: FakeSignalDaemon, **extra: Any) -> Any:
+    """A Signal adapter that is not connected."""
+    if name == OURS:
+        return created(daemon.url, **extra)[1]
+    extra = {"http_url": daemon.url, "account": ACCOUNT, **extra}
+    return _stock(Platform.SIGNAL, PlatformConfig(enabled=True, extra=extra))
+
+
+def mattermost_adapter(name: str, server: FakeMattermostServer) -> Any:
+    """A Mattermost adapter that is not connected."""
+    if name == OURS:
+        return created_mattermost(server)[1]
+    return _stock(Platform.MATTERMOST, PlatformConfig(enabled=True, token=TOKEN, extra={"url": server.url}))
+
+
+@asynccontextmanager
+async def signal_side(name: str, **extra: Any) -> AsyncIterator[Side]:
+    """A connected Signal adapter; everybody who writes in a batch is in the daemon's contacts."""
+    async with FakeSignalDaemon() as daemon:
+        daemon.contacts += [contact(number_of(p), aci_of(p), f"Person {p}") for p in range(LISTED)]
+        adapter = signal_adapter(name, daemon, **extra)
+        if not await adapter.connect():
+            raise RuntimeError(f"{name} does not connect: {adapter.fatal_error_message}")
+        try:
+            await daemon.streams_open(1)
+            yield Side(name, adapter, daemon)
+        finally:
+            await adapter.disconnect()
+
+
+def populate(server: FakeMattermostServer, channels: int = CHATS) -> Team:
+    """Give a server ten people, and channels of which the first half are direct."""
+    users = tuple(server.add_user(f"person{number}") for number in range(PEOPLE))
+    ids = []
+    for number in range(channels):
+        direct = number < channels // 2
+        members = {HERMES, users[number % PEOPLE]} if direct else {HERMES, *users}
+        ids.append(server.add_channel(f"channel-{number}", "D" if direct else "O", members))
+    return Team(users, tuple(ids))
+
+
+@asynccontextmanager
+async def mattermost_side(name: str, channels: int = CHATS) -> AsyncIterator[tuple[Side, Team]]:
+    """A connected Mattermost adapter, and who and what is on its server."""
+    async with FakeMattermostServer() as server:
+        team = populate(server, channels)
+        adapter = mattermost_adapter(name, server)
+        if not await adapter.connect():
+            raise RuntimeError(f"{name} does not connect: {adapter.fatal_error_message}")
+        try:
+            await server.connected()
+            if name == OURS:
+                await adapter.connection.intake._catching_up
+            yield Side(name, adapter, server), team
+        finally:
+            await adapter.disconnect()
+
+
+def next_seq(server: FakeMattermostServer, count: int) -> int:
+    """Reserve so many event numbers on the open connection: the first of them."""
+    connection = server.connections[-1]
+    first = connection.seq
+    connection.seq += count
+    return first
