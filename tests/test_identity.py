@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hermes_hardened_adapters.common.accepting import Remembered
 from hermes_hardened_adapters.common.events import Address, Me
 from hermes_hardened_adapters.common.identity import (
     DirectChats,
@@ -147,3 +148,26 @@ def test_who_we_are() -> None:
     unsure = Me(None, "+15550001111")
     assert unsure.recognises(Address("other")) is None
     assert unsure.recognises(Address("other", "+15550002222")) is False
+
+
+def test_the_host_is_asked_once_a_second_about_whom_it_accepts() -> None:
+    now, asked, word = [0.0], [], [True]
+
+    def accepts(*question: str) -> bool | None:
+        asked.append(question)
+        return word[0]
+
+    remembered = Remembered(accepts, lambda: now[0])
+    alice, elsewhere = (ALICE, "group", "g"), (ALICE, "group", "h")
+    assert [remembered(*alice), remembered(*alice), remembered(*elsewhere)] == [True] * 3
+    assert asked == [alice, elsewhere]
+    word[0], now[0] = False, 0.9
+    assert remembered(*alice) is True
+    now[0] = 1.0
+    assert remembered(*alice) is False
+
+
+def test_whom_the_host_refuses_it_is_asked_about_every_time() -> None:
+    words = iter([False, None, True])
+    remembered = Remembered(lambda *_: next(words), lambda: 0.0)
+    assert [remembered("a", "dm", "a") for _ in range(4)] == [False, None, True, True]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...common.accepting import Accepts
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
@@ -18,7 +19,6 @@ from ...common.store import Store
 from .client import MattermostClient
 from .intake import Intake
 from .joins import live_channels
-from .judge import Accepts
 from .settings import MattermostSettings
 from .stream import MattermostStream
 

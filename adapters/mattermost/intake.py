@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from ...common.accepting import Accepts
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -49,7 +50,7 @@ from .decode import (
 )
 from .failures import ApiError
 from .joins import Joins
-from .judge import Accepts, Judge, dispatched
+from .judge import Judge, dispatched
 from .people import People
 from .reader import Item, Reader
 from .settings import MattermostSettings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
+from ...common.accepting import Accepts, Remembered
 from ...common.chatbook import ChatBook
 from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Reason
 from ...common.identity import Standing
@@ -23,9 +23,6 @@ _BOT_TURNS = 3
 CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
 """Mattermost's channel types as the host names them."""
 
-Accepts = Callable[[str, str, str], bool | None]
-"""The host's word on (user id, chat type, chat id)."""
-
 
 class Judge:
     """Knows the operator's policy and asks everybody who has a word in it."""
@@ -40,7 +37,7 @@ class Judge:
         ledger: Ledger,
     ) -> None:
         self._settings = settings
-        self._accepts = accepts
+        self._accepts = Remembered(accepts)
         self._book = book
         self._joins = joins
         self._threads = threads

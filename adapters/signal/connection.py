@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
+from ...common.accepting import Accepts
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
@@ -17,7 +18,7 @@ from ...common.status import Snapshot, put_down, snapshot
 from ...common.store import Store
 from .client import SignalClient
 from .groups import live_groups
-from .intake import Accepts, Intake
+from .intake import Intake
 from .settings import SignalSettings
 from .stream import SignalStream
 

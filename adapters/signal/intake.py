@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 from functools import partial
 
+from ...common.accepting import Accepts, Remembered
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -26,7 +27,6 @@ from ...common.events import (
     Me,
     Observe,
     Origin,
-    Reason,
     Unhandled,
     said_by,
 )
@@ -53,10 +53,6 @@ _OUR_NAME = "Hermes"
 """What a mention of us reads as when the account's profile has no name."""
 
 
-Accepts = Callable[[str, str, str], bool | None]
-"""The host's word on (user id, chat type, chat id)."""
-
-
 class Intake:
     """Everything between the event stream and the host: `prepare`, `receive` events, `start`, at last `close`."""
 
@@ -76,7 +72,9 @@ class Intake:
         self._store = store
         self._observed = observed
         self._sent = sent
-        self._accepts = accepts
+        self._account = Address(as_aci(settings.account), as_number(settings.account))
+        self._me = Me(self._account.uid, self._account.number, sent)
+        self._accepts = Remembered(accepts)
         self._deliver = deliver
         self._policy = settings.policy()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
@@ -134,10 +132,10 @@ class Intake:
 
     @property
     def me(self) -> Me:
-        account = self._settings.account
-        if number := as_number(account):
-            return Me(self.directory.uid_of(number), number, self._sent)
-        return Me(account, self.directory.complete(Address(account)).number, self._sent)
+        whole = self.directory.complete(self._account)
+        if (whole.uid, whole.number) != (self._me.uid, self._me.number):
+            self._me = Me(whole.uid, whole.number, self._sent)
+        return self._me
 
     def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
@@ -169,14 +167,16 @@ class Intake:
         if inbound.deletes:
             self._observed.delete(chat_id, said_by(inbound.sender, inbound.deletes))
 
-        decision = self._decide(inbound, _NOBODY)
-        if isinstance(decision, Ignore) and decision.reason is not Reason.UNVERIFIED:
+        me, decision = self.me, self._decide(inbound, _EVERYBODY)
+        if isinstance(decision, Ignore):
             self.trace.decided(inbound, decision)
             return
         standing = await self._standing(inbound, chat_id)
-        if any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments):
+        is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
+        if is_cut:
             inbound = await self._with_whole_text(inbound)
-        decision = self._decide(inbound, standing)
+        if is_cut or not standing.allowed or self.me != me:
+            decision = self._decide(inbound, standing)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
             return
@@ -225,11 +225,13 @@ class Intake:
     async def _standing(self, inbound: Inbound, chat_id: str) -> Standing:
         """Who the sender is to the host; one whom nobody named, and of whom not all is known, is looked up first."""
         standing = self._ask(inbound.sender, inbound.chat, chat_id)
+        if standing.allowed or standing.listed:
+            return standing
         whole = self.directory.complete(inbound.sender)
-        if not (standing.allowed or standing.listed) and not (whole.uid and whole.number):
-            await self.resolver.again()
-            standing = self._ask(inbound.sender, inbound.chat, chat_id)
-        return standing
+        if whole.uid and whole.number:
+            return standing
+        await self.resolver.again()
+        return self._ask(inbound.sender, inbound.chat, chat_id)
 
     def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
         chat_type = "group" if chat.is_group else "dm"
