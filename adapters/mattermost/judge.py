@@ -54,10 +54,10 @@ class Judge:
     async def _judge(self, inbound: Inbound, me: Me, channel_id: str, channel_type: str) -> tuple[Decision, Standing]:
         """The decision; the host and the thread are asked only where their word changes it."""
         is_program = inbound.origin is Origin.PROGRAM
-        decision = self._decide(inbound, me, allowed=False)
+        decision = self._decide(inbound, me, allowed=True)
         if isinstance(decision, Ignore) and decision.rule < 6:
             return decision, _NOBODY
-        root = inbound.chat.thread
+        root, ours = inbound.chat.thread, False
         if root and inbound.chat.is_group and decision.rule == 10:
             ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
             inbound = replace(inbound, in_our_thread=ours)
@@ -66,7 +66,8 @@ class Judge:
             standing = Standing(f"program:{inbound.sender.uid}", None, allowed=False, listed=False)
         else:
             standing = self.standing(inbound.sender, channel_id, channel_type)
-        return self._decide(inbound, me, allowed=standing.allowed or is_program), standing
+        allowed = standing.allowed or is_program
+        return decision if allowed and not ours else self._decide(inbound, me, allowed=allowed), standing
 
     def _decide(self, inbound: Inbound, me: Me, *, allowed: bool) -> Decision:
         policy = self._policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
