@@ -13,8 +13,7 @@ UserIdOf = Callable[[str], str | None]
 
 EVERYBODY = frozenset({"all", "channel", "here"})
 
-_WORD = re.compile(r"(?<![\w.:@-])[\w.:-]*+@[\w.:@-]*+")
-"""One with an @ in it."""
+_WORD = re.compile(r"[\w.:@-]*")
 _PART = re.compile(r"[^.:-]+")
 _USERNAME = re.compile(r"[a-z0-9._-]{1,64}")
 _LONGEST = 64
@@ -48,24 +47,34 @@ def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
     mentions: list[tuple[int, int, str]] = []
     everybody: list[int] = []
     unknown: dict[str, None] = {}
-    for word in _WORD.finditer(readable.text):
-        for start, ends in _places(word[0]):
+    for at, word in _words(readable.text):
+        for start, ends in _places(word):
             missing = []
             for end in ends:
-                name = word[0][start + 1 : end].lower()
+                name = word[start + 1 : end].lower()
                 if name in EVERYBODY:
-                    everybody.append(readable.origin[word.start() + end] - 1)
+                    everybody.append(readable.origin(at + end) - 1)
                     break
                 if not _USERNAME.fullmatch(name):
                     continue
                 if user_id := user_id_of(name):
-                    at = word.start() + start
-                    mentions.append((readable.origin[at], readable.origin[word.start() + end], user_id))
+                    mentions.append((readable.origin(at + start), readable.origin(at + end), user_id))
                     break
                 missing.append(name)
             else:
                 unknown |= dict.fromkeys(missing)
     return Found(tuple(mentions), tuple(everybody), tuple(unknown))
+
+
+def _words(text: str) -> Iterator[tuple[int, str]]:
+    """Every word with an @ in it, and where it begins."""
+    end = 0
+    while (start := text.find("@", end)) >= 0:
+        behind = _WORD.match(text, start).end()  # type: ignore[union-attr]
+        while start > end and (text[start - 1].isalnum() or text[start - 1] in "_.:-"):
+            start -= 1
+        end = behind
+        yield start, text[start:end]
 
 
 def _places(word: str) -> Iterator[tuple[int, range]]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from html.entities import html5
+from itertools import accumulate
+from operator import itemgetter
 from string import ascii_letters, digits
 
 from .blocks import paragraphs
@@ -30,6 +32,9 @@ _TOKEN = re.compile(
     r"|(?P<www>(?i:www)[0-9]{0,3}\.)"
     r"|(?P<emoji>:[a-z0-9_+-]+:(?![A-Za-z0-9_]))"
 )
+_BEGINS = "\\`&![]:"
+"""What every token but a URL begins with."""
+_BEGIN = re.compile(f"[{re.escape(_BEGINS)}]")
 _TICKS = re.compile("`+")
 _BLANK = re.compile(r"\s*", re.ASCII)
 _LABEL = re.compile(rf"\[((?:{_ESCAPED}|[^\[\]]){{0,999}}+)\]")
@@ -49,11 +54,16 @@ _BEFORE_WWW = " \t\n\v\f\r*_~)<(>"
 class Plain:
     """The readable text. A line break stands for whatever interrupts it.
 
-    `origin[i]` is where in the source the i-th character comes from, `origin[len(text)]` the source's end.
+    `pieces` are (place in the text, place in the source, whether the source moves along within the piece), in order.
     """
 
     text: str
-    origin: tuple[int, ...]
+    pieces: tuple[tuple[int, int, bool], ...]
+
+    def origin(self, at: int) -> int:
+        """Where in the source that character of the text comes from; the source's end for the text's."""
+        place, source, moves = self.pieces[bisect_right(self.pieces, at, key=itemgetter(0)) - 1]
+        return source + (at - place if moves else 0)
 
 
 def plain(source: str) -> Plain:
@@ -65,24 +75,31 @@ def plain(source: str) -> Plain:
         labels |= reader.take_definitions()
         readers.append(reader)
     text: list[str] = []
-    origin: list[int] = []
+    pieces: list[tuple[int, int, bool]] = []
+    length = 0
     for reader in readers:
         reader.read(labels)
         text += [*reader.text, "\n"]
-        origin += [*reader.at, reader.end]
-    return Plain("".join(text), (*origin, len(source)))
+        pieces += [(length + place, origin, moves) for place, origin, moves in reader.pieces]
+        length += reader.length
+        pieces.append((length, reader.end, False))
+        length += 1
+    return Plain("".join(text), (*pieces, (length, len(source), False)))
 
 
 class _Reader:
     """One paragraph, read from the left."""
 
-    def __init__(self, source: str, lines: Iterable[tuple[int, int]]) -> None:
+    def __init__(self, source: str, lines: Sequence[tuple[int, int]]) -> None:
         self.raw = "".join(source[start:end] for start, end in lines)
-        self.origin = [at for start, end in lines for at in range(start, end)]
-        self.end = self.origin[-1] + 1
+        self.lines = [start for start, _ in lines]
+        """Where in the source each line begins, and in the paragraph:"""
+        self.begins = [0, *accumulate(end - start for start, end in lines)]
+        self.end = lines[-1][1]
         self.position = 0
         self.text: list[str] = []
-        self.at: list[int] = []
+        self.pieces: list[tuple[int, int, bool]] = []
+        self.length = 0
         # What is open: True for an image, False for a link; links below `dead` have a link inside and are none.
         self.openings: list[tuple[bool, int]] = []
         self.dead = 0
@@ -102,7 +119,10 @@ class _Reader:
     def read(self, labels: Collection[str]) -> None:
         for run in _TICKS.finditer(self.raw, self.position):
             self.ticks.setdefault(len(run[0]), []).append(run.start())
-        while token := _TOKEN.search(self.raw, self.position):
+        has_urls = "://" in self.raw or "www" in self.raw.lower()
+        is_dense = sum(map(self.raw.count, _BEGINS)) * 16 > len(self.raw)
+        search = _TOKEN.search if has_urls or is_dense else _next
+        while token := search(self.raw, self.position):
             start, end = token.span()
             self._keep(self.position, start)
             match token.lastgroup:
@@ -128,11 +148,18 @@ class _Reader:
 
     def _keep(self, start: int, end: int) -> None:
         self.text.append(self.raw[start:end])
-        self.at += self.origin[start:end]
+        line = bisect_right(self.begins, start) - 1
+        while start < end:
+            stop = min(end, self.begins[line + 1])
+            self.pieces.append((self.length, self.lines[line] + start - self.begins[line], True))
+            self.length += stop - start
+            start, line = stop, line + 1
 
     def _put(self, characters: str, start: int) -> None:
         self.text.append(characters)
-        self.at += [self.origin[start]] * len(characters)
+        line = bisect_right(self.begins, start) - 1
+        self.pieces.append((self.length, self.lines[line] + start - self.begins[line], False))
+        self.length += len(characters)
 
     def _hide(self, start: int) -> None:
         self._put("\n", start)
@@ -187,6 +214,12 @@ class _Reader:
                 return link
         self._keep(start, end)
         return end
+
+
+def _next(raw: str, position: int) -> re.Match[str] | None:
+    """The next token where there are no URLs, which begin like any word and make the search slow."""
+    tokens = (_TOKEN.match(raw, begin.start()) for begin in _BEGIN.finditer(raw, position))
+    return next((token for token in tokens if token), None)
 
 
 def _skip(raw: str, at: int) -> int:
