@@ -25,7 +25,6 @@ from .rest import RestClient, no_redirects
 
 _ID = re.compile(r"[a-z0-9]{26}")
 _ENDPOINT = re.compile(r"(/[A-Za-z0-9_-]+)+")
-_EMOJI_NAME = re.compile(r"[a-zA-Z0-9_+-]{1,64}")
 
 Object = dict[str, Any]
 
@@ -175,10 +174,6 @@ class MattermostClient:
         """Posts created, edited or deleted since then (Unix milliseconds): at most 1000, in no promised order."""
         return await self._posts(channel_id, {"since": since})
 
-    async def posts_after(self, channel_id: str, post_id: str, per_page: int = 200) -> Object:
-        """The page of posts that follow one; `order` has the newest first."""
-        return await self._posts(channel_id, {"after": _id(post_id), "per_page": per_page})
-
     async def newest_posts(self, channel_id: str, per_page: int = 60) -> Object:
         """`order` has the newest first."""
         return await self._posts(channel_id, {"per_page": per_page})
@@ -219,13 +214,6 @@ class MattermostClient:
 
     async def delete_post(self, post_id: str) -> None:
         await self._api.posts.delete_post(_id(post_id))
-
-    async def add_reaction(self, post_id: str, emoji_name: str) -> None:
-        reaction = {"user_id": await self._me(), "post_id": post_id, "emoji_name": _emoji(emoji_name)}
-        await self._api.reactions.create_reaction(reaction)
-
-    async def remove_reaction(self, post_id: str, emoji_name: str) -> None:
-        await self._api.reactions.delete_reaction(await self._me(), _id(post_id), _emoji(emoji_name))
 
     # -- files
 
@@ -303,9 +291,3 @@ def _id(value: str) -> str:
     if not _ID.fullmatch(value):
         raise ValueError("not an id of Mattermost")
     return value
-
-
-def _emoji(name: str) -> str:
-    if not _EMOJI_NAME.fullmatch(name):
-        raise ValueError("not a name of an emoji")
-    return name

@@ -25,7 +25,6 @@ _TEMPLATES: Mapping[str, Any] = {
     "post_create_201": {"edit_at": 0, "delete_at": 0, "is_pinned": False, "root_id": "", "parent_id": "",
                         "original_id": "", "type": "", "props": {}, "hashtags": "", "pending_post_id": "",
                         "reply_count": 0, "last_reply_at": 0, "participants": None, "metadata": {}},
-    "post_reaction_create": {"create_at": 0, "update_at": 0, "delete_at": 0, "remote_id": ""},
     "channel_leave_self": {"roles": "channel_user", "notify_props": {}},
     "users_me_teams": [],
     "config_client": {"Version": "5.37.0", "MaxPostSize": "16383", "MaxFileSize": "52428800"},
@@ -46,7 +45,6 @@ class ReplayServer:
     members: dict[str, set[str]] = field(default_factory=dict)
     """Channel id to user ids."""
     posts: dict[str, Object] = field(default_factory=dict)
-    reactions: list[Object] = field(default_factory=list)
 
     refuse_upgrade: tuple[int, dict[str, str]] | None = None
     """Status and headers instead of 101."""

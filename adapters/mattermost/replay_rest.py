@@ -65,7 +65,7 @@ class RestApi:
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
         for route, handler in routes.items():
             method, path = route.split()
-            pattern = path.replace("ID", "(me|[a-z0-9]{26})").replace("NAME", "([a-zA-Z0-9_+-]+)")
+            pattern = path.replace("ID", "(me|[a-z0-9]{26})")
             self._routes.append((method, re.compile(pattern), handler))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -19,18 +19,18 @@ def _forbidden() -> Refused:
     return Refused(403, "api.context.permissions.app_error", "You do not have the appropriate permissions.")
 
 
-def listed(posts: Iterable[Object], after: str = "", before: str = "") -> Object:
+def listed(posts: Iterable[Object]) -> Object:
     newest_first = sorted(posts, key=lambda post: int(post["create_at"]), reverse=True)
     return {
         "order": [post["id"] for post in newest_first],
         "posts": {post["id"]: post for post in newest_first},
-        "next_post_id": after,
-        "prev_post_id": before,
+        "next_post_id": "",
+        "prev_post_id": "",
     }
 
 
 class Routes:
-    """Handlers by route; `ID` and `NAME` in a route are handed to them. Each answers with JSON or raises Refused."""
+    """Handlers by route; `ID` in a route is handed to them. Each answers with JSON or raises Refused."""
 
     def __init__(self, server: ReplayServer) -> None:
         self.server = server
@@ -54,8 +54,6 @@ class Routes:
             "GET /posts/ID/thread": self._thread,
             "PUT /posts/ID/patch": self._patch_post,
             "DELETE /posts/ID": self._delete_post,
-            "POST /reactions": self._react,
-            "DELETE /users/ID/posts/ID/reactions/NAME": self._unreact,
             "GET /config/client": self._config,
             "GET /system/ping": self._ping,
         }
@@ -172,25 +170,9 @@ class Routes:
             return listed(post for post in posts if post["update_at"] > int(call.query["since"]))
         there = sorted((post for post in posts if not post["delete_at"]), key=lambda post: int(post["create_at"]))
         size = int(call.query.get("per_page", 60))
-        after = call.query.get("after", "")
-        if not after:
-            return listed(there[-size:])
-        start = self.server.posts[after]["create_at"] if after in self.server.posts else 0
-        later = [post for post in there if post["create_at"] > start]
-        return listed(later[:size], after=later[size]["id"] if len(later) > size else "", before=after)
+        return listed(there[-size:])
 
-    # -- reactions, the server
-
-    async def _react(self, call: Call) -> Object:
-        reaction = {**self.server.template("post_reaction_create"), **call.json}
-        self.server.reactions.append(reaction)
-        return reaction
-
-    async def _unreact(self, _: Call, user_id: str, post_id: str, emoji_name: str) -> Object:
-        gone = (user_id, post_id, emoji_name)
-        kept = [r for r in self.server.reactions if (r["user_id"], r["post_id"], r["emoji_name"]) != gone]
-        self.server.reactions[:] = kept
-        return {"status": "OK"}
+    # -- the server
 
     async def _config(self, _: Call) -> Any:
         return self.server.template("config_client")
