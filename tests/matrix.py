@@ -22,10 +22,13 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 TOO_OLD = "0.18.0"
 SCENARIOS = (
+    "test_doctor.py",
     "test_gateway.py",
     "test_host.py",
     "test_mattermost_hosted.py",
+    "test_operated.py",
     "test_packaging.py",
+    "test_record.py",
     "test_signal_hosted.py",
     "test_strict.py",
     "test_strict_gateway.py",
