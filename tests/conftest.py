@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.common.store import Store
 
 from .figures import Figures
 
@@ -27,6 +29,15 @@ def hermes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
     monkeypatch.setenv("HERMES_HOME", str(home))
     return home
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """An open state file."""
+    store = Store(tmp_path / "state.db")
+    await store.open()
+    yield store
+    await store.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,14 +14,6 @@ from hermes_hardened_adapters.common.policy import Policy
 from hermes_hardened_adapters.common.served import LiveChat, find, overview
 from hermes_hardened_adapters.common.store import Store, change, read
 from hermes_hardened_adapters.common.trace import pseudonym
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(tmp_path / "state.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

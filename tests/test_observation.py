@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.common.observation import (
@@ -202,14 +200,6 @@ def test_the_hook_reaches_every_living_buffer(clock: Clock) -> None:
     event = attached(living)
     confirm_everywhere(event.shown)
     assert attached(living).channel_context is None
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(tmp_path / "state.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def test_kept_on_disk_when_asked_to(store: Store, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hermes_hardened_adapters.adapters.operators import record
 from hermes_hardened_adapters.adapters.signal.decode import decode
-from hermes_hardened_adapters.adapters.signal.recording import Recording, events_of, framed
+from hermes_hardened_adapters.adapters.signal.recording import SignalRecording, events_of, framed
 from hermes_hardened_adapters.common.errors import ConfigError, Fatal
 from hermes_hardened_adapters.common.events import Me
 from hermes_hardened_adapters.common.leaks import Leak, Originals
@@ -42,8 +42,8 @@ COMMANDS = {"sethome", "status"}
 CONTACTS = [contact(ACCOUNT, OWN_ACI), contact(ALICE, ALICE_ACI, "Alice A"), contact(BOB, BOB_ACI, "Bob Unheard")]
 
 
-def recording_of(*events: object) -> Recording:
-    recording = Recording(COMMANDS)
+def recording_of(*events: object) -> SignalRecording:
+    recording = SignalRecording(COMMANDS)
     for event in events:
         recording.take(json.dumps(event), 0.5)
     return recording

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.mattermost.decode import Deleted, Edited, Posted, parse_frame, to_inbound
-from hermes_hardened_adapters.adapters.mattermost.recording import Recording
+from hermes_hardened_adapters.adapters.mattermost.recording import MattermostRecording
 from hermes_hardened_adapters.adapters.operators import record
 from hermes_hardened_adapters.common.errors import Fatal
 from hermes_hardened_adapters.common.events import Me
@@ -29,8 +29,8 @@ ME = {"id": HERMES, "username": "hermes"}
 ALL = [text for name in RECORDED for text in frames(name)]
 
 
-def recording_of(*texts: str) -> Recording:
-    recording = Recording(COMMANDS)
+def recording_of(*texts: str) -> MattermostRecording:
+    recording = MattermostRecording(COMMANDS)
     for text in texts:
         recording.take(text, 0.25)
     return recording

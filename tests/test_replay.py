@@ -14,7 +14,7 @@ import pytest
 from hermes_hardened_adapters.adapters.operators import replay
 from hermes_hardened_adapters.adapters.signal import fixture
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
-from hermes_hardened_adapters.adapters.signal.recording import Recording, events_of
+from hermes_hardened_adapters.adapters.signal.recording import SignalRecording, events_of
 from hermes_hardened_adapters.adapters.signal.replay import Playback, ReplayDaemon
 from hermes_hardened_adapters.adapters.signal.stream import SignalStream
 from hermes_hardened_adapters.common.errors import ConfigError, Fatal, HardenedError
@@ -292,7 +292,7 @@ async def verdicts(home: Path, daemon: FakeSignalDaemon | ReplayDaemon, events: 
 async def test_the_recording_gets_the_verdicts_of_the_original(
     tmp_path: Path, hermes_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recording = Recording({"sethome"})
+    recording = SignalRecording({"sethome"})
     for name in CASES:
         for event in events_of(recorded(name)):
             recording.take(json.dumps(event), 0.0)

@@ -15,7 +15,7 @@ import pytest
 from hermes_hardened_adapters.adapters.mattermost import fixture
 from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
 from hermes_hardened_adapters.adapters.mattermost.playback import Playback
-from hermes_hardened_adapters.adapters.mattermost.recording import Recording
+from hermes_hardened_adapters.adapters.mattermost.recording import MattermostRecording
 from hermes_hardened_adapters.adapters.mattermost.stream import MattermostStream
 from hermes_hardened_adapters.adapters.operators import replay
 from hermes_hardened_adapters.common.errors import ConfigError, Fatal, HardenedError
@@ -213,7 +213,7 @@ async def verdicts(home: Path, case: fixture.Fixture, allowed: str) -> list[Any]
 async def test_the_recording_gets_the_verdicts_of_the_original(
     tmp_path: Path, hermes_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recording = Recording({"new", "status", "help", "sethome", "stop"})
+    recording = MattermostRecording({"new", "status", "help", "sethome", "stop"})
     for name in RECORDED:
         for text in frames(name):
             recording.take(text, 0.0)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,14 +51,6 @@ class Daemon:
 
     def did(self, method: str) -> int:
         return sum(1 for called, _ in self.calls if called == method)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(tmp_path / "state.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from hermes_hardened_adapters.common import trace as module
 from hermes_hardened_adapters.common.events import Address, Chat, Dispatch, Ignore, Inbound, Observe, Reason
@@ -13,14 +10,6 @@ from hermes_hardened_adapters.common.trace import Trace, pseudonym
 
 NUMBER = "+15550002222"
 SAID = Inbound("k", "17", 17, Chat("group-id"), Address(None, NUMBER), text="a secret")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(tmp_path / "state.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def rows(store: Store) -> list[tuple[object, ...]]:

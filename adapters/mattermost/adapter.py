@@ -21,7 +21,7 @@ from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
 from ...common.handover import Accepted, Commit
 from ...common.host_gate import Gate
-from ...common.host_send import send_all
+from ...common.host_send import send_all, send_once
 from ...common.host_status import HostStatus
 from ...common.media import MAX_BYTES
 from ...common.observation import observations
@@ -182,17 +182,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
                 raise
             return await self._client().create_post(chat_id, text)
 
-    async def _send_with_retry(
-        self,
-        chat_id: str,
-        content: str,
-        reply_to: str | None = None,
-        metadata: Any = None,
-        max_retries: int = 0,
-        base_delay: float = 0.0,
-    ) -> SendResult:
-        """Once: the client has repeated what may be repeated, and the host's second try would say it all again."""
-        return await self.send(chat_id, content, reply_to, metadata)
+    _send_with_retry = send_once
 
     async def _thread_root_for_send(self, reply_to: str | None, metadata: dict[str, Any] | None) -> str | None:
         """A reply to something said in a thread stays there, whatever the reply mode."""

@@ -9,7 +9,7 @@ from typing import Any
 from ...common.errors import HardenedError
 from ...common.tape import Tape
 from .client import MattermostClient
-from .recording import Recording
+from .recording import MattermostRecording
 from .settings import MattermostSettings
 from .stream import MattermostStream
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 100
 
 
-async def record(settings: MattermostSettings, recording: Recording, tape: Tape) -> dict[str, bytes]:
+async def record(settings: MattermostSettings, recording: MattermostRecording, tape: Tape) -> dict[str, bytes]:
     """Fill the tape until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
     tape.take = recording.take
     async with MattermostClient(settings.url, settings.token, ca_file=settings.ca_file) as client:

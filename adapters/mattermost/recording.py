@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
 
-from ...common.leaks import Originals
 from ...common.masking import Span, command_span, mask
 from ...common.pseudonyms import (
-    Pseudonyms,
     Rules,
     Text,
     content_type,
@@ -17,14 +14,12 @@ from ...common.pseudonyms import (
     leaves,
     nested,
     only,
-    parsed_object,
     rows,
     vocabulary,
     words,
 )
+from ...common.recording import Object, Recording
 from .grammar import EVERYBODY, find_mentions
-
-Object = dict[str, Any]
 
 _TIMES = words("""
     create_at update_at edit_at delete_at last_reply_at last_post_at last_root_post_at last_picture_update
@@ -91,35 +86,21 @@ _VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){1,3}")
 _COMPOUND = re.compile(r"(__|:)")
 
 
-class Recording:
-    """Frames as they arrived, and what the server says of people and channels; held in memory only.
-
-    `commands` are the host's slash commands, which stay readable at the start of a text. `dropped` counts frames that
-    are no JSON or nested beyond reason.
-    """
+class MattermostRecording(Recording):
+    """Frames, and what the server says of people and channels."""
 
     def __init__(self, commands: Collection[str]) -> None:
-        self.dropped = 0
-        self.pseudonyms = Pseudonyms()
-        self._commands = commands
-        self._frames: list[tuple[float, Object]] = []
+        super().__init__(commands)
         self._names: set[str] = set()
-
-    def take(self, text: str, at: float) -> None:
-        """One frame, `at` seconds after the start."""
-        if (frame := parsed_object(text)) is None:
-            self.dropped += 1
-        else:
-            self._frames.append((at, frame))
 
     def ids(self) -> set[str]:
         """The ids that occur, whosever they are."""
-        found = (part for leaf in leaves([frame for _, frame in self._frames]) for part in _COMPOUND.split(leaf))
+        found = (part for leaf in leaves([frame for _, frame in self._taken]) for part in _COMPOUND.split(leaf))
         return {leaf for leaf in found if re.fullmatch(r"[a-z0-9]{26}", leaf)}
 
     def names(self) -> set[str]:
         """The names somebody may be mentioned by."""
-        texts = (text for _, frame in self._frames for text in _texts(frame))
+        texts = (text for _, frame in self._taken for text in _texts(frame))
         return {name for text in texts for name in find_mentions(text, lambda _: None).unknown}
 
     def files(self, me: Object, users: object, channels: object) -> dict[str, bytes]:
@@ -129,30 +110,19 @@ class Recording:
         """
         people = list({user.get("id"): only(_USER, user) for user in (me, *rows(users))}.values())
         self._names = {name.lower() for user in people if isinstance(name := user.get("username"), str)}
-        self._names.update(_usernames([frame for _, frame in self._frames]))
+        self._names.update(_usernames([frame for _, frame in self._taken]))
         rules = self._rules(self._file)
-        frames, times, kept = [], [], []
-        for at, frame in self._frames:
-            try:
-                frames.append(dumped(rules.apply(frame)))
-            except RecursionError:
-                self.dropped += 1
-                continue
-            times.append(round(at, 3))
-            kept.append(frame)
+        frames, times, kept = self._rewritten(rules)
         there = self.ids()
         shown = [only(_CHANNEL, channel) for channel in rows(channels) if channel.get("id") in there]
         written = {
-            ".jsonl": "".join(f"{frame}\n" for frame in frames).encode(),
+            ".jsonl": "".join(f"{dumped(frame)}\n" for frame in frames).encode(),
             ".times.json": dumped(times).encode(),
             ".me.json": dumped(rules.apply(people[0])).encode(),
             ".users.json": dumped(rules.apply(people)).encode(),
             ".channels.json": dumped(self._rules(self._slug).apply(shown)).encode(),
         }
-        originals = Originals({*rules.keys, *self._commands, *_VOCABULARY}, _NAMES)
-        for original in (kept, people, shown):
-            originals.take(original)
-        originals.search(written.values(), self.pseudonyms.minted)
+        self._prove(written.values(), (kept, people, shown), rules.keys | _VOCABULARY, _NAMES)
         return written
 
     def _rules(self, name: Text) -> Rules:

@@ -61,12 +61,12 @@ def _order(arguments: argparse.Namespace) -> int:
 
 
 def _found(spelled: str, setup: host_setup.Setup) -> tuple[str, str]:
+    network = networks.network_of(spelled)
+    if network is not None and network in setup.extras:
+        return network, spelled
     if row := find(spelled, _overview(setup)):
         return row.network, row.id
-    network = networks.network_of(spelled)
-    if network is None or network not in setup.extras:
-        raise StateError(f"{spelled} is no group or channel known here: look at `groups list`")
-    return network, spelled
+    raise StateError(f"{spelled} is no group or channel known here: look at `groups list`")
 
 
 def _overview(setup: host_setup.Setup) -> list[Served]:

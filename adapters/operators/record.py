@@ -105,14 +105,14 @@ async def _recorded(network: str, setup: host_setup.Setup, tape: Tape) -> tuple[
     if network == "signal":
         from ..signal import recorder, recording, settings
 
-        events = recording.Recording(commands)
+        events = recording.SignalRecording(commands)
         files = await recorder.record(settings.SignalSettings.load(extra, setup.environment), events, tape)
         return files, events.dropped
     from ..mattermost import recorder as of_mattermost
     from ..mattermost import recording as frames_of_mattermost
     from ..mattermost.settings import MattermostSettings
 
-    frames = frames_of_mattermost.Recording(commands)
+    frames = frames_of_mattermost.MattermostRecording(commands)
     files = await of_mattermost.record(MattermostSettings.load(extra, setup.environment), frames, tape)
     return files, frames.dropped
 

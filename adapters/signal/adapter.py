@@ -19,7 +19,7 @@ from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted, Commit
 from ...common.host_gate import Gate
-from ...common.host_send import send_all
+from ...common.host_send import send_all, send_once
 from ...common.host_status import HostStatus
 from ...common.mentions import readable
 from ...common.observation import observations
@@ -175,17 +175,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
 
         return await send_all(self.truncate_message(content, MAX_MESSAGE_LENGTH), send_part, lambda _: None)
 
-    async def _send_with_retry(
-        self,
-        chat_id: str,
-        content: str,
-        reply_to: str | None = None,
-        metadata: Any = None,
-        max_retries: int = 0,
-        base_delay: float = 0.0,
-    ) -> Any:
-        """Once: what may be tried again was tried again, and the host's second try would say it all a second time."""
-        return await self.send(chat_id, content, reply_to, metadata)
+    _send_with_retry = send_once
 
     def _quote(self, chat_id: str, message_id: str | None) -> dict[str, Any]:
         said = self._said.get((chat_id, message_id or ""))

@@ -8,7 +8,7 @@ from typing import Any
 from ...common.errors import HardenedError
 from ...common.tape import Tape
 from .client import SignalClient
-from .recording import Recording
+from .recording import SignalRecording
 from .settings import SignalSettings
 from .stream import SignalStream
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 _LISTS_SECONDS = 20.0
 
 
-async def record(settings: SignalSettings, recording: Recording, tape: Tape) -> dict[str, bytes]:
+async def record(settings: SignalSettings, recording: SignalRecording, tape: Tape) -> dict[str, bytes]:
     """Fill the tape until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
     tape.take = recording.take
 

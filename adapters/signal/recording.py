@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from ...common.leaks import Originals
 from ...common.masking import command_span, mask
 from ...common.pseudonyms import (
-    Pseudonyms,
     Rules,
     Text,
     content_type,
@@ -20,8 +17,7 @@ from ...common.pseudonyms import (
     vocabulary,
     words,
 )
-
-Object = dict[str, Any]
+from ...common.recording import Object, Recording
 
 _TIMES = words("""
     timestamp timestamps serverReceivedTimestamp serverDeliveredTimestamp targetSentTimestamp sentTimestamp when
@@ -67,28 +63,8 @@ _CONTACT = ("number", "uuid", "username", "name", "isBlocked", "profile")
 _GROUP = ("id", "name", "isMember", "isBlocked", "members", "pendingMembers", "requestingMembers", "admins")
 
 
-class Recording:
-    """Events as they arrived, and what the daemon listed beside them; held in memory only.
-
-    `commands` are the host's slash commands, which stay readable at the start of a text. `dropped` counts events that
-    are no JSON or nested beyond reason.
-    """
-
-    def __init__(self, commands: Collection[str]) -> None:
-        self.dropped = 0
-        self.pseudonyms = Pseudonyms()
-        self._commands = commands
-        self._events: list[tuple[float, Object]] = []
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def take(self, data: str, at: float) -> None:
-        """One event, `at` seconds after the start."""
-        if (event := parsed_object(data)) is None:
-            self.dropped += 1
-        else:
-            self._events.append((at, event))
+class SignalRecording(Recording):
+    """Events, and what the daemon listed beside them."""
 
     def files(self, contacts: object, groups: object) -> dict[str, bytes]:
         """The contents of the fixture's files by their suffix, once nothing of the originals is found in them.
@@ -96,15 +72,7 @@ class Recording:
         Of contacts and groups only those are kept that occur in the events. Raises Leak.
         """
         rules = self._rules(name=self.pseudonyms.person)
-        events, times, kept = [], [], []
-        for at, event in self._events:
-            try:
-                events.append(rules.apply(event))
-            except RecursionError:
-                self.dropped += 1
-                continue
-            times.append(round(at, 3))
-            kept.append(event)
+        events, times, kept = self._rewritten(rules)
         kept_contacts, kept_groups = _occurring(kept, rows(contacts), rows(groups))
         written = {
             ".sse": b"".join(framed(event) for event in events),
@@ -112,10 +80,7 @@ class Recording:
             ".contacts.json": dumped(rules.apply(kept_contacts)).encode(),
             ".groups.json": dumped(self._rules(name=self.pseudonyms.chat).apply(kept_groups)).encode(),
         }
-        originals = Originals({*rules.keys, *self._commands, *_VOCABULARY}, _NAMES)
-        for original in (kept, kept_contacts, kept_groups):
-            originals.take(original)
-        originals.search(written.values(), self.pseudonyms.minted)
+        self._prove(written.values(), (kept, kept_contacts, kept_groups), rules.keys | _VOCABULARY, _NAMES)
         return written
 
     def _rules(self, name: Text) -> Rules:
