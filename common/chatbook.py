@@ -5,12 +5,13 @@ The operator orders from outside the gateway: his orders stand in the audit, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from .policy import Policy
 from .store import Statement, Store, change, read
 
 
@@ -66,6 +67,18 @@ def entries(state: Path, network: str) -> dict[str, Entry]:
     why = "SELECT why FROM audit WHERE network = g.network AND chat = g.id ORDER BY audit.id DESC LIMIT 1"
     rows = read(state, f"SELECT id, status, by, at, ({why}) FROM chat_group g WHERE network = ?", (network,))
     return {chat_id: Entry(Status(status), by or "", at, why or "") for chat_id, status, by, at, why in rows}
+
+
+def in_force(policy: Policy, book: Mapping[str, Entry]) -> Policy:
+    """The settings' policy with what was approved and revoked at run time."""
+    approved, revoked = _sorted({chat_id: entry.status for chat_id, entry in book.items()})
+    return policy.with_chats(approved, barred=revoked)
+
+
+def _sorted(statuses: Mapping[str, Status]) -> tuple[frozenset[str], frozenset[str]]:
+    """Who is approved, and who is revoked."""
+    approved = frozenset(c for c, status in statuses.items() if status in {Status.APPROVED, Status.GRANTED})
+    return approved, frozenset(c for c, status in statuses.items() if status is Status.REVOKED)
 
 
 class ChatBook:
@@ -162,6 +175,4 @@ class ChatBook:
         self._sort()
 
     def _sort(self) -> None:
-        by_status = self._statuses.items()
-        self.approved = frozenset(c for c, status in by_status if status in {Status.APPROVED, Status.GRANTED})
-        self.revoked = frozenset(c for c, status in by_status if status is Status.REVOKED)
+        self.approved, self.revoked = _sorted(self._statuses)

@@ -523,9 +523,10 @@ async def test_groups_joined_but_not_served(clinic: Clinic) -> None:
     assert "hermes adapters groups approve" in finding.remedy
 
 
-async def test_a_group_approved_at_run_time_is_served(clinic: Clinic) -> None:
+@pytest.mark.parametrize("status", ["approved", "granted"])
+async def test_a_group_approved_at_run_time_is_served(clinic: Clinic, status: str) -> None:
     clinic.daemon.groups.append(group(OTHER_GROUP))
-    clinic.remember("INSERT INTO chat_group VALUES ('signal', ?, 'approved', NULL, 0)", OTHER_GROUP)
+    clinic.remember("INSERT INTO chat_group VALUES ('signal', ?, ?, NULL, 0)", OTHER_GROUP, status)
     assert statuses(await clinic.examine())["signal.groups"] == [Status.OK]
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...common.chatbook import Entry, entries
+from ...common.chatbook import Entry, entries, in_force
 from ...common.errors import ConfigError, Fatal, HardenedError, StateError
 from ...common.findings import Finding, Status
 from . import diagnosis, roster
@@ -182,7 +182,7 @@ class Visit:
                 what = f"approvals given at run time cannot be read: {exc}"
                 remedy = "start the gateway, which brings the file up to date or puts an unusable one aside"
                 faults.append(diagnosis.advice("channels", what, remedy))
-        policy = roster.policy_with(self._settings.policy(), book)
+        policy = in_force(self._settings.policy(), book)
         rooms = roster.rooms_of(await self._client.my_channels())
         self._served = roster.served(policy, rooms)
         return [*faults, *roster.channels(policy, rooms)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ...common.chatbook import Entry, Status
 from ...common.findings import Finding
 from ...common.policy import Policy
 from .diagnosis import Object, advice, failed, ok, printable, skipped
@@ -90,13 +89,6 @@ def rooms_of(joined: Iterable[Object]) -> Rooms:
     """Of the channels the server says we are in, those that are not direct."""
     rooms = {str(channel.get("id")): channel for channel in joined if channel.get("type") != "D"}
     return {channel_id: channel for channel_id, channel in rooms.items() if is_id(channel_id)}
-
-
-def policy_with(policy: Policy, book: Mapping[str, Entry]) -> Policy:
-    """The settings' policy with what was approved and revoked at run time."""
-    approved = {channel_id for channel_id, entry in book.items() if entry.status in {Status.APPROVED, Status.GRANTED}}
-    revoked = {channel_id for channel_id, entry in book.items() if entry.status is Status.REVOKED}
-    return policy.with_chats(frozenset(approved), barred=frozenset(revoked))
 
 
 def served(policy: Policy, rooms: Rooms) -> list[Object]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 
+from ...common.chatbook import Entry, entries, in_force
 from ...common.checks import masked
+from ...common.errors import StateError
 from ...common.findings import Finding, Status
 from .doctor_case import Case
 from .groups import Group, Membership, read_groups
@@ -33,7 +35,8 @@ async def groups(case: Case) -> AsyncIterator[Finding]:
     if everything:
         what = "Every group that the account is in is served."
         yield Finding(_CHECK, Status.ADVICE, what, f"List groups in {case.labels['group_allowed']} instead of `*`.")
-    served = {*listed, *_approved(case)}
+    policy = in_force(case.settings.policy(), _book(case))
+    served = policy.chats - policy.barred
     for finding in _unserved(there.values(), served, everything):
         yield finding
     if not (listed or everything or there):
@@ -59,7 +62,7 @@ def judge(place: str, group_id: str, group: Group | None) -> Finding | None:
             return Finding(_CHECK, Status.FAILED, what, remedy)
 
 
-def _unserved(there: Iterable[Group], served: set[str], everything: bool) -> Iterable[Finding]:
+def _unserved(there: Iterable[Group], served: frozenset[str], everything: bool) -> Iterable[Finding]:
     others = [group for group in there if group.id not in served]
     approve = "`hermes adapters groups approve ID` (`hermes adapters groups list` shows the ids)"
     if not everything and (joined := [g.id for g in others if g.membership is Membership.MEMBER]):
@@ -78,9 +81,12 @@ def _membership(group: Group | None) -> Membership:
     return Membership.OUT if group is None else group.membership
 
 
-def _approved(case: Case) -> set[str]:
-    rows = case.rows("SELECT id FROM chat_group WHERE network = 'signal' AND status = 'approved'")
-    return {group_id for (group_id,) in rows}
+def _book(case: Case) -> dict[str, Entry]:
+    """What the state file says; nothing where it cannot be read, which another check tells."""
+    try:
+        return entries(case.state, "signal")
+    except StateError:
+        return {}
 
 
 async def _groups(case: Case, named: list[str]) -> list[Group]:
