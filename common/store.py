@@ -88,7 +88,8 @@ class Store:
         """Statements ever queued, and those of them that were carried out."""
         self._carried_out = 0
         self._lock = threading.Lock()
-        self._flush = asyncio.Lock()
+        self._transaction: asyncio.Event | None = None
+        """Set when the one under way ends."""
         self._dirty = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -137,10 +138,17 @@ class Store:
     async def flush(self) -> None:
         """Return when everything queued so far is on disk. Concurrent callers share a transaction."""
         queued = self._queued
-        async with self._flush:
-            # Of those who waited for the same transaction to end, the first carries out what all have queued.
-            if self._carried_out < queued:
-                await self._in_thread(self._commit)
+        while self._carried_out < queued:
+            if self._transaction is None:
+                running = asyncio.get_running_loop().run_in_executor(self._thread, self._commit)
+                running.add_done_callback(self._end)
+                self._transaction = asyncio.Event()
+            await self._transaction.wait()
+
+    def _end(self, _: asyncio.Future[None]) -> None:
+        if self._transaction is not None:
+            self._transaction.set()
+            self._transaction = None
 
     async def watch(self, changed: Callable[[], Awaitable[None]]) -> NoReturn:
         """Await `changed` whenever somebody else has written to the file."""
@@ -169,14 +177,15 @@ class Store:
     def _commit(self) -> None:
         with self._lock:
             batch, self._pending = self._pending, []
-        if batch and self._connection is not None:
-            try:
+        try:
+            if batch and self._connection is not None:
                 with self._connection:
                     for statement, parameters in batch:
                         self._connection.execute(statement, parameters)
-            except sqlite3.Error as exc:
-                self._complain("write", exc)
-        self._carried_out += len(batch)
+        except sqlite3.Error as exc:
+            self._complain("write", exc)
+        finally:
+            self._carried_out += len(batch)
 
     def _complain(self, what: str, exc: sqlite3.Error) -> None:
         # A full disk must not stop the chat; once is enough to tell.
