@@ -5,34 +5,45 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from .events import Address
+from .identity import Standing
+
 Accepts = Callable[[str, str, str], bool | None]
 """The host's word on (user id, chat type, chat id)."""
+
+Ask = Callable[[Address, str, str], Standing]
+"""Who somebody is to the host: (person, chat type, chat id)."""
 
 KEEP_SECONDS = 1.0
 
 
-class Remembered:
-    """The host's word, where it accepts, for a second: it reads all its lists anew for every question.
+class Standings:
+    """Who people are to the host, where it accepts them, for a second: it reads all its lists for every question.
 
     The host judges each message once more that it is handed, so what it takes back counts at once all the same.
     `clock` is monotonic seconds.
     """
 
-    def __init__(self, accepts: Accepts, clock: Callable[[], float] = time.monotonic) -> None:
-        self._accepts = accepts
+    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
         self._clock = clock
         self._since = clock()
-        self._accepted: set[tuple[str, str, str]] = set()
+        self._accepted: dict[tuple[Address, str, str], Standing] = {}
 
-    def __call__(self, user_id: str, chat_type: str, chat_id: str) -> bool | None:
+    def of(self, person: Address, chat_type: str, chat_id: str) -> Standing:
+        """Who that person is, in that chat."""
         now = self._clock()
         if now - self._since >= KEEP_SECONDS:
             self._since = now
-            self._accepted.clear()
-        question = (user_id, chat_type, chat_id)
-        if question in self._accepted:
-            return True
-        word = self._accepts(*question)
-        if word is True:
-            self._accepted.add(question)
-        return word
+            self.forget()
+        question = (person, chat_type, chat_id)
+        standing = self._accepted.get(question)
+        if standing is None:
+            standing = self._ask(*question)
+            if standing.allowed:
+                self._accepted[question] = standing
+        return standing
+
+    def forget(self) -> None:
+        """Something else is known of somebody now."""
+        self._accepted.clear()

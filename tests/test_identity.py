@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.accepting import Remembered
+from hermes_hardened_adapters.common.accepting import Standings
 from hermes_hardened_adapters.common.events import Address, Me
 from hermes_hardened_adapters.common.identity import (
     DirectChats,
@@ -14,6 +15,7 @@ from hermes_hardened_adapters.common.identity import (
     Lists,
     Pair,
     Source,
+    Standing,
     as_aci,
     as_number,
 )
@@ -153,21 +155,30 @@ def test_who_we_are() -> None:
 def test_the_host_is_asked_once_a_second_about_whom_it_accepts() -> None:
     now, asked, word = [0.0], [], [True]
 
-    def accepts(*question: str) -> bool | None:
+    def ask(*question: Any) -> Standing:
         asked.append(question)
-        return word[0]
+        return Standing(ALICE, None, allowed=word[0], listed=False)
 
-    remembered = Remembered(accepts, lambda: now[0])
-    alice, elsewhere = (ALICE, "group", "g"), (ALICE, "group", "h")
-    assert [remembered(*alice), remembered(*alice), remembered(*elsewhere)] == [True] * 3
+    standings = Standings(ask, lambda: now[0])
+    alice, elsewhere = (Address(None, ALICE), "group", "g"), (Address(None, ALICE), "group", "h")
+    assert all(standings.of(*question).allowed for question in (alice, alice, elsewhere))
     assert asked == [alice, elsewhere]
     word[0], now[0] = False, 0.9
-    assert remembered(*alice) is True
+    assert standings.of(*alice).allowed
     now[0] = 1.0
-    assert remembered(*alice) is False
+    assert not standings.of(*alice).allowed
+
+
+def test_the_host_is_asked_again_when_something_was_learnt() -> None:
+    words = iter([True, False])
+    standings = Standings(lambda *_: Standing(ALICE, None, allowed=next(words), listed=False), lambda: 0.0)
+    alice = (Address(None, ALICE), "dm", ALICE)
+    assert standings.of(*alice).allowed
+    standings.forget()
+    assert not standings.of(*alice).allowed
 
 
 def test_whom_the_host_refuses_it_is_asked_about_every_time() -> None:
-    words = iter([False, None, True])
-    remembered = Remembered(lambda *_: next(words), lambda: 0.0)
-    assert [remembered("a", "dm", "a") for _ in range(4)] == [False, None, True, True]
+    words = iter([False, False, True])
+    standings = Standings(lambda *_: Standing("a", None, allowed=next(words), listed=False), lambda: 0.0)
+    assert [standings.of(Address("a"), "dm", "a").allowed for _ in range(4)] == [False, False, True, True]

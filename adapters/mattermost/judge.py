@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-from ...common.accepting import Accepts, Remembered
+from ...common.accepting import Accepts, Standings
 from ...common.chatbook import ChatBook
 from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Reason
 from ...common.identity import Standing
@@ -37,7 +37,8 @@ class Judge:
         ledger: Ledger,
     ) -> None:
         self._settings = settings
-        self._accepts = Remembered(accepts)
+        self._accepts = accepts
+        self._standings = Standings(self._look_up)
         self._book = book
         self._joins = joins
         self._threads = threads
@@ -75,7 +76,9 @@ class Judge:
 
     def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
         """Who a person is to the host, in a channel of that type."""
-        chat_type = CHAT_TYPES.get(channel_type, "channel")
+        return self._standings.of(person, CHAT_TYPES.get(channel_type, "channel"), channel_id)
+
+    def _look_up(self, person: Address, chat_type: str, channel_id: str) -> Standing:
         user_id = person.uid or ""
         allowed = self._accepts(user_id, chat_type, channel_id) is True
         return Standing(user_id, None, allowed, listed=bool(self._people[chat_type].spellings((user_id,))))

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 from functools import partial
 
-from ...common.accepting import Accepts, Remembered
+from ...common.accepting import Accepts, Standings
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -73,8 +73,9 @@ class Intake:
         self._observed = observed
         self._sent = sent
         self._account = Address(as_aci(settings.account), as_number(settings.account))
-        self._me = Me(self._account.uid, self._account.number, sent)
-        self._accepts = Remembered(accepts)
+        self.me = Me(self._account.uid, self._account.number, sent)
+        self._accepts = accepts
+        self._standings = Standings(self._look_up)
         self._deliver = deliver
         self._policy = settings.policy()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
@@ -91,6 +92,7 @@ class Intake:
         rows = await self._store.rows("SELECT number, uid, source, moved_to FROM identity")
         pairs = [Pair(number, uid, Source(source), moved_to) for number, uid, source, moved_to in rows]
         self.directory = Directory(pairs, remember=self._remember_pair)
+        self._learnt()
         chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
         self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
         self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic)
@@ -117,6 +119,7 @@ class Intake:
         for number, uid in self.directory.moved():
             if await self._store.rows(confirmed, (number, uid)):
                 self.directory.confirm(number, uid)
+                self._learnt()
 
     async def close_books(self) -> None:
         """End of the first run's grace: groups nobody invited us to by now are served only when an admin says so."""
@@ -130,12 +133,11 @@ class Intake:
         await self.workers.close()
         await self.resolver.close()
 
-    @property
-    def me(self) -> Me:
+    def _learnt(self) -> None:
+        """The directory knows more: perhaps who we are, and who the host takes somebody for."""
         whole = self.directory.complete(self._account)
-        if (whole.uid, whole.number) != (self._me.uid, self._me.number):
-            self._me = Me(whole.uid, whole.number, self._sent)
-        return self._me
+        self.me = Me(whole.uid, whole.number, self._sent)
+        self._standings.forget()
 
     def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
@@ -182,9 +184,8 @@ class Intake:
             return
         if (accepted := apply_edit(self._observed, inbound, decision, chat_id)) is None:
             return
-        await self._deliver(
-            self._accepted(inbound, accepted, standing, chat_id), partial(self.ledger.commit, inbound.key)
-        )
+        commit = self.ledger.commit if isinstance(accepted, Dispatch) else self.ledger.note
+        await self._deliver(self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key))
 
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
         author = inbound.sender_name or self.directory.name_of(inbound.sender)
@@ -234,7 +235,9 @@ class Intake:
         return self._ask(inbound.sender, inbound.chat, chat_id)
 
     def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
-        chat_type = "group" if chat.is_group else "dm"
+        return self._standings.of(person, "group" if chat.is_group else "dm", chat_id)
+
+    def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Standing:
         return self.directory.standing(
             person, self._people[chat_type], lambda alias: self._accepts(alias, chat_type, chat_id)
         )
@@ -265,6 +268,7 @@ class Intake:
             "INSERT OR REPLACE INTO identity VALUES (?, ?, ?, ?)",
             (pair.number, pair.uid, int(pair.source), pair.moved_to),
         )
+        self._learnt()
 
     def _remember_chat(self, alias: str, chat: str) -> None:
         self._store.write("INSERT OR REPLACE INTO direct_chat VALUES (?, ?)", (alias, chat))
