@@ -34,7 +34,7 @@ class Accepted:
 
 
 Commit = Callable[[], Awaitable[None]]
-"""To be awaited right before a message is handed over: after it, not even a crash lets the message in again."""
+"""To be awaited right before a message is handed over: after it, not even a crash lets one for the agent in again."""
 
 
 def buffer_of(chat_id: str, chat: Chat) -> str:

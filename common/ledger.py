@@ -39,9 +39,13 @@ class Ledger:
 
     async def commit(self, *keys: str) -> None:
         """Put claimed keys on disk; after this not even a crash lets the message in again."""
+        await self.note(*keys)
+        await self._store.flush()
+
+    async def note(self, *keys: str) -> None:
+        """Put claimed keys on disk soon: of what is only observed a crash takes the text as well."""
         for key in keys:
             self._store.write("INSERT OR IGNORE INTO ledger VALUES (?, ?)", (key, self._now()))
-        await self._store.flush()
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 QUEUE_LENGTH = 1_000
 """Per chat. When it is full the oldest expendable item goes, then the oldest of all; each is counted."""
+_IN_A_ROW = 16
+"""Items of one chat that are handled before every other task has had its turn."""
 _DRAIN_SECONDS = 1.0
 
 _Item = TypeVar("_Item")
@@ -104,6 +106,7 @@ class ChatWorkers(Generic[_Item]):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self, chat: str, queue: deque[_Item]) -> None:
+        handled = 0
         try:
             while queue:
                 await self._ready.wait()
@@ -111,5 +114,8 @@ class ChatWorkers(Generic[_Item]):
                     await self._handle(queue.popleft())
                 except Exception:
                     logger.exception("a message could not be handled")
+                handled += 1
+                if handled % _IN_A_ROW == 0:
+                    await asyncio.sleep(0)
         finally:
             del self._queues[chat], self._tasks[chat]

@@ -30,6 +30,22 @@ async def test_order_is_kept_within_a_chat_and_no_chat_waits_for_another() -> No
     await workers.close()
 
 
+async def test_a_chat_whose_messages_never_wait_still_lets_others_have_their_turn() -> None:
+    done: list[str] = []
+
+    async def handle(item: str) -> None:
+        done.append(item)
+
+    workers = ChatWorkers(handle)
+    workers.start()
+    for number in range(500):
+        workers.submit("busy", f"busy {number}")
+    workers.submit("other", "other")
+    await workers.idle()
+    assert len(done) == 501
+    assert done.index("other") < 50
+
+
 async def test_nothing_is_worked_on_before_the_start() -> None:
     done: list[str] = []
 

@@ -265,8 +265,10 @@ class Intake:
         self.cursors.advance(item.post.channel_id, inbound.sent_at)
 
     async def _commit(self, item: Item, decided: Dispatch | Observe) -> None:
-        marks = (dispatched(item.post.id),) if isinstance(decided, Dispatch) else ()
-        await self.ledger.commit(item.key, *marks)
+        if isinstance(decided, Dispatch):
+            await self.ledger.commit(item.key, dispatched(item.post.id))
+        else:
+            await self.ledger.note(item.key)
 
     async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
         verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))
