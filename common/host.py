@@ -150,11 +150,16 @@ def event_class() -> Any:
 
 def message_type(content_types: Sequence[str]) -> Any:
     """The host's MessageType by what is attached; audio wins, so that a voice memo is heard."""
-    kinds: Any = importlib.import_module("gateway.platforms.base").MessageType
+    kinds = _message_types()
     for prefix, kind in (("audio/", kinds.VOICE), ("image/", kinds.PHOTO), ("video/", kinds.VIDEO)):
         if any(content_type.startswith(prefix) for content_type in content_types):
             return kind
     return kinds.DOCUMENT if content_types else kinds.TEXT
+
+
+@cache
+def _message_types() -> Any:
+    return importlib.import_module("gateway.platforms.base").MessageType
 
 
 def environment() -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from . import mentions as text_of
 from .events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Quote, Reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     """What the operator wants in groups.
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from .events import Decision, Dispatch, Ignore, Inbound, Observe
@@ -16,6 +17,7 @@ KEEP_ROWS = 2_000
 _PRUNE_EVERY = 200
 
 
+@lru_cache(4096)
 def pseudonym(identity: str) -> str:
     """A short stable stand-in for a number or an id."""
     return hashlib.blake2s(identity.encode(), digest_size=4).hexdigest() if identity else ""
