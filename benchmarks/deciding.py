@@ -13,7 +13,7 @@ from hermes_hardened_adapters.common.events import Inbound, Me, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 
 from tests.fakes.signal_daemon import ACCOUNT, FIXTURES, OWN_ACI, recorded
-from tests.mattermost_recorded import HERMES, NAMES, RECORDED, USERS, frames
+from tests.mattermost_recorded import HERMES, NAMES, RECORDED, USERS, event_in, frames
 
 from .measure import Metrics, Row, Target, interleaved, series
 from .sides import OURS, SIDES, STOCK, signal_side
@@ -66,7 +66,7 @@ def _signal() -> Iterable[Inbound]:
 def _mattermost() -> Iterable[Inbound]:
     ids: Callable[[str], str | None] = USERS.get
     for text in (text for name in RECORDED for text in frames(name)):
-        if isinstance(event := mattermost.parse_frame(text), mattermost.Posted):
+        if isinstance(event := event_in(text), mattermost.Posted):
             decoded = mattermost.to_inbound(
                 event.post, Me(HERMES), ids, lambda user_id: NAMES.get(user_id, ""), channel_type=event.channel_type
             )

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from .fakes.mattermost_server import ALICE, FRAMES, HERMES
 from .fakes.signal_daemon import ACCOUNT, FIXTURES, OWN_ACI
+from .mattermost_recorded import event_in
 
 SLOW_SECONDS = 2.0
 TOKEN = "hush-hush-hush"
@@ -142,7 +143,7 @@ def check_signal_decoder(text: str) -> None:
 
 
 def check_mattermost_decoder(text: str) -> None:
-    event = mattermost.parse_frame(text)
+    event = event_in(text)
     if isinstance(event, mattermost.Posted | mattermost.Edited | mattermost.Deleted):
         for kind in ("posted", "edited", "deleted"):
             decoded = mattermost.to_inbound(

@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hermes_hardened_adapters.adapters.mattermost.decode import Event, event_of
+from hermes_hardened_adapters.adapters.mattermost.sequence import frame_of
+from hermes_hardened_adapters.common.events import Unhandled
+
 FIXTURES = Path(__file__).parent / "fixtures" / "mattermost"
 IDS: dict[str, Any] = json.loads((FIXTURES / "ids.json").read_text())
 USERS: dict[str, str] = IDS["users"]
@@ -34,3 +38,9 @@ def packed(event: dict[str, Any]) -> str:
     if isinstance(data, dict) and isinstance(data.get("post"), dict):
         data = data | {"post": json.dumps(data["post"])}
     return json.dumps(event | {"data": data})
+
+
+def event_in(text: str) -> Event | Unhandled:
+    """What the text of a frame says."""
+    seen = frame_of(text)
+    return Unhandled("no event") if seen is None or seen.seq_reply is not None else event_of(seen)

@@ -32,14 +32,13 @@ class Listener:
     time: Time
     heard: list[str] = field(default_factory=list)
     """Events in order: messages of posts, names of others, and `gap`."""
-    frames: list[str] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
     deaths: list[HardenedError] = field(default_factory=list)
 
-    def take(self, text: str) -> None:
-        self.frames.append(text)
-        event = json.loads(text)
-        posted = event["event"] == "posted"
-        self.heard.append(json.loads(event["data"]["post"])["message"] if posted else event["event"])
+    def take(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        posted = frame.event == "posted"
+        self.heard.append(json.loads(frame.data["post"])["message"] if posted else frame.event)
 
 
 @asynccontextmanager
@@ -50,7 +49,7 @@ async def listener(url: str, **options: Any) -> AsyncIterator[Listener]:
         heard: Listener
         stream = MattermostStream(
             client,
-            options.pop("on_frame", lambda text: heard.take(text)),
+            options.pop("on_frame", lambda frame: heard.take(frame)),
             options.pop("on_gap", lambda: heard.heard.append("gap")),
             lambda exc: heard.deaths.append(exc),
             **options,
@@ -154,8 +153,8 @@ def test_a_recorded_hello_with_another_id_starts_anew(name: str) -> None:
     [
         ('{"event":"typing","seq":3}', Frame("typing", 3)),
         ('{"event":"typing"}', Frame("typing")),
-        ('{"event":"typing","seq":true,"data":[]}', Frame("typing")),
-        ('{"event":"hello","data":{"connection_id":7},"seq":0}', Frame("hello", 0)),
+        ('{"event":"typing","seq":true,"data":[],"broadcast":7}', Frame("typing")),
+        ('{"event":"hello","data":{"connection_id":7},"seq":0}', Frame("hello", 0, {"connection_id": 7})),
         ('{"status":"OK","seq_reply":1}', Frame(seq_reply=1, status="OK")),
         ('{"status":"FAIL","seq_reply":2,"error":{}}', Frame(seq_reply=2, status="FAIL")),
         ('{"event":7}', None),
@@ -171,17 +170,17 @@ def test_what_a_frame_is(text: str, frame: Frame | None) -> None:
 
 def test_the_same_hole_twice_is_not_resumed_again() -> None:
     sequence = Sequence()
-    sequence.place(Frame("hello", 0, connection_id="one"))
+    sequence.place(Frame("hello", 0, {"connection_id": "one"}))
     assert sequence.place(Frame("typing", 2)) is Place.AHEAD
     assert sequence.resume_query() == {"connection_id": "one", "sequence_number": "1"}
     assert sequence.place(Frame("typing", 3)) is Place.AHEAD
     assert sequence.resume_query() == {}
-    assert sequence.place(Frame("hello", 0, connection_id="one")) is Place.FIRST
+    assert sequence.place(Frame("hello", 0, {"connection_id": "one"})) is Place.FIRST
 
 
 def test_a_filled_hole_is_forgotten() -> None:
     sequence = Sequence()
-    sequence.place(Frame("hello", 0, connection_id="one"))
+    sequence.place(Frame("hello", 0, {"connection_id": "one"}))
     sequence.place(Frame("typing", 2))
     assert [sequence.place(Frame("typing", seq)) for seq in (0, 1, 2)] == [Place.OLD, Place.NEXT, Place.NEXT]
     assert sequence.hole is None
@@ -217,7 +216,7 @@ async def test_events_come_raw_and_in_order_and_replies_do_not(server: FakeMatte
         for number in range(50):
             await server.post(ALICE, OPS, f"{number} ü\U0001f600")
         await until(lambda: len(it.heard) == 54 and len(server.actions) > 2)
-        assert it.frames == [frame for _, frame in server.connections[0].kept]
+        assert it.frames == [frame_of(text) for _, text in server.connections[0].kept]
         assert it.heard[4:] == [f"{number} ü\U0001f600" for number in range(50)]
         assert server.actions[:2] == [{"action": "ping", "seq": 1}, {"action": "ping", "seq": 2}]
         stats = it.stream.stats
@@ -241,12 +240,12 @@ async def test_what_is_no_frame_is_skipped(server: FakeMattermostServer) -> None
 async def test_a_handler_that_fails_stops_nothing(
     server: FakeMattermostServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    heard: list[str] = []
+    heard: list[Frame] = []
 
-    def fail_once(text: str) -> None:
-        heard.append(text)
+    def fail_once(frame: Frame) -> None:
+        heard.append(frame)
         if len(heard) == 2:
-            raise KeyError(text)
+            raise KeyError(frame)
 
     async with listener(server.url, on_frame=fail_once) as it:
         await it.stream.open()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.mattermost.decode import Deleted, Edited, Posted, parse_frame, to_inbound
+from hermes_hardened_adapters.adapters.mattermost.decode import Deleted, Edited, Posted, to_inbound
 from hermes_hardened_adapters.adapters.mattermost.recording import MattermostRecording
 from hermes_hardened_adapters.adapters.operators import record
 from hermes_hardened_adapters.common.errors import Fatal
@@ -20,7 +20,7 @@ from hermes_hardened_adapters.common.pseudonyms import Pseudonyms
 
 from .fakes.mattermost_rest import recorded
 from .fakes.mattermost_server import ALICE, BOB, DM, HERMES, OPS, TOKEN, FakeMattermostServer
-from .mattermost_recorded import CHANNELS, RECORDED, USERS, frame, frames, packed
+from .mattermost_recorded import CHANNELS, RECORDED, USERS, event_in, frame, frames, packed
 from .recordings import Shape, arguments, interrupted, names, setup, told
 
 COMMANDS = {"status", "new", "help", "sethome", "stop"}
@@ -50,7 +50,7 @@ def decoded(texts: list[str], users: dict[str, str]) -> list[Any]:
     by_id = {user_id: name for name, user_id in users.items()}
     result: list[Any] = []
     for text in texts:
-        parsed = parse_frame(text)
+        parsed = event_in(text)
         if not isinstance(parsed, Posted | Edited | Deleted):
             result.append(type(parsed).__name__)
             continue

@@ -89,7 +89,7 @@ async def listening(url: str, token: str, **options: Any) -> AsyncIterator[tuple
     dead: list[HardenedError] = []
     async with MattermostClient(url, token) as client:
         stream = MattermostStream(
-            client, lambda text: heard.frames.append(json.loads(text)), heard.gap, dead.append, **options
+            client, lambda frame: heard.frames.append(json.loads(frame.text)), heard.gap, dead.append, **options
         )
         await stream.open()
         try:

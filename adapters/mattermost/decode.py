@@ -1,17 +1,17 @@
-"""From the text of a frame to an event, and from a post to an `Inbound`. Pure; never raises on what the wire holds."""
+"""From a frame to an event, and from a post to an `Inbound`. Pure; never raises on what the wire holds."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Unhandled
 from . import wire
 from .grammar import UserIdOf, find_mentions
+from .sequence import Frame
 
 NameOf = Callable[[str], str]
 """The username of a user id, empty when it is not known."""
@@ -21,26 +21,15 @@ Kind = Literal["posted", "edited", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
-    """The connection stands and the token is good."""
-
-    seq: int
-    connection_id: str
-    server_version: str
-
-
-@dataclass(frozen=True, slots=True)
 class Posted:
     """`channel_type` is D (direct), G (group message), P (private) or O (open).
 
     `mentions` are the user ids the server notifies, None when it sent none: also of a direct message, and of @channel.
     """
 
-    seq: int
     post: wire.Post
     channel_type: str
     channel_name: str
-    channel_display_name: str
     sender_name: str
     mentions: tuple[str, ...] | None
 
@@ -49,7 +38,6 @@ class Posted:
 class Edited:
     """Pinning a post says this too, with the `edit_at` it had before: 0 if it was never edited."""
 
-    seq: int
     post: wire.Post
 
 
@@ -57,36 +45,21 @@ class Edited:
 class Deleted:
     """The post is as it was before."""
 
-    seq: int
     post: wire.Post
-
-
-@dataclass(frozen=True, slots=True)
-class UserAdded:
-    """Somebody is in a channel now. Who added him stands in the post that follows."""
-
-    seq: int
-    channel_id: str
-    user_id: str
-    team_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class UserRemoved:
     """Somebody is out of a channel; `user_id` None when the server does not say whom it means."""
 
-    seq: int
     channel_id: str
     user_id: str | None
-    remover_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class LeftTeam:
     """Somebody is out of a team and of all its channels, which no frame says of each."""
 
-    seq: int
-    team_id: str
     user_id: str
 
 
@@ -94,22 +67,11 @@ class LeftTeam:
 class UserUpdated:
     """Somebody's name may have changed; the one before is nobody's now."""
 
-    seq: int
     user_id: str
     username: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to a request of ours. `error_id` is the server's name for the error."""
-
-    seq_reply: int
-    ok: bool
-    error_id: str
-
-
-Event = Hello | Posted | Edited | Deleted | UserAdded | UserRemoved | LeftTeam | UserUpdated
-Frame = Event | Reply | Unhandled
+Event = Posted | Edited | Deleted | UserRemoved | LeftTeam | UserUpdated
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +87,14 @@ class Decoded:
     unknown_names: tuple[str, ...]
 
 
-_ERROR_ID = re.compile(r"[a-z_]+(\.[a-z_]+)+")
-
-
-def parse_frame(data: str) -> Frame:
-    """One frame. What is no event for us is `Unhandled`, whatever it holds."""
+def event_of(frame: Frame) -> Event | Unhandled:
+    """What an event says. What is nothing to us is `Unhandled`, whatever it holds."""
+    if not frame.event or frame.seq is None:
+        return Unhandled("malformed")
     try:
-        frame = wire.Frame.model_validate_json(data)
+        return _event(frame.event, frame.data, frame.broadcast)
     except ValidationError:
-        return Unhandled("malformed")
-    if frame.event and frame.seq is not None:
-        try:
-            return _event(frame, frame.seq)
-        except ValidationError:
-            return Unhandled(f"malformed {frame.event}")
-    if frame.event or frame.seq_reply is None:
-        return Unhandled("malformed")
-    error_id = frame.error.id if frame.error else ""
-    return Reply(frame.seq_reply, frame.status == "OK", error_id if _ERROR_ID.fullmatch(error_id) else "")
+        return Unhandled(f"malformed {frame.event}")
 
 
 def parse_post(row: object) -> wire.Post | None:
@@ -153,35 +105,25 @@ def parse_post(row: object) -> wire.Post | None:
         return None
 
 
-def _event(frame: wire.Frame, seq: int) -> Event | Unhandled:
-    data, broadcast = frame.data or {}, frame.broadcast or wire.Broadcast()
-    match frame.event:
-        case "hello":
-            hello = wire.HelloData.model_validate(data)
-            return Hello(seq, hello.connection_id, hello.server_version)
+def _event(event: str, data: dict[str, Any], broadcast: dict[str, Any]) -> Event | Unhandled:
+    match event:
         case "posted":
-            posted = wire.PostedData.model_validate(data)
-            names = posted.channel_name, posted.channel_display_name, posted.sender_name
-            return Posted(seq, posted.post, posted.channel_type, *names, posted.mentions)
+            said = wire.PostedData.model_validate(data)
+            return Posted(said.post, said.channel_type, said.channel_display_name, said.sender_name, said.mentions)
         case "post_edited":
-            return Edited(seq, wire.PostData.model_validate(data).post)
+            return Edited(wire.PostData.model_validate(data).post)
         case "post_deleted":
-            return Deleted(seq, wire.PostData.model_validate(data).post)
-        case "user_added":
-            added = wire.UserAddedData.model_validate(data)
-            if broadcast.channel_id:
-                return UserAdded(seq, broadcast.channel_id, added.user_id, added.team_id)
+            return Deleted(wire.PostData.model_validate(data).post)
         case "user_removed":
-            removed = wire.UserRemovedData.model_validate(data)
-            if channel_id := removed.channel_id or broadcast.channel_id:
-                return UserRemoved(seq, channel_id, removed.user_id or broadcast.user_id, removed.remover_id)
+            removed, whose = wire.UserRemovedData.model_validate(data), wire.Broadcast.model_validate(broadcast)
+            if channel_id := removed.channel_id or whose.channel_id:
+                return UserRemoved(channel_id, removed.user_id or whose.user_id)
         case "leave_team":
-            left = wire.LeaveTeamData.model_validate(data)
-            return LeftTeam(seq, left.team_id, left.user_id)
+            return LeftTeam(wire.LeaveTeamData.model_validate(data).user_id)
         case "user_updated":
             user = wire.UserUpdatedData.model_validate(data).user
-            return UserUpdated(seq, user.id, user.username)
-    return Unhandled(frame.event)
+            return UserUpdated(user.id, user.username)
+    return Unhandled(event)
 
 
 def to_inbound(

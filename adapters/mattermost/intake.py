@@ -1,6 +1,6 @@
-"""The inbound half, from the text of a frame to what the host shall get. Knows no host class.
+"""The inbound half, from a frame to what the host shall get. Knows no host class.
 
-frame -> parse -> ledger -> one queue a channel -> joins, threads, who -> decide() -> `deliver`
+frame -> event -> ledger -> one queue a channel -> joins, threads, who -> decide() -> `deliver`
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from .decode import (
     UserRemoved,
     UserUpdated,
     added_by,
-    parse_frame,
+    event_of,
     parse_post,
 )
 from .failures import ApiError
@@ -53,6 +53,7 @@ from .joins import Joins
 from .judge import Judge, dispatched
 from .people import People
 from .reader import Item, Reader
+from .sequence import Frame
 from .settings import MattermostSettings
 from .threads import Threads
 
@@ -123,9 +124,9 @@ class Intake:
             await asyncio.gather(self._catching_up, return_exceptions=True)
         await self.workers.close()
 
-    def receive(self, frame: str) -> None:
-        """Take one frame off the stream. Never waits and never raises."""
-        event = parse_frame(frame)
+    def receive(self, frame: Frame) -> None:
+        """Take one event off the stream. Never waits and never raises."""
+        event = event_of(frame)
         match event:
             case Posted():
                 self._take(
@@ -133,7 +134,7 @@ class Intake:
                         event.post,
                         "posted",
                         event.channel_type,
-                        event.channel_display_name,
+                        event.channel_name,
                         event.sender_name,
                         event.mentions or (),
                     )

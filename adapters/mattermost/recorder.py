@@ -23,7 +23,7 @@ async def record(settings: MattermostSettings, recording: MattermostRecording, t
     tape.take = recording.take
     async with MattermostClient(settings.url, settings.token, ca_file=settings.ca_file) as client:
         me = await client.me()
-        stream = MattermostStream(client, tape.hear, lambda: None, tape.died)
+        stream = MattermostStream(client, lambda frame: tape.hear(frame.text), lambda: None, tape.died)
         await stream.open()
         try:
             await tape.stop.wait()

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What can be seen of a frame without its meaning: an event has a `seq`, a reply to an action `seq_reply`."""
+    """A frame as the server sent it: an event has a `seq`, a reply to an action `seq_reply`.
+
+    What an event's `data` and `broadcast` hold is for `decode` to check.
+    """
 
     event: str = ""
     seq: int | None = None
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
+    broadcast: dict[str, Any] = field(default_factory=dict, repr=False)
     seq_reply: int | None = None
     status: str = ""
-    connection_id: str = ""
+    text: str = field(default="", repr=False, compare=False)
+    """All of it, as it came."""
+
+    @property
+    def connection_id(self) -> str:
+        connection_id = self.data.get("connection_id")
+        return connection_id if isinstance(connection_id, str) else ""
 
 
 def frame_of(text: str) -> Frame | None:
@@ -25,13 +37,16 @@ def frame_of(text: str) -> Frame | None:
     except (ValueError, RecursionError):
         return None
     match content:
-        case {"event": str(event), **rest}:
-            seq, data = rest.get("seq"), rest.get("data")
-            connection_id = data.get("connection_id") if isinstance(data, dict) else None
-            return Frame(event, _number(seq), connection_id=connection_id if isinstance(connection_id, str) else "")
-        case {"seq_reply": int(seq_reply), **rest}:
-            return Frame(seq_reply=seq_reply, status=str(rest.get("status")))
+        case {"event": str(event)}:
+            data, broadcast = _object(content.get("data")), _object(content.get("broadcast"))
+            return Frame(event, _number(content.get("seq")), data, broadcast, text=text)
+        case {"seq_reply": int(seq_reply)}:
+            return Frame(seq_reply=seq_reply, status=str(content.get("status")), text=text)
     return None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _number(value: object) -> int | None:

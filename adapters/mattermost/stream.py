@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from ...common.errors import HardenedError
 from ...common.reconnect import Reconnection, backoff
-from .sequence import Sequence
+from .sequence import Frame, Sequence
 from .websocket import Server, Socket, StreamStats
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _REPLY_SECONDS = 10.0
 class MattermostStream:
     """Keeps one WebSocket standing, from `open` until `close` or `on_dead`.
 
-    `on_frame` gets the text of each event, synchronously, in order and once for each `seq`. `on_gap` is called when a
+    `on_frame` gets each event, synchronously, in order and once for each `seq`. `on_gap` is called when a
     new socket stands and events were lost before it, first the gap, then the frames that follow it. `on_dead` is
     called once, after everything is closed: with `Fatal` when the server refuses us, with `ConnectionLost` when
     nothing has stood for `give_up_after` seconds. `sleep` is what back-off waits with.
@@ -37,7 +37,7 @@ class MattermostStream:
     def __init__(
         self,
         client: Server,
-        on_frame: Callable[[str], None],
+        on_frame: Callable[[Frame], None],
         on_gap: Callable[[], None],
         on_dead: Callable[[HardenedError], None],
         *,

@@ -20,7 +20,7 @@ from yarl import URL
 
 from ...common.errors import ConnectionLost, Fatal, HardenedError, Retryable, Unanswered
 from .failures import transport_failure, upgrade_refused
-from .sequence import Place, Sequence, frame_of
+from .sequence import Frame, Place, Sequence, frame_of
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Socket:
         self,
         server: Server,
         sequence: Sequence,
-        on_frame: Callable[[str], None],
+        on_frame: Callable[[Frame], None],
         on_gap: Callable[[], None],
         stats: StreamStats,
         *,
@@ -238,7 +238,7 @@ class Socket:
                 if self._resume and self._stood_at is None:
                     self._stats.resumed += 1
                     self._stand(lost=False)
-        self._hand_on(text)
+        self._hand_on(frame)
 
     def _stand(self, *, lost: bool) -> None:
         self._stats.connects += 1
@@ -250,14 +250,14 @@ class Socket:
             self._stats.gaps += 1
             self._call(self._on_gap)
 
-    def _hand_on(self, text: str) -> None:
+    def _hand_on(self, frame: Frame) -> None:
         self._stats.frames += 1
         self._stats.last_event = self._clock()
-        self._call(lambda: self._on_frame(text))
+        self._call(self._on_frame, frame)
 
-    def _call(self, handler: Callable[[], None]) -> None:
+    def _call(self, handler: Callable[..., None], *arguments: Frame) -> None:
         try:
-            handler()
+            handler(*arguments)
         except Exception as exc:
             # Its text may quote the message.
             self._stats.skipped += 1

@@ -1,31 +1,23 @@
-"""Mattermost's WebSocket frames and posts, as far as they are used. Observed on 5.37; unknown fields are ignored."""
+"""What Mattermost's events and posts hold, as far as it is used. Observed on 5.37; unknown fields are ignored."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    Json,
-    StringConstraints,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Json, StringConstraints
+from pydantic_core import CoreSchema, core_schema
 
 T = TypeVar("T")
 
 
-def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return validate(value)
-    except ValidationError:
-        return None
+class _OrNone:
+    """None in the place of what does not validate."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
 
-Lenient = Annotated[T | None, WrapValidator(_or_none)]
+Lenient = Annotated[T | None, _OrNone()]
 """What is not worth losing the whole for: None when it makes no sense."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{26}$")]
@@ -74,29 +66,6 @@ class Broadcast(_Wire):
     channel_id: Lenient[Id] = None
 
 
-class Error(_Wire):
-    """Its message is left out on purpose: it holds the token."""
-
-    id: str = ""
-
-
-class Frame(_Wire):
-    """An event has a `seq`, which counts from 0 on each connection; the answer to a request has a `seq_reply`."""
-
-    event: str = ""
-    data: Lenient[dict[str, Any]] = None
-    broadcast: Lenient[Broadcast] = None
-    seq: Annotated[int, Field(ge=0)] | None = None
-    status: str = ""
-    seq_reply: int | None = None
-    error: Lenient[Error] = None
-
-
-class HelloData(_Wire):
-    connection_id: str
-    server_version: str = ""
-
-
 class PostData(_Wire):
     post: Json[Post]
 
@@ -105,15 +74,9 @@ class PostedData(PostData):
     """`mentions` is absent when empty; up to 5.37 it lists everybody mentioned, later the recipient only."""
 
     channel_type: str = ""
-    channel_name: str = ""
     channel_display_name: str = ""
     sender_name: str = ""
     mentions: Lenient[Json[tuple[str, ...]]] = None
-
-
-class UserAddedData(_Wire):
-    user_id: Id
-    team_id: str = ""
 
 
 class UserRemovedData(_Wire):
@@ -121,11 +84,9 @@ class UserRemovedData(_Wire):
 
     channel_id: Id | None = None
     user_id: Id | None = None
-    remover_id: str = ""
 
 
 class LeaveTeamData(_Wire):
-    team_id: Id
     user_id: Id
 
 
