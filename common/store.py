@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -47,7 +47,15 @@ CREATE TABLE audit (
     status TEXT NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL
 );
 """
-_STEPS = (_SCHEMA, _AUDIT)
+_LEDGER = """
+CREATE TABLE appended (network TEXT NOT NULL, key TEXT NOT NULL, at REAL NOT NULL);
+INSERT INTO appended SELECT
+    CASE WHEN key LIKE '+%' OR key LIKE '________-%' THEN 'signal' ELSE 'mattermost' END, key, at
+    FROM ledger ORDER BY at;
+DROP TABLE ledger;
+ALTER TABLE appended RENAME TO ledger;
+"""
+_STEPS = (_SCHEMA, _AUDIT, _LEDGER)
 """What makes each schema version of the one before it."""
 SCHEMA_VERSION = len(_STEPS)
 
@@ -84,6 +92,7 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hardened-store")
         self._connection: sqlite3.Connection | None = None
         self._pending: list[Statement] = []
+        self._later: dict[Hashable, Statement] = {}
         self._queued = 0
         """Statements ever queued, and those of them that were carried out."""
         self._carried_out = 0
@@ -128,15 +137,35 @@ class Store:
             return []
 
     def write(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Queue a statement; it is on disk soon, or after the next `flush`. Safe from any thread."""
+        """Queue a statement; it is on disk soon, or after the next `commit`. Safe from any thread."""
         with self._lock:
             self._pending.append((statement, parameters))
             self._queued += 1
+        self._wake_writer()
+
+    def write_later(self, statement: str, parameters: Sequence[Any] = (), *, key: Hashable = None) -> None:
+        """Queue a statement no `commit` takes along: it is on disk soon. Of those with one key only the last counts."""
+        with self._lock:
+            self._later[key or object()] = (statement, parameters)
+        self._wake_writer()
+
+    def _wake_writer(self) -> None:
         if self._loop is not None and not self._dirty.is_set() and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._dirty.set)
 
     async def flush(self) -> None:
-        """Return when everything queued so far is on disk. Concurrent callers share a transaction."""
+        """Return when everything queued so far is on disk."""
+        self._take_later()
+        await self.commit()
+
+    def _take_later(self) -> None:
+        with self._lock:
+            self._pending += self._later.values()
+            self._queued += len(self._later)
+            self._later.clear()
+
+    async def commit(self) -> None:
+        """Return when every `write` so far is on disk. Concurrent callers share a transaction."""
         queued = self._queued
         while self._carried_out < queued:
             if self._transaction is None:
@@ -169,6 +198,7 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     def _close(self) -> None:
+        self._take_later()
         self._commit()
         if self._connection is not None:
             self._connection.close()

@@ -81,7 +81,7 @@ class Trace:
 
     def _row(self, inbound: Inbound, verdict: str, rule: int, reason: str) -> None:
         who = pseudonym(inbound.sender.uid or inbound.sender.number or "")
-        self._store.write(
+        self._store.write_later(
             "INSERT INTO trace VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._now(),
@@ -96,7 +96,7 @@ class Trace:
         )
         self._recorded += 1
         if self._recorded % _PRUNE_EVERY == 1:
-            self._store.write(
+            self._store.write_later(
                 "DELETE FROM trace WHERE rowid <= (SELECT max(rowid) FROM trace) - ?",
                 (KEEP_ROWS,),
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hermes_hardened_adapters.common import ledger as ledger_module
 from hermes_hardened_adapters.common.ledger import KEEP_SECONDS, Ledger
-from hermes_hardened_adapters.common.store import SCHEMA_VERSION, Store, read
+from hermes_hardened_adapters.common.store import _STEPS, SCHEMA_VERSION, Store, read
 
 
 @pytest.fixture
@@ -97,14 +97,14 @@ async def test_an_unusable_file_is_kept_aside(tmp_path: Path, damage: str, caplo
 
 
 async def test_the_ledger_lets_a_message_in_once(store: Store) -> None:
-    ledger = Ledger(store, lambda: 1000.0)
+    ledger = Ledger(store, "signal", lambda: 1000.0)
     await ledger.load()
     assert ledger.claim("a")
     assert not ledger.claim("a")
     await ledger.commit("a")
     ledger.claim("never committed")
     again = await reopened(store)
-    after = Ledger(again, lambda: 1001.0)
+    after = Ledger(again, "signal", lambda: 1001.0)
     await after.load()
     assert not after.claim("a")
     assert after.claim("never committed")
@@ -112,21 +112,45 @@ async def test_the_ledger_lets_a_message_in_once(store: Store) -> None:
 
 
 async def test_the_ledger_forgets_what_is_old(store: Store) -> None:
-    ledger = Ledger(store, lambda: 1000.0)
+    ledger = Ledger(store, "signal", lambda: 1000.0)
     ledger.claim("a")
     await ledger.commit("a")
-    later = Ledger(store, lambda: 1001.0 + KEEP_SECONDS)
+    later = Ledger(store, "signal", lambda: 1001.0 + KEEP_SECONDS)
     await later.load()
     assert later.claim("a")
 
 
 async def test_the_ledger_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger_module, "KEEP_KEYS", 10)
-    ledger = Ledger(store, lambda: 1000.0)
+    monkeypatch.setattr(ledger_module, "_PRUNE_EVERY", 5)
+    quiet = Ledger(store, "mattermost", lambda: 1000.0)
+    quiet.claim("quiet")
+    await quiet.commit("quiet")
+    ledger = Ledger(store, "signal", lambda: 1000.0)
     for number in range(25):
         assert ledger.claim(str(number))
         await ledger.commit(str(number))
     assert len(ledger) == 10
     assert not ledger.claim("24")
-    await store.flush()
-    assert await store.rows("SELECT count(*) FROM ledger") == [(10,)]
+    assert await store.rows("SELECT key FROM ledger WHERE network = 'signal'") == [(str(n),) for n in range(15, 25)]
+    await quiet.load()
+    assert not quiet.claim("quiet")
+
+
+async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    post, aci = "a" * 26, "11111111-1111-4111-8111-111111111111"
+    rows = [(post, 4.0), (f"{post} dispatched", 5.0), (f"{aci} 17", 1.0), ("+15550001111 18", 2.0)]
+    with sqlite3.connect(path) as connection:
+        for step in _STEPS[:2]:
+            connection.executescript(step)
+        connection.executemany("INSERT INTO ledger VALUES (?, ?)", rows)
+        connection.execute("PRAGMA user_version=2")
+    connection.close()
+    store = Store(path)
+    await store.open()
+    for network, keys in (("mattermost", [post, f"{post} dispatched"]), ("signal", [f"{aci} 17", "+15550001111 18"])):
+        ledger = Ledger(store, network, lambda: 10.0)
+        await ledger.load()
+        assert [ledger.claim(key) for key in (*keys, "another")] == [False, False, True]
+    await store.close()

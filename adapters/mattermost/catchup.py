@@ -68,7 +68,10 @@ class Cursors:
 
     def _put(self, chat: str, at: int) -> None:
         self._at[chat] = at
-        self._store.write("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (_NETWORK, chat, at))
+        # A cursor that lags behind costs a few posts fetched twice, which the ledger drops.
+        self._store.write_later(
+            "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (_NETWORK, chat, at), key=(_NETWORK, chat)
+        )
 
 
 class Rest(Protocol):

@@ -86,7 +86,7 @@ class Intake:
         self._observed = observed
         self._deliver = deliver
         self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._is_expendable)
-        self.ledger = Ledger(store, time.time)
+        self.ledger = Ledger(store, "mattermost", time.time)
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
         self.people = People(client, time.monotonic)

@@ -80,7 +80,7 @@ class Intake:
         self._policy = settings.policy()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
         self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
-        self.ledger = Ledger(store, time.time)
+        self.ledger = Ledger(store, "signal", time.time)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
         self.unhandled: Counter[str] = Counter()
