@@ -16,11 +16,11 @@ _INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2
 _BLANK = rf"[\s{_INVISIBLE}]"
 _LEADING_BLANK = re.compile(rf"{_BLANK}*")
 _CLINGS_AFTER = re.compile(rf"[{_INVISIBLE}]*(?:[,:;!]+|[ \t]*[—–]|\.{{1,3}}(?={_BLANK}|$)|…)?{_BLANK}*")
-_CLINGS_BEFORE = re.compile(rf"{_BLANK}*[,;:—–]?{_BLANK}*$")
+_CLINGS_BEFORE = frozenset(",;:—–")
 # After or before these a mention is part of what stands there: `@bot's`, `@bot/ops`, `cc/@bot`, `**@bot**`.
 _JOINS_AFTER = frozenset("'’/?)]}*_~`\"\\.-&@#=<>|+")
 _JOINS_BEFORE = _JOINS_AFTER | frozenset("([{!")
-_CLOSING = re.compile(rf"{_BLANK}*([.!?…]*){_BLANK}*$")
+_CLOSING = re.compile(rf"{_BLANK}*+([.!?…]*+){_BLANK}*+$")
 
 _Piece = str | Mention
 
@@ -74,6 +74,10 @@ def _blank_end(text: str) -> int:
     return blank.end() if blank else 0
 
 
+def _without_blank_end(text: str) -> str:
+    return text[: len(text) - _blank_end(text[::-1])]
+
+
 def _command_first(text: str) -> str:
     start = _blank_end(text)
     return text[start:] if text.startswith("/", start) else text
@@ -115,7 +119,9 @@ def _strip_end(pieces: list[_Piece], me: Me) -> list[_Piece]:
         before = _literal(pieces[-3])
         if before[-1:] in _JOINS_BEFORE:
             break
-        before = _CLINGS_BEFORE.sub("", before)
+        before = _without_blank_end(before)
+        if before[-1:] in _CLINGS_BEFORE:
+            before = _without_blank_end(before[:-1])
         if not before and len(pieces) == 3:
             break
         pieces = [*pieces[:-3], before + closing[1]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hermes_hardened_adapters.common.events import Address, Me, Mention
 from hermes_hardened_adapters.common.mentions import addressed, readable, starts_command, without_alias
@@ -102,3 +104,21 @@ def test_any_text_and_any_ranges(text: str, ranges: list[tuple[int, int, str]]) 
     assert isinstance(addressed(text, mentions, ME), str)
     assert isinstance(readable(text, mentions), str)
     assert readable(text, []) == text
+
+
+@pytest.mark.parametrize("blank", [" ", "\u200b", " \u200b", "\n"])
+def test_blanks_without_end_take_no_time(blank: str) -> None:
+    """Once 4,000 spaces before a mention took minutes: the interval timer ends what would not end by itself."""
+    blanks = blank * 20_000
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("no end"))
+    signal.setitimer(signal.ITIMER_REAL, 10)
+    try:
+        for text, expected in (
+            (f"a{blanks}b ①", f"a{blanks}b"),
+            (f"a ①{blanks}c", f"a @Hermes{blanks}c"),
+            (f"{blanks}①{blanks}b{blanks}①{blanks}", "b"),
+        ):
+            assert addressed(*marked(text), ME) == expected
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
