@@ -67,27 +67,26 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
     In a group a Dispatch needs a sender the host accepts; anyone else's becomes Observe. Where observation is
     off, and outside groups, Observe becomes Ignore.
     """
-    if inbound.origin is Origin.SELF:
+    origin, in_group = inbound.origin, inbound.chat.is_group
+    if origin is Origin.SELF:
         return Ignore(1, Reason.OWN)
-    if inbound.origin is Origin.OWN_DEVICE and (
-        inbound.message_id in me.sent or not (inbound.chat.is_group or inbound.to_self)
-    ):
+    if origin is Origin.OWN_DEVICE and (inbound.message_id in me.sent or not (in_group or inbound.to_self)):
         return Ignore(1, Reason.OWN)
     if inbound.contentless or not (inbound.text.strip() or inbound.attachments):
         return Ignore(2, Reason.CONTENTLESS)
-    if inbound.origin is Origin.SERVER and not policy.observe_server:
+    if origin is Origin.SERVER and not policy.observe_server:
         return Ignore(3, Reason.SYSTEM)
-    if inbound.chat.is_group and not policy.serves(inbound.chat.id):
+    if in_group and not policy.serves(inbound.chat.id):
         return Ignore(4, Reason.CHAT_NOT_ALLOWED)
-    if inbound.origin is Origin.SERVER:
+    if origin is Origin.SERVER:
         return _observe(inbound, policy, 3, Reason.SYSTEM)
-    if inbound.origin is Origin.PROGRAM and policy.bots == "none":
+    if origin is Origin.PROGRAM and policy.bots == "none":
         return _observe(inbound, policy, 3, Reason.BOT)
-    decision = _decide_in_group(inbound, me, policy) if inbound.chat.is_group else _direct(inbound, me)
+    decision = _decide_in_group(inbound, me, policy) if in_group else _direct(inbound, me)
     if isinstance(decision, Dispatch):
-        if inbound.origin is Origin.PROGRAM and not _heard(decision, policy):
+        if origin is Origin.PROGRAM and not _heard(decision, policy):
             return _observe(inbound, policy, 3, Reason.BOT)
-        if inbound.chat.is_group and not sender_allowed:
+        if in_group and not sender_allowed:
             return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
     return decision
 

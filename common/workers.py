@@ -43,6 +43,10 @@ class ChatWorkers(Generic[_Item]):
         """Chats with items that wait or are being handled."""
         return len(self._queues)
 
+    def busy(self, chat: str) -> bool:
+        """Whether something of that chat waits or is being handled, or would have to wait."""
+        return chat in self._queues or not self._ready.is_set()
+
     @property
     def waiting(self) -> int:
         """Items that nobody handles yet."""

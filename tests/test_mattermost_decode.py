@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -16,9 +17,11 @@ from hermes_hardened_adapters.adapters.mattermost.decode import (
     UserRemoved,
     UserUpdated,
     added_by,
+    glimpse,
     parse_post,
     to_inbound,
 )
+from hermes_hardened_adapters.adapters.mattermost.sequence import frame_of
 from hermes_hardened_adapters.common.events import Address, Attachment, Chat, Me, Origin, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 from hypothesis import given, settings
@@ -269,6 +272,44 @@ def _decided(data: str) -> None:
             inbound = to_inbound(event.post, ME, USERS.get, lambda _: "", channel_type=channel_type).inbound
             decide(inbound, ME, Policy(every_chat=True), sender_allowed=True)
             added_by(event.post, ME)
+    frame = frame_of(data)
+    if frame and isinstance(event, Posted) and (seen := glimpse(frame, ME)):
+        known = {"channel_type": event.channel_type, "user_id_of": USERS.get, "name_of": lambda _: ""}
+        inbound = to_inbound(event.post, ME, **known).inbound  # type: ignore[arg-type]
+        unseen = {"origin": Origin.PERSON, "sender_name": "", "mentions": (), "broadcast": False, "attachments": ()}
+        assert inbound.origin in {Origin.PERSON, Origin.PROGRAM}
+        assert seen == replace(inbound, chat=Chat(event.post.channel_id), **unseen)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["channel_mention_bot", "channel_no_mention"])
+def test_a_post_in_a_channel_is_seen_at_a_glimpse(name: str) -> None:
+    for text in frames(name):
+        said = frame_of(text)
+        assert said
+        assert glimpse(said, ME)
+        _decided(text)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        frame("dm_to_bot"),
+        frame("bot_added_to_channel", 2),
+        variant("channel_no_mention", message=" "),
+        variant("channel_no_mention", user_id=HERMES),
+        variant("channel_no_mention", type="system_join_channel"),
+        variant("channel_no_mention", delete_at=1),
+        variant("channel_no_mention", original_id="a" * 26),
+        variant("channel_no_mention", id="no id"),
+        variant("channel_no_mention", create_at=True),
+        frame("channel_no_mention") | {"seq": None},
+        frame("channel_no_mention") | {"event": "post_edited"},
+    ],
+)
+def test_everything_else_has_to_be_read_whole(event: dict[str, Any]) -> None:
+    said = frame_of(packed(event))
+    assert said
+    assert glimpse(said, ME) is None
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -15,6 +15,7 @@ from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
 from hermes_hardened_adapters.adapters.mattermost import connection
 from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
+from hermes_hardened_adapters.common.chatbook import Status
 
 from .fakes.mattermost_rest import Fault
 from .fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, TEAM, FakeMattermostServer
@@ -498,3 +499,20 @@ async def test_the_entry_carries_what_stocks_carried(server: FakeMattermostServe
         "required_env",
     ):
         assert getattr(entry, name), name
+
+
+# -- channels that are not served
+
+
+async def test_what_is_said_in_a_channel_that_is_not_served_is_traced_and_no_more(
+    server: FakeMattermostServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MATTERMOST_ALLOWED_CHANNELS", GROUP_MESSAGE)
+    async with hosted_mattermost(server) as host:
+        intake = host.adapter.connection.intake
+        await said(host, server, (ALICE, OPS, "@hermes one"), (BOB, OPS, "two"))
+        assert intake.trace.counts == {"ignore chat not on the allowlist": 2}
+        assert intake.cursors.since(OPS) == max(post["create_at"] for post in server.posts.values())
+        intake.book.order(OPS, Status.GRANTED, "admin", "")
+        await said(host, server, (ALICE, OPS, "@hermes three"))
+        assert [event.text for event in host.reached] == ["three"]

@@ -43,7 +43,14 @@ VERDICTS: dict[str, Sequence[str]] = {
         "ignore 3",
         "observe 10: post right after mallory added the bot",
     ],
-    "bot_removed": ["hermes removed", "not a post: user_added", "ignore 3", "hermes removed", "not a post: user_added", "ignore 3"],
+    "bot_removed": [
+        "hermes removed",
+        "not a post: user_added",
+        "ignore 3",
+        "hermes removed",
+        "not a post: user_added",
+        "ignore 3",
+    ],
     "channel_mention_bot": [
         "dispatch 7: what is the status?",
         "dispatch 7: status please",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.signal.decode import decode
-from hermes_hardened_adapters.common.events import Address, Attachment, Inbound, Me, Origin, Unhandled
+from hermes_hardened_adapters.adapters.signal.decode import decode, glimpse, group_of
+from hermes_hardened_adapters.common.events import Address, Attachment, Chat, Inbound, Me, Origin, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -185,7 +186,15 @@ JSON = st.recursive(
 )
 RECORDED = [
     recorded_event(name)
-    for name in ("group_mention_after_emoji", "quote_of_bot", "att_image", "edit", "sync_group", "group_update_added")
+    for name in (
+        "group_mention_after_emoji",
+        "quote_of_bot",
+        "group_text",
+        "att_image",
+        "edit",
+        "sync_group",
+        "group_update_added",
+    )
 ]
 
 
@@ -194,8 +203,38 @@ def _decided(data: str | bytes) -> None:
     if isinstance(inbound, Inbound):
         decide(inbound, ME, Policy(every_chat=True), sender_allowed=True)
         decide(inbound, Me(None, ACCOUNT), Policy(), sender_allowed=False)
+        if seen := glimpse(data if isinstance(data, bytes) else data.encode(), ACCOUNT, ME):
+            assert seen == replace(inbound, chat=Chat(inbound.chat.id), mentions=(), quote=None, attachments=())
     else:
         assert inbound.kind
+
+
+@pytest.mark.parametrize("name", ["group_text", "group_text_uuid_only", "group_mention_bot"])
+def test_a_text_in_a_group_is_seen_at_a_glimpse(name: str) -> None:
+    data = json.dumps(recorded_event(name), separators=(",", ":")).encode()
+    assert glimpse(data, ACCOUNT, ME) is not None
+    assert group_of(data) == GROUP
+    _decided(data)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *map(
+            recorded_event,
+            ("dm_text", "edit", "reaction", "remote_delete", "sync_group", "group_update_added", "expiration_update"),
+        ),
+        variant("group_text", message=" "),
+        variant("group_text", reaction={}),
+        variant("group_text", timestamp=True),
+        recorded_event("group_text") | {"exception": {"type": "x"}},
+        recorded_event("group_text") | {"account": ALICE},
+        {"envelope": recorded_event("group_text")["envelope"] | {"sourceUuid": OWN_ACI, "sourceNumber": ACCOUNT}}
+        | {"account": ACCOUNT},
+    ],
+)
+def test_everything_else_has_to_be_read_whole(event: dict[str, Any]) -> None:
+    assert glimpse(json.dumps(event).encode(), ACCOUNT, ME) is None
 
 
 def test_what_is_no_utf8_is_replaced() -> None:

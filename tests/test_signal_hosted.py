@@ -12,6 +12,7 @@ from gateway.config import Platform
 from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
 from hermes_hardened_adapters.adapters.signal import resolve
+from hermes_hardened_adapters.common.chatbook import Status
 from hermes_hardened_adapters.common.errors import Unanswered
 
 from .fakes.signal_daemon import (
@@ -698,3 +699,22 @@ async def test_the_platform_is_ours(daemon: FakeSignalDaemon) -> None:
     _, adapter = created(daemon.url)
     assert type(adapter).__module__ == "hermes_hardened_adapters.adapters.signal.adapter"
     assert adapter.platform is Platform.SIGNAL
+
+
+# -- groups that are not served
+
+
+async def test_what_is_said_in_a_group_that_is_not_served_is_traced_and_no_more(daemon: FakeSignalDaemon) -> None:
+    where = {"groupInfo": {"groupId": NEW_GROUP, "groupName": "Elsewhere", "revision": 3, "type": "DELIVER"}}
+    said = [fresh("group_text", **where) for _ in range(3)]
+    for event in said:
+        by(event, BOB, BOB_ACI, "Bob")
+    async with hosted(daemon) as host:
+        intake = host.adapter.connection.intake
+        await host.emit(*said, said[2])
+        assert intake.trace.counts == {"ignore chat not on the allowlist": 3}
+        assert intake.unhandled == {"duplicate": 1}
+        assert intake.directory.uid_of(BOB) == BOB_ACI
+        intake.book.order(NEW_GROUP, Status.GRANTED, "admin", "")
+        await host.emit(by(fresh("group_text", **where), BOB, BOB_ACI, "Bob"))
+        assert [event.text for event in host.passed] == ["hello group"]

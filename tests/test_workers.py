@@ -56,9 +56,13 @@ async def test_nothing_is_worked_on_before_the_start() -> None:
     workers.submit("a", "a1")
     await asyncio.sleep(0.01)
     assert done == []
+    assert workers.busy("b")
     workers.start()
+    assert workers.busy("a")
+    assert not workers.busy("b")
     await workers.idle()
     assert done == ["a1"]
+    assert not workers.busy("a")
 
 
 async def test_one_that_fails_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:

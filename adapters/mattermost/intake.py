@@ -46,6 +46,7 @@ from .decode import (
     UserUpdated,
     added_by,
     event_of,
+    glimpse,
     parse_post,
 )
 from .failures import ApiError
@@ -126,6 +127,8 @@ class Intake:
 
     def receive(self, frame: Frame) -> None:
         """Take one event off the stream. Never waits and never raises."""
+        if self._thrown_away(frame):
+            return
         event = event_of(frame)
         match event:
             case Posted():
@@ -154,6 +157,23 @@ class Intake:
                 self.gap()
             case Unhandled():
                 self.unhandled[event.kind] += 1
+
+    def _thrown_away(self, frame: Frame) -> bool:
+        """Whether this is a post that is ignored, in a channel that is not served and where nothing is under way."""
+        channel_id = frame.broadcast.get("channel_id")
+        if not isinstance(channel_id, str) or self._judge.serves(channel_id) or self.workers.busy(channel_id):
+            return False
+        inbound = glimpse(frame, self.me)
+        if inbound is None or inbound.chat.id != channel_id:
+            return False
+        decision = self._judge.at_first_sight(inbound, self.me)
+        if not isinstance(decision, Ignore):
+            return False
+        self.cursors.begin(channel_id, inbound.sent_at)
+        if self._is_new(inbound.key):
+            self.trace.decided(inbound, decision)
+            self.cursors.advance(channel_id, inbound.sent_at)
+        return True
 
     def gap(self) -> None:
         """Posts may have been missed: fetch them. What comes in meanwhile waits, so that order is kept."""
@@ -210,7 +230,7 @@ class Intake:
                 continue
             # What was known before in another version counts as edited.
             for kind in _VERSIONS[bool(post.delete_at), bool(post.edit_at)]:
-                if self._is_new(item := Item(post, kind, channel_type, name, missed=True)):
+                if self._is_new((item := Item(post, kind, channel_type, name, missed=True)).key):
                     items.append(item)
                     break
         if items:
@@ -220,7 +240,7 @@ class Intake:
 
     def _take(self, item: Item) -> None:
         self.cursors.begin(item.post.channel_id, item.post.create_at)
-        if self._is_new(item):
+        if self._is_new(item.key):
             self.workers.submit(item.post.channel_id, item)
 
     def _is_expendable(self, item: Item | UserRemoved) -> bool:
@@ -229,8 +249,8 @@ class Intake:
             return False
         return item.channel_type != "D" and self.me.uid not in item.mentioned
 
-    def _is_new(self, item: Item) -> bool:
-        if self.ledger.claim(item.key):
+    def _is_new(self, key: str) -> bool:
+        if self.ledger.claim(key):
             return True
         self.unhandled["duplicate"] += 1
         return False

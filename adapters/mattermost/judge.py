@@ -11,7 +11,7 @@ from ...common.chatbook import ChatBook
 from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Reason
 from ...common.identity import Standing
 from ...common.ledger import Ledger
-from ...common.policy import decide
+from ...common.policy import Policy, decide
 from .joins import Joins
 from .reader import Item
 from .settings import MattermostSettings
@@ -55,7 +55,7 @@ class Judge:
     async def _judge(self, inbound: Inbound, me: Me, channel_id: str, channel_type: str) -> tuple[Decision, Standing]:
         """The decision; the host and the thread are asked only where their word changes it."""
         is_program = inbound.origin is Origin.PROGRAM
-        decision = self._decide(inbound, me, allowed=True)
+        decision = self.at_first_sight(inbound, me)
         if isinstance(decision, Ignore) and decision.rule < 6:
             return decision, _NOBODY
         root, ours = inbound.chat.thread, False
@@ -70,9 +70,19 @@ class Judge:
         allowed = standing.allowed or is_program
         return decision if allowed and not ours else self._decide(inbound, me, allowed=allowed), standing
 
+    def at_first_sight(self, inbound: Inbound, me: Me) -> Decision:
+        """The decision if the author is allowed and the thread is not ours."""
+        return self._decide(inbound, me, allowed=True)
+
+    def serves(self, channel_id: str) -> bool:
+        """Whether the bot serves that channel now."""
+        return self._served().serves(channel_id)
+
     def _decide(self, inbound: Inbound, me: Me, *, allowed: bool) -> Decision:
-        policy = self._policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
-        return decide(inbound, me, policy, sender_allowed=allowed)
+        return decide(inbound, me, self._served(), sender_allowed=allowed)
+
+    def _served(self) -> Policy:
+        return self._policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
 
     def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
         """Who a person is to the host, in a channel of that type."""

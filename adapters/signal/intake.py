@@ -34,12 +34,12 @@ from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
-from ...common.policy import decide
+from ...common.policy import Policy, decide
 from ...common.store import Store
 from ...common.trace import Trace
 from ...common.workers import ChatWorkers
 from .client import SignalClient
-from .decode import LONG_TEXT, decode
+from .decode import LONG_TEXT, decode, glimpse, group_of
 from .groups import Invitations
 from .resolve import Resolver, report_move
 from .settings import SignalSettings
@@ -141,6 +141,8 @@ class Intake:
 
     def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
+        if (group_id := group_of(data)) and self._ignores(group_id) and self._thrown_away(data):
+            return
         inbound = decode(data, self._settings.account, self.me, self._name)
         if isinstance(inbound, Unhandled):
             self.unhandled[inbound.kind] += 1
@@ -151,6 +153,32 @@ class Intake:
             return
         self.workers.submit(inbound.chat.id or inbound.sender.uid or inbound.sender.number or "", inbound)
 
+    def _ignores(self, group_id: str) -> bool:
+        """Whether what is said in a group is not for us: it is known, not served, and nothing of it is under way."""
+        return self.book.knows(group_id) and not self._served().serves(group_id) and not self.workers.busy(group_id)
+
+    def _thrown_away(self, data: bytes) -> bool:
+        """Whether the event is a text that is ignored, in a group that is; most of what a busy account hears."""
+        inbound = glimpse(data, self._settings.account, self.me)
+        if inbound is None or not self._ignores(inbound.chat.id):
+            return False
+        decision = self._decide(inbound, _EVERYBODY)
+        if not isinstance(decision, Ignore):
+            return False
+        if self.ledger.claim(inbound.key):
+            self._meet(inbound)
+            self.trace.decided(inbound, decision)
+        else:
+            self.unhandled["duplicate"] += 1
+        return True
+
+    def _meet(self, inbound: Inbound) -> None:
+        """Learn what an envelope says of its sender."""
+        if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
+            report_move(inbound.sender)
+        if inbound.sender_name:
+            self.directory.name(inbound.sender, inbound.sender_name)
+
     def _is_expendable(self, inbound: Inbound) -> bool:
         """Whether this would be no request even of somebody who is allowed."""
         return not isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
@@ -159,10 +187,7 @@ class Intake:
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else "")
 
     async def _process(self, inbound: Inbound) -> None:
-        if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
-            report_move(inbound.sender)
-        if inbound.sender_name:
-            self.directory.name(inbound.sender, inbound.sender_name)
+        self._meet(inbound)
         chat_id = self._chat_id(inbound)
         if inbound.chat.is_group and (verdict := await self._mind_group(inbound, chat_id)):
             self.trace.noted(inbound, "invitation", verdict)
@@ -212,8 +237,10 @@ class Intake:
         return self.directory.name_of(Address(as_aci(chat_id), as_number(chat_id)))
 
     def _decide(self, inbound: Inbound, standing: Standing) -> Decision:
-        policy = self._policy.with_chats(self.book.approved, barred=self.book.revoked)
-        return decide(inbound, self.me, policy, sender_allowed=standing.allowed or self._admits(inbound))
+        return decide(inbound, self.me, self._served(), sender_allowed=standing.allowed or self._admits(inbound))
+
+    def _served(self) -> Policy:
+        return self._policy.with_chats(self.book.approved, barred=self.book.revoked)
 
     def _admits(self, inbound: Inbound) -> bool:
         return inbound.chat.is_group and self._settings.group_members == "open"
