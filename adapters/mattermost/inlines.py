@@ -35,6 +35,8 @@ _TOKEN = re.compile(
 _BEGINS = "\\`&![]:"
 """What every token but a URL begins with."""
 _BEGIN = re.compile(f"[{re.escape(_BEGINS)}]")
+_MARKS = ("`", "\\", "&", "[", "~~~", "://", "\t", "    ")
+_EMOJI = re.compile(":[a-z0-9_+-]++:")
 _TICKS = re.compile("`+")
 _BLANK = re.compile(r"\s*", re.ASCII)
 _LABEL = re.compile(rf"\[((?:{_ESCAPED}|[^\[\]]){{0,999}}+)\]")
@@ -68,6 +70,8 @@ class Plain:
 
 def plain(source: str) -> Plain:
     """The text of a post as a reader sees it: no code, no URLs, no link destinations."""
+    if _has_no_marks(source):
+        return Plain(source, ((0, 0, True),))
     labels: set[str] = set()
     readers = []
     for lines in paragraphs(source):
@@ -85,6 +89,15 @@ def plain(source: str) -> Plain:
         pieces.append((length, reader.end, False))
         length += 1
     return Plain("".join(text), (*pieces, (length, len(source), False)))
+
+
+def _has_no_marks(source: str) -> bool:
+    """Whether nothing in it can be code, a link, an emoji, an escape or an entity. Quotes and lists hide no text."""
+    return (
+        not any(mark in source for mark in _MARKS)
+        and "www" not in source.lower()
+        and (source.count(":") < 2 or not _EMOJI.search(source))
+    )
 
 
 class _Reader:
