@@ -35,7 +35,8 @@ _TOKEN = re.compile(
 _BEGINS = "\\`&![]:"
 """What every token but a URL begins with."""
 _BEGIN = re.compile(f"[{re.escape(_BEGINS)}]")
-_MARKS = ("`", "\\", "&", "[", "~~~", "://", "\t", "    ")
+_MARKS = "`\\&[\t"
+_LONGER_MARKS = (b"~~~", b"://", b"    ", b"www")
 _EMOJI = re.compile(":[a-z0-9_+-]++:")
 _TICKS = re.compile("`+")
 _BLANK = re.compile(r"\s*", re.ASCII)
@@ -93,11 +94,12 @@ def plain(source: str) -> Plain:
 
 def _has_no_marks(source: str) -> bool:
     """Whether nothing in it can be code, a link, an emoji, an escape or an entity. Quotes and lists hide no text."""
-    return (
-        not any(mark in source for mark in _MARKS)
-        and "www" not in source.lower()
-        and (source.count(":") < 2 or not _EMOJI.search(source))
-    )
+    if any(mark in source for mark in _MARKS):
+        return False
+    folded = source.encode("utf-8", "surrogatepass").lower()  # quicker than to change the case of wide characters
+    if any(mark[-1:] in folded and mark in folded for mark in _LONGER_MARKS):
+        return False
+    return folded.count(b":") < 2 or not _EMOJI.search(source)
 
 
 class _Reader:
