@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from unittest.mock import patch
 
 from hermes_hardened_adapters.adapters.mattermost import decode as mattermost
 from hermes_hardened_adapters.adapters.signal.decode import decode
 from hermes_hardened_adapters.common.events import Inbound, Me, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 
+from tests.fakes.mattermost_rest import new_id
 from tests.fakes.signal_daemon import ACCOUNT, FIXTURES, OWN_ACI, recorded
 from tests.mattermost_recorded import HERMES, NAMES, RECORDED, USERS, event_in, frames
 
 from .measure import Metrics, Row, Target, interleaved, series
-from .sides import OURS, SIDES, STOCK, signal_side
-from .traffic import signal_batch
+from .sides import OURS, SIDES, STOCK, mattermost_side, next_seq, signal_side
+from .traffic import Batch, mattermost_batch, signal_batch
 
 _DECISIONS = 100_000
 _IGNORED = 1_000
@@ -30,14 +33,14 @@ async def rows(rounds: int, scale: float) -> list[Row]:
     found = [
         Row("6 Decisions", "decide() alone", "decisions/s", "more", decisions["rate"], target=Target("ours", 300_000))
     ]
-    for label, size in (("0.5 KB", 500), ("4 KB", 4_000)):
-        taken = await interleaved(
-            rounds, {side: partial(_ignored, int(_IGNORED * scale), size, side) for side in SIDES}
-        )
+    for label, ignored in (
+        ("0.5 KB of a group", partial(_ignored, 500)),
+        ("4 KB of a group", partial(_ignored, 4_000)),
+        ("a post of a channel", _ignored_posts),
+    ):
+        taken = await interleaved(rounds, {side: partial(ignored, int(_IGNORED * scale), side) for side in SIDES})
         ours, stock = taken[OURS]["cpu"], taken[STOCK]["cpu"]
-        found.append(
-            Row("6 Decisions", f"ignoring {label} of a group not served, CPU", "µs/event", "less", ours, stock)
-        )
+        found.append(Row("6 Decisions", f"ignoring {label} not served, CPU", "µs/event", "less", ours, stock))
     return found
 
 
@@ -78,7 +81,7 @@ def _readable(inbound: Inbound | Unhandled) -> Iterable[Inbound]:
         yield inbound
 
 
-async def _ignored(count: int, size: int, name: str) -> Metrics:
+async def _ignored(size: int, count: int, name: str) -> Metrics:
     """Everything but the last event is said in groups that are not served."""
     async with signal_side(name) as side:
         await side.take(signal_batch(_WARM_UP, size, served=False), arriving=1)
@@ -86,3 +89,18 @@ async def _ignored(count: int, size: int, name: str) -> Metrics:
         gc.collect()
         taken = await side.take(batch, arriving=1)
     return {"cpu": taken["cpu"] / batch.events * 1e6}
+
+
+async def _ignored_posts(count: int, name: str) -> Metrics:
+    """Everything but the last post is said in channels that are not served."""
+    with patch.dict(os.environ, {"MATTERMOST_ALLOWED_CHANNELS": new_id()}):
+        async with mattermost_side(name) as (side, team):
+
+            def batch(size: int) -> Batch:
+                return mattermost_batch(team, size, 0, next_seq(side.server, size), direct=False)
+
+            await side.take(batch(_WARM_UP), arriving=1)
+            measured = batch(count)
+            gc.collect()
+            taken = await side.take(measured, arriving=1)
+    return {"cpu": taken["cpu"] / measured.events * 1e6}

@@ -116,9 +116,12 @@ def mattermost_event(team: Team, chat: int, turn: int, size: int) -> dict[str, A
     return event
 
 
-def mattermost_batch(team: Team, count: int, size: int, first_seq: int) -> Batch:
-    """Frames over all channels in turn with ascending `seq`, and a direct message at the end."""
-    order = [(i % CHATS, i // CHATS) for i in range(count - 1)] + [(0, 0)]
+def mattermost_batch(team: Team, count: int, size: int, first_seq: int, *, direct: bool = True) -> Batch:
+    """Frames over all channels in turn with ascending `seq`, without the direct ones if not `direct`, and a direct
+    message at the end.
+    """
+    first = 0 if direct else CHATS // 2
+    order = [(first + i % (CHATS - first), i // CHATS) for i in range(count - 1)] + [(0, 0)]
     events = [mattermost_event(team, chat, turn, size) for chat, turn in order]
     bodies = tuple(_packed(event | {"seq": first_seq + i}) for i, event in enumerate(events))
     unaddressed = sum(chat >= CHATS // 2 and turn % 2 == 0 for chat, turn in order)
