@@ -187,7 +187,6 @@ class EventStream(EventSource):  # type: ignore[misc]
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
             raise_for_status=_accept_event_stream,  # before the library looks: it would log the whole URL
             allow_redirects=False,
-            read_bufsize=2**20,
         )
         self.parser = EventParser(cap)
         self._on_bytes = on_bytes
