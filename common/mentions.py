@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from operator import itemgetter
 
 from .events import Me, Mention
 
@@ -68,7 +69,7 @@ def _clinging(rest: str) -> int:
 
 
 def _blank_end(text: str) -> int:
-    if text[:1].isalnum():
+    if not text or text[0].isalnum():
         return 0
     blank = _LEADING_BLANK.match(text)
     return blank.end() if blank else 0
@@ -88,7 +89,7 @@ def _pieces(text: str, mentions: Iterable[Mention]) -> list[_Piece]:
     pieces: list[_Piece] = []
     at = 0
     spanned = [(mention.span, mention) for mention in mentions if mention.span]
-    for (start, end), mention in sorted(spanned, key=lambda pair: pair[0]):
+    for (start, end), mention in sorted(spanned, key=itemgetter(0)):
         if start < at or end > len(text):
             continue
         pieces += [text[at:start], mention]
@@ -104,8 +105,12 @@ def _is_ours(piece: _Piece, me: Me) -> bool:
     return isinstance(piece, Mention) and me.recognises(piece.address) is True
 
 
+def _is_blank(text: str) -> bool:
+    return _blank_end(text) == len(text)
+
+
 def _strip_start(pieces: list[_Piece], me: Me) -> list[_Piece]:
-    while len(pieces) >= 3 and not _literal(pieces[0])[_blank_end(_literal(pieces[0])) :] and _is_ours(pieces[1], me):
+    while len(pieces) >= 3 and _is_blank(_literal(pieces[0])) and _is_ours(pieces[1], me):
         rest = _literal(pieces[2])
         cling = _clinging(rest)
         if cling == 0 and rest[:1] in _JOINS_AFTER:

@@ -107,10 +107,10 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
             return _observe(inbound, policy, 1, Reason.OWN_DEVICE)
         return Dispatch(request, 1, Reason.OWN_DEVICE)
 
-    mentioned = [me.recognises(mention.address) for mention in inbound.mentions]
+    mentioned = {me.recognises(mention.address) for mention in inbound.mentions}
     replies = _replies_to_us(inbound.quote, me)
     broadcast = inbound.broadcast and policy.broadcast_addresses
-    if True not in mentioned and replies is not True and not broadcast:
+    if not (True in mentioned or replies or broadcast):
         if None in mentioned or replies is None:
             return _observe(inbound, policy, 6, Reason.IDENTITY_UNKNOWN)
         if mentioned or inbound.quote is not None:
