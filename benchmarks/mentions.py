@@ -20,6 +20,8 @@ _TEXTS: dict[str, Callable[[int], str]] = {
     "@ after @": lambda size: "@" * size,
     "a@a@a": lambda size: "a@" * (size // 2),
     "brackets": lambda size: "[" * size + "@hermes",
+    "brackets in pairs": lambda size: "[]" * (size // 2) + "@hermes",
+    "talk with code": lambda size: f"`@bob` @hermes {padding(size)}",
 }
 
 

@@ -35,7 +35,7 @@ _TOKEN = re.compile(
 _BEGINS = "\\`&![]:"
 """What every token but a URL begins with."""
 _BEGIN = re.compile(f"[{re.escape(_BEGINS)}]")
-_MARKS = "`\\&[\t"
+_MARKS = "`\\&]\t"
 _LONGER_MARKS = (b"~~~", b"://", b"    ", b"www")
 _EMOJI = re.compile(":[a-z0-9_+-]++:")
 _TICKS = re.compile("`+")
@@ -93,7 +93,10 @@ def plain(source: str) -> Plain:
 
 
 def _has_no_marks(source: str) -> bool:
-    """Whether nothing in it can be code, a link, an emoji, an escape or an entity. Quotes and lists hide no text."""
+    """Whether nothing in it can be code, a link, an emoji, an escape or an entity. Quotes and lists hide no text.
+
+    A link needs its closing bracket; an opening one alone ends a word, as it does here.
+    """
     if any(mark in source for mark in _MARKS):
         return False
     folded = source.encode("utf-8", "surrogatepass").lower()  # quicker than to change the case of wide characters
