@@ -82,7 +82,7 @@ class Side:
             await self._complete.wait()
             if self.name == OURS:
                 await self.adapter.connection.intake.workers.idle()
-                await self.adapter.connection._store.flush()
+                await self.adapter.connection.flush()
         return {"seconds": time.perf_counter() - started, "cpu": time.process_time() - busy}
 
     @property

@@ -37,6 +37,8 @@ class Operated(Protocol):
 
     async def approved(self, chat_id: str) -> None: ...
 
+    async def flush(self) -> None: ...
+
 
 async def answer(event: Any, extra: Mapping[str, Any], connection: Operated, state: Path) -> str | None:
     """The answer to an event that is such a command, None for any other. The host has to know the sender as allowed."""
@@ -76,6 +78,7 @@ class _Desk:
 
     async def _trace(self, count: int) -> str:
         network = self._connection.snapshot().network
+        await self._connection.flush()
         found = [entry for entry in await asyncio.to_thread(trace_entries, self._state) if entry.network == network]
         return "\n".join(entry.line() for entry in found[-count:]) or "nothing yet"
 

@@ -284,7 +284,7 @@ async def verdicts(home: Path, daemon: FakeSignalDaemon | ReplayDaemon, events: 
         await daemon.streams_open(1)
         await daemon.emit(*events)
         await host.settled()
-        await host.adapter.connection._store.flush()
+        await host.adapter.connection.flush()
         found = entries(home / "hardened_adapters" / "state.db")
         return [(one.verdict, one.rule, one.reason) for one in sorted(found, key=lambda one: int(one.event))]
 

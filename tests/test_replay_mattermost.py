@@ -202,7 +202,7 @@ async def verdicts(home: Path, case: fixture.Fixture, allowed: str) -> list[Any]
         await asyncio.wait_for(Playback(server, case.frames, delays(case.times, None), Faults(())).run(), 20)
         await asyncio.sleep(0.2)
         await host.settled()
-        await host.adapter.connection._store.flush()
+        await host.adapter.connection.flush()
         found = entries(home / "hardened_adapters" / "state.db")
         assert allowed in server.users
         known = {event: at for at, event in reversed(list(enumerate(order)))}

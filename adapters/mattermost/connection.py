@@ -93,6 +93,10 @@ class Connection:
         """The channels we are in; raises HardenedError."""
         return await live_channels(self.client)
 
+    async def flush(self) -> None:
+        """Return when everything there is to keep so far is on disk."""
+        await self._store.flush()
+
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""
         await self._opening.close()

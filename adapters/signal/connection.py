@@ -99,6 +99,10 @@ class Connection:
         """The account's groups as the daemon has them; raises HardenedError."""
         return await live_groups(self.client, self.intake.me)
 
+    async def flush(self) -> None:
+        """Return when everything there is to keep so far is on disk."""
+        await self._store.flush()
+
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""
         await self._opening.close()
