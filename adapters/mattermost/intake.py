@@ -1,6 +1,7 @@
 """The inbound half, from a frame to what the host shall get. Knows no host class.
 
 frame -> event -> ledger -> one queue a channel -> joins, threads, who -> decide() -> `deliver`
+A post in a channel that is not served goes no further than a `glimpse`: decided upon, traced, forgotten.
 """
 
 from __future__ import annotations

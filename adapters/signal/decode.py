@@ -64,7 +64,7 @@ def group_of(data: bytes) -> str | None:
 def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
     """What `decode` makes of a text somebody else wrote in a group, but for its mentions, quote and files.
 
-    Many times cheaper, and enough to ignore it. None for everything else.
+    Cheaper, and enough to ignore it. None for everything else.
     """
     try:
         event = json.loads(data)

@@ -1,6 +1,7 @@
 """The inbound half, from the text of an event to what the host shall get. Knows no host class.
 
 event -> decode -> ledger -> one queue a chat -> groups -> who -> decide() -> `deliver`
+A text in a group that is not served goes no further than a `glimpse`: decided upon, traced, forgotten.
 """
 
 from __future__ import annotations
