@@ -476,7 +476,7 @@ async def test_a_directory_that_cannot_be_asked(clinic: Clinic) -> None:
 
 async def test_a_number_that_moved_to_another_aci(clinic: Clinic) -> None:
     clinic.remember("INSERT INTO identity VALUES (?, ?, 2, ?)", ALICE, ALICE_ACI, BOB_ACI)
-    assert "list the new ACI itself" in (await clinic.failed("signal.people")).remedy
+    assert "hermes adapters people confirm" in (await clinic.failed("signal.people")).remedy
     named = f"{ALICE},{BOB_ACI}"
     assert statuses(await clinic.examine(SIGNAL_ALLOWED_USERS=named))["signal.people"] == [Status.OK, Status.OK]
 
