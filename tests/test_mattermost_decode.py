@@ -301,7 +301,6 @@ def test_a_post_in_a_channel_is_seen_at_a_glimpse(name: str) -> None:
         variant("channel_no_mention", delete_at=1),
         variant("channel_no_mention", original_id="a" * 26),
         variant("channel_no_mention", id="no id"),
-        variant("channel_no_mention", create_at=True),
         frame("channel_no_mention") | {"seq": None},
         frame("channel_no_mention") | {"event": "post_edited"},
     ],

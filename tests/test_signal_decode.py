@@ -226,7 +226,6 @@ def test_a_text_in_a_group_is_seen_at_a_glimpse(name: str) -> None:
         ),
         variant("group_text", message=" "),
         variant("group_text", reaction={}),
-        variant("group_text", timestamp=True),
         recorded_event("group_text") | {"exception": {"type": "x"}},
         recorded_event("group_text") | {"account": ALICE},
         {"envelope": recorded_event("group_text")["envelope"] | {"sourceUuid": OWN_ACI, "sourceNumber": ACCOUNT}}

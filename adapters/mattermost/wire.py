@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Json, StringConstraints
 from pydantic_core import CoreSchema, core_schema
@@ -59,6 +59,19 @@ class Post(_Wire):
     props: Lenient[dict[str, Any]] = None
     file_ids: Lenient[tuple[Id, ...]] = None
     metadata: Lenient[Metadata] = None
+
+
+class Glimpse(_Wire):
+    """A `Post`, if it is what somebody wrote, as far as it takes to ignore it."""
+
+    id: Id
+    create_at: Milliseconds
+    delete_at: Literal[0] = 0
+    user_id: Id
+    channel_id: Id
+    original_id: Literal[""] = ""
+    message: str
+    type: Literal[""] = ""
 
 
 class Broadcast(_Wire):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
@@ -20,8 +19,6 @@ _MILLISECONDS = range(1, 2**53)
 
 _GROUP_ID = b'"groupId":"'
 _TAIL_BYTES = 1_000
-_NOT_PLAIN = frozenset({"exception", "syncMessage", "editMessage", "reaction", "remoteDelete"})
-"""What makes something else of a message than a text."""
 
 
 def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: "") -> Inbound | Unhandled:
@@ -33,7 +30,7 @@ def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: "")
     if event.account != account and (me.number is None or event.account != me.number):
         return Unhandled("other account")
     envelope = event.envelope
-    sender = Address(as_aci(envelope.source_uuid), as_number(envelope.source_number) or as_number(envelope.source))
+    sender = _sender(envelope)
     if event.exception is not None:
         return Unhandled(f"not decrypted: {event.exception.type}")
     if not sender:
@@ -64,33 +61,22 @@ def group_of(data: bytes) -> str | None:
 def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
     """What `decode` makes of a text somebody else wrote in a group, but for its mentions, quote and files.
 
-    Cheaper, and enough to ignore it. None for everything else.
+    Enough to ignore it. None for everything else.
     """
     try:
-        event = json.loads(data)
-    except (ValueError, RecursionError):
+        seen = wire.Glimpse.model_validate_json(data)
+    except ValidationError:
         return None
-    match event:
-        case {
-            "account": own,
-            "envelope": {
-                "sourceUuid": uuid,
-                "sourceNumber": number,
-                "dataMessage": {
-                    "message": str(text),
-                    "timestamp": int(sent_at),
-                    "groupInfo": {"groupId": str(group_id)},
-                } as body,
-            } as envelope,
-        } if own == account and _NOT_PLAIN.isdisjoint((*event, *envelope, *body)):
-            sender = Address(as_aci(uuid), as_number(number) or as_number(envelope.get("source")))
-            name = envelope.get("sourceName") or ""
-            sound = group_id and isinstance(name, str) and sent_at in _MILLISECONDS and sent_at is not True
-            if sound and text.strip() and sender and me.recognises(sender) is not True:
-                return Inbound(
-                    said_by(sender, str(sent_at)), str(sent_at), sent_at, Chat(group_id), sender, name, text=text
-                )
-    return None
+    message, sender = seen.envelope.data_message, _sender(seen.envelope)
+    if seen.account != account or not sender or me.recognises(sender) is True or not message.message.strip():
+        return None
+    sent, chat = str(message.timestamp), Chat(message.group_info.group_id)
+    name = seen.envelope.source_name or ""
+    return Inbound(said_by(sender, sent), sent, message.timestamp, chat, sender, name, text=message.message)
+
+
+def _sender(envelope: wire.Envelope | wire.GlimpsedEnvelope) -> Address:
+    return Address(as_aci(envelope.source_uuid), as_number(envelope.source_number) or as_number(envelope.source))
 
 
 def _event(data: str | bytes) -> wire.Event:

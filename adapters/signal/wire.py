@@ -120,3 +120,33 @@ class Event(_Wire):
     envelope: Envelope
     account: str | None = None
     exception: ReceiveException | None = None
+
+
+class GlimpsedGroup(_Wire):
+    group_id: str = Field(min_length=1)
+
+
+class GlimpsedMessage(_Wire):
+    timestamp: int = Field(gt=0, lt=2**53)
+    message: str
+    group_info: GlimpsedGroup
+    reaction: None = None
+    remote_delete: None = None
+
+
+class GlimpsedEnvelope(_Wire):
+    source: str | None = None
+    source_number: str | None = None
+    source_uuid: str | None = None
+    source_name: str | None = None
+    data_message: GlimpsedMessage
+    edit_message: None = None
+    sync_message: None = None
+
+
+class Glimpse(_Wire):
+    """An `Event`, if it is a text in a group, as far as it takes to ignore it."""
+
+    envelope: GlimpsedEnvelope
+    account: str
+    exception: None = None
