@@ -151,10 +151,12 @@ def event_class() -> Any:
 def message_type(content_types: Sequence[str]) -> Any:
     """The host's MessageType by what is attached; audio wins, so that a voice memo is heard."""
     kinds = _message_types()
+    if not content_types:
+        return kinds.TEXT
     for prefix, kind in (("audio/", kinds.VOICE), ("image/", kinds.PHOTO), ("video/", kinds.VIDEO)):
         if any(content_type.startswith(prefix) for content_type in content_types):
             return kind
-    return kinds.DOCUMENT if content_types else kinds.TEXT
+    return kinds.DOCUMENT
 
 
 @cache
@@ -201,8 +203,9 @@ def is_admin(source: Any, extra: Mapping[str, Any]) -> bool:
 
 
 _APPROVE = {"approve", "yes", "ok", "okay", "confirm", "y", "👍", "always", "approve always", "always approve"}
-_APPROVE_SESSION = {"session", "approve session", "session approve"}
+_APPROVE |= {"session", "approve session", "session approve"}
 _DENY = {"deny", "no", "reject", "cancel", "n", "👎"}
+_LONGEST_ANSWER = max(map(len, _APPROVE | _DENY))
 
 
 def refused_approval(event: Any, extra: Mapping[str, Any]) -> str | None:
@@ -211,8 +214,9 @@ def refused_approval(event: Any, extra: Mapping[str, Any]) -> str | None:
     While a dangerous command waits for approval the host takes such words for /approve or /deny without asking
     slash_access (gateway/run.py, approval response routing).
     """
-    word = (event.text or "").strip().lower()
-    command = "approve" if word in _APPROVE | _APPROVE_SESSION else "deny" if word in _DENY else None
+    word = (event.text or "").strip()
+    word = word.lower() if len(word) <= _LONGEST_ANSWER else ""
+    command = "approve" if word in _APPROVE else "deny" if word in _DENY else None
     if command is None:
         return None
     waiting: Any = importlib.import_module("tools.approval").has_blocking_approval

@@ -42,15 +42,15 @@ class Operated(Protocol):
 
 async def answer(event: Any, extra: Mapping[str, Any], connection: Operated, state: Path) -> str | None:
     """The answer to an event that is such a command, None for any other. The host has to know the sender as allowed."""
-    words = (event.text or "").split()
-    if not words or words[0].lower() != COMMAND:
+    first, *words = (event.text or "").split(maxsplit=1) or [""]
+    if first.lower() != COMMAND:
         return None
     if not host.is_admin(event.source, extra):
         return "⛔ Only an admin (allow_admin_from) may use this command."
     if event.source.chat_type != "dm":
         return "Ask me in a direct message: the answer is not for everybody here."
     try:
-        return await _Desk(connection, state, str(event.source.user_id)).carry_out(words[1:])
+        return await _Desk(connection, state, str(event.source.user_id)).carry_out("".join(words).split())
     except HardenedError as exc:
         return f"That did not work: {exc}"
 

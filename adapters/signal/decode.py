@@ -187,7 +187,8 @@ def _contentless(body: wire.DataMessage) -> str | None:
 def _mentions(text: str, mentions: Sequence[wire.Mention], names: Names) -> tuple[Mention, ...]:
     if not mentions:
         return ()
-    units = text.encode("utf-16-le", "surrogatepass")
+    furthest = max((mention.start or 0) + (mention.length or 0) for mention in mentions)
+    units = text[: max(furthest, 0)].encode("utf-16-le", "surrogatepass")
     found = []
     for mention in mentions:
         address = Address(as_aci(mention.uuid), as_number(mention.number))
