@@ -86,6 +86,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     [
         ("yes", "member", "approve"),
         (" OK ", "member", "approve"),
+        (" " * 5_000 + "YES", "member", "approve"),
         ("always approve", "member", "approve"),
         ("no", "member", "deny"),
         ("yes", "admin", None),
