@@ -32,7 +32,6 @@ from .mattermost_recorded import CHANNELS, HERMES, NAMES, RECORDED, USERS, event
 ME = Me(HERMES)
 ALICE, ADMIN, BOB = USERS["alice"], USERS["admin"], USERS["bob"]
 OPS = CHANNELS["ops"]
-TOKEN = "d9xtbkqo4jg5mgcpejqn6mgk1c"
 
 
 def decoded(event: dict[str, Any], me: Me = ME, **known: Any) -> Decoded:

@@ -168,6 +168,15 @@ def test_what_a_frame_is(text: str, frame: Frame | None) -> None:
     assert frame_of(text) == frame
 
 
+def test_a_frame_shows_neither_the_token_nor_what_was_said() -> None:
+    """Servers quote the token in their refusals."""
+    for text in (
+        json.dumps({"status": "FAIL", "seq_reply": 2, "error": {"id": TOKEN, "message": f"token={TOKEN}"}}),
+        json.dumps({"event": "posted", "data": {"post": TOKEN}, "broadcast": {"user_id": TOKEN}, "seq": 1}),
+    ):
+        assert TOKEN not in repr(frame_of(text))
+
+
 def test_the_same_hole_twice_is_not_resumed_again() -> None:
     sequence = Sequence()
     sequence.place(Frame("hello", 0, {"connection_id": "one"}))
