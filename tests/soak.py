@@ -33,6 +33,7 @@ WARM_UP_SECONDS = 30.0
 WINDOW_SECONDS = 12.0
 PATIENCE_SECONDS = 20.0
 GROWTH_MB = 20.0
+GROWTH_FILES = 10.0
 
 
 class Errors(logging.Handler):
@@ -172,7 +173,7 @@ def _forget(here: Scene) -> None:
     for kept in (*here.heard, here.daemon.calls, here.daemon.event_requests):
         kept.clear()
     server = here.server
-    for kept in (server.calls, server.upgrades, server.actions, server.reactions, server.faults):
+    for kept in (server.calls, server.upgrades, server.actions, server.faults):
         kept.clear()
     server.posts.clear()
     server.connections[:] = [connection for connection in server.connections if connection.socket is not None]
@@ -203,7 +204,8 @@ async def soak(minutes: float, seed: int) -> int:
     print(f"seed {seed}: {here.faults} faults; {here.sent} events sent, {here.delivered} delivered,")
     print(f"{here.lost} lost, {here.doubled} doubled; {len(errors.seen)} kinds of error logged {list(errors.seen)}")
     print(f"memory {before:.1f} MB at the start, {after:.1f} MB at the end; files {files_before}, {files_after}")
-    bad = here.lost or here.doubled or errors.seen or after - before > GROWTH_MB or files_after > files_before + 10
+    grown = after - before > GROWTH_MB or files_after - files_before > GROWTH_FILES
+    bad = here.lost or here.doubled or errors.seen or grown
     return 1 if bad else 0
 
 
