@@ -56,7 +56,7 @@ def setting(env: str, default: Any, description: str, **constraints: Any) -> Any
 class Settings(BaseModel):
     """What both platforms' settings have in common: who the operator named."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # this one is never validated by itself
 
     allowed_users: Entries
     gateway_allowed_users: Entries = setting(
