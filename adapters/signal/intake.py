@@ -142,7 +142,7 @@ class Intake:
 
     def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
-        if (group_id := group_of(data)) and self._ignores(group_id) and self._thrown_away(data):
+        if (group_id := group_of(data)) and self._ignores(group_id) and self._thrown_away(data, group_id):
             return
         inbound = decode(data, self._settings.account, self.me, self._name)
         if isinstance(inbound, Unhandled):
@@ -158,10 +158,10 @@ class Intake:
         """Whether what is said in a group is not for us: it is known, not served, and nothing of it is under way."""
         return self.book.knows(group_id) and not self._served().serves(group_id) and not self.workers.busy(group_id)
 
-    def _thrown_away(self, data: bytes) -> bool:
-        """Whether the event is a text that is ignored, in a group that is; most of what a busy account hears."""
+    def _thrown_away(self, data: bytes, group_id: str) -> bool:
+        """Whether the event is a text in that group, which is ignored; most of what a busy account hears."""
         inbound = glimpse(data, self._settings.account, self.me)
-        if inbound is None or not self._ignores(inbound.chat.id):
+        if inbound is None or inbound.chat.id != group_id:
             return False
         decision = self._decide(inbound, _EVERYBODY)
         if not isinstance(decision, Ignore):
