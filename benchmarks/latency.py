@@ -6,16 +6,15 @@ import asyncio
 import base64
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tests.fakes.mattermost_rest import Fault
 from tests.fakes.signal_daemon import FakeSignalDaemon
+from tests.process import megabytes
 
 from .measure import Metrics, Row, Target, interleaved, percentile
 from .sides import OURS, SIDES, STOCK, Side, mattermost_side, next_seq, signal_side
@@ -142,17 +141,11 @@ async def load(name: str, seconds: float) -> Metrics:
         return _text(signal_event(number % _CHATS, 1, 0, chats=_CHATS), number)
 
     async with signal_side(name) as side:
-        before, busy = _resident_megabytes(), time.process_time()
+        before, busy = megabytes(), time.process_time()
         latencies, deepest = await _flow(side, message, int(seconds * _PER_SECOND), 1 / _PER_SECOND)
-        after = _resident_megabytes()
+        after = megabytes()
         cpu = (time.process_time() - busy) / seconds * 100
     return {**latencies, "depth": deepest, "rss": after, "grown": after - before, "cpu": cpu}
-
-
-def _resident_megabytes() -> float:
-    """Of this process, now (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from .fakes.mattermost_server import ALICE as ALICE_THERE
 from .fakes.mattermost_server import BOB, FakeMattermostServer
 from .fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, CAROL_ACI, GROUP, KEEPALIVE, FakeSignalDaemon, contact, group
 from .fakes.tcp_proxy import Mode, TcpProxy
+from .process import megabytes, open_files
 from .traffic import KEEPALIVE_SECONDS, SPEAKERS, Tally, handed_over, hurry
 
 PER_SECOND = 50
@@ -177,16 +178,6 @@ def _forget(here: Scene) -> None:
         kept.clear()
     server.posts.clear()
     server.connections[:] = [connection for connection in server.connections if connection.socket is not None]
-
-
-def megabytes() -> float:
-    """The process' resident memory."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE") / 2**20
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 async def soak(minutes: float, seed: int) -> int:
