@@ -34,8 +34,9 @@ _BLANK_BY_NATURE = frozenset(
     )
 )
 """Invisible although no format characters; the tags and variation selectors among them can carry whole texts."""
-_MARKERS = str.maketrans("[]@{}\u27e6\u27e7\uff3b\uff3d\u3010\u3011\u301a\u301b", "()\uff20()()()()()")
-_TAG = re.compile(r"<(?=[|\uff5c/!?A-Za-z])|(?<=[|\uff5c])>")
+_MARKERS = str.maketrans("[]@\u27e6\u27e7\uff3b\uff3d\u3010\u3011\u301a\u301b", "()\uff20()()()()")
+_TAG_OPENS = re.compile(r"<(?=[|\uff5c/!?A-Za-z])")
+_TOKEN_CLOSES = re.compile(r"(?<=[|\uff5c])>")
 _REFERENCE = re.compile(r"@(?=(?:diff|staged)\b|[a-z_]+:)", re.IGNORECASE)
 """What the host expands into a prompt (agent/context_references.py), and what a newer one might."""
 
@@ -43,7 +44,7 @@ _REFERENCE = re.compile(r"@(?=(?:diff|staged)\b|[a-z_]+:)", re.IGNORECASE)
 class Foreign(str):
     """One line of at most `limit` characters that imitates no marker, expands to nothing and hides nothing.
 
-    It has no control and invisible characters (but joiners inside words), no square brackets or braces, no live `@`,
+    It has no control and invisible characters (but joiners inside words), no square brackets, no live `@`,
     and no `<` that could open a tag or a model's token.
     """
 
@@ -54,7 +55,8 @@ class Foreign(str):
             return raw
         text = raw[: 4 * limit]
         if not _PLAIN.fullmatch(text):
-            text = _TAG.sub("\u2039", printable(text, 4 * limit).translate(_MARKERS))
+            text = printable(text, 4 * limit).translate(_MARKERS)
+            text = _TOKEN_CLOSES.sub("\u203a", _TAG_OPENS.sub("\u2039", text))
         text = text.strip()
         return super().__new__(cls, text if len(text) <= limit else text[: limit - 1] + "…")
 
