@@ -81,9 +81,10 @@ def _visible(text: str) -> Iterator[str]:
         elif char in _JOINERS:
             if before.isspace() or before in _JOINERS or after.isspace():
                 continue
-        elif category in _UNPRINTABLE or (char in _BLANK_BY_NATURE and char not in _VARIATIONS):
-            continue
-        elif char in _VARIATIONS and (before.isspace() or before in _VARIATIONS):
+        elif char in _VARIATIONS:
+            if before.isspace() or before in _VARIATIONS:
+                continue
+        elif category in _UNPRINTABLE or char in _BLANK_BY_NATURE:
             continue
         yield char
         before = char
