@@ -16,7 +16,7 @@ from gateway.platforms.base import (
     resolve_channel_prompt,
 )
 
-from ...common import host, host_strict
+from ...common import host, host_closing, host_strict
 from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
 from ...common.handover import Accepted, Commit
@@ -79,6 +79,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
             accepts=self._is_sender_authorized,
             deliver=self._deliver,
             on_dead=self._status.died,
+            handover_seconds=host_closing.handover_seconds(),
         )
         try:
             me = await connection.log_in()

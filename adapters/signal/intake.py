@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 from ...common.accepting import Accepts, Standings
+from ...common.authority import Authority
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -31,6 +32,7 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
+from ...common.fair_queue import Place
 from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
@@ -80,7 +82,7 @@ class Intake:
         self._deliver = deliver
         self._policy = settings.policy()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
-        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
+        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "signal", time.time)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
@@ -180,9 +182,16 @@ class Intake:
         if inbound.sender_name:
             self.directory.name(inbound.sender, inbound.sender_name)
 
-    def _is_expendable(self, inbound: Inbound) -> bool:
-        """Whether this would be no request even of somebody who is allowed."""
-        return not isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
+    def _place(self, inbound: Inbound) -> Place:
+        """A request is what would be one of somebody who is allowed."""
+        is_request = isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
+        return Place(inbound.sender.uid or inbound.sender.number or "", self._authority(inbound), is_request)
+
+    def _authority(self, inbound: Inbound) -> Authority:
+        standing = self._ask(inbound.sender, inbound.chat, self._chat_id(inbound))
+        if standing.allowed or inbound.origin is not Origin.PERSON:
+            return Authority.ALLOWED
+        return Authority.MEMBER if self._admits(inbound) else Authority.STRANGER
 
     def _name(self, address: Address) -> str:
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else "")

@@ -1,0 +1,91 @@
+"""One who says very much, in the real host: what the others asked is answered all the same, and what they said kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .fakes.mattermost_rest import Fault
+from .fakes.mattermost_server import ALICE as ALICE_THERE
+from .fakes.mattermost_server import OPS, FakeMattermostServer
+from .fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
+from .hosted import Hosted, hosted, hosted_mattermost
+from .scene_signal import ALICE_A, BOT, BOT_ITSELF, MALLORY, in_group, variant
+
+FEW, MANY = 60, 1_100
+AROUND = pytest.mark.parametrize("mentions", [FEW, MANY], ids=["control", "flood"])
+
+
+@pytest.fixture
+async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
+    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
+    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
+    async with FakeSignalDaemon(groups=[group()]) as daemon:
+        daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
+        yield daemon
+
+
+@pytest.fixture
+async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
+    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", ALICE_THERE)
+    async with FakeMattermostServer() as server:
+        yield server
+
+
+async def received(host: Hosted, count: int) -> None:
+    """Wait until so many wait for the message in hand, or went."""
+    workers = host.adapter.connection.intake.workers
+    async with asyncio.timeout(30):
+        while workers.waiting + workers.shed + workers.lost < count:
+            await asyncio.sleep(0.01)
+
+
+def reached(host: Hosted) -> list[str]:
+    return [event.text.partition("\n")[0] for event in host.dispatched]
+
+
+@AROUND
+async def test_a_request_amid_mentions_by_a_stranger_on_signal(daemon: FakeSignalDaemon, mentions: int) -> None:
+    gate = asyncio.Event()
+
+    async def slowly(_: dict[str, Any]) -> dict[str, Any]:
+        await gate.wait()
+        return {"data": "AAAA"}
+
+    daemon.handlers["getAttachment"] = slowly
+    async with hosted(daemon) as host:
+        await daemon.emit_event(variant("att_audio_voice_true", ALICE_A, group_id=GROUP, group_name="Test Group"))
+        await host.until(lambda: bool(daemon.called("getAttachment")))
+        flood = [in_group(MALLORY, f"{BOT} me first {number}", BOT_ITSELF) for number in range(mentions)]
+        asked = in_group(ALICE_A, f"{BOT} what is for lunch?", BOT_ITSELF)
+        await daemon.emit_event(*flood[:50], asked, *flood[50:])
+        await received(host, mentions + 1)
+        gate.set()
+        await host.settled()
+        assert reached(host)[1:] == ["what is for lunch?"]
+        assert len(host.reached) == 2
+        assert host.adapter.connection.intake.workers.lost == 0
+
+
+@AROUND
+async def test_a_request_amid_mentions_by_a_stranger_on_mattermost(server: FakeMattermostServer, mentions: int) -> None:
+    mallory = server.add_user("mallory")
+    picture = server.add_file("notes.png", b"\x89PNG\r\n\x1a\n", ALICE_THERE)
+    async with hosted_mattermost(server) as host:
+        server.faults.append(slow := Fault(times=1, delay=3600, path="/files"))
+        await server.post(ALICE_THERE, OPS, "@hermes look", file_ids=[picture["id"]])
+        await host.until(lambda: slow.times == 0)
+        for number in range(mentions):
+            await server.post(mallory, OPS, f"@hermes me first {number}")
+            if number == 50:
+                await server.post(ALICE_THERE, OPS, "@hermes what is for lunch?")
+        await received(host, mentions + 1)
+        host.adapter._gate.hurry.set()
+        await host.settled()
+        assert reached(host)[1:] == ["what is for lunch?"]
+        assert len(host.reached) == 2
+        assert host.adapter.connection.intake.workers.lost == 0
