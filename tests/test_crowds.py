@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_hardened_adapters.adapters.signal import resolve
 
 from .fakes.mattermost_rest import Fault
 from .fakes.mattermost_server import ALICE as ALICE_THERE
 from .fakes.mattermost_server import OPS, FakeMattermostServer
-from .fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
-from .hosted import Hosted, hosted, hosted_mattermost
-from .scene_signal import ALICE_A, BOT, BOT_ITSELF, MALLORY, in_group, variant
+from .fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact, group
+from .hosted import Hosted, SignalHosted, hosted, hosted_mattermost
+from .scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, MALLORY, in_group, variant
 
 FEW, MANY = 60, 1_100
 AROUND = pytest.mark.parametrize("mentions", [FEW, MANY], ids=["control", "flood"])
@@ -89,3 +91,52 @@ async def test_a_request_amid_mentions_by_a_stranger_on_mattermost(server: FakeM
         assert reached(host)[1:] == ["what is for lunch?"]
         assert len(host.reached) == 2
         assert host.adapter.connection.intake.workers.lost == 0
+
+
+async def answered_while_looking(
+    daemon: FakeSignalDaemon, host: SignalHosted, monkeypatch: pytest.MonkeyPatch
+) -> asyncio.Event:
+    """The group with two unknown senders being looked up, of whom one turns out to be Carol, and Alice's answer."""
+    monkeypatch.setattr(resolve, "AGAIN_SECONDS", 0.0)
+    daemon.contacts.append(contact(CAROL, CAROL_ACI, "Carol"))
+    found = asyncio.Event()
+
+    async def slowly(_: dict[str, Any]) -> Any:
+        await found.wait()
+        return daemon.contacts
+
+    daemon.handlers["listContacts"] = slowly
+    looks = len(daemon.called("listContacts"))
+    unknown = replace(MALLORY, number=None)
+    first, second = (in_group(CAROL_C, f"{BOT} {text}", BOT_ITSELF) for text in ("it is Carol", "and me again"))
+    stranger = in_group(unknown, f"{BOT} it is nobody", BOT_ITSELF)
+    await daemon.emit_event(stranger, first, second, in_group(ALICE_A, f"{BOT} what is for lunch?", BOT_ITSELF))
+    await host.until(lambda: reached(host) == ["what is for lunch?"])
+    assert len(daemon.called("listContacts")) == looks + 1
+    assert host.observed == []
+    return found
+
+
+async def test_looking_somebody_up_holds_nobody_else(daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", f"{ALICE},{CAROL}")
+    async with hosted(daemon) as host:
+        found = await answered_while_looking(daemon, host, monkeypatch)
+        found.set()
+        await host.settled()
+        assert reached(host) == ["what is for lunch?", "it is Carol", "and me again"]
+        assert [event.text for event in host.observed] == ["@Hermes it is nobody"]
+
+
+async def test_a_stop_waits_for_no_look_up_and_loses_nothing(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose look-up did not end in time is taken as they stand: an unknown ACI."""
+    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", f"{ALICE},{CAROL}")
+    async with hosted(daemon) as host:
+        await answered_while_looking(daemon, host, monkeypatch)
+        async with asyncio.timeout(3):
+            await host.adapter.disconnect()
+        assert reached(host) == ["what is for lunch?"]
+        assert sorted(event.text for event in host.observed) == [
+            "@Hermes and me again", "@Hermes it is Carol", "@Hermes it is nobody",
+        ]  # fmt: skip

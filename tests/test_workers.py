@@ -169,6 +169,106 @@ async def test_what_was_missed_goes_where_it_belongs() -> None:
     assert done == ["a1", "a2", "a3", "a4", "a5", "b1"]
 
 
+def by_letter(item: str) -> Place:
+    return Place(item[0], Authority.STRANGER, is_request=True)
+
+
+class Desk:
+    """Handles everything at once but what needs a look-up first, which it puts off; `look_up` ends when told to."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.found = asyncio.Event()
+        self.workers: ChatWorkers[str] = ChatWorkers(self._handle, by_letter)
+
+    async def _handle(self, item: str) -> None:
+        if item.endswith("?"):
+            self.workers.defer("chat", item[:-1], self.look_up())
+        else:
+            self.done.append(item)
+
+    async def look_up(self) -> None:
+        await self.found.wait()
+
+    async def until_handled(self, *items: str) -> None:
+        async with asyncio.timeout(5):
+            while self.done != list(items):
+                await asyncio.sleep(0)
+
+
+async def test_who_is_looked_up_waits_in_order_and_nobody_else_does() -> None:
+    desk = Desk()
+    desk.workers.start()
+    for item in ("a1?", "b1", "a2", "c1?", "b2", "a3"):
+        desk.workers.submit("chat", item)
+    await desk.until_handled("b1", "b2")
+    assert (desk.workers.waiting, desk.workers.chats, desk.workers.busy("chat")) == (4, 1, True)
+    idle = asyncio.create_task(desk.workers.idle())
+    desk.found.set()
+    desk.workers.submit("chat", "b3")
+    await asyncio.wait_for(idle, 5)
+    assert [item for item in desk.done if item[0] == "a"] == ["a1", "a2", "a3"]
+    assert sorted(desk.done[2:]) == ["a1", "a2", "a3", "b3", "c1"]
+    assert (desk.workers.waiting, desk.workers.chats) == (0, 0)
+
+
+async def test_a_look_up_that_fails_lets_the_message_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+
+    async def fail() -> None:
+        raise OSError
+
+    desk.look_up = fail  # type: ignore[method-assign]
+    desk.workers.start()
+    desk.workers.submit("chat", "a1?")
+    await asyncio.wait_for(desk.workers.idle(), 5)
+    assert desk.done == ["a1"]
+    assert "OSError" in caplog.text
+
+
+async def test_what_waits_for_a_look_up_has_its_share_of_the_room() -> None:
+    desk = Desk()
+    share = RIGHTS[Authority.STRANGER].waiting
+    desk.workers.start()
+    desk.workers.submit("chat", "a0?")
+    await asyncio.sleep(0)
+    for number in range(CROWDED):
+        desk.workers.submit("chat", f"a{number + 1}")
+    desk.workers.submit("chat", "b0")
+    await desk.until_handled("b0")
+    assert desk.workers.waiting == share
+    assert desk.workers.shed == CROWDED + 1 - share
+    desk.found.set()
+    await desk.workers.idle()
+    assert desk.done[1:] == [f"a{number + 1}" for number in range(CROWDED - share, CROWDED)]
+
+
+async def test_at_a_stop_nothing_waits_for_a_look_up_any_more() -> None:
+    desk = Desk()
+    desk.workers.start()
+    for item in ("a1?", "b1", "a2", "b2?"):
+        desk.workers.submit("chat", item)
+    await desk.until_handled("b1")
+    await desk.workers.drain(5)
+    assert sorted(desk.done) == ["a1", "a2", "b1", "b2"]
+    desk.workers.submit("chat", "c1?")
+    await desk.workers.drain(5)
+    assert desk.done[-1] == "c1"
+    await desk.workers.close()
+
+
+async def test_a_stop_takes_no_longer_than_it_may(caplog: pytest.LogCaptureFixture) -> None:
+    async def handle(_: str) -> None:
+        await asyncio.Event().wait()
+
+    workers = ChatWorkers(handle, anybody)
+    workers.start()
+    workers.submit("a", "x")
+    await asyncio.wait_for(workers.drain(0.05), 5)
+    assert "could not be handed over" in caplog.text
+    await workers.close()
+
+
 async def test_closing_cancels_what_runs() -> None:
     async def handle(_: str) -> None:
         await asyncio.Event().wait()

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ...common.accepting import Accepts, Standings
@@ -56,6 +56,13 @@ _OUR_NAME = "Hermes"
 """What a mention of us reads as when the account's profile has no name."""
 
 
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """A message in a group whose sender had to be looked up; who they are is asked no more."""
+
+    inbound: Inbound
+
+
 class Intake:
     """Everything between the event stream and the host: `prepare`, `receive` events, `start`, at last `close`."""
 
@@ -82,7 +89,7 @@ class Intake:
         self._deliver = deliver
         self._policy = settings.policy()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
-        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._place)
+        self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "signal", time.time)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
@@ -182,8 +189,9 @@ class Intake:
         if inbound.sender_name:
             self.directory.name(inbound.sender, inbound.sender_name)
 
-    def _place(self, inbound: Inbound) -> Place:
+    def _place(self, item: Inbound | _LookedUp) -> Place:
         """A request is what would be one of somebody who is allowed."""
+        inbound = item.inbound if isinstance(item, _LookedUp) else item
         is_request = isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
         return Place(inbound.sender.uid or inbound.sender.number or "", self._authority(inbound), is_request)
 
@@ -196,7 +204,8 @@ class Intake:
     def _name(self, address: Address) -> str:
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else "")
 
-    async def _process(self, inbound: Inbound) -> None:
+    async def _process(self, item: Inbound | _LookedUp) -> None:
+        inbound = item.inbound if isinstance(item, _LookedUp) else item
         self._meet(inbound)
         chat_id = self._chat_id(inbound)
         if inbound.chat.is_group and (verdict := await self._mind_group(inbound, chat_id)):
@@ -208,7 +217,12 @@ class Intake:
         if isinstance(decision, Ignore):
             self.trace.decided(inbound, decision)
             return
-        standing = await self._standing(inbound, chat_id)
+        standing = self._ask(inbound.sender, inbound.chat, chat_id)
+        if item is inbound and self._wants_look_up(inbound, standing):
+            if inbound.chat.is_group:
+                self.workers.defer(inbound.chat.id, _LookedUp(inbound), self.resolver.again())
+                return
+            standing = await self._look_up_sender(inbound, chat_id)
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
             inbound = await self._with_whole_text(inbound)
@@ -256,18 +270,22 @@ class Intake:
         return inbound.chat.is_group and self._settings.group_members == "open"
 
     async def _mind_group(self, inbound: Inbound, chat_id: str) -> str | None:
-        """Let a group event be judged; the verdict when there is one."""
-        actor = await self._standing(inbound, chat_id) if inbound.opens_group else _NOBODY
+        """Let a group event be judged; the verdict when there is one. In a known group it does not matter who acted."""
+        actor = _NOBODY
+        if inbound.opens_group and not self.book.knows(inbound.chat.id):
+            actor = self._ask(inbound.sender, inbound.chat, chat_id)
+            if self._wants_look_up(inbound, actor):
+                actor = await self._look_up_sender(inbound, chat_id)
         return await self.invitations.consider(inbound, actor)
 
-    async def _standing(self, inbound: Inbound, chat_id: str) -> Standing:
-        """Who the sender is to the host; one whom nobody named, and of whom not all is known, is looked up first."""
-        standing = self._ask(inbound.sender, inbound.chat, chat_id)
+    def _wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
+        """Whether it may change who the sender is to the host: nobody named them, and not all is known of them."""
         if standing.allowed or standing.listed:
-            return standing
+            return False
         whole = self.directory.complete(inbound.sender)
-        if whole.uid and whole.number:
-            return standing
+        return not (whole.uid and whole.number) and self.resolver.is_due()
+
+    async def _look_up_sender(self, inbound: Inbound, chat_id: str) -> Standing:
         await self.resolver.again()
         return self._ask(inbound.sender, inbound.chat, chat_id)
 
