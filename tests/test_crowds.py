@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal import resolve
+from hermes_hardened_adapters.common.host_closing import handover_seconds
 
 from .fakes.mattermost_rest import Fault
 from .fakes.mattermost_server import ALICE as ALICE_THERE
 from .fakes.mattermost_server import OPS, FakeMattermostServer
 from .fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact, group
-from .hosted import Hosted, SignalHosted, hosted, hosted_mattermost
+from .hosted import Hosted, SignalHosted, created_mattermost, hosted, hosted_mattermost
 from .scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, MALLORY, in_group, variant
 
 FEW, MANY = 60, 1_100
@@ -140,3 +141,65 @@ async def test_a_stop_waits_for_no_look_up_and_loses_nothing(
         assert sorted(event.text for event in host.observed) == [
             "@Hermes and me again", "@Hermes it is Carol", "@Hermes it is nobody",
         ]  # fmt: skip
+
+
+async def stopped(host: Hosted, waiting: int) -> None:
+    """The host takes nothing until so many wait, then its time with each, and stops the adapter."""
+    inner, gate = host.adapter.handle_message, asyncio.Event()
+
+    async def handle_message(event: Any) -> None:
+        await gate.wait()
+        await asyncio.sleep(0.01)
+        await inner(event)
+
+    host.adapter.handle_message = handle_message
+    await received(host, waiting)
+    gate.set()
+    await host.runner._safe_adapter_disconnect(host.adapter, host.adapter.platform)
+
+
+LIMITS = pytest.mark.parametrize(("limit", "all_of_it"), [("60", True), ("2", False)], ids=["patient", "impatient"])
+REQUESTS = 120
+"""More than a second's worth, or that of a host that gives two."""
+
+
+@LIMITS
+async def test_a_stop_hands_over_as_long_as_the_host_gives_on_signal(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch, limit: str, all_of_it: bool
+) -> None:
+    monkeypatch.setenv("HERMES_GATEWAY_ADAPTER_DISCONNECT_TIMEOUT", limit)
+    async with hosted(daemon) as host:
+        asked = [in_group(ALICE_A, f"{BOT} question {number}", BOT_ITSELF) for number in range(REQUESTS)]
+        stopping = asyncio.create_task(stopped(host, REQUESTS - 1))
+        await daemon.emit_event(*asked)
+        await stopping
+        assert reached(host) == [f"question {number}" for number in range(len(host.passed))]
+        assert (len(host.passed) == REQUESTS) == all_of_it
+        assert host.adapter.connection is None
+
+
+@LIMITS
+async def test_a_stop_hands_over_as_long_as_the_host_gives_on_mattermost(
+    server: FakeMattermostServer, monkeypatch: pytest.MonkeyPatch, limit: str, all_of_it: bool
+) -> None:
+    monkeypatch.setenv("HERMES_GATEWAY_ADAPTER_DISCONNECT_TIMEOUT", limit)
+    async with hosted_mattermost(server) as host:
+        stopping = asyncio.create_task(stopped(host, REQUESTS - 1))
+        for number in range(REQUESTS):
+            await server.post(ALICE_THERE, OPS, f"@hermes question {number}")
+        await stopping
+        assert reached(host) == [f"question {number}" for number in range(len(host.passed))]
+        assert (len(host.passed) == REQUESTS) == all_of_it
+        assert host.adapter.connection is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "seconds"), [("", 4.0), ("30", 29.0), ("1", 0.5), ("0", 4.0), ("soon", 4.0), ("nan", 4.0)]
+)
+async def test_the_hosts_limit_is_kept(
+    server: FakeMattermostServer, monkeypatch: pytest.MonkeyPatch, setting: str, seconds: float
+) -> None:
+    monkeypatch.setenv("HERMES_GATEWAY_ADAPTER_DISCONNECT_TIMEOUT", setting)
+    assert handover_seconds() == seconds
+    limit = created_mattermost(server)[0]._adapter_disconnect_timeout_secs()
+    assert limit == 0 or seconds < limit
