@@ -16,7 +16,7 @@ from gateway.platforms.base import (
     resolve_channel_prompt,
 )
 
-from ...common import host, host_strict
+from ...common import host, host_closing, host_strict
 from ...common.accepting import HostWord
 from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
@@ -80,6 +80,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
             host=HostWord(self._is_sender_authorized, lambda user_id: host.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
+            handover_seconds=host_closing.handover_seconds(),
         )
         try:
             me = await connection.log_in()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,10 @@ class Connection:
         host: HostWord,
         deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
+        handover_seconds: float,
     ) -> None:
         self._settings = settings
+        self._handover_seconds = handover_seconds
         self._observed = observed
         self._store = Store(state)
         self._opening = Opening()
@@ -110,9 +113,10 @@ class Connection:
         return int(size) if size.isascii() and size.isdigit() and int(size) >= 1000 else _POST_SIZE
 
     async def _let_go(self) -> None:
-        """Stop listening, then hand over what was received already."""
+        """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
+        end = time.monotonic() + self._handover_seconds
         await self.stream.close()
-        await self.intake.workers.drain()
+        await self.intake.workers.drain(end - time.monotonic())
 
 
 def on_loopback(url: str) -> bool:

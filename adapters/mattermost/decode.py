@@ -170,7 +170,7 @@ def to_inbound(
     files = () if deleted else tuple(_attachments(post))
     edited = kind == "edited" and not deleted
     thread = post.root_id or None
-    origin = _origin(post, me)
+    origin = origin_of(post, me)
     inbound = Inbound(
         key=f"{post.id} deleted" if deleted else f"{post.id} {post.edit_at}" if edited else post.id,
         message_id=post.id,
@@ -205,7 +205,7 @@ _TYPED = frozenset({"", "me", "slack_attachment"})
 _MARKS = ("from_webhook", "from_oauth_app", "from_bot", "from_plugin", "override_username", "override_icon_url")
 
 
-def _origin(post: wire.Post, me: Me) -> Origin:
+def origin_of(post: wire.Post, me: Me) -> Origin:
     """Props can be set by anybody, so they only ever lower trust."""
     if post.type.startswith("system_"):
         return Origin.SERVER

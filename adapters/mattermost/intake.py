@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from ...common.accepting import HostWord
+from ...common.authority import Authority, of_program
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -28,6 +29,7 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
+from ...common.fair_queue import Place
 from ...common.handover import Accepted, Commit, apply_edit, buffer_of
 from ...common.ledger import Ledger
 from ...common.observation import Observations
@@ -49,6 +51,7 @@ from .decode import (
     added_by,
     event_of,
     glimpse,
+    origin_of,
     parse_post,
 )
 from .failures import ApiError
@@ -88,7 +91,7 @@ class Intake:
         self._client = client
         self._observed = observed
         self._deliver = deliver
-        self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._is_expendable)
+        self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "mattermost", time.time)
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
@@ -245,11 +248,19 @@ class Intake:
         if self._is_new(item.key):
             self.workers.submit(item.post.channel_id, item)
 
-    def _is_expendable(self, item: Item | UserRemoved) -> bool:
-        """Whether the server said that this is for others. Of missed posts it says nothing."""
-        if isinstance(item, UserRemoved) or item.missed:
-            return False
-        return item.channel_type != "D" and self.me.uid not in item.mentioned
+    def _place(self, item: Item | UserRemoved) -> Place:
+        """A request is what the server did not say to be for others only; of missed posts it says nothing."""
+        if isinstance(item, UserRemoved):
+            return Place("", Authority.ADMIN, is_request=True)
+        is_request = item.missed or item.channel_type == "D" or self.me.uid in item.mentioned
+        return Place(item.post.user_id, self._authority(item), is_request)
+
+    def _authority(self, item: Item) -> Authority:
+        origin = origin_of(item.post, self.me)
+        if origin is Origin.SELF:
+            return Authority.ALLOWED
+        account = self._judge.standing(Address(item.post.user_id), item.post.channel_id, item.channel_type).authority
+        return of_program(account, is_bot=False) if origin is Origin.PROGRAM else account
 
     def _is_new(self, key: str) -> bool:
         if self.ledger.claim(key):

@@ -14,7 +14,7 @@ from gateway.platforms.signal_rate_limit import (
     _is_signal_rate_limit_error,
 )
 
-from ...common import host, host_strict
+from ...common import host, host_closing, host_strict
 from ...common.accepting import HostWord
 from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
@@ -87,6 +87,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             host=HostWord(self._is_sender_authorized, lambda user_id: host.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
+            handover_seconds=host_closing.handover_seconds(),
         )
         try:
             await connection.open()

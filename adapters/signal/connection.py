@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from pathlib import Path
@@ -44,8 +45,10 @@ class Connection:
         host: HostWord,
         deliver: Callable[[Accepted, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
+        handover_seconds: float,
     ) -> None:
         self._settings = settings
+        self._handover_seconds = handover_seconds
         self._observed = observed
         self._store = Store(state)
         self._opening = Opening()
@@ -108,9 +111,10 @@ class Connection:
         await self._opening.close()
 
     async def _let_go(self) -> None:
-        """Stop listening, then hand over what was received already."""
+        """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
+        end = time.monotonic() + self._handover_seconds
         await self.stream.close()
-        await self.intake.workers.drain()
+        await self.intake.workers.drain(end - time.monotonic())
 
     async def _get_to_know(self) -> None:
         """Take stock, and ask again until our own ACI is known."""

@@ -12,7 +12,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ...common.accepting import HostWord, Standings
@@ -32,6 +32,7 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
+from ...common.fair_queue import Place
 from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
@@ -56,6 +57,13 @@ _CUT_BYTES = 2_000
 _OWNER = Foreign("the owner of this account")
 _OUR_NAME = Foreign("Hermes")
 """What a mention of us reads as when the account's profile has no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """A message in a group whose sender had to be looked up; who they are is asked no more."""
+
+    inbound: Inbound
 
 
 class Intake:
@@ -84,7 +92,7 @@ class Intake:
         self._deliver = deliver
         self._policy = settings.policy()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
-        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
+        self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "signal", time.time)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
@@ -184,14 +192,22 @@ class Intake:
         if inbound.sender_name:
             self.directory.name(inbound.sender, inbound.sender_name)
 
-    def _is_expendable(self, inbound: Inbound) -> bool:
-        """Whether this would be no request even of somebody who is allowed."""
-        return not isinstance(self._decide(inbound, Authority.ADMIN), Dispatch)
+    def _place(self, item: Inbound | _LookedUp) -> Place:
+        """A request is what would be one of somebody who is allowed."""
+        inbound = item.inbound if isinstance(item, _LookedUp) else item
+        is_request = isinstance(self._decide(inbound, Authority.ADMIN), Dispatch)
+        return Place(inbound.sender.uid or inbound.sender.number or "", self._authority(inbound), is_request)
+
+    def _authority(self, inbound: Inbound) -> Authority:
+        if inbound.origin is not Origin.PERSON:
+            return Authority.ALLOWED
+        return self._ask(inbound.sender, inbound.chat, self._chat_id(inbound)).authority
 
     def _name(self, address: Address) -> Foreign:
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
 
-    async def _process(self, inbound: Inbound) -> None:
+    async def _process(self, item: Inbound | _LookedUp) -> None:
+        inbound = item.inbound if isinstance(item, _LookedUp) else item
         self._meet(inbound)
         chat_id = self._chat_id(inbound)
         if inbound.chat.is_group and (verdict := await self._mind_group(inbound, chat_id)):
@@ -203,7 +219,12 @@ class Intake:
         if isinstance(decision, Ignore):
             self.trace.decided(inbound, decision)
             return
-        standing = await self._standing(inbound, chat_id)
+        standing = self._ask(inbound.sender, inbound.chat, chat_id)
+        if item is inbound and self._wants_look_up(inbound, standing):
+            if inbound.chat.is_group:
+                self.workers.defer(inbound.chat.id, _LookedUp(inbound), self.resolver.again())
+                return
+            standing = await self._look_up_sender(inbound, chat_id)
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
             inbound = await self._with_whole_text(inbound, standing.rights)
@@ -247,18 +268,22 @@ class Intake:
         return self._policy.with_chats(self.book.approved, barred=self.book.revoked)
 
     async def _mind_group(self, inbound: Inbound, chat_id: str) -> str | None:
-        """Let a group event be judged; the verdict when there is one."""
-        actor = await self._standing(inbound, chat_id) if inbound.opens_group else _NOBODY
+        """Let a group event be judged; the verdict when there is one. In a known group it does not matter who acted."""
+        actor = _NOBODY
+        if inbound.opens_group and not self.book.knows(inbound.chat.id):
+            actor = self._ask(inbound.sender, inbound.chat, chat_id)
+            if self._wants_look_up(inbound, actor):
+                actor = await self._look_up_sender(inbound, chat_id)
         return await self.invitations.consider(inbound, actor)
 
-    async def _standing(self, inbound: Inbound, chat_id: str) -> Standing:
-        """Who the sender is to the host; one whom nobody named, and of whom not all is known, is looked up first."""
-        standing = self._ask(inbound.sender, inbound.chat, chat_id)
+    def _wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
+        """Whether it may change who the sender is to the host: nobody named them, and not all is known of them."""
         if standing.allowed or standing.listed:
-            return standing
+            return False
         whole = self.directory.complete(inbound.sender)
-        if whole.uid and whole.number:
-            return standing
+        return not (whole.uid and whole.number) and self.resolver.is_due()
+
+    async def _look_up_sender(self, inbound: Inbound, chat_id: str) -> Standing:
         await self.resolver.again()
         return self._ask(inbound.sender, inbound.chat, chat_id)
 

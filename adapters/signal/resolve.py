@@ -40,12 +40,15 @@ class Resolver:
             self._running = asyncio.create_task(self._resolve())
         return self._running
 
+    def is_due(self) -> bool:
+        """Whether `again` would wait for a look, a new one or that which is under way."""
+        recently = self._last is not None and self._clock() - self._last < AGAIN_SECONDS
+        return not recently or (self._running is not None and not self._running.done())
+
     async def again(self, timeout: float = 5.0) -> None:
         """After an unknown sender: look once more unless that was done just now; waits `timeout` s at most."""
-        recently = self._last is not None and self._clock() - self._last < AGAIN_SECONDS
-        if recently and (self._running is None or self._running.done()):
-            return
-        await asyncio.wait([self.start()], timeout=timeout)
+        if self.is_due():
+            await asyncio.wait([self.start()], timeout=timeout)
 
     async def close(self) -> None:
         if self._running is not None:
