@@ -16,7 +16,7 @@ from gateway.platforms.base import (
     resolve_channel_prompt,
 )
 
-from ...common import host, host_strict
+from ...common import host, host_outgoing, host_strict
 from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
 from ...common.handover import Accepted, Commit
@@ -46,10 +46,10 @@ _CONTRACT: host.Contract = {
     "send_typing": ("chat_id", "metadata"),
     "edit_message": ("chat_id", "message_id", "content"),
 }
-_Stock: Any = host.stock_adapter("mattermost", _CONTRACT)
+_Stock: Any = host.stock_adapter("mattermost", {**_CONTRACT, **host_outgoing.CONTRACT})
 
 
-class MattermostAdapter(_Stock):  # type: ignore[misc]
+class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
     """One bot account on one server."""
 
     def __init__(self, config: Any) -> None:
