@@ -77,13 +77,14 @@ def working_directory() -> Path:
 def without_home_references(text: str, home: Path, cwd: Path) -> str:
     """The text without a live `@` before what the host would resolve into HERMES_HOME or list of it.
 
-    Reads the file system, for symbolic links. All references die where there are more than fifty.
+    Reads the file system, for symbolic links. All references die where there are more than fifty, and where the host
+    reads them in a way that is not known.
     """
     candidates = [found.start() for found in _CANDIDATE.finditer(text)]
     if not candidates:
         return text
-    host: Any = importlib.import_module("agent.context_references")
-    if len(candidates) > _MOST_REFERENCES:
+    host = _references()
+    if host is None or len(candidates) > _MOST_REFERENCES:
         return without_references(text)
     # From the end: the value of a reference may hold another one.
     for at in reversed(candidates):
@@ -93,6 +94,14 @@ def without_home_references(text: str, home: Path, cwd: Path) -> str:
         if _reaches(reference.kind, reference.target, homes(home), cwd):
             text = f"{text[:at]}\uff20{text[at + 1 :]}"
     return text
+
+
+def _references() -> Any:
+    try:
+        module = importlib.import_module("agent.context_references")
+    except ModuleNotFoundError:
+        return None
+    return module if {"REFERENCE_PATTERN", "parse_context_references"} <= vars(module).keys() else None
 
 
 def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bool:
