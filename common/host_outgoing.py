@@ -1,7 +1,8 @@
-"""The seam to Hermes for what an answer attaches: a stock adapter class whose sending methods ask before they send."""
+"""The seam to Hermes for what an answer attaches: a stock class whose sending methods ask before they send."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import inspect
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from . import host, host_files
+from .pictures import NotFetched, Pictures
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +33,16 @@ def paths_of(method: Callable[..., object]) -> list[str]:
 
 
 def guarded(stock: Any) -> Any:
-    """A subclass of the stock class that sends no file of HERMES_HOME outside its media caches, and says so."""
+    """A subclass of the stock class that sends no file of HERMES_HOME outside its media caches, and says so.
+
+    Pictures named by their address are fetched by `pictures`, never by stock.
+    """
 
     class Guarded(stock):  # type: ignore[misc]
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             self.homes = host_files.homes(host.home())
+            self.pictures = Pictures()
 
         async def send_image(
             self,
@@ -47,10 +53,10 @@ def guarded(stock: Any) -> Any:
             metadata: dict[str, Any] | None = None,
             **_: Any,
         ) -> Any:
-            """Send a picture by its address."""
-            if (path := _local(image_url)) is not None:
+            """Send a picture by its address, or the address where none is to be had."""
+            if (path := await _picture(self, image_url)) is not None:
                 return await self.send_image_file(chat_id, path, caption, reply_to, metadata=metadata)
-            return await super().send_image(chat_id, image_url, caption, reply_to=reply_to, metadata=metadata)
+            return await self.send(chat_id, f"{caption or ''}\n{image_url}".strip(), reply_to, metadata)
 
         async def send_multiple_images(
             self,
@@ -60,14 +66,18 @@ def guarded(stock: Any) -> Any:
             human_delay: float = 0.0,
         ) -> None:
             """Send pictures together, each by its address or as a `file://` one."""
-            allowed = []
+            allowed, addresses, refused = [], [], False
             for address, caption in images:
-                if (path := _local(address)) is None:
-                    allowed.append((address, caption))
+                if (path := await _picture(self, address)) is None:
+                    addresses.append(f"{caption}\n{address}".strip())
                 elif (resolved := host_files.deliverable(path, self.homes)) is not None:
                     allowed.append((f"file://{quote(resolved)}", caption))
-            if len(allowed) < len(images):
+                else:
+                    refused = True
+            if refused:
                 await _refuse(self, {"chat_id": chat_id, "metadata": metadata})
+            if addresses:
+                await self.send(chat_id, "\n".join(addresses), metadata=metadata)
             if allowed:
                 await super().send_multiple_images(chat_id, allowed, metadata, human_delay)
 
@@ -103,6 +113,21 @@ async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
     await adapter.send(call["chat_id"], host_files.NOT_SENT, metadata=metadata)
     result: Any = importlib.import_module("gateway.platforms.base").SendResult
     return result(success=False, error="a file of the agent itself is not sent")
+
+
+async def _picture(adapter: Any, address: str) -> str | None:
+    """The path of the picture at an address: in the host's cache, or where a `file://` one points; None without one."""
+    if (path := _local(address)) is not None:
+        return path
+    base: Any = importlib.import_module("gateway.platforms.base")
+    try:
+        picture = await adapter.pictures.fetch(address)
+        return str(await asyncio.to_thread(base.cache_image_from_bytes, picture.data, picture.extension))
+    except (NotFetched, OSError, ValueError) as exc:
+        logger.info(
+            "a picture's address is posted instead: %s", exc if isinstance(exc, NotFetched) else type(exc).__name__
+        )
+    return None
 
 
 def _local(address: str) -> str | None:

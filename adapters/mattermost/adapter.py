@@ -95,8 +95,6 @@ class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
         except BaseException:
             await self.disconnect()
             raise
-        # Stock downloads pictures to be posted with it.
-        self._session: Any = connection.client.session
         self._mark_connected()
         logger.info("Mattermost: listening as @%s", self._bot_username)
         return True
@@ -107,7 +105,6 @@ class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
         if self.connection is not None:
             await self.connection.close()
             self.connection = None
-        self._session = None
         self._release_platform_lock()
         self._mark_disconnected()
 
