@@ -87,10 +87,11 @@ def _set_up() -> None:
 async def _send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any) -> dict[str, Any]:
     """Stock's sender for cron jobs that run outside the gateway, told where to connect in strict mode.
 
-    It sends no file of the agent itself.
+    It sends no file of the agent itself, and notifies nobody by @channel.
     """
     from ...common import host, host_files, host_strict
     from ...common.errors import ConfigError
+    from .grammar import defused
     from .settings import MattermostSettings
 
     if host_strict.is_on("mattermost"):
@@ -106,7 +107,7 @@ async def _send_standalone(config: Any, chat_id: str, message: str, **kwargs: An
     kwargs["media_files"] = host_files.deliverable_media(media, host_files.homes(host.home()))
     if len(kwargs["media_files"]) < len(media):
         message = f"{message}\n{host_files.NOT_SENT}".strip()
-    result: dict[str, Any] = await _stock()._standalone_send(config, chat_id, message, **kwargs)
+    result: dict[str, Any] = await _stock()._standalone_send(config, chat_id, defused(message), **kwargs)
     return result
 
 
