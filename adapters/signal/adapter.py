@@ -14,7 +14,7 @@ from gateway.platforms.signal_rate_limit import (
     _is_signal_rate_limit_error,
 )
 
-from ...common import host, host_closing, host_strict
+from ...common import host, host_closing, host_outgoing, host_strict
 from ...common.accepting import HostWord
 from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
@@ -46,14 +46,14 @@ _CONTRACT: host.Contract = {
     "send": ("chat_id", "content", "reply_to", "metadata"),
     "get_chat_info": ("chat_id",),
 }
-_Stock: Any = host.stock_adapter("signal", _CONTRACT)
+_Stock: Any = host.stock_adapter("signal", {**_CONTRACT, **host_outgoing.CONTRACT})
 host.hush_numbers(_Stock)
 
 _KEEP_SAID = 500
 _QUOTED_CHARACTERS = 200
 
 
-class SignalAdapter(_Stock):  # type: ignore[misc]
+class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
     """One account on one signal-cli daemon."""
 
     splits_long_messages = True
