@@ -25,8 +25,9 @@ KEEP_KNOWN = 20_000
 _WHY_CHARACTERS = 500
 _BOUND_AUDIT_EVERY = 200
 _BY_ORDER = frozenset({Status.GRANTED, Status.REVOKED})
-_EVERY = frozenset(Status)
-_UNORDERED = _EVERY - _BY_ORDER
+_JUDGED = (Status.APPROVED, Status.BARRED)
+"""By what somebody did, not by the operator."""
+_DELETE = "DELETE FROM chat_group WHERE network = ? AND id = ? AND status = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _statements(order: ChatOrder, over: Iterable[Status]) -> tuple[Statement, St
 
 def order(state: Path, network: str, chat_id: str, status: Status, by: str, why: str, at: float) -> None:
     """The operator's order from outside the gateway; raises StateError unless it is on disk."""
-    change(state, _statements(ChatOrder(network, chat_id, status, by, why[:_WHY_CHARACTERS], at), _EVERY))
+    change(state, _statements(ChatOrder(network, chat_id, status, by, why[:_WHY_CHARACTERS], at), Status))
 
 
 def entries(state: Path, network: str) -> dict[str, Entry]:
@@ -169,7 +170,7 @@ class ChatBook:
     def approve(self, chat_id: str, by: str) -> None:
         """Put the chat somebody invited us into on the runtime allowlist, unless the operator revoked it."""
         if self._statuses.get(chat_id) not in _BY_ORDER:
-            self._write(chat_id, Status.APPROVED, by, "invitation", _UNORDERED)
+            self._write(chat_id, Status.APPROVED, by, "invitation", (Status.KNOWN, *_JUDGED))
 
     def bar(self, chat_id: str, by: str) -> None:
         """Somebody who may not has opened the chat: it is not served until it is approved. What is approved stays."""
@@ -183,25 +184,27 @@ class ChatBook:
         """
         new = ChatOrder(self._network, chat_id, status, by, why[:_WHY_CHARACTERS], self._now())
         try:
-            await self._store.change(*_statements(new, _EVERY))
+            await self._store.change(*_statements(new, Status))
         except StateError as exc:
             if status is not Status.REVOKED:
                 raise
             self._set(chat_id, status)
             raise StateError(f"it is revoked until this gateway ends, but not kept: {exc}") from exc
-        await self._read_orders()
+        try:
+            await self._read_orders()
+        except StateError:
+            self._set(chat_id, status)
 
     def forget(self, chat_id: str) -> None:
-        """We were removed: a new invitation starts from nothing. The operator's orders stand, and so does a bar."""
+        """We were removed: a new invitation starts from nothing. The operator's orders stand."""
         self._known.pop(chat_id, None)
-        if self._statuses.get(chat_id) is Status.APPROVED:
+        if self._statuses.get(chat_id) in _JUDGED:
             del self._statuses[chat_id]
             self._sort()
         forgotten = ChatOrder(self._network, chat_id, None, "", "removed", self._now())
-        delete = "DELETE FROM chat_group WHERE network = ? AND id = ? AND status = ?"
         self._store.keep(
-            (delete, (self._network, chat_id, Status.KNOWN)),
-            (delete, (self._network, chat_id, Status.APPROVED), forgotten),
+            (_DELETE, (self._network, chat_id, Status.KNOWN)),
+            *((_DELETE, (self._network, chat_id, status), forgotten) for status in _JUDGED),
         )
 
     def _write(self, chat_id: str, status: Status, by: str, why: str, over: Iterable[Status]) -> None:
@@ -215,8 +218,7 @@ class ChatBook:
         self._known[chat_id] = None
         if len(self._known) > KEEP_KNOWN:
             oldest, _ = self._known.popitem(last=False)
-            delete = "DELETE FROM chat_group WHERE network = ? AND id = ? AND status = ?"
-            self._store.keep((delete, (self._network, oldest, Status.KNOWN)))
+            self._store.keep((_DELETE, (self._network, oldest, Status.KNOWN)))
 
     def _set(self, chat_id: str, status: Status) -> None:
         self._known.pop(chat_id, None)

@@ -25,7 +25,7 @@ from .schema import BOUND_AUDIT, SCHEMA_VERSION, upgrade
 logger = logging.getLogger(__name__)
 
 JOURNAL = "orders"
-SECRET = "pseudonym secret"  # noqa: S105 (the name of a row)
+SECRET = "pseudonym key"
 _BUSY_SECONDS = 5.0
 _STRONGEST_SOURCE = 2
 """Of `identity.Source`: what was ordered no contact list changes."""
@@ -49,6 +49,16 @@ _REMEDIES = {
     sqlite3.SQLITE_NOTADB: "it is damaged: restart the gateway, which keeps it aside",
     sqlite3.SQLITE_CORRUPT: "it is damaged: restart the gateway, which keeps it aside",
 }
+_OWN_FAULTS = {
+    0,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_MISUSE,
+    sqlite3.SQLITE_RANGE,
+    sqlite3.SQLITE_TOOBIG,
+}
+"""The statement is wrong, and would be again."""
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
@@ -81,23 +91,35 @@ def recovered(path: Path) -> sqlite3.Connection:
     except Unusable as exc:
         with translated(path):
             aside = _set_aside(path)
-        logger.error("%s: kept as %s, starting anew with what the orders say", exc, aside.name)
+        logger.error("%s: kept as %s, starting anew with the orders", exc, aside.name)
         return connect(path)
 
 
-def carry_out(connection: sqlite3.Connection, journal: Journal, statements: Iterable[Statement]) -> None:
-    """All statements and what the journal gets of them, or nothing. Raises sqlite3.Error or OSError."""
+def carry_out(
+    connection: sqlite3.Connection,
+    journal: Journal,
+    statements: Iterable[Statement],
+    *,
+    leave_out_faulty: bool = False,
+) -> None:
+    """All statements and what the journal gets of them, or nothing. Raises sqlite3.Error or OSError.
+
+    A statement that is wrong itself can be left out, so that it holds nothing up.
+    """
+    orders: list[Order] = []
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        orders = [order for statement in statements for order in execute(connection, statement)]
+        for sql, parameters, *order in statements:
+            try:
+                changed = connection.execute(sql, parameters).rowcount
+            except (sqlite3.Error, ValueError, OverflowError) as exc:
+                if not leave_out_faulty or primary_code(exc) not in _OWN_FAULTS:
+                    raise
+                logger.error("state file: cannot write: %s", type(exc).__name__)
+            else:
+                orders += order if changed > 0 else ()
         with journal.appended(orders):
             connection.commit()
-
-
-def execute(connection: sqlite3.Connection, statement: Statement) -> Sequence[Order]:
-    """What the journal gets of a statement that was carried out."""
-    sql, parameters, *order = statement
-    return order if connection.execute(sql, parameters).rowcount > 0 else ()
 
 
 def journal_of(path: Path) -> Journal:
@@ -191,8 +213,8 @@ def _restore(connection: sqlite3.Connection, order: Order) -> None:
     """Nothing is written where the tables say the same."""
     match order:
         case ChatOrder(status=None):
-            forgotten = "DELETE FROM chat_group WHERE network = ? AND id = ? AND status = ?"
-            connection.execute(forgotten, (*order.about, Status.APPROVED))
+            forgotten = "DELETE FROM chat_group WHERE network = ? AND id = ? AND status IN (?, ?)"
+            connection.execute(forgotten, (*order.about, Status.APPROVED, Status.BARRED))
         case ChatOrder():
             restored = (
                 "INSERT INTO chat_group VALUES (?, ?, ?, ?, ?) ON CONFLICT (network, id)"

@@ -52,7 +52,9 @@ class Ledger:
 
     def ignore(self, key: str) -> None:
         """Nobody gets to read the message of a claimed key: remember it for a while, among its like."""
-        self._claimed.pop(key, None)
+        if key not in self._claimed:
+            return
+        del self._claimed[key]
         self._ignored[key] = None
         if len(self._ignored) > KEEP_IGNORED:
             self._ignored.popitem(last=False)

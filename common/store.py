@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from .backlog import Backlog
-from .database import SECRET, Statement, carry_out, connect, execute, journal_of, primary_code, recovered, translated
+from .database import SECRET, Statement, carry_out, connect, journal_of, recovered, translated
 from .errors import StateError
 from .pseudonymizer import Pseudonymizer
 from .reconnect import backoff
@@ -29,16 +29,6 @@ _WATCH_SECONDS = 0.5
 KEEP_QUEUED = 50_000
 """Statements kept for a disk that cannot be written to, the latest of them."""
 KEEP_CACHED = 5_000
-_OWN_FAULTS = {
-    0,
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_MISMATCH,
-    sqlite3.SQLITE_MISUSE,
-    sqlite3.SQLITE_RANGE,
-    sqlite3.SQLITE_TOOBIG,
-}
-"""The statement is wrong, and would be again."""
 
 _Result = TypeVar("_Result")
 
@@ -63,7 +53,7 @@ def change(path: Path, statements: Iterable[Statement]) -> None:
 
 def pseudonymizer(path: Path) -> Pseudonymizer:
     """What the gateway calls people and chats in its logs and its trace; raises StateError."""
-    rows = read(path, "SELECT value FROM meta WHERE key = ?", (SECRET,))
+    rows = read(path, "SELECT value FROM meta WHERE key = ?", (SECRET,)) if path.exists() else []
     return Pseudonymizer(bytes.fromhex(rows[0][0]) if rows else None)
 
 
@@ -192,11 +182,13 @@ class Store:
     # -- write
 
     async def change(self, *statements: Statement) -> None:
-        """Carry out statements as one; raises StateError unless they are on disk."""
+        """Carry out statements as one, behind those kept so far; raises StateError unless they are on disk."""
 
         def work() -> None:
             with translated(self.path, "changed"):
                 connection = self._opened()
+                while self._kept and self._carry_out_batch(cached=False):
+                    pass
                 connection.execute("PRAGMA synchronous=FULL")
                 try:
                     carry_out(connection, self._journal, statements)
@@ -271,9 +263,8 @@ class Store:
         with self._lock:
             batches = [(backlog, backlog.first()) for backlog in self._backlogs(cached=cached)]
         try:
-            self._carry_out_tolerantly(
-                [statement for _, batch in batches for _, (_, group) in batch for statement in group]
-            )
+            statements = [statement for _, batch in batches for _, (_, group) in batch for statement in group]
+            carry_out(self._opened(), self._journal, statements, leave_out_faulty=True)
         except (sqlite3.Error, OSError, MemoryError) as exc:
             # A full disk must not stop the chat; once is enough to tell.
             level = logging.DEBUG if self._failing else logging.ERROR
@@ -287,21 +278,6 @@ class Store:
             for backlog, batch in batches:
                 backlog.carried_out(batch)
         return True
-
-    def _carry_out_tolerantly(self, statements: Iterable[Statement]) -> None:
-        """Leave out what would never succeed, so that it holds nothing up."""
-        with self._opened() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            orders = []
-            for statement in statements:
-                try:
-                    orders += execute(connection, statement)
-                except (sqlite3.Error, ValueError, OverflowError) as exc:
-                    if primary_code(exc) not in _OWN_FAULTS:
-                        raise
-                    logger.error("state file: cannot write: %s", type(exc).__name__)
-            with self._journal.appended(orders):
-                connection.commit()
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

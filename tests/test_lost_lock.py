@@ -1,7 +1,7 @@
 """An order from another process beside a gateway with both networks, then kill -9: nothing is handled twice.
 
-Closing any descriptor of a file drops every POSIX lock that the process has on it. A state file opened and closed beside
-SQLite loses its lock, and the next writer from outside unlinks the log that the gateway goes on writing to.
+Closing any descriptor of a file drops every POSIX lock that the process has on it. A state file opened and closed
+beside SQLite loses its lock, and the next writer from outside unlinks the log that the gateway goes on writing to.
 """
 
 from __future__ import annotations
