@@ -77,6 +77,7 @@ class Store:
         self._lock = threading.Lock()
         self._failing = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: ThreadPoolExecutor | None = None
 
     # -- open and close
 
@@ -101,7 +102,7 @@ class Store:
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is loop:
             return
-        if self._loop is not None and self._connection is not None:
+        if self._loop is not None and self._thread is not None:
             if not self._loop.is_closed():
                 raise StateError(f"the state file {self.path} is in use by another event loop of this process")
             self._thread.submit(self._shut).result()
@@ -127,7 +128,9 @@ class Store:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
         await self._in_thread(self._shut)
-        self._thread.shutdown(wait=False)
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
+            self._thread = None
 
     def _open(self) -> None:
         self._connection = recovered(self.path)
@@ -285,7 +288,7 @@ class Store:
         return self._connection
 
     async def _in_thread(self, function: Callable[[], _Result]) -> _Result:
-        if self._loop is None:
+        if self._thread is None:
             raise StateError(f"the state file {self.path} is not open")
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
