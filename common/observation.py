@@ -99,8 +99,10 @@ class Observations:
     async def persist(self, store: Store) -> None:
         """Keep the lines on disk from now on, and take up those of an earlier run."""
         columns = "chat, key, author, verified, text, at, seq"
-        rows = await store.rows(f"SELECT {columns} FROM observed WHERE network = ? ORDER BY seq", (self._network,))
-        cursors = await store.rows("SELECT session, seq FROM observed_cursor")
+        rows = await store.cached_rows(
+            f"SELECT {columns} FROM observed WHERE network = ? ORDER BY seq", (self._network,)
+        )
+        cursors = await store.cached_rows("SELECT session, seq FROM observed_cursor")
         with self._lock:
             if not self._chats:
                 for chat, key, author, verified, text, at, seq in rows:

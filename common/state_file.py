@@ -9,7 +9,8 @@ from pathlib import Path
 
 from .errors import StateError
 from .findings import Finding, Status
-from .store import SCHEMA_VERSION, read
+from .schema import SCHEMA_VERSION
+from .store import read
 
 _CHECK = "hermes.state"
 

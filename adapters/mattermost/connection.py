@@ -16,7 +16,7 @@ from ...common.observation import Observations
 from ...common.opening import Opening
 from ...common.served import LiveChat
 from ...common.status import Snapshot, put_down, snapshot
-from ...common.store import Store
+from ...common.store import shared
 from .client import MattermostClient
 from .intake import Intake
 from .joins import live_channels
@@ -46,7 +46,7 @@ class Connection:
         self._settings = settings
         self._handover_seconds = handover_seconds
         self._observed = observed
-        self._store = Store(state)
+        self._store = shared(state)
         self._opening = Opening()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.intake = Intake(settings, self.client, self._store, observed, host=host, deliver=deliver)
@@ -70,8 +70,8 @@ class Connection:
 
     async def _listen(self) -> None:
         resources = self._opening.resources
-        resources.push_async_callback(self._store.close)
         await self._store.open()
+        resources.push_async_callback(self._store.close)
         if self._settings.persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)

@@ -35,7 +35,7 @@ from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.reconnect import backoff
 from ...common.store import Store
-from ...common.trace import Trace, pseudonym
+from ...common.trace import Trace
 from ...common.wording import name as as_name
 from ...common.workers import ChatWorkers
 from .catchup import CatchUp, Cursors
@@ -176,6 +176,7 @@ class Intake:
             return False
         self.cursors.begin(channel_id, inbound.sent_at)
         if self._is_new(inbound.key):
+            self.ledger.ignore(inbound.key)
             self.trace.decided(inbound, decision)
             self.cursors.advance(channel_id, inbound.sent_at)
         return True
@@ -202,7 +203,7 @@ class Intake:
 
     async def _fetch_missed(self) -> bool:
         """Whether nothing is missing any more."""
-        gaps, complete = self._gaps, True
+        gaps, complete, pseudonym = self._gaps, True, self.trace.pseudonym
         try:
             async with asyncio.timeout(_CATCH_UP_SECONDS):
                 channels = await self._client.my_channels()
@@ -284,7 +285,9 @@ class Intake:
             self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))
         decision, standing = await self._judge.judge(inbound, self.me, item, channel_type)
         self.trace.decided(inbound, decision)
-        if not isinstance(decision, Ignore) and (decided := apply_edit(self._observed, inbound, decision, buffer)):
+        if isinstance(decision, Ignore):
+            self.ledger.ignore(item.key)
+        elif (decided := apply_edit(self._observed, inbound, decision, buffer)) is not None:
             author = await self._reader.author(inbound)
             accepted = Accepted(
                 inbound,
@@ -299,9 +302,9 @@ class Intake:
 
     async def _commit(self, item: Item, decided: Dispatch | Observe) -> None:
         if isinstance(decided, Dispatch):
-            await self.ledger.commit(item.key, dispatched(item.post.id))
+            await self.ledger.commit(item.key, dispatched(item.post.id), sent_at=_time(item))
         else:
-            await self.ledger.note(item.key)
+            await self.ledger.note(item.key, sent_at=_time(item))
 
     async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
         verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))

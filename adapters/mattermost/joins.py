@@ -9,7 +9,6 @@ from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.identity import Standing
 from ...common.served import LiveChat
-from ...common.trace import pseudonym
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +55,9 @@ class Joins:
             try:
                 await self._client.leave_channel(channel_id)
             except (HardenedError, ValueError) as exc:
-                logger.warning("channel %s could not be left: %s", pseudonym(channel_id), exc)
-        logger.info("added to channel %s by %s: %s", pseudonym(channel_id), pseudonym(adder.user_id), verdict)
+                logger.warning("channel %s could not be left: %s", self._book.pseudonym(channel_id), exc)
+        channel, who = self._book.pseudonym(channel_id), self._book.pseudonym(adder.user_id)
+        logger.info("added to channel %s by %s: %s", channel, who, verdict)
         return verdict
 
     def allow(self, channel_id: str) -> None:

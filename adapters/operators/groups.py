@@ -16,6 +16,8 @@ from ...common import host_setup
 from ...common.chatbook import Status, entries, order
 from ...common.errors import HardenedError, StateError
 from ...common.served import Served, find, overview
+from ...common.store import pseudonymizer
+from ...common.wording import printable
 from . import networks
 from .output import console, say, write_json
 
@@ -64,7 +66,7 @@ def _found(spelled: str, setup: host_setup.Setup) -> tuple[str, str]:
     network = networks.network_of(spelled)
     if network is not None and network in setup.extras:
         return network, spelled
-    if row := find(spelled, _overview(setup)):
+    if row := find(spelled, _overview(setup), pseudonymizer(setup.state)):
         return row.network, row.id
     raise StateError(f"{spelled} is no group or channel known here: look at `groups list`")
 
@@ -90,5 +92,9 @@ def _table(rows: Iterable[Served]) -> Table:
         result.add_column(heading, no_wrap=heading == "id")
     for row in rows:
         sign = Text("served", style="green") if row.served else Text("not served", style="dim")
-        result.add_row(sign, *map(Text, (row.network, row.name, row.id, row.membership, row.because)))
+        result.add_row(sign, *map(_cell, (row.network, row.name, row.id, row.membership, row.because)))
     return result
+
+
+def _cell(text: str) -> Text:
+    return Text(printable(text))

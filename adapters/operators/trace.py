@@ -13,8 +13,8 @@ from rich.text import Text
 
 from ...common import host_setup
 from ...common.identity import as_number
-from ...common.store import read
-from ...common.trace import Entry, entries, pseudonym
+from ...common.store import pseudonymizer, read
+from ...common.trace import Entry, entries
 from .output import console, write_json
 
 _FOLLOW_SECONDS = 0.5
@@ -67,7 +67,7 @@ class Wanted:
 
 def _spellings(state: Path, identity: str) -> set[str]:
     """How the trace may name it: it is a pseudonym already, or one of its own or of its ACI."""
-    identity = identity.removeprefix("group:")
+    identity, pseudonym = identity.removeprefix("group:"), pseudonymizer(state)
     if as_number(identity):
         uids = {uid for (uid,) in read(state, "SELECT uid FROM identity WHERE number = ?", (identity,))}
         return {pseudonym(name) for name in (identity, *uids)}

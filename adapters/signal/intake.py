@@ -37,6 +37,7 @@ from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
+from ...common.pairs import record, recorded
 from ...common.policy import Policy, decide
 from ...common.store import Store
 from ...common.trace import Trace
@@ -102,13 +103,11 @@ class Intake:
 
     async def prepare(self) -> None:
         """Load what earlier runs left."""
-        rows = await self._store.rows("SELECT number, uid, source, moved_to FROM identity")
-        pairs = [Pair(number, uid, Source(source), moved_to) for number, uid, source, moved_to in rows]
-        self.directory = Directory(pairs, remember=self._remember_pair)
+        self.directory = Directory(await recorded(self._store), remember=self._remember_pair)
         self._learnt()
         chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
         self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
-        self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic)
+        self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic, self.trace.pseudonym)
         self.invitations = Invitations(
             self._client,
             self.book,
@@ -179,6 +178,7 @@ class Intake:
         if not isinstance(decision, Ignore):
             return False
         if self.ledger.claim(inbound.key):
+            self.ledger.ignore(inbound.key)
             self._meet(inbound)
             self.trace.decided(inbound, decision)
         else:
@@ -188,7 +188,7 @@ class Intake:
     def _meet(self, inbound: Inbound) -> None:
         """Learn what an envelope says of its sender."""
         if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
-            report_move(inbound.sender)
+            report_move(inbound.sender, self.trace.pseudonym)
         if inbound.sender_name:
             self.directory.name(inbound.sender, inbound.sender_name)
 
@@ -218,6 +218,7 @@ class Intake:
         me, decision = self.me, self._decide(inbound, Authority.ADMIN)
         if isinstance(decision, Ignore):
             self.trace.decided(inbound, decision)
+            self.ledger.ignore(inbound.key)
             return
         standing = self._ask(inbound.sender, inbound.chat, chat_id)
         if item is inbound and self._wants_look_up(inbound, standing):
@@ -232,11 +233,14 @@ class Intake:
             decision = self._decide(inbound, standing.authority)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
+            self.ledger.ignore(inbound.key)
             return
         if (accepted := apply_edit(self._observed, inbound, decision, chat_id)) is None:
             return
         commit = self.ledger.commit if isinstance(accepted, Dispatch) else self.ledger.note
-        await self._deliver(self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key))
+        await self._deliver(
+            self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key, sent_at=inbound.sent_at)
+        )
 
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
         author = inbound.sender_name or self.directory.name_of(inbound.sender)
@@ -324,10 +328,7 @@ class Intake:
         return replace(inbound, text=text, attachments=others)
 
     def _remember_pair(self, pair: Pair) -> None:
-        self._store.write(
-            "INSERT OR REPLACE INTO identity VALUES (?, ?, ?, ?)",
-            (pair.number, pair.uid, int(pair.source), pair.moved_to),
-        )
+        record(self._store, pair, time.time())
         self._learnt()
 
     def _remember_chat(self, alias: str, chat: str) -> None:
