@@ -115,27 +115,31 @@ def _is_blank(text: str) -> bool:
 
 
 def _strip_start(pieces: list[_Piece], me: Me) -> list[_Piece]:
-    while len(pieces) >= 3 and _is_blank(_literal(pieces[0])) and _is_ours(pieces[1], me):
-        rest = _literal(pieces[2])
+    at, left = 0, _literal(pieces[0])
+    while at + 2 < len(pieces) and _is_blank(left) and _is_ours(pieces[at + 1], me):
+        rest = _literal(pieces[at + 2])
         cling = _clinging(rest)
         if cling == 0 and rest[:1] in _JOINS_AFTER:
             break
-        pieces = [rest[cling:], *pieces[3:]]
-    return pieces
+        at, left = at + 2, rest[cling:]
+    return [left, *pieces[at + 1 :]]
 
 
 def _strip_end(pieces: list[_Piece], me: Me) -> list[_Piece]:
-    while len(pieces) >= 3 and _is_ours(pieces[-2], me) and (closing := _CLOSING.match(_literal(pieces[-1]))):
-        before = _literal(pieces[-3])
+    at, left = len(pieces) - 1, _literal(pieces[-1])
+    closings: list[str] = []
+    while at >= 2 and _is_ours(pieces[at - 1], me) and (closing := _CLOSING.match(left)):
+        before = _literal(pieces[at - 2])
         if before[-1:] in _JOINS_BEFORE:
             break
         before = _without_blank_end(before)
         if before[-1:] in _CLINGS_BEFORE:
             before = _without_blank_end(before[:-1])
-        if not before and len(pieces) == 3:
+        if not before and at == 2:
             break
-        pieces = [*pieces[:-3], before + closing[1]]
-    return pieces
+        at, left = at - 2, before
+        closings.append(closing[1])
+    return [*pieces[:at], left + "".join(reversed(closings))]
 
 
 def _literal(piece: _Piece) -> str:
