@@ -13,11 +13,11 @@ from operator import itemgetter
 from . import wording
 from .events import Me, Mention
 
-# Zero-width and bidi characters that clients put around mentions.
-_INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
-_BLANK = rf"[\s{_INVISIBLE}]"
+INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+"""Zero-width and bidi characters that clients put around mentions, as a part of a regular expression's class."""
+_BLANK = rf"[\s{INVISIBLE}]"
 _LEADING_BLANK = re.compile(rf"{_BLANK}*")
-_CLINGS_AFTER = re.compile(rf"[{_INVISIBLE}]*(?:[,:;!]+|[ \t]*[—–]|\.{{1,3}}(?={_BLANK}|$)|…)?{_BLANK}*")
+_CLINGS_AFTER = re.compile(rf"[{INVISIBLE}]*(?:[,:;!]+|[ \t]*[—–]|\.{{1,3}}(?={_BLANK}|$)|…)?{_BLANK}*")
 _CLINGS_BEFORE = frozenset(",;:—–")
 # After or before these a mention is part of what stands there: `@bot's`, `@bot/ops`, `cc/@bot`, `**@bot**`.
 _JOINS_AFTER = frozenset("'’/?)]}*_~`\"\\.-&@#=<>|+")
