@@ -85,6 +85,10 @@ class Mention:
     span: tuple[int, int] | None
 
 
+MOST_MENTIONS = 500
+"""Of one message; the first of them count, in the order of the wire. So whoever writes more loses only their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """The message a message replies to."""
@@ -107,6 +111,10 @@ class Attachment:
     @property
     def is_audio(self) -> bool:
         return self.content_type.startswith("audio/")
+
+
+MOST_ATTACHMENTS = 50
+"""Of one message; the first of them count. No client of either network sends as many."""
 
 
 @dataclass(frozen=True, slots=True)

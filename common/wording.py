@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 NAME_CHARACTERS = 80
@@ -17,6 +18,8 @@ _FILE_NAME_CHARACTERS = 255
 
 _PLAIN = re.compile(r"[\w ,.;:!?'\"()*+=%&#$/~^-]*", re.ASCII)
 """Nothing to look at twice: most names and half of all lines."""
+
+_MAYBE_UNSEEN = re.compile(r"[^ -~\t\r\n]")
 
 _BREAKS = frozenset({"Cc", "Zl", "Zp"})
 _UNPRINTABLE = frozenset({"Cf", "Cs", "Co"})
@@ -94,6 +97,21 @@ def _visible(text: str) -> Iterator[str]:
             continue
         yield char
         before = char
+
+
+def unseen(text: str) -> str:
+    """What a text holds of characters that leave no ink, but for the usual white space."""
+    return "".join(char for char in _MAYBE_UNSEEN.findall(text) if _is_unseen(char))
+
+
+@lru_cache(4096)
+def _is_unseen(char: str) -> bool:
+    return (
+        char.isspace()
+        or char in _BLANK_BY_NATURE
+        or unicodedata.category(char) in _BREAKS
+        or unicodedata.category(char) in _UNPRINTABLE
+    )
 
 
 def without_references(text: str) -> str:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from rich.table import Table
 from rich.text import Text
 
 from ...common import host_setup
@@ -19,7 +18,7 @@ from ...common.served import Served, find, overview
 from ...common.store import pseudonymizer
 from ...common.wording import printable
 from . import networks
-from .output import console, say, write_json
+from .output import Rows, console, say, write_json
 
 _ORDERS = (
     ("approve", Status.GRANTED, "serve one from now on"),
@@ -86,8 +85,8 @@ def _overview_of(network: str, setup: host_setup.Setup) -> list[Served]:
     return overview(network, policy, live, known)
 
 
-def _table(rows: Iterable[Served]) -> Table:
-    result = Table(box=None, pad_edge=False)
+def _table(rows: Iterable[Served]) -> Rows:
+    result = Rows(box=None, pad_edge=False)
     for heading in ("", "network", "name", "id", "membership", "why"):
         result.add_column(heading, no_wrap=heading == "id")
     for row in rows:

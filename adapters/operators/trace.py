@@ -8,14 +8,13 @@ from collections.abc import Generator, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.table import Table
 from rich.text import Text
 
 from ...common import host_setup
 from ...common.identity import as_number
 from ...common.store import pseudonymizer, read
 from ...common.trace import Entry, entries
-from .output import console, write_json
+from .output import Rows, console, write_json
 
 _FOLLOW_SECONDS = 0.5
 _STYLES = {"dispatch": "green", "observe": "yellow", "invitation": "cyan"}
@@ -74,9 +73,9 @@ def _spellings(state: Path, identity: str) -> set[str]:
     return {identity, pseudonym(identity), pseudonym(identity.lower())}
 
 
-def _table(found: Iterable[Entry]) -> Table:
+def _table(found: Iterable[Entry]) -> Rows:
     """The entries for people, oldest first."""
-    result = Table(box=None, pad_edge=False)
+    result = Rows(box=None, pad_edge=False)
     for heading in ("time", "network", "chat", "who", "verdict", "rule", "reason", "event"):
         result.add_column(heading)
     for entry in found:
