@@ -194,6 +194,7 @@ class ChatBook:
             await self._read_orders()
         except StateError:
             self._set(chat_id, status)
+        self._granted = [granted for granted in self._granted if granted != chat_id]
 
     def forget(self, chat_id: str) -> None:
         """We were removed: a new invitation starts from nothing. The operator's orders stand."""

@@ -63,6 +63,20 @@ async def test_connecting_is_refused_with_the_reason_and_works_once_it_is_gone(
         await adapter.disconnect()
 
 
+async def test_an_order_that_cannot_be_kept_is_no_success(
+    daemon: FakeSignalDaemon, hermes_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("groups", "revoke", ALLOTMENT)
+    orders_that_make_no_sense(state_file(hermes_home))
+    assert await asyncio.to_thread(cli.main, command) == 2
+    written = capsys.readouterr()
+    assert "line 1 of the orders" in written.err
+    assert "revoked" not in written.out
+    journal_of(state_file(hermes_home)).path.unlink()
+    assert await asyncio.to_thread(cli.main, command) == 0
+    assert f"signal {ALLOTMENT}: revoked" in capsys.readouterr().out
+
+
 async def fill_up(host: Any, *, is_full: bool) -> None:
     """The file is as long as it may get, or no longer."""
     store = host.adapter.connection._store
