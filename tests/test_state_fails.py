@@ -368,13 +368,16 @@ async def test_an_order_is_confirmed_when_it_is_on_disk_and_only_then(
     longer_than_a_page = "admin" * 2000
     with pytest.raises(StateError, match="the disk is full"):
         await book.order("granted", Status.GRANTED, longer_than_a_page, "")
-    with pytest.raises(StateError, match="revoked until this gateway ends, but not kept"):
+    with pytest.raises(StateError, match="revoked, but would not be after a restart"):
         await book.order("revoked", Status.REVOKED, longer_than_a_page, "")
     assert (book.approved, book.revoked) == ({"before"}, {"revoked"})
+    assert set(entries(store.path, "signal")) == {"before"}
+    with pytest.raises(StateError, match="cannot be written"):
+        await ChatBook(store, "signal", lambda: 1000.0).load()
     await full(False)
     await store.flush()
-    assert set(entries(store.path, "signal")) == {"before"}
-    assert set(journal_of(store.path).read()) == {("signal", "before")}
+    assert set(entries(store.path, "signal")) == {"before", "revoked"}
+    assert set(journal_of(store.path).read()) == {("signal", "before"), ("signal", "revoked")}
 
 
 def test_a_commit_that_fails_takes_its_order_back(tmp_path: Path) -> None:

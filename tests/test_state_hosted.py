@@ -117,7 +117,7 @@ async def test_an_admin_is_told_what_was_not_kept_and_the_chat_goes_on(
         assert kept is (Status.GRANTED if "Allotment: granted" in told else Status.REVOKED)
         assert await heard("while it is full")
         told = [await asked(f"/adapters groups revoke {GROUP} {long}") for _ in range(12)]
-        assert "not kept" in told[-1]
+        assert "would not be after a restart" in told[-1]
         assert not await heard("revoked, for the time being")
         await fill_up(host, is_full=False)
         assert await asked(f"/adapters groups revoke {GROUP}") == "Test Group: revoked"
