@@ -110,7 +110,9 @@ class ChatBook:
         """No run before this one has taken stock of the account's chats."""
 
     async def load(self) -> None:
-        """Read what earlier runs left; raises StateError."""
+        """Read what earlier runs left; raises StateError, also where some of it still waits for the disk."""
+        if not await self._store.flush():
+            raise StateError(f"what was permitted and forbidden of late cannot be written to {self._store.path}")
         self._read_up_to = await self._last_audit()
         query = "SELECT id, status FROM chat_group WHERE network = ? ORDER BY at, id"
         self._known.clear()
@@ -180,20 +182,24 @@ class ChatBook:
     async def order(self, chat_id: str, status: Status, by: str, why: str) -> None:
         """The operator's order from within the gateway. Raises StateError unless it is on disk.
 
-        A revocation that cannot be kept holds in memory all the same.
+        A revocation that cannot be written holds in memory all the same, and is tried again.
         """
-        new = ChatOrder(self._network, chat_id, status, by, why[:_WHY_CHARACTERS], self._now())
+        statements = _statements(
+            ChatOrder(self._network, chat_id, status, by, why[:_WHY_CHARACTERS], self._now()), Status
+        )
         try:
-            await self._store.change(*_statements(new, Status))
+            await self._store.change(*statements)
         except StateError as exc:
             if status is not Status.REVOKED:
                 raise
             self._set(chat_id, status)
-            raise StateError(f"it is revoked until this gateway ends, but not kept: {exc}") from exc
+            self._store.keep(*statements)
+            raise StateError(f"it is revoked, but would not be after a restart, until that is written: {exc}") from exc
         try:
             await self._read_orders()
         except StateError:
             self._set(chat_id, status)
+        self._granted = [granted for granted in self._granted if granted != chat_id]
 
     def forget(self, chat_id: str) -> None:
         """We were removed: a new invitation starts from nothing. The operator's orders stand."""

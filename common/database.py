@@ -46,8 +46,8 @@ _REMEDIES = {
     sqlite3.SQLITE_BUSY: "it is locked by another program: end that one",
     sqlite3.SQLITE_LOCKED: "it is locked by another program: end that one",
     sqlite3.SQLITE_NOMEM: "there is no memory left",
-    sqlite3.SQLITE_NOTADB: "it is damaged: restart the gateway, which keeps it aside",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: restart the gateway, which keeps it aside",
+    sqlite3.SQLITE_NOTADB: "it is damaged; a gateway that starts keeps it aside",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; a gateway that starts keeps it aside",
 }
 _OWN_FAULTS = {
     0,

@@ -20,6 +20,7 @@ from .errors import StateError
 logger = logging.getLogger(__name__)
 
 _COMPACT_BYTES = 256 * 1024
+_LINE_BYTES = 64 * 1024
 
 
 class Status(StrEnum):
@@ -134,26 +135,15 @@ class Journal:
         if not is_new and self.path.stat().st_size > self._compact_at:
             self.compact()
         with _opened(self.path, os.O_CREAT | os.O_APPEND) as descriptor:
-            size, ending = self._mended(descriptor)
+            size, ending = _mended(descriptor)
             try:
                 _write(descriptor, ending + b"".join(map(_line, orders)))
+                if is_new:
+                    _sync_folder(self.path)
             except OSError:
                 self._cut(size)
                 raise
-        if is_new:
-            _sync_folder(self.path)
         return size
-
-    def _mended(self, descriptor: int) -> tuple[int, bytes]:
-        """The size without a torn last line, and what a whole one lacks at its end."""
-        torn = self._content().rpartition(b"\n")[2]
-        size = os.fstat(descriptor).st_size
-        if not torn:
-            return size, b""
-        if _whole(torn):
-            return size, b"\n"
-        os.ftruncate(descriptor, size - len(torn))
-        return size - len(torn), b""
 
     def _cut(self, size: int) -> None:
         try:
@@ -187,6 +177,19 @@ def _parsed(line: bytes) -> Order:
     if isinstance(order, ChatOrder) and order.status is not None:
         return ChatOrder(**{**values, "status": Status(order.status)})
     return order
+
+
+def _mended(descriptor: int) -> tuple[int, bytes]:
+    """The size without a torn last line, and what a whole one lacks at its end."""
+    size = os.fstat(descriptor).st_size
+    os.lseek(descriptor, max(0, size - _LINE_BYTES), os.SEEK_SET)
+    torn = os.read(descriptor, _LINE_BYTES).rpartition(b"\n")[2]
+    if not torn:
+        return size, b""
+    if _whole(torn):
+        return size, b"\n"
+    os.ftruncate(descriptor, size - len(torn))
+    return size - len(torn), b""
 
 
 @contextmanager

@@ -106,6 +106,7 @@ class Store:
             if not self._loop.is_closed():
                 raise StateError(f"the state file {self.path} is in use by another event loop of this process")
             self._thread.submit(self._shut).result()
+            self._thread = None
         self._loop = loop
         self._door = asyncio.Lock()
         self._dirty = asyncio.Event()
@@ -253,7 +254,7 @@ class Store:
             await self._dirty.wait()
             await asyncio.sleep(_WRITE_BEHIND_SECONDS)
             self._dirty.clear()
-            for delay in backoff(first=0.5, cap=30.0):
+            for delay in backoff(first=0.5, cap=5.0):
                 if await self.flush():
                     break
                 await asyncio.sleep(delay)

@@ -46,6 +46,11 @@ def filled(path: Path) -> Path:
 
 def apart(work: Callable[[Path], None], path: Path) -> None:
     """Do something in a process of its own, whose rights and limits end with it."""
+    assert failure_apart(work, path) == ""
+
+
+def failure_apart(work: Callable[[Path], None], path: Path) -> str:
+    """The same, and what it raised."""
 
     def child(answers: Any) -> None:
         try:
@@ -60,9 +65,9 @@ def apart(work: Callable[[Path], None], path: Path) -> None:
     process = context.Process(target=child, args=(theirs,))
     process.start()
     assert ours.poll(60)
-    failure = ours.recv()
+    failure = str(ours.recv())
     process.join()
-    assert failure == ""
+    return failure
 
 
 def opening(path: Path) -> None:
@@ -363,13 +368,16 @@ async def test_an_order_is_confirmed_when_it_is_on_disk_and_only_then(
     longer_than_a_page = "admin" * 2000
     with pytest.raises(StateError, match="the disk is full"):
         await book.order("granted", Status.GRANTED, longer_than_a_page, "")
-    with pytest.raises(StateError, match="revoked until this gateway ends, but not kept"):
+    with pytest.raises(StateError, match="revoked, but would not be after a restart"):
         await book.order("revoked", Status.REVOKED, longer_than_a_page, "")
     assert (book.approved, book.revoked) == ({"before"}, {"revoked"})
+    assert set(entries(store.path, "signal")) == {"before"}
+    with pytest.raises(StateError, match="cannot be written"):
+        await ChatBook(store, "signal", lambda: 1000.0).load()
     await full(False)
     await store.flush()
-    assert set(entries(store.path, "signal")) == {"before"}
-    assert set(journal_of(store.path).read()) == {("signal", "before")}
+    assert set(entries(store.path, "signal")) == {"before", "revoked"}
+    assert set(journal_of(store.path).read()) == {("signal", "before"), ("signal", "revoked")}
 
 
 def test_a_commit_that_fails_takes_its_order_back(tmp_path: Path) -> None:
@@ -438,6 +446,40 @@ async def test_a_statement_that_is_wrong_itself_holds_nothing_up(store: Store) -
     store.write("INSERT INTO meta VALUES ('a', 'b')")
     assert await store.commit()
     assert await store.rows("SELECT value FROM meta WHERE key = 'a'") == [("b",)]
+
+
+# -- every limit
+
+
+SIZES = [0, 100, 300, 600, 1000, *range(4096, 72 * 1024, 8 * 1024), 2**30]
+SPARE_FILES = range(10)
+
+
+@pytest.mark.parametrize("resource_limit", ["file size", "open files"])
+def test_whatever_the_limit_an_order_holds_if_and_only_if_it_was_confirmed(tmp_path: Path, resource_limit: str) -> None:
+    """After a restart, whichever of the two files is lost then; and nothing sound is ever set aside."""
+    said = []
+    for number in SIZES if resource_limit == "file size" else SPARE_FILES:
+
+        def work(path: Path, number: int = number) -> None:
+            if resource_limit == "file size":
+                resource.setrlimit(resource.RLIMIT_FSIZE, (number, number))
+            else:
+                taken = {int(descriptor) for descriptor in os.listdir("/proc/self/fd")}
+                free = [descriptor for descriptor in range(1000) if descriptor not in taken]
+                resource.setrlimit(resource.RLIMIT_NOFILE, (free[number], free[number]))
+            order(path, "signal", "gone", Status.GRANTED, "operator", "", 2.0)
+
+        path = filled(tmp_path / str(number) / "state.db")
+        said.append(failure_apart(work, path).partition(":")[0])
+        expected = Status.REVOKED if said[-1] else Status.GRANTED
+        assert not set_aside(tmp_path)
+        for lost_file in ("neither", "state.db", "orders"):
+            for file in path.parent.glob(f"{lost_file}*"):
+                file.unlink()
+            opening(path)
+            assert entries(path, "signal")["gone"].status is expected, (number, lost_file)
+    assert {*said} == {"", "StateError"}
 
 
 # -- one store

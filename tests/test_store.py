@@ -180,7 +180,8 @@ async def test_the_ledger_is_bounded(store: Store, monkeypatch: pytest.MonkeyPat
     assert not quiet.claim("quiet")
 
 
-async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
     path = tmp_path / "state.db"
     post, aci = "a" * 26, "11111111-1111-4111-8111-111111111111"
     rows = [(post, 4.0), (f"{post} dispatched", 5.0), (f"{aci} 17", 1.0), ("+15550001111 18", 2.0)]
@@ -188,7 +189,9 @@ async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path)
         for step in STEPS[:2]:
             connection.executescript(step)
         connection.executemany("INSERT INTO ledger VALUES (?, ?)", rows)
-        connection.execute("PRAGMA user_version=2")
+        for step in STEPS[2:version]:
+            connection.executescript(step)
+        connection.execute(f"PRAGMA user_version={version}")
     connection.close()
     store = Store(path)
     await store.open()
@@ -196,4 +199,5 @@ async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path)
         ledger = Ledger(store, network, lambda: 10.0)
         await ledger.load()
         assert [ledger.claim(key) for key in (*keys, "another")] == [False, False, True]
+    assert await store.rows("SELECT sent_at FROM ledger ORDER BY sent_at") == [(1000,), (2000,), (4000,), (5000,)]
     await store.close()
