@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from . import host, host_commands
+from .authority import Authority
+from .background import Line
 from .events import said_by
 from .handover import Accepted
 from .media import Fetch, describe, fetch_all
-from .observation import Line, Observations, neutral
+from .observation import Observations
+from .wording import Foreign
 
 _KEEP_STRANGERS = 1_000
 
@@ -92,7 +95,7 @@ class Gate:
         )
         if quote := inbound.quote:
             event.reply_to_message_id = quote.message_id or None
-            event.reply_to_text = quote.text if accepted.quote_is_trusted else neutral(quote.text)
+            event.reply_to_text = quote.text if accepted.quote_is_trusted else Foreign(quote.text)
             event.reply_to_author_id = quote.author.number or quote.author.uid
             event.reply_to_author_name = quote.author_name or None
             event.reply_to_is_own_message = accepted.quote_is_ours
@@ -118,7 +121,7 @@ def _line(accepted: Accepted, text: str) -> Line:
     return Line(
         key=said_by(accepted.inbound.sender, accepted.inbound.message_id),
         author=accepted.author or "somebody",
-        verified=accepted.standing.allowed,
+        authority=Authority.ALLOWED if accepted.standing.allowed else Authority.STRANGER,
         text=text,
         at=time.time(),
     )
