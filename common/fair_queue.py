@@ -128,14 +128,15 @@ class FairQueue(Generic[_Item]):
 
     def _beyond_share(self, author: str, authority: Authority) -> list[Place]:
         """Shed what an author has too many of."""
-        have = {
-            rank: self._ranks[rank].count(author)
-            for rank in ((authority, False), (authority, True))
-            if rank in self._ranks
-        }
-        beyond = max(0, sum(have.values()) - RIGHTS[authority].waiting)
-        ranks = [rank for rank, count in have.items() for _ in range(count)][:beyond]
-        return [self._drop(rank, author) for rank in ranks]
+        ranks = [rank for rank in ((authority, False), (authority, True)) if rank in self._ranks]
+        beyond = sum(self._ranks[rank].count(author) for rank in ranks) - RIGHTS[authority].waiting
+        gone: list[Place] = []
+        for rank in ranks:
+            if beyond > len(gone):
+                gone += [
+                    self._drop(rank, author) for _ in range(min(beyond - len(gone), self._ranks[rank].count(author)))
+                ]
+        return gone
 
     def _drop(self, rank: tuple[Authority, bool], author: str) -> Place:
         entry = self._take(rank, author)
@@ -164,7 +165,7 @@ class _Rank(Generic[_Item]):
 
     def __init__(self) -> None:
         self._authors: dict[str, deque[_Entry[_Item]]] = {}
-        self._with_count: dict[int, OrderedDict[str, None]] = {}
+        self._with_count: dict[int, dict[str, None]] = {}
         self._most = 0
 
     def __bool__(self) -> bool:
@@ -198,6 +199,6 @@ class _Rank(Generic[_Item]):
             if not self._with_count[before]:
                 del self._with_count[before]
         if after:
-            self._with_count.setdefault(after, OrderedDict())[author] = None
+            self._with_count.setdefault(after, {})[author] = None
         if after > self._most or self._most not in self._with_count:
             self._most = after

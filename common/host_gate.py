@@ -11,10 +11,11 @@ from typing import Any
 
 from . import host, host_commands, host_files, host_questions
 from .authority import Authority
+from .background import Line
 from .events import said_by
 from .handover import Accepted
 from .media import Fetch, describe, fetch_all
-from .observation import Line, Observations
+from .observation import Observations
 from .wording import without_references
 
 _KEEP_STRANGERS = 1_000
@@ -188,7 +189,7 @@ def _line(accepted: Accepted, text: str) -> Line:
     return Line(
         key=said_by(accepted.inbound.sender, accepted.inbound.message_id),
         author=accepted.author or "somebody",
-        verified=accepted.standing.rights.turn,
+        authority=accepted.standing.authority,
         text=text,
         at=time.time(),
     )

@@ -113,6 +113,7 @@ async def answered_while_looking(
     stranger = in_group(unknown, f"{BOT} it is nobody", BOT_ITSELF)
     await daemon.emit_event(stranger, first, second, in_group(ALICE_A, f"{BOT} what is for lunch?", BOT_ITSELF))
     await host.until(lambda: reached(host) == ["what is for lunch?"])
+    await host.until(lambda: len(daemon.called("listContacts")) > looks)
     assert len(daemon.called("listContacts")) == looks + 1
     assert host.observed == []
     return found
