@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from . import host, host_commands
+from .authority import RIGHTS, Authority
 from .events import said_by
 from .handover import Accepted
 from .media import Fetch, describe, fetch_all
@@ -78,7 +79,7 @@ class Gate:
     async def dispatched_event(self, accepted: Accepted, source: Any, fetch: Fetch, **fields: Any) -> Any:
         """The event for a message the agent gets: with its files, and with what it replies to."""
         inbound, text = accepted.inbound, accepted.decision.text
-        media = await fetch_all(inbound.attachments, fetch, self.hurry)
+        media = await fetch_all(inbound.attachments, fetch, self.hurry, RIGHTS[Authority.ALLOWED].files)
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)
         event = self._event(

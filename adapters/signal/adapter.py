@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import Any
 
-from gateway.platforms.base import SendResult
-from gateway.platforms.signal import MAX_MESSAGE_LENGTH, _ext_to_mime
+from gateway.platforms.base import (
+    SendResult,
+    cache_audio_from_bytes,
+    cache_document_from_bytes,
+    cache_image_from_bytes,
+)
+from gateway.platforms.signal import (
+    MAX_MESSAGE_LENGTH,
+    _ext_to_mime,
+    _guess_extension,
+    _is_audio_ext,
+    _is_image_ext,
+    _remux_aac_to_m4a,
+)
 from gateway.platforms.signal_rate_limit import (
     SignalRateLimitError,
     _extract_retry_after_seconds,
@@ -32,7 +45,6 @@ logger = logging.getLogger(__name__)
 
 _CONTRACT: host.Contract = {
     "_rpc": ("method", "params", "rpc_id", "log_failures", "raise_on_rate_limit", "timeout"),
-    "_fetch_attachment": ("attachment_id",),
     "_resolve_recipient": ("chat_id",),
     "_stop_typing_indicator": ("chat_id",),
     "_send_with_retry": ("chat_id", "content", "reply_to", "metadata"),
@@ -139,9 +151,12 @@ class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
         await commit()
         await self.handle_message(event)
 
-    async def _fetch(self, attachment: Attachment) -> tuple[str | None, str]:
-        path, extension = await self._fetch_attachment(attachment.id)
-        return path, _ext_to_mime(extension)
+    async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
+        """Download a file into the host's cache. Raises FileTooLarge."""
+        if self.connection is None:
+            return None, ""
+        data = await self.connection.client.attachment(attachment.id, max_bytes)
+        return await asyncio.to_thread(_cache, data)
 
     async def handle_message(self, event: Any) -> None:
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
@@ -246,6 +261,21 @@ class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
     def _reactions_enabled(self, event: Any = None) -> bool:
         known = event is None or not self._gate.is_stranger(event.source.chat_id)
         return known and bool(super()._reactions_enabled(event))
+
+
+def _cache(data: bytes) -> tuple[str, str]:
+    """Path in the host's cache and content type, as stock's `_fetch_attachment` makes them; blocks."""
+    extension = _guess_extension(data)
+    # Android's voice memos: speech recognition wants them in a container.
+    if extension == ".aac" and (remuxed := _remux_aac_to_m4a(data)) is not None:
+        data, extension = remuxed
+    if _is_image_ext(extension):
+        path = cache_image_from_bytes(data, extension)
+    elif _is_audio_ext(extension):
+        path = cache_audio_from_bytes(data, extension)
+    else:
+        path = cache_document_from_bytes(data, extension)
+    return str(path), str(_ext_to_mime(extension))
 
 
 def _raw_message(inbound: Inbound) -> dict[str, Any]:
