@@ -11,9 +11,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ...common.authority import RIGHTS, Authority
+from ...common.config import is_exposed
 from ...common.errors import Fatal, HardenedError, NotSent, RateLimited
 from ...common.findings import Finding, Status
-from .connection import on_loopback
 from .failures import ApiError
 
 Object = Mapping[str, Any]
@@ -62,7 +62,7 @@ def refused(check: str, error: HardenedError, remedy: str) -> Finding:
 
 def address(url: str) -> Finding:
     """Mattermost answered there; whether nobody can listen in on the way."""
-    if url.startswith("http://") and not on_loopback(url):
+    if is_exposed(url):
         return advice(
             "address",
             f"{url} is plain http beyond this machine: the token can be read on its way",

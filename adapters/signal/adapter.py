@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from typing import Any
@@ -28,6 +29,7 @@ from gateway.platforms.signal_rate_limit import (
 )
 
 from ...common import host, host_outgoing, host_strict
+from ...common.config import without_user
 from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted, Commit
@@ -72,8 +74,12 @@ class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
     def __init__(self, config: Any) -> None:
         written = host_strict.written("signal")
         self._settings = SignalSettings.load(config.extra or {}, host.environment(), written)
+        shown = without_user(self._settings.http_url)
+        if shown != self._settings.http_url:
+            # Stock logs the URL it is given; the host keeps its own configuration, to make an adapter anew.
+            config = dataclasses.replace(config, extra={**(config.extra or {}), "http_url": shown})
         super().__init__(config)
-        self.http_url, self.account = self._settings.http_url, self._settings.account
+        self.http_url, self.account = shown, self._settings.account
         home = host.home()
         self.state = host.state_file(home)
         self._observed = observations(str(home), "signal", time.time)

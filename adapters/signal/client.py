@@ -10,10 +10,12 @@ import asyncio
 import itertools
 import json
 import re
+from base64 import b64encode
 from binascii import a2b_base64
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from ...common.errors import ConnectionLost, Fatal, FileTooLarge, HardenedError, NotSent, Unanswered
 
@@ -37,10 +39,16 @@ class RpcError(HardenedError):
 
 
 class SignalClient:
-    """One daemon and account. Opened and closed with `async with`."""
+    """One daemon and account. Opened and closed with `async with`.
+
+    User and password of the URL, for a proxy before the daemon, go into a header and not into `base_url`.
+    """
 
     def __init__(self, base_url: str, account: str) -> None:
-        self.base_url = base_url
+        url = URL(base_url)
+        self.base_url = str(url.with_user(None)).rstrip("/")
+        login = f"{url.user or ''}:{url.password or ''}".encode() if url.user or url.password else b""
+        self._login = {"Authorization": f"Basic {b64encode(login).decode()}"} if login else None
         self.account = account
         self._ids = itertools.count(1)
         self._host: dict[str, str] = {}
@@ -50,6 +58,7 @@ class SignalClient:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=None),
             read_bufsize=2**20,
+            headers=self._login,
             trust_env=False,
         )
         # Else aiohttp would repeat a GET unseen when the connection breaks, past the pace of our own attempts.
@@ -82,7 +91,9 @@ class SignalClient:
         """Whether the daemon's HTTP server answers. It says nothing about its connection to Signal."""
         try:
             async with self.session.get(
-                f"{self.base_url}/api/v1/check", timeout=aiohttp.ClientTimeout(total=_CHECK_SECONDS)
+                f"{self.base_url}/api/v1/check",
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=_CHECK_SECONDS),
             ) as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError, ConnectionLost):

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...common.accepting import Accepts
+from ...common.config import is_exposed
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
@@ -69,6 +70,10 @@ class Connection:
         await self._opening.run(self._open())
 
     async def _open(self) -> None:
+        if is_exposed(self._settings.http_url):
+            logger.warning(
+                "SIGNAL_HTTP_URL is plain http beyond this machine: messages can be read, and sent, on the way"
+            )
         resources = self._opening.resources
         resources.push_async_callback(self._store.close)
         await self._store.open()
