@@ -23,6 +23,7 @@ from ...common.handover import Accepted, Commit
 from ...common.host_gate import Gate
 from ...common.host_send import send_all, send_once
 from ...common.host_status import HostStatus
+from ...common.image_markup import as_addresses
 from ...common.observation import observations
 from .client import MattermostClient
 from .connection import Connection
@@ -167,6 +168,10 @@ class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
             return str((await self._post(chat_id, part, root_id))["id"])
 
         return await send_all(parts, post, _error_kind)
+
+    def format_message(self, content: str) -> str:
+        """Pictures as bare addresses, as stock writes them."""
+        return as_addresses(content)
 
     def _parts(self, text: str, limit: int) -> list[str]:
         """The text in posts of at most `limit` characters, also when the client has made each notify nobody.
