@@ -15,7 +15,7 @@ from gateway.config import PlatformConfig
 from gateway.platforms import base
 from hermes_hardened_adapters.common import host_files
 from hermes_hardened_adapters.common.host_files import deliverable, homes
-from hermes_hardened_adapters.common.host_outgoing import paths_of
+from hermes_hardened_adapters.common.host_outgoing import guarded, paths_of
 
 from .fakes.mattermost_server import OPS, TOKEN, FakeMattermostServer
 from .outgoing import NETWORKS, PNG, Outgoing, outgoing
@@ -79,6 +79,29 @@ async def test_of_several_pictures_the_allowed_ones_are_sent(
     async with outgoing(network, monkeypatch) as out:
         await out.adapter.send_multiple_images(out.chat, pictures, None, 0.0)
         assert (out.files(), out.texts()) == ([PNG], [NOTICE])
+
+
+async def test_what_a_new_host_may_bring_is_guarded_by_its_name(hermes_home: Path, tmp_path: Path) -> None:
+    class NewStock:
+        def __init__(self, config: Any) -> None:
+            self.sent: list[Any] = []
+
+        async def send(self, chat_id: str, content: str, metadata: Any = None) -> None:
+            self.sent.append(content)
+
+        async def send_image(self, chat_id: str, image_url: str) -> None: ...
+
+        async def send_multiple_images(self, chat_id: str, images: list[tuple[str, str]]) -> None: ...
+
+        async def send_stickers(self, chat_id: str, sticker_paths: list[Any], is_video: bool = False) -> None:
+            self.sent.append((sticker_paths, is_video))
+
+    adapter = guarded(NewStock)(None)
+    report, secret = tmp_path / "report.pdf", hermes_home / "state.db"
+    await adapter.send_stickers("chat", [str(report), report], is_video=True)
+    await adapter.send_stickers("chat", [report, secret])
+    await adapter.send_stickers("chat", sticker_paths=(f"file://{secret}",))
+    assert adapter.sent == [([str(report)] * 2, True), NOTICE, NOTICE]
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ A text in a group that is not served goes no further than a `glimpse`: decided u
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
 import time
 from collections import Counter
@@ -54,6 +52,9 @@ logger = logging.getLogger(__name__)
 
 _CUT_BYTES = 2_000
 """Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
+
+_LONGEST_TEXT_BYTES = 2**20
+"""Signal's own clients end a text at 64 KiB."""
 
 _OWNER = Foreign("the owner of this account")
 _OUR_NAME = Foreign("Hermes")
@@ -319,10 +320,9 @@ class Intake:
         text = inbound.text
         if rights.files.files and len(text.encode()) <= _CUT_BYTES:
             try:
-                result = await self._client.rpc("getAttachment", {"id": long_text.id}, timeout=60)
-                whole = base64.b64decode(result["data"]).decode("utf-8", "replace")
+                whole = (await self._client.attachment(long_text.id, _LONGEST_TEXT_BYTES)).decode("utf-8", "replace")
                 text = whole if whole.startswith(text) else text
-            except (HardenedError, binascii.Error, KeyError, TypeError, ValueError) as exc:
+            except HardenedError as exc:
                 logger.warning("the rest of a long text could not be fetched: %s", type(exc).__name__)
                 text += "\n(The rest of this text could not be fetched.)"
         return replace(inbound, text=text, attachments=others)
