@@ -43,6 +43,10 @@ class Ledger:
             self._keys.popitem(last=False)
         return True
 
+    def knows(self, key: str) -> bool:
+        """Whether the key was claimed before."""
+        return key in self._keys
+
     async def commit(self, *keys: str) -> None:
         """Put claimed keys on disk; after this not even a crash lets the message in again."""
         await self.note(*keys)

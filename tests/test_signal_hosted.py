@@ -454,7 +454,9 @@ async def test_our_own_answer_to_a_note_is_no_new_note(
 
 async def test_an_edit_of_something_said_to_us_is_told_as_one(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon) as host:
-        await host.emit(recorded_event("edit"))
+        edit = recorded_event("edit")
+        edit["envelope"]["editMessage"]["targetSentTimestamp"] = edit["envelope"]["timestamp"] - 60_000
+        await host.emit(edit)
         assert [event.text for event in host.reached] == ["(edited) corrected text"]
 
 

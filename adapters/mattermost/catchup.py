@@ -83,9 +83,9 @@ class Rest(Protocol):
 
 
 class CatchUp:
-    """Fetches what was missed. `now` is Unix time; at most `limit` posts a channel, the newest of them."""
+    """Fetches what was missed. `now` is the server's time; at most `limit` posts a channel, the newest of them."""
 
-    def __init__(self, client: Rest, cursors: Cursors, limit: int, now: Callable[[], float]) -> None:
+    def __init__(self, client: Rest, cursors: Cursors, limit: int, now: Callable[[], int]) -> None:
         self._client = client
         self._cursors = cursors
         self._limit = limit
@@ -102,7 +102,7 @@ class CatchUp:
         since = self._cursors.since(channel_id)
         if since is None or (newest <= since and not edited):
             return []
-        posts = await self._posts(channel_id, max(since, int(self._now() * 1000) - _OLDEST_MILLISECONDS))
+        posts = await self._posts(channel_id, max(since, self._now() - _OLDEST_MILLISECONDS))
         return posts[-self._limit :] if self._limit else []
 
     async def _posts(self, channel_id: str, since: int) -> list[dict[str, Any]]:

@@ -95,12 +95,14 @@ class Intake:
         self.joins = Joins(client, self.book, settings.join_policy)
         self.threads = Threads(client)
         self.cursors = Cursors(store)
-        self.catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, time.time)
+        self.catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.unhandled: Counter[str] = Counter()
         self.caught_up = 0
         self.me = Me()
         self._reader = Reader(client, self.people)
-        self._judge = Judge(settings, accepts, self.book, self.joins, self.threads, self.ledger)
+        self._judge = Judge(
+            settings, accepts, self.book, self.joins, self.threads, self.ledger, client.server_clock.now
+        )
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0
 

@@ -33,9 +33,11 @@ from ...common.events import (
 )
 from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
-from ...common.ledger import Ledger
+from ...common.ledger import KEEP_SECONDS, Ledger
 from ...common.observation import Observations
 from ...common.policy import Policy, decide
+from ...common.restraint import Past, Rules, Versions, restrain
+from ...common.server_clock import ServerClock
 from ...common.store import Store
 from ...common.trace import Trace
 from ...common.workers import ChatWorkers
@@ -79,6 +81,9 @@ class Intake:
         self._standings = Standings(self._look_up)
         self._deliver = deliver
         self._policy = settings.policy()
+        self._rules = Rules(self._policy.observe, dispatches_again=True)
+        self._clock = ServerClock()
+        self._versions = Versions()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
         self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
         self.ledger = Ledger(store, "signal", time.time)
@@ -149,6 +154,8 @@ class Intake:
             self.unhandled[inbound.kind] += 1
             logger.debug("event skipped: %s", inbound.kind)
             return
+        if inbound.delivered_at is not None:
+            self._clock.tell_at_least(inbound.delivered_at)
         if inbound.contentless is None and not self.ledger.claim(inbound.key):
             self.unhandled["duplicate"] += 1
             return
@@ -197,6 +204,7 @@ class Intake:
 
         me, decision = self.me, self._decide(inbound, _EVERYBODY)
         if isinstance(decision, Ignore):
+            self._versions.see(inbound, decision)
             self.trace.decided(inbound, decision)
             return
         standing = await self._standing(inbound, chat_id)
@@ -205,6 +213,7 @@ class Intake:
             inbound = await self._with_whole_text(inbound)
         if is_cut or not standing.allowed or self.me != me:
             decision = self._decide(inbound, standing)
+        decision = self._restrained(decision, inbound)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
             return
@@ -212,6 +221,19 @@ class Intake:
             return
         commit = self.ledger.commit if isinstance(accepted, Dispatch) else self.ledger.note
         await self._deliver(self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key))
+
+    def _restrained(self, decision: Decision, inbound: Inbound) -> Decision:
+        """The decision with what the past and the clock make of it, from now on part of the past itself."""
+        now, earlier = self._clock.now(), self._versions.before(inbound)
+        past = Past(
+            now,
+            now - int(KEEP_SECONDS * 1000),
+            earlier=earlier,
+            dispatched=earlier is not None and earlier.dispatched,
+        )
+        decision = restrain(decision, inbound, past, self._rules)
+        self._versions.see(inbound, decision)
+        return decision
 
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
         author = inbound.sender_name or self.directory.name_of(inbound.sender)
