@@ -26,6 +26,8 @@ class Status(StrEnum):
     """Approved by the operator: holds until he says otherwise."""
     REVOKED = "revoked"
     """Barred by the operator, whatever the settings and invitations say."""
+    BARRED = "barred"
+    """Opened by somebody who may not, or by nobody knows whom: served only where the settings list it."""
 
 
 _BY_ORDER = frozenset({Status.GRANTED, Status.REVOKED})
@@ -71,14 +73,15 @@ def entries(state: Path, network: str) -> dict[str, Entry]:
 
 def in_force(policy: Policy, book: Mapping[str, Entry]) -> Policy:
     """The settings' policy with what was approved and revoked at run time."""
-    approved, revoked = _sorted({chat_id: entry.status for chat_id, entry in book.items()})
-    return policy.with_chats(approved, barred=revoked)
+    approved, revoked, barred = _sorted({chat_id: entry.status for chat_id, entry in book.items()})
+    return policy.with_chats(approved, barred=revoked | (barred - policy.chats))
 
 
-def _sorted(statuses: Mapping[str, Status]) -> tuple[frozenset[str], frozenset[str]]:
-    """Who is approved, and who is revoked."""
+def _sorted(statuses: Mapping[str, Status]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Who is approved, who is revoked, and who is barred."""
     approved = frozenset(c for c, status in statuses.items() if status in {Status.APPROVED, Status.GRANTED})
-    return approved, frozenset(c for c, status in statuses.items() if status is Status.REVOKED)
+    revoked = frozenset(c for c, status in statuses.items() if status is Status.REVOKED)
+    return approved, revoked, frozenset(c for c, status in statuses.items() if status is Status.BARRED)
 
 
 class ChatBook:
@@ -94,6 +97,7 @@ class ChatBook:
         self.approved: frozenset[str] = frozenset()
         """The runtime allowlist."""
         self.revoked: frozenset[str] = frozenset()
+        self.barred: frozenset[str] = frozenset()
         self.is_new = True
         """No run before this one has taken stock of the account's chats."""
 
@@ -152,6 +156,11 @@ class ChatBook:
         if self._statuses.get(chat_id) not in _BY_ORDER:
             self._write(chat_id, Status.APPROVED, by, "invitation")
 
+    def bar(self, chat_id: str, by: str) -> None:
+        """Somebody who may not has opened the chat: it is not served until it is approved. What is approved stays."""
+        if self._statuses.get(chat_id, Status.KNOWN) is Status.KNOWN:
+            self._write(chat_id, Status.BARRED, by, "opened without approval")
+
     def order(self, chat_id: str, status: Status, by: str, why: str) -> None:
         """The operator's order from within the gateway."""
         self._ordered = True
@@ -175,4 +184,4 @@ class ChatBook:
         self._sort()
 
     def _sort(self) -> None:
-        self.approved, self.revoked = _sorted(self._statuses)
+        self.approved, self.revoked, self.barred = _sorted(self._statuses)

@@ -105,6 +105,13 @@ class CatchUp:
         posts = await self._posts(channel_id, max(since, self._now() - _OLDEST_MILLISECONDS))
         return posts[-self._limit :] if self._limit else []
 
+    def has_all(self, channel: dict[str, Any], posts: list[dict[str, Any]]) -> bool:
+        """Whether those missed posts are all the channel ever had."""
+        created_at, since = channel.get("create_at"), self._cursors.since(str(channel.get("id")))
+        if not isinstance(created_at, int) or since is None or len(posts) >= min(self._limit, _PAGE):
+            return False
+        return created_at > max(since, self._now() - _OLDEST_MILLISECONDS) - _OVERLAP_MILLISECONDS
+
     async def _posts(self, channel_id: str, since: int) -> list[dict[str, Any]]:
         """Posts changed since then, by time. The server at times answers `since` with nothing: then its newest ones."""
         answer = await self._client.posts_since(channel_id, since - _OVERLAP_MILLISECONDS)

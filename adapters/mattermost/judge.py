@@ -48,6 +48,7 @@ class Judge:
         self._versions = Versions()
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
+        self._listed = replace(self._policy, every_chat=False)
         self._rules = Rules(self._policy.observe, int(settings.catch_up_minutes * 60_000))
         self._people = {chat_type: settings.people(chat_type) for chat_type in CHAT_TYPES.values()}
 
@@ -80,13 +81,15 @@ class Judge:
 
     def serves(self, channel_id: str) -> bool:
         """Whether the bot serves that channel now."""
-        return self._served().serves(channel_id)
+        return self._served(channel_id).serves(channel_id)
 
     def _decide(self, inbound: Inbound, me: Me, *, allowed: bool) -> Decision:
-        return decide(inbound, me, self._served(), sender_allowed=allowed)
+        return decide(inbound, me, self._served(inbound.chat.id), sender_allowed=allowed)
 
-    def _served(self) -> Policy:
-        return self._policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
+    def _served(self, channel_id: str) -> Policy:
+        """What is served, as far as that channel is concerned: one not known yet only where the settings list it."""
+        policy = self._policy if self._joins.knows(channel_id) else self._listed
+        return policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
 
     def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
         """Who a person is to the host, in a channel of that type."""
