@@ -107,6 +107,8 @@ class Intake:
             self.book,
             self._settings.group_invite_policy,
             lambda: self.me,
+            server_now=self._clock.now,
+            is_listed=self._policy.serves,
             quit_unapproved=self._settings.group_quit_unapproved,
         )
         await self.book.load()
@@ -115,7 +117,16 @@ class Intake:
     async def take_stock(self) -> None:
         """Learn from the daemon who is who and which groups there are. A failure leaves what is on disk."""
         await self.resolver.start()
-        await _or_warn(self.invitations.take_stock())
+        if not self.invitations.is_stocked:
+            await _or_warn(self.invitations.take_stock())
+
+    def unknown(self) -> str:
+        """What is not known yet although it decides, for the log; empty when all is."""
+        if self.me.uid is None:
+            return "the account's own ACI is not known yet; what may be meant for others is only observed"
+        if not self.invitations.is_stocked:
+            return "the account's groups are not known yet; no invitation is accepted"
+        return ""
 
     async def take_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
@@ -128,7 +139,7 @@ class Intake:
                 self._learnt()
 
     async def close_books(self) -> None:
-        """End of the first run's grace: groups nobody invited us to by now are served only when an admin says so."""
+        """End of the grace: groups nobody invited us to by now are served only when an admin says so."""
         await _or_warn(self.invitations.take_for_granted())
 
     def start(self) -> None:
