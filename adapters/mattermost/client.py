@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from ...common.errors import ConnectionLost, Fatal
+from ...common.server_clock import ServerClock
 from .failures import ApiError, not_mattermost
 from .grammar import defused
 from .rest import RestClient, no_redirects
@@ -245,6 +246,11 @@ class MattermostClient:
     def last_headers(self) -> Mapping[str, str]:
         """The headers of the server's last answer, `Date` and `X-Version-Id` among them."""
         return self._rest.last_headers
+
+    @property
+    def server_clock(self) -> ServerClock:
+        """The server's time, as its answers tell it."""
+        return self._rest.server_clock
 
     async def ping_system(self) -> Object:
         return self._object(await self._api.system.check_system_health())

@@ -85,8 +85,7 @@ class Connection:
         self.post_size = await self._ask_post_size()
 
     async def approved(self, chat_id: str) -> None:
-        """The operator approved a channel we may have disapproved of."""
-        self.intake.joins.allow(chat_id)
+        """The operator approved a channel; we are in it already."""
 
     def snapshot(self) -> Snapshot:
         """How the connection is doing."""

@@ -130,7 +130,15 @@ def glimpse(frame: Frame, me: Me) -> Inbound | None:
         return None
     if me.uid in {None, post.user_id} or not post.message.strip():
         return None
-    return Inbound(post.id, post.id, post.create_at, Chat(post.channel_id), Address(post.user_id), text=post.message)
+    return Inbound(
+        post.id,
+        post.id,
+        post.create_at,
+        Chat(post.channel_id),
+        Address(post.user_id),
+        text=post.message,
+        received_at=post.create_at,
+    )
 
 
 def parse_post(row: object) -> wire.Post | None:
@@ -202,6 +210,8 @@ def to_inbound(
         in_our_thread=thread is not None and thread in me.sent,
         attachments=files,
         edits=post.id if edited else None,
+        received_at=post.edit_at if edited else post.create_at,
+        first_at=post.create_at if edited else None,
         deletes=post.id if deleted and not post.original_id else None,
     )
     return Decoded(inbound, post.channel_id, channel_type, found.unknown[:MOST_MENTIONS])

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...common.accepting import HostWord
 from ...common.authority import Authority, of_program
-from ...common.chatbook import ChatBook
+from ...common.chatbook import ChatBook, entries
 from ...common.errors import HardenedError
 from ...common.events import (
     Address,
@@ -89,6 +89,7 @@ class Intake:
         deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
     ) -> None:
         self._client = client
+        self._store = store
         self._observed = observed
         self._deliver = deliver
         self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
@@ -96,15 +97,24 @@ class Intake:
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
         self.people = People(client, time.monotonic)
-        self.joins = Joins(client, self.book, settings.join_policy)
+        self.joins = Joins(client, self.book, settings.join_policy, settings.policy().chats)
         self.threads = Threads(client)
         self.cursors = Cursors(store)
-        self.catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, time.time)
+        self.catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.unhandled: Counter[str] = Counter()
         self.caught_up = 0
         self.me = Me()
         self._reader = Reader(client, self.people)
-        self._judge = Judge(settings, host, self.book, self.joins, self.threads, self.ledger, self.people.is_bot)
+        self._judge = Judge(
+            settings,
+            host,
+            self.book,
+            self.joins,
+            self.threads,
+            self.ledger,
+            is_bot=self.people.is_bot,
+            now=client.server_clock.now,
+        )
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0
 
@@ -116,13 +126,13 @@ class Intake:
         self.me = Me(str(me["id"]))
         self.people.learn(str(me["id"]), str(me.get("username", "")))
         await self.book.load()
+        self.joins.load(await asyncio.to_thread(entries, self._store.path, "mattermost"))
         await self.ledger.load()
         await self.cursors.load()
 
     async def take_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
-        for channel_id in await self.book.refresh():
-            self.joins.allow(channel_id)
+        await self.book.refresh()
 
     async def close(self) -> None:
         if self._catching_up is not None:
@@ -168,6 +178,8 @@ class Intake:
         channel_id = frame.broadcast.get("channel_id")
         if not isinstance(channel_id, str) or self._judge.serves(channel_id) or self.workers.busy(channel_id):
             return False
+        if not self.joins.knows(channel_id):
+            return False
         inbound = glimpse(frame, self.me)
         if inbound is None or inbound.chat.id != channel_id:
             return False
@@ -207,10 +219,12 @@ class Intake:
         try:
             async with asyncio.timeout(_CATCH_UP_SECONDS):
                 channels = await self._client.my_channels()
-                self.joins.still_in({str(channel.get("id")) for channel in channels})
+                left = await self.joins.listed_now(channels)
                 observed = self._observed.chats()
                 for channel in channels:
                     channel_id = str(channel.get("id"))
+                    if channel_id in left:
+                        continue
                     try:
                         posts = await self.catch_up.missed(channel, edited=channel_id in observed)
                     except (ApiError, ValueError) as exc:
@@ -220,6 +234,8 @@ class Intake:
                         complete = False
                         continue
                     else:
+                        if channel.get("type") == "G" and posts and not self.catch_up.has_all(channel, posts):
+                            self.joins.meet(channel_id, None)
                         self._take_missed(channel, posts)
                     self.cursors.settle(channel_id)
         except (HardenedError, TimeoutError) as exc:
@@ -280,6 +296,8 @@ class Intake:
             self.threads.spoke(root, inbound.sent_at, is_root=inbound.chat.thread is None)
         elif added := added_by(item.post, self.me):
             await self._mind_join(inbound, *added)
+        elif item.kind == "posted" and inbound.origin is not Origin.SERVER:
+            self._meet_channel(inbound, item)
         buffer = buffer_of(item.post.channel_id, inbound.chat)
         if inbound.deletes:
             self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))
@@ -305,6 +323,17 @@ class Intake:
             await self.ledger.commit(item.key, dispatched(item.post.id), sent_at=_time(item))
         else:
             await self.ledger.note(item.key, sent_at=_time(item))
+
+    def _meet_channel(self, inbound: Inbound, item: Item) -> None:
+        """The first post we see in a channel that is not known yet. No program opens a group message."""
+        channel_id, channel_type = item.post.channel_id, item.channel_type
+        if channel_type in {"", "D"} or self.joins.knows(channel_id):
+            return
+        opener = None
+        if channel_type == "G" and inbound.origin is Origin.PERSON:
+            opener = self._judge.standing(inbound.sender, channel_id, channel_type)
+        if verdict := self.joins.meet(channel_id, opener):
+            self.trace.noted(inbound, "invitation", verdict)
 
     async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
         verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))

@@ -30,7 +30,7 @@ _STOCK_TAKING_SECONDS = 8.0
 """How long opening waits for the daemon's contacts and groups; afterwards they come in the background."""
 _UNRESOLVED_SECONDS = 30.0
 _GRACE_SECONDS = 60.0
-"""In the first run of all, how long invitations that waited for us may take to come in."""
+"""How long invitations that waited for us may take to come in."""
 
 
 class Connection:
@@ -122,13 +122,12 @@ class Connection:
         await self.intake.workers.drain(end - time.monotonic())
 
     async def _get_to_know(self) -> None:
-        """Take stock, and ask again until our own ACI is known."""
+        """Take stock, and ask again until everything is known that decides."""
         await self.intake.take_stock()
         self._known.set()
-        while self.intake.me.uid is None:
-            logger.warning("the account's own ACI is not known yet; what may be meant for others is only observed")
+        while unknown := self.intake.unknown():
+            logger.warning("%s", unknown)
             await asyncio.sleep(_UNRESOLVED_SECONDS)
-            await self.intake.resolver.start()
-        if self.intake.book.is_new:
-            await asyncio.sleep(_GRACE_SECONDS)
-            await self.intake.close_books()
+            await self.intake.take_stock()
+        await asyncio.sleep(_GRACE_SECONDS)
+        await self.intake.close_books()

@@ -79,8 +79,18 @@ def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
     if seen.account != account or not sender or me.recognises(sender) is True or not message.message.strip():
         return None
     sent, chat = str(message.timestamp), Chat(message.group_info.group_id)
-    name = as_name(seen.envelope.source_name)
-    return Inbound(said_by(sender, sent), sent, message.timestamp, chat, sender, name, text=message.message)
+    received_at = _server_time(seen.envelope.server_received_timestamp)
+    return Inbound(
+        said_by(sender, sent),
+        sent,
+        message.timestamp,
+        chat,
+        sender,
+        as_name(seen.envelope.source_name),
+        text=message.message,
+        received_at=received_at,
+        delivered_at=_server_time(seen.envelope.server_delivered_timestamp) or received_at,
+    )
 
 
 def _sender(envelope: wire.Envelope | wire.GlimpsedEnvelope) -> Address:
@@ -137,6 +147,7 @@ def _inbound(
     group = body.group_info
     text = body.message or ""
     contentless = contentless or _contentless(body)
+    received_at = _server_time(envelope.server_received_timestamp)
     return Inbound(
         key=said_by(sender, str(sent_at)) + (f" {edits}" if edits else ""),
         message_id=str(sent_at),
@@ -152,11 +163,19 @@ def _inbound(
         quote=_quote(body.quote, names),
         attachments=tuple(_attachment(a) for a in body.attachments or ()),
         edits=str(edits) if edits else None,
+        received_at=received_at,
+        # Both are the sender's times: between them his clock may be as wrong as it likes.
+        first_at=received_at - (sent_at - edits) if edits and received_at else None,
+        delivered_at=_server_time(envelope.server_delivered_timestamp) or received_at,
         deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
         opens_group=contentless == "group event"
         and group is not None
         and (group.type == "UPDATE" or (group.type == "DELIVER" and group.revision == 0)),
     )
+
+
+def _server_time(value: int | None) -> int | None:
+    return value if value is not None and value in _MILLISECONDS else None
 
 
 def _kind(envelope: wire.Envelope) -> str:

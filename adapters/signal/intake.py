@@ -37,6 +37,8 @@ from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.pairs import record, recorded
 from ...common.policy import Policy, decide
+from ...common.restraint import Past, Rules, Versions, horizon, restrain
+from ...common.server_clock import ServerClock
 from ...common.store import Store
 from ...common.trace import Trace
 from ...common.wording import Foreign
@@ -93,6 +95,9 @@ class Intake:
         self._standings = Standings(self._look_up)
         self._deliver = deliver
         self._policy = settings.policy()
+        self._rules = Rules(self._policy.observe, dispatches_again=True)
+        self._clock = ServerClock()
+        self._versions = Versions()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
         self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "signal", time.time)
@@ -114,6 +119,8 @@ class Intake:
             self.book,
             self._settings.group_invite_policy,
             lambda: self.me,
+            server_now=self._clock.now,
+            is_listed=self._policy.serves,
             quit_unapproved=self._settings.group_quit_unapproved,
         )
         await self.book.load()
@@ -122,7 +129,16 @@ class Intake:
     async def take_stock(self) -> None:
         """Learn from the daemon who is who and which groups there are. A failure leaves what is on disk."""
         await self.resolver.start()
-        await _or_warn(self.invitations.take_stock())
+        if not self.invitations.is_stocked:
+            await _or_warn(self.invitations.take_stock())
+
+    def unknown(self) -> str:
+        """What is not known yet although it decides, for the log; empty when all is."""
+        if self.me.uid is None:
+            return "the account's own ACI is not known yet; what may be meant for others is only observed"
+        if not self.invitations.is_stocked:
+            return "the account's groups are not known yet; no invitation is accepted"
+        return ""
 
     async def take_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
@@ -135,7 +151,7 @@ class Intake:
                 self._learnt()
 
     async def close_books(self) -> None:
-        """End of the first run's grace: groups nobody invited us to by now are served only when an admin says so."""
+        """End of the grace: groups nobody invited us to by now are served only when an admin says so."""
         await _or_warn(self.invitations.take_for_granted())
 
     def start(self) -> None:
@@ -161,6 +177,8 @@ class Intake:
             self.unhandled[inbound.kind] += 1
             logger.debug("event skipped: %s", inbound.kind)
             return
+        if inbound.delivered_at is not None:
+            self._clock.tell_at_least(inbound.delivered_at)
         if inbound.contentless is None and not self.ledger.claim(inbound.key):
             self.unhandled["duplicate"] += 1
             return
@@ -218,6 +236,7 @@ class Intake:
 
         me, decision = self.me, self._decide(inbound, Authority.ADMIN)
         if isinstance(decision, Ignore):
+            self._versions.see(inbound, decision)
             self.trace.decided(inbound, decision)
             self.ledger.ignore(inbound.key)
             return
@@ -232,6 +251,7 @@ class Intake:
             inbound = await self._with_whole_text(inbound, standing.rights)
         if is_cut or not standing.rights.turn or self.me != me:
             decision = self._decide(inbound, standing.authority)
+        decision = self._restrained(decision, inbound)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
             self.ledger.ignore(inbound.key)
@@ -242,6 +262,19 @@ class Intake:
         await self._deliver(
             self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key, sent_at=inbound.sent_at)
         )
+
+    def _restrained(self, decision: Decision, inbound: Inbound) -> Decision:
+        """The decision with what the past and the clock make of it, from now on part of the past itself."""
+        now, earlier = self._clock.now(), self._versions.before(inbound)
+        past = Past(
+            now,
+            horizon(now, self.ledger.horizon),
+            earlier=earlier,
+            dispatched=earlier is not None and earlier.dispatched,
+        )
+        decision = restrain(decision, inbound, past, self._rules)
+        self._versions.see(inbound, decision)
+        return decision
 
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
         author = inbound.sender_name or self.directory.name_of(inbound.sender)

@@ -108,6 +108,8 @@ class Envelope(_Wire):
     source_uuid: str | None = None
     source_name: str | None = None
     timestamp: int = Field(default=0, ge=0)
+    server_received_timestamp: int | None = None
+    server_delivered_timestamp: int | None = None
     data_message: DataMessage | None = None
     edit_message: EditMessage | None = None
     sync_message: SyncMessage | None = None
@@ -146,6 +148,8 @@ class GlimpsedEnvelope(_Wire):
     source_number: str | None = None
     source_uuid: str | None = None
     source_name: str | None = None
+    server_received_timestamp: int | None = None
+    server_delivered_timestamp: int | None = None
     data_message: GlimpsedMessage
     edit_message: None = None
     sync_message: None = None
