@@ -27,6 +27,7 @@ AROUND = pytest.mark.parametrize("mentions", [FEW, MANY], ids=["control", "flood
 async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
     monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
+    monkeypatch.setenv("SIGNAL_REQUIRE_MENTION", "true")
     async with FakeSignalDaemon(groups=[group()]) as daemon:
         daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
         yield daemon
