@@ -65,7 +65,7 @@ _OUR_NAME = Foreign("Hermes")
 
 @dataclass(frozen=True, slots=True)
 class _LookedUp:
-    """A message in a group whose sender had to be looked up; who they are is asked no more."""
+    """A message whose sender was looked up, as far as there was time for it."""
 
     inbound: Inbound
 
@@ -182,7 +182,7 @@ class Intake:
         if inbound.contentless is None and not self.ledger.claim(inbound.key):
             self.unhandled["duplicate"] += 1
             return
-        self.workers.submit(inbound.chat.id or inbound.sender.uid or inbound.sender.number or "", inbound)
+        self.workers.submit(_queue(inbound), inbound)
 
     def _ignores(self, group_id: str) -> bool:
         """Whether what is said in a group is not for us: it is known, not served, and nothing of it is under way."""
@@ -215,7 +215,7 @@ class Intake:
         """A request is what would be one of somebody who is allowed."""
         inbound = item.inbound if isinstance(item, _LookedUp) else item
         is_request = isinstance(self._decide(inbound, Authority.ADMIN), Dispatch)
-        return Place(inbound.sender.uid or inbound.sender.number or "", self._authority(inbound), is_request)
+        return Place(_author(inbound), self._authority(inbound), is_request)
 
     def _authority(self, inbound: Inbound) -> Authority:
         if inbound.origin is not Origin.PERSON:
@@ -242,10 +242,8 @@ class Intake:
             return
         standing = self._ask(inbound.sender, inbound.chat, chat_id)
         if item is inbound and self._wants_look_up(inbound, standing):
-            if inbound.chat.is_group:
-                self.workers.defer(inbound.chat.id, _LookedUp(inbound), self.resolver.again())
-                return
-            standing = await self._look_up_sender(inbound, chat_id)
+            self.workers.defer(_queue(inbound), _LookedUp(inbound), self.resolver.again())
+            return
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
             inbound = await self._with_whole_text(inbound, standing.rights)
@@ -311,7 +309,9 @@ class Intake:
         if inbound.opens_group and not self.book.knows(inbound.chat.id):
             actor = self._ask(inbound.sender, inbound.chat, chat_id)
             if self._wants_look_up(inbound, actor):
-                actor = await self._look_up_sender(inbound, chat_id)
+                # What others say here makes the group known, and its opening nobody's act: they wait.
+                await self.resolver.again()
+                actor = self._ask(inbound.sender, inbound.chat, chat_id)
         return await self.invitations.consider(inbound, actor)
 
     def _wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
@@ -320,10 +320,6 @@ class Intake:
             return False
         whole = self.directory.complete(inbound.sender)
         return not (whole.uid and whole.number) and self.resolver.is_due()
-
-    async def _look_up_sender(self, inbound: Inbound, chat_id: str) -> Standing:
-        await self.resolver.again()
-        return self._ask(inbound.sender, inbound.chat, chat_id)
 
     def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
         return self._standings.of(person, "group" if chat.is_group else "dm", chat_id)
@@ -366,6 +362,15 @@ class Intake:
 
     def _remember_chat(self, alias: str, chat: str) -> None:
         self._store.write("INSERT OR REPLACE INTO direct_chat VALUES (?, ?)", (alias, chat))
+
+
+def _queue(inbound: Inbound) -> str:
+    """The queue of the chat a message is in."""
+    return inbound.chat.id or _author(inbound)
+
+
+def _author(inbound: Inbound) -> str:
+    return inbound.sender.uid or inbound.sender.number or ""
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)
