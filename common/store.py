@@ -269,7 +269,7 @@ class Store:
         try:
             statements = [statement for _, batch in batches for _, (_, group) in batch for statement in group]
             carry_out(self._opened(), self._journal, statements, leave_out_faulty=True)
-        except (sqlite3.Error, OSError, MemoryError) as exc:
+        except (sqlite3.Error, OSError, MemoryError, StateError) as exc:
             # A full disk must not stop the chat; once is enough to tell.
             level = logging.DEBUG if self._failing else logging.ERROR
             logger.log(level, "state file: cannot be written to, tried again until it can: %s", exc)
