@@ -93,7 +93,7 @@ class Intake:
         self._observed = observed
         self._deliver = deliver
         self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
-        self.ledger = Ledger(store, "mattermost", time.time)
+        self.ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
         self.people = People(client, time.monotonic)
@@ -294,10 +294,12 @@ class Intake:
         if inbound.origin is Origin.SELF:
             root = inbound.chat.thread or inbound.message_id
             self.threads.spoke(root, inbound.sent_at, is_root=inbound.chat.thread is None)
-        elif added := added_by(item.post, self.me):
-            await self._mind_join(inbound, *added)
-        elif item.kind == "posted" and inbound.origin is not Origin.SERVER:
-            self._meet_channel(inbound, item)
+        elif item.kind == "posted":
+            # What becomes of the server's word on an addition later, is no addition.
+            if added := added_by(item.post, self.me):
+                await self._mind_join(inbound, *added)
+            elif inbound.origin is not Origin.SERVER:
+                self._meet_channel(inbound, item)
         buffer = buffer_of(item.post.channel_id, inbound.chat)
         if inbound.deletes:
             self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 _STATE_RETRIES = (0.5, 2.0, 8.0)
 _LISTING_SECONDS = 30.0
 """How long an event waits for the groups there were at connect."""
+LOOK_AGAIN_SECONDS = 10.0
+"""How long after a look at a group that is not approved there is none at another."""
 KEEP_NAMES = 5_000
 
 
@@ -126,6 +128,8 @@ class Invitations:
         self._present: dict[str, Membership] = {}
         """The groups of the last listing."""
         self._listed_at = 0.0
+        self._looked_at: float | None = None
+        """At a group that is not approved."""
         self._listed = asyncio.Event()
         self.names: OrderedDict[str, str] = OrderedDict()
 
@@ -177,17 +181,27 @@ class Invitations:
             await self._try("updateGroup", group_id)
 
     async def _still_in(self, group_id: str) -> str | None:
-        if group_id not in self._book.approved:
+        is_approved = group_id in self._book.approved
+        if not is_approved and not self._may_look():
             return None
         group = await self._look(group_id)
         match group and group.membership:
-            case Membership.PENDING:
+            case Membership.PENDING if is_approved:
                 await self._try("updateGroup", group_id)
                 return "approved before"
             case Membership.OUT:
                 self._book.forget(group_id)
+                self._present.pop(group_id, None)
                 return "removed"
         return None
+
+    def _may_look(self) -> bool:
+        """Whether it is time for a look at a group that is not approved: in those, strangers say how often."""
+        now = self._clock()
+        if self._looked_at is not None and now - self._looked_at < LOOK_AGAIN_SECONDS:
+            return False
+        self._looked_at = now
+        return True
 
     async def _judge(self, event: Inbound, actor: Standing) -> str:
         """`approved`, or why not. Only a confirmed actor opens a group."""
