@@ -31,6 +31,8 @@ _LISTING_SECONDS = 30.0
 """How long an event waits for the groups there were at connect."""
 LOOK_AGAIN_SECONDS = 10.0
 """How long after a look at a group that is not approved there is none at another."""
+_HANDED_ON_MILLISECONDS = 60_000
+"""How long before the listing an event may have come to the daemon that was waiting for us."""
 KEEP_NAMES = 5_000
 
 
@@ -240,8 +242,10 @@ class Invitations:
             return True
         if event.received_at is None:
             return False
-        # The daemon may have put us in while it handed on what had waited for us.
-        return self._server_now() - event.received_at > (self._clock() - self._listed_at) * 1000
+        # The daemon may have put us in while it handed on what had waited for us, and had that only just then.
+        now, listed = self._server_now(), (self._clock() - self._listed_at) * 1000
+        handed_on = now if event.delivered_at is None else event.delivered_at
+        return now - event.received_at > listed and now - handed_on <= listed + _HANDED_ON_MILLISECONDS
 
     def _name(self, group_id: str, name: str | None) -> None:
         if name:
