@@ -151,11 +151,13 @@ def primary_code(exc: BaseException) -> int:
 
 def _make_private(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite makes what a link names, and its other files beside that.
+    real = path.resolve()
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(real, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     if os.name != "posix":
         return
-    files = [path, *(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm")), path.with_name(JOURNAL)]
+    files = [real, *(real.with_name(f"{real.name}{suffix}") for suffix in ("-wal", "-shm")), path.with_name(JOURNAL)]
     for file, mode in ((path.parent, 0o700), *((file, 0o600) for file in files)):
         with suppress(FileNotFoundError):
             status = file.stat()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import stat
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_hardened_adapters.adapters.mattermost import catchup
+from hermes_hardened_adapters.adapters.mattermost.catchup import Cursors
 from hermes_hardened_adapters.common import chatbook, ledger
 from hermes_hardened_adapters.common.chatbook import ChatBook, entries
+from hermes_hardened_adapters.common.database import connect
 from hermes_hardened_adapters.common.server_clock import ServerClock
 from hermes_hardened_adapters.common.store import Store
 
@@ -218,6 +223,42 @@ async def test_an_addition_after_a_removal_starts_from_nothing(
             await ends(host)
 
 
+async def test_what_is_said_before_the_first_listing_waits_for_it(server: FakeMattermostServer) -> None:
+    server.faults.append(Fault(500, 4, path="/users/me/channels"))
+    async with hosted_mattermost(server) as host:
+        await server.post(ALICE_THERE, OPS, "@hermes first")
+        await server.post(ALICE_THERE, DM, "between us")
+        async with asyncio.timeout(30):
+            while len(host.reached) < 2:
+                await asyncio.sleep(0.05)
+        assert sorted(reached(host)) == ["between us", "first"]
+
+
+@pytest.mark.parametrize("kind", ["group_update_added", "group_update_new_group", "call", "timer", "reaction"])
+@pytest.mark.parametrize("late", [0, 2 * DAY])
+async def test_what_members_change_where_the_first_event_was_missed_opens_nothing(
+    daemon: FakeSignalDaemon, kind: str, late: int
+) -> None:
+    daemon.groups.append(group(ALLOTMENT, members=(BOT_ITSELF.address, MALLORY.address, ALICE_A.address)))
+    async with hosted(daemon) as host:
+        await host.emit(variant("dm_text", ALICE_A, text="control"))
+        for who in (ALICE_A, MALLORY, ALICE_A):
+            name = kind if kind.startswith("group") else "reaction" if kind == "reaction" else "group_text"
+            event = variant(name, who, group_id=ALLOTMENT)
+            body, envelope = event["envelope"]["dataMessage"], event["envelope"]
+            if kind in {"call", "timer"}:
+                body |= {"message": None, "groupInfo": body["groupInfo"] | {"type": "UPDATE"}}
+                body |= {"groupCallUpdate": {"eraId": "x"}} if kind == "call" else {"expiresInSeconds": 60}
+            envelope["serverReceivedTimestamp"] -= late
+            envelope["serverDeliveredTimestamp"] -= late
+            await host.emit(event, in_group(ALICE_A, f"{BOT} hello", BOT_ITSELF, group_id=ALLOTMENT))
+        assert reached(host) == ["control"]
+        opened = GROUP[:-4] + "AAA="
+        daemon.groups.append(group(opened))
+        await host.emit(variant("group_update_added", ALICE_A, group_id=opened))
+        assert opened in host.adapter.connection.book.approved
+
+
 # -- bounds
 
 
@@ -241,3 +282,30 @@ async def test_chats_that_strangers_open_are_bounded_and_cost_nothing_to_add(
         if path is None:
             store.path.with_name("orders").rename(store.path.with_name("kept"))
         assert len(entries(store.path, "mattermost")) == chatbook.KEEP_KNOWN
+
+
+async def test_where_channels_were_left_off_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catchup, "KEEP_CURSORS", 3)
+    cursors = Cursors(store)
+    for number in range(1, 6):
+        cursors.advance(f"c{number}", number)
+    again = Cursors(store)
+    await store.flush()
+    await again.load()
+    for one in (cursors, again):
+        assert [one.since(f"c{number}") for number in range(1, 6)] == [5, 5, 5, 4, 5]
+
+
+def test_what_a_link_names_is_as_private(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    link, elsewhere = tmp_path / "folder" / "state.db", tmp_path / "elsewhere.db"
+    link.symlink_to(elsewhere)
+    for _ in range(2):
+        connection = connect(link)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('a', 'b')")
+        connection.commit()
+        files = [elsewhere, *tmp_path.glob("elsewhere.db-*")]
+        assert len(files) == 3
+        assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+        connection.close()
+        elsewhere.chmod(0o644)

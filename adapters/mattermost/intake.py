@@ -66,6 +66,7 @@ from .threads import Threads
 logger = logging.getLogger(__name__)
 
 _CATCH_UP_SECONDS = 20.0
+_FIRST_LISTING_SECONDS = 60.0
 _VERSIONS: dict[tuple[bool, bool], tuple[Kind, ...]] = {
     (False, False): ("posted",),
     (False, True): ("posted", "edited"),
@@ -202,13 +203,18 @@ class Intake:
             self._catching_up = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
-        """Until everything was fetched. After a first failure work goes on, and what is fetched late comes late."""
+        """Until everything was fetched. After a first failure work goes on, and what is fetched late comes late.
+
+        In the first run it waits a while longer: as long as no channels were listed, nobody is heard in any.
+        """
+        began = time.monotonic()
         try:
             for delay in backoff():
                 if await self._fetch_missed():
                     self.cursors.release()
                     return
-                self.workers.start()
+                if not self.book.is_new or time.monotonic() - began > _FIRST_LISTING_SECONDS:
+                    self.workers.start()
                 await asyncio.sleep(delay)
         finally:
             self.workers.start()
