@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from .events import Attachment
-from .observation import neutral
+from .wording import Foreign, name
 
 logger = logging.getLogger(__name__)
 
@@ -62,5 +62,5 @@ async def _unless(hurry: asyncio.Event, fetching: Awaitable[tuple[str | None, st
 
 def describe(attachment: Attachment) -> str:
     """The file in words, for the agent."""
-    name = f" {neutral(attachment.filename)[:80]}" if attachment.filename else ""
-    return f"Attachment{name}, {neutral(attachment.content_type)[:60] or 'of unknown type'},"
+    filename = f" {name(attachment.filename)}" if attachment.filename else ""
+    return f"Attachment{filename}, {Foreign(attachment.content_type, 60) or 'of unknown type'},"

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from . import mentions as text_of
+from .authority import RIGHTS, Authority
 from .events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Quote, Reason
 
 
@@ -28,6 +29,8 @@ class Policy:
     aliases: tuple[str, ...] = ()
     broadcast_addresses: bool = False
     """Whether a mention of everybody is one of us."""
+    voice_addresses: bool = False
+    """Whether audio without a text is a request: where nobody can mention anyone in a voice memo."""
     bots: Literal["none", "mentions", "all"] = "none"
     """Which posts of programs are dispatched: none, those that address us, or like a person's."""
 
@@ -47,25 +50,25 @@ def _with_chats(policy: Policy, approved: frozenset[str], barred: frozenset[str]
     return replace(policy, chats=policy.chats | approved, barred=barred)
 
 
-def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) -> Decision:
-    """The first rule that bites returns. `sender_allowed` is the host's word on the sender in this chat.
+def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) -> Decision:
+    """The first rule that bites returns. `authority` is the sender's in this chat.
 
     1. our own message or its echo: Ignore. The owner's note to self is a direct message (5); what he typed in a
        group on another device is observed, dispatched only behind an alias.
     2. nothing to read: Ignore.
     3. written by the server: Ignore, or Observe where wanted; by a program: Observe, never Dispatch, unless the
-       operator allows programs. Even then it is never a command.
+       operator allows programs. Even then it is no command, and no direct message.
     4. a group that is not served: Ignore.
     5. direct message: Dispatch; the host's own authorization and pairing judge it.
     6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, whatever might be
        meant for us or for another is observed as well.
     7. mentions us, replies to us, or is said in a thread of ours: Dispatch.
-    8. a slash command, or audio, which cannot mention anyone: Dispatch.
+    8. a slash command; where it cannot mention anyone, also audio without a text: Dispatch.
     9. no mention required here: Dispatch.
     10. the rest: Observe.
 
-    In a group a Dispatch needs a sender the host accepts; anyone else's becomes Observe. Where observation is
-    off, and outside groups, Observe becomes Ignore.
+    In a group a Dispatch needs a sender who may have a turn (`RIGHTS`), or a program that the operator lets speak;
+    anyone else's becomes Observe. Where observation is off, and outside groups, Observe becomes Ignore.
     """
     origin, in_group = inbound.origin, inbound.chat.is_group
     if origin is Origin.SELF:
@@ -80,13 +83,13 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
         return Ignore(4, Reason.CHAT_NOT_ALLOWED)
     if origin is Origin.SERVER:
         return _observe(inbound, policy, 3, Reason.SYSTEM)
-    if origin is Origin.PROGRAM and policy.bots == "none":
+    if origin is Origin.PROGRAM and (policy.bots == "none" or not in_group):
         return _observe(inbound, policy, 3, Reason.BOT)
     decision = _decide_in_group(inbound, me, policy) if in_group else _direct(inbound, me)
     if isinstance(decision, Dispatch):
         if origin is Origin.PROGRAM and not _heard(decision, policy):
             return _observe(inbound, policy, 3, Reason.BOT)
-        if in_group and not sender_allowed:
+        if in_group and not (RIGHTS[authority].turn or authority is Authority.PROGRAM):
             return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
     return decision
 
@@ -97,7 +100,7 @@ def _direct(inbound: Inbound, me: Me) -> Decision:
 
 def _heard(decision: Dispatch, policy: Policy) -> bool:
     """Whether the operator lets a program say this: never a command, and unaddressed only where all are heard."""
-    return not text_of.starts_command(decision.text) and (decision.rule in {5, 7} or policy.bots == "all")
+    return not text_of.starts_command(decision.text) and (decision.rule == 7 or policy.bots == "all")
 
 
 def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
@@ -134,11 +137,15 @@ def _request(
         return 7, Reason.REPLY
     if text_of.starts_command(inbound.text):
         return 8, Reason.COMMAND
-    if inbound.attachments and any(attachment.is_audio for attachment in inbound.attachments):
+    if policy.voice_addresses and _is_voice(inbound):
         return 8, Reason.VOICE
     if not policy.demands_mention(inbound.chat.id):
         return 9, Reason.FREE
     return 10, Reason.UNADDRESSED
+
+
+def _is_voice(inbound: Inbound) -> bool:
+    return not inbound.text.strip() and any(attachment.is_audio for attachment in inbound.attachments)
 
 
 def _replies_to_us(quote: Quote | None, me: Me) -> bool | None:

@@ -15,6 +15,8 @@ from .mentions import starts_command
 
 EDIT_MILLISECONDS = 15 * 60 * 1000
 """How old a message and its new version may be for the new version to be dispatched."""
+REMEMBERED_MILLISECONDS = 7 * 24 * 3600 * 1000
+"""Nothing older is dispatched, even if the ledger would know it again."""
 BOT_TURNS = 3
 """Posts of programs dispatched in a row in one chat before a person has to speak."""
 KEEP_VERSIONS = 10_000
@@ -47,10 +49,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known when a message is decided upon. `horizon` is the oldest time of which the ledger knows all."""
+    """What is known when a message is decided upon. Of what is older than `horizon`, the ledger may have forgotten."""
 
     now: int
-    horizon: int
+    horizon: int = 0
     missed: bool = False
     """Fetched afterwards, not received when it was written."""
     earlier: Version | None = None
@@ -76,7 +78,7 @@ def restrain(decision: Decision, inbound: Inbound, past: Past, rules: Rules) -> 
 def _restraint(decision: Dispatch, inbound: Inbound, past: Past, rules: Rules) -> Reason | None:
     is_command = starts_command(decision.text)
     at = _written_at(inbound, past)
-    if at is not None and at < past.horizon:
+    if at is not None and (at <= past.horizon or at < past.now - REMEMBERED_MILLISECONDS):
         return Reason.STALE
     if past.missed and (is_command or (at is not None and past.now - at > rules.missed_for)):
         return Reason.STALE

@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 NAME_CHARACTERS = 80
 TEXT_CHARACTERS = 1_000
+_FILE_NAME_CHARACTERS = 255
 
 _PLAIN = re.compile(r"[\w ,.;:!?'\"()*+=%&#$/~^-]*", re.ASCII)
 """Nothing to look at twice: most names and half of all lines."""
+
+_MAYBE_UNSEEN = re.compile(r"[^ -~\t\r\n]")
 
 _BREAKS = frozenset({"Cc", "Zl", "Zp"})
 _UNPRINTABLE = frozenset({"Cf", "Cs", "Co"})
@@ -37,8 +41,8 @@ _BLANK_BY_NATURE = frozenset(
 _MARKERS = str.maketrans("[]@\u27e6\u27e7\uff3b\uff3d\u3010\u3011\u301a\u301b", "()\uff20()()()()")
 _TAG_OPENS = re.compile(r"<(?=[|\uff5c/!?A-Za-z])")
 _TOKEN_CLOSES = re.compile(r"(?<=[|\uff5c])>")
-_REFERENCE = re.compile(r"@(?=(?:diff|staged)\b|[a-z_]+:)", re.IGNORECASE)
-"""What the host expands into a prompt (agent/context_references.py), and what a newer one might."""
+_REFERENCE = re.compile(r"@(?=(?:diff|staged)\b|(?:file|folder|git|url):)", re.IGNORECASE)
+"""What the host expands into a prompt (agent/context_references.py, REFERENCE_PATTERN)."""
 
 
 class Foreign(str):
@@ -62,8 +66,13 @@ class Foreign(str):
 
 
 def name(raw: str | None) -> Foreign:
-    """A name somebody gave himself, a group or a file."""
+    """The name of a person, a group or a channel."""
     return Foreign(raw or "", NAME_CHARACTERS)
+
+
+def file_name(raw: str | None) -> Foreign:
+    """The name of a file, whole with its suffix."""
+    return Foreign(raw or "", _FILE_NAME_CHARACTERS)
 
 
 def printable(raw: str, limit: int = TEXT_CHARACTERS) -> str:
@@ -90,6 +99,26 @@ def _visible(text: str) -> Iterator[str]:
         before = char
 
 
+def unseen(text: str) -> str:
+    """What a text holds of characters that leave no ink, but for the usual white space."""
+    return "".join(char for char in _MAYBE_UNSEEN.findall(text) if _is_unseen(char))
+
+
+@lru_cache(4096)
+def _is_unseen(char: str) -> bool:
+    return (
+        char.isspace()
+        or char in _BLANK_BY_NATURE
+        or unicodedata.category(char) in _BREAKS
+        or unicodedata.category(char) in _UNPRINTABLE
+    )
+
+
 def without_references(text: str) -> str:
     """The text with nothing in it that the host would expand into the prompt; else as it is."""
     return _REFERENCE.sub("\uff20", text) if "@" in text else text
+
+
+def mention(name: Foreign, following: str) -> str:
+    """`@name` as it stands before `following`, dead where the two would be expanded by the host."""
+    return without_references(f"@{name}{following[:1]}")[: len(name) + 1]

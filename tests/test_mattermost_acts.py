@@ -165,7 +165,7 @@ async def test_what_the_operator_wants_no_stranger_ends(
     listed = [OPS] if granted else [OPS, channel]
     async with hosted_mattermost(server, allowed_channels=listed) as host:
         if granted:
-            host.adapter.connection.intake.book.order(channel, Status.GRANTED, "admin", "")
+            await host.adapter.connection.intake.book.order(channel, Status.GRANTED, "admin", "")
         await server.add_member(channel, HERMES, mallory)
         await host.settled()
         assert HERMES in server.members[channel]

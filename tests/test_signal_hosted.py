@@ -428,7 +428,7 @@ async def test_a_strangers_quoted_text_expands_to_nothing(daemon: FakeSignalDaem
     quote = {"id": 7, "authorUuid": BOB_ACI, "authorNumber": BOB, "text": "see @file:notes.txt\n[x]"}
     async with hosted(daemon) as host:
         await host.emit(fresh("group_text", **mention_us("\ufffc what is this?"), quote=quote))
-        assert host.reached[0].reply_to_text == "see ＠file:notes.txt (x)"
+        assert host.reached[0].reply_to_text == "[unverified] see ＠file:notes.txt (x)"
 
 
 async def test_note_to_self_is_a_direct_message(daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -740,6 +740,6 @@ async def test_what_is_said_in_a_group_that_is_not_served_is_traced_and_no_more(
         assert intake.trace.counts == {"ignore chat not on the allowlist": 3}
         assert intake.unhandled == {"duplicate": 1}
         assert intake.directory.uid_of(BOB) == BOB_ACI
-        intake.book.order(NEW_GROUP, Status.GRANTED, "admin", "")
+        await intake.book.order(NEW_GROUP, Status.GRANTED, "admin", "")
         await host.emit(by(fresh("group_text", **where), BOB, BOB_ACI, "Bob"))
         assert [event.text for event in host.passed] == ["hello group"]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...common.accepting import Accepts
+from ...common.accepting import HostWord
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.opening import Opening
 from ...common.served import LiveChat
 from ...common.status import Snapshot, put_down, snapshot
-from ...common.store import Store
+from ...common.store import shared
 from .client import MattermostClient
 from .intake import Intake
 from .joins import live_channels
@@ -37,16 +38,18 @@ class Connection:
         state: Path,
         observed: Observations,
         *,
-        accepts: Accepts,
+        host: HostWord,
         deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
+        handover_seconds: float,
     ) -> None:
         self._settings = settings
+        self._handover_seconds = handover_seconds
         self._observed = observed
-        self._store = Store(state)
+        self._store = shared(state)
         self._opening = Opening()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
-        self.intake = Intake(settings, self.client, self._store, observed, accepts=accepts, deliver=deliver)
+        self.intake = Intake(settings, self.client, self._store, observed, host=host, deliver=deliver)
         self.book, self.policy = self.intake.book, settings.policy()
         self.stream = MattermostStream(self.client, self.intake.receive, self.intake.gap, on_dead)
         self.post_size = _POST_SIZE
@@ -67,8 +70,8 @@ class Connection:
 
     async def _listen(self) -> None:
         resources = self._opening.resources
-        resources.push_async_callback(self._store.close)
         await self._store.open()
+        resources.push_async_callback(self._store.close)
         if self._settings.persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
@@ -109,9 +112,10 @@ class Connection:
         return int(size) if size.isascii() and size.isdigit() and int(size) >= 1000 else _POST_SIZE
 
     async def _let_go(self) -> None:
-        """Stop listening, then hand over what was received already."""
+        """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
+        end = time.monotonic() + self._handover_seconds
         await self.stream.close()
-        await self.intake.workers.drain()
+        await self.intake.workers.drain(end - time.monotonic())
 
 
 def on_loopback(url: str) -> bool:

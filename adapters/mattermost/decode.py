@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Unhandled
+from ...common.events import (
+    MOST_ATTACHMENTS,
+    MOST_MENTIONS,
+    Address,
+    Attachment,
+    Chat,
+    Inbound,
+    Me,
+    Mention,
+    Origin,
+    Unhandled,
+)
+from ...common.wording import Foreign
+from ...common.wording import name as as_name
 from . import wire
 from .grammar import UserIdOf, find_mentions
 from .sequence import Frame
@@ -88,6 +102,8 @@ class Decoded:
 
 
 _CHANNELS = ("O", "P", "G")
+_LONGEST_POST = 65_536
+"""Characters a server takes for a message; those of its attachments may be more."""
 
 
 def event_of(frame: Frame) -> Event | Unhandled:
@@ -171,23 +187,25 @@ def to_inbound(
     since, unless an earlier version of it is known.
     """
     deleted = kind == "deleted" or post.delete_at > 0
-    text = "" if deleted else (post.message or "\n".join(_attached_texts(post)))
+    text = "" if deleted else (post.message or "\n".join(_attached_texts(post))[:_LONGEST_POST])
     found = find_mentions(text, user_id_of)
-    files = () if deleted else tuple(_attachments(post))
+    files = () if deleted else tuple(islice(_attachments(post), MOST_ATTACHMENTS))
     edited = kind == "edited" and not deleted
     thread = post.root_id or None
-    origin = _origin(post, me)
+    origin = origin_of(post, me)
     inbound = Inbound(
         key=f"{post.id} deleted" if deleted else f"{post.id} {post.edit_at}" if edited else post.id,
         message_id=post.id,
         sent_at=post.create_at,
-        chat=Chat(thread=thread) if channel_type == "D" else Chat(post.channel_id, channel_name or None, thread),
+        chat=Chat(thread=thread)
+        if channel_type == "D"
+        else Chat(post.channel_id, as_name(channel_name) or None, thread),
         sender=Address(post.user_id),
         sender_name=_sender_name(post, origin, name_of, sender_name),
         origin=origin,
         contentless=_contentless(post, deleted, edited, has_content=bool(text.strip() or files)),
         text=text,
-        mentions=tuple(_mention(text, start, end, user_id, name_of) for start, end, user_id in found.mentions),
+        mentions=tuple(_mention(text, *mention, name_of) for mention in found.mentions[:MOST_MENTIONS]),
         broadcast=found.broadcast,
         in_our_thread=thread is not None and thread in me.sent,
         attachments=files,
@@ -196,7 +214,7 @@ def to_inbound(
         first_at=post.create_at if edited else None,
         deletes=post.id if deleted and not post.original_id else None,
     )
-    return Decoded(inbound, post.channel_id, channel_type, found.unknown)
+    return Decoded(inbound, post.channel_id, channel_type, found.unknown[:MOST_MENTIONS])
 
 
 def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
@@ -208,10 +226,10 @@ def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
 
 
 _TYPED = frozenset({"", "me", "slack_attachment"})
-_MARKS = ("from_webhook", "from_bot", "from_plugin", "override_username", "override_icon_url")
+_MARKS = ("from_webhook", "from_oauth_app", "from_bot", "from_plugin", "override_username", "override_icon_url")
 
 
-def _origin(post: wire.Post, me: Me) -> Origin:
+def origin_of(post: wire.Post, me: Me) -> Origin:
     """Props can be set by anybody, so they only ever lower trust."""
     if post.type.startswith("system_"):
         return Origin.SERVER
@@ -225,12 +243,12 @@ def _origin(post: wire.Post, me: Me) -> Origin:
     return Origin.PROGRAM if marks or post.type not in _TYPED else Origin.PERSON
 
 
-def _sender_name(post: wire.Post, origin: Origin, name_of: NameOf, shown: str) -> str:
+def _sender_name(post: wire.Post, origin: Origin, name_of: NameOf, shown: str) -> Foreign:
     """What a program posts is never called after the user id it posts under: a hook's owner, a command's caller."""
     if origin is Origin.PROGRAM:
         override = (post.props or {}).get("override_username")
-        return override if isinstance(override, str) and override else shown.removeprefix("@")
-    return name_of(post.user_id) or shown.removeprefix("@")
+        return as_name(override if isinstance(override, str) and override else shown.removeprefix("@"))
+    return as_name(name_of(post.user_id) or shown.removeprefix("@"))
 
 
 def _contentless(post: wire.Post, deleted: bool, edited: bool, *, has_content: bool) -> str | None:
@@ -246,13 +264,13 @@ def _contentless(post: wire.Post, deleted: bool, edited: bool, *, has_content: b
 def _mention(text: str, start: int, end: int, user_id: str, name_of: NameOf) -> Mention:
     """Shown as it was typed, unless the @ was typed as something else."""
     typed = text[start + 1 : end] if text[start] == "@" else name_of(user_id)
-    return Mention(Address(user_id), typed or "member", (start, end))
+    return Mention(Address(user_id), as_name(typed or "member"), (start, end))
 
 
 def _attached_texts(post: wire.Post) -> Iterator[str]:
     """The text of message attachments, which integrations post. The fallback says the same once more."""
     attached = (post.props or {}).get("attachments")
-    for attachment in attached if isinstance(attached, list) else []:
+    for attachment in attached[:MOST_ATTACHMENTS] if isinstance(attached, list) else []:
         if isinstance(attachment, dict):
             texts = [attachment.get(name) for name in ("pretext", "title", "text")]
             said = [text for text in texts if isinstance(text, str) and text.strip()]
@@ -263,6 +281,8 @@ def _attached_texts(post: wire.Post) -> Iterator[str]:
 def _attachments(post: wire.Post) -> Iterator[Attachment]:
     files = (post.metadata.files if post.metadata else None) or ()
     for file in files:
-        yield Attachment(file.id, file.mime_type.partition(";")[0].strip().lower(), file.name or None, file.size)
+        yield Attachment(
+            file.id, file.mime_type.partition(";")[0].strip().lower(), as_name(file.name) or None, file.size
+        )
     told = {file.id for file in files}
     yield from (Attachment(file_id, "") for file_id in post.file_ids or () if file_id not in told)

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from ...common.accepting import Accepts
+from ...common.accepting import HostWord
+from ...common.authority import Authority, of_program
 from ...common.chatbook import ChatBook, entries
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -28,12 +29,14 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
+from ...common.fair_queue import Place
 from ...common.handover import Accepted, Commit, apply_edit, buffer_of
 from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.reconnect import backoff
 from ...common.store import Store
-from ...common.trace import Trace, pseudonym
+from ...common.trace import Trace
+from ...common.wording import name as as_name
 from ...common.workers import ChatWorkers
 from .catchup import CatchUp, Cursors
 from .client import MattermostClient
@@ -48,6 +51,7 @@ from .decode import (
     added_by,
     event_of,
     glimpse,
+    origin_of,
     parse_post,
 )
 from .failures import ApiError
@@ -81,14 +85,14 @@ class Intake:
         store: Store,
         observed: Observations,
         *,
-        accepts: Accepts,
+        host: HostWord,
         deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
     ) -> None:
         self._client = client
         self._store = store
         self._observed = observed
         self._deliver = deliver
-        self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._is_expendable)
+        self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "mattermost", time.time)
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
@@ -102,7 +106,14 @@ class Intake:
         self.me = Me()
         self._reader = Reader(client, self.people)
         self._judge = Judge(
-            settings, accepts, self.book, self.joins, self.threads, self.ledger, client.server_clock.now
+            settings,
+            host,
+            self.book,
+            self.joins,
+            self.threads,
+            self.ledger,
+            self.people.is_bot,
+            client.server_clock.now,
         )
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0
@@ -177,6 +188,7 @@ class Intake:
             return False
         self.cursors.begin(channel_id, inbound.sent_at)
         if self._is_new(inbound.key):
+            self.ledger.ignore(inbound.key)
             self.trace.decided(inbound, decision)
             self.cursors.advance(channel_id, inbound.sent_at)
         return True
@@ -203,7 +215,7 @@ class Intake:
 
     async def _fetch_missed(self) -> bool:
         """Whether nothing is missing any more."""
-        gaps, complete = self._gaps, True
+        gaps, complete, pseudonym = self._gaps, True, self.trace.pseudonym
         try:
             async with asyncio.timeout(_CATCH_UP_SECONDS):
                 channels = await self._client.my_channels()
@@ -253,11 +265,19 @@ class Intake:
         if self._is_new(item.key):
             self.workers.submit(item.post.channel_id, item)
 
-    def _is_expendable(self, item: Item | UserRemoved) -> bool:
-        """Whether the server said that this is for others. Of missed posts it says nothing."""
-        if isinstance(item, UserRemoved) or item.missed:
-            return False
-        return item.channel_type != "D" and self.me.uid not in item.mentioned
+    def _place(self, item: Item | UserRemoved) -> Place:
+        """A request is what the server did not say to be for others only; of missed posts it says nothing."""
+        if isinstance(item, UserRemoved):
+            return Place("", Authority.ADMIN, is_request=True)
+        is_request = item.missed or item.channel_type == "D" or self.me.uid in item.mentioned
+        return Place(item.post.user_id, self._authority(item), is_request)
+
+    def _authority(self, item: Item) -> Authority:
+        origin = origin_of(item.post, self.me)
+        if origin is Origin.SELF:
+            return Authority.ALLOWED
+        account = self._judge.standing(Address(item.post.user_id), item.post.channel_id, item.channel_type).authority
+        return of_program(account, is_bot=False) if origin is Origin.PROGRAM else account
 
     def _is_new(self, key: str) -> bool:
         if self.ledger.claim(key):
@@ -283,25 +303,26 @@ class Intake:
             self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))
         decision, standing = await self._judge.judge(inbound, self.me, item, channel_type)
         self.trace.decided(inbound, decision)
-        if not isinstance(decision, Ignore) and (decided := apply_edit(self._observed, inbound, decision, buffer)):
+        if isinstance(decision, Ignore):
+            self.ledger.ignore(item.key)
+        elif (decided := apply_edit(self._observed, inbound, decision, buffer)) is not None:
             author = await self._reader.author(inbound)
             accepted = Accepted(
                 inbound,
                 decided,
                 standing,
                 item.post.channel_id,
-                channel_name or author,
+                as_name(channel_name) or author,
                 author,
-                admitted=inbound.origin is Origin.PROGRAM,
             )
             await self._deliver(accepted, channel_type, partial(self._commit, item, decided))
         self.cursors.advance(item.post.channel_id, inbound.sent_at)
 
     async def _commit(self, item: Item, decided: Dispatch | Observe) -> None:
         if isinstance(decided, Dispatch):
-            await self.ledger.commit(item.key, dispatched(item.post.id))
+            await self.ledger.commit(item.key, dispatched(item.post.id), sent_at=_time(item))
         else:
-            await self.ledger.note(item.key)
+            await self.ledger.note(item.key, sent_at=_time(item))
 
     def _meet_channel(self, inbound: Inbound, item: Item) -> None:
         """The first post we see in a channel that is not known yet. No program opens a group message."""

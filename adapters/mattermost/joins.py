@@ -14,7 +14,6 @@ from ...common.chatbook import ChatBook, Entry, Status
 from ...common.errors import HardenedError
 from ...common.identity import Standing
 from ...common.served import LiveChat
-from ...common.trace import pseudonym
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,8 @@ class Joins:
                 self._book.bar(channel_id, by=adder.user_id)
                 await self._leave(channel_id)
                 verdict = "not approved"
-        logger.info("added to channel %s by %s: %s", pseudonym(channel_id), pseudonym(adder.user_id), verdict)
+        channel, who = self._book.pseudonym(channel_id), self._book.pseudonym(adder.user_id)
+        logger.info("added to channel %s by %s: %s", channel, who, verdict)
         return verdict
 
     def meet(self, channel_id: str, opener: Standing | None) -> str | None:
@@ -92,7 +92,7 @@ class Joins:
             self._book.approve(channel_id, by=opener.user_id)
             return "approved"
         self._book.bar(channel_id, by=opener.user_id if opener else _NOBODY)
-        logger.info("channel %s is not served: nobody who may has added us", pseudonym(channel_id))
+        logger.info("channel %s is not served: nobody who may has added us", self._book.pseudonym(channel_id))
         return "not approved"
 
     async def listed_now(self, channels: Iterable[dict[str, Any]]) -> set[str]:
@@ -124,6 +124,6 @@ class Joins:
         try:
             await self._client.leave_channel(channel_id)
         except (HardenedError, ValueError) as exc:
-            logger.warning("channel %s could not be left: %s", pseudonym(channel_id), exc)
+            logger.warning("channel %s could not be left: %s", self._book.pseudonym(channel_id), exc)
             return False
         return True

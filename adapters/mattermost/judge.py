@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ...common.accepting import Accepts, Standings
+from ...common.accepting import HostWord, Standings
+from ...common.authority import Authority, of_program
 from ...common.chatbook import ChatBook
 from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Origin
-from ...common.identity import Standing
-from ...common.ledger import KEEP_SECONDS, Ledger
+from ...common.identity import Standing, standing_of
+from ...common.ledger import Ledger
 from ...common.policy import Policy, decide
 from ...common.restraint import Past, Rules, Versions, restrain
 from .joins import Joins
 from .reader import Item
 from .settings import MattermostSettings
 from .threads import Threads
-
-_REMEMBERED_MILLISECONDS = int(KEEP_SECONDS * 1000)
 
 CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
 """Mattermost's channel types as the host names them."""
@@ -30,15 +29,16 @@ class Judge:
     def __init__(
         self,
         settings: MattermostSettings,
-        accepts: Accepts,
+        host: HostWord,
         book: ChatBook,
         joins: Joins,
         threads: Threads,
         ledger: Ledger,
+        is_bot: Callable[[str], Awaitable[bool]],
         now: Callable[[], int],
     ) -> None:
         self._settings = settings
-        self._accepts = accepts
+        self._host = host
         self._standings = Standings(self._look_up)
         self._book = book
         self._joins = joins
@@ -46,6 +46,7 @@ class Judge:
         self._ledger = ledger
         self._now = now
         self._versions = Versions()
+        self._is_bot = is_bot
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
         self._listed = replace(self._policy, every_chat=False)
@@ -68,23 +69,35 @@ class Judge:
             ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
             inbound = replace(inbound, in_our_thread=ours)
         if is_program:
-            # A hook's post names its owner, a command's output its caller: neither said it.
-            standing = Standing(f"program:{inbound.sender.uid}", None, allowed=False, listed=False)
+            standing = await self._program(
+                inbound.sender, channel_id, channel_type, heard=isinstance(decision, Dispatch)
+            )
         else:
             standing = self.standing(inbound.sender, channel_id, channel_type)
-        allowed = standing.allowed or is_program
-        return decision if allowed and not ours else self._decide(inbound, me, allowed=allowed), standing
+        needless = standing.rights.turn and not ours
+        return decision if needless else self._decide(inbound, me, standing.authority), standing
+
+    async def _program(self, account: Address, channel_id: str, channel_type: str, *, heard: bool) -> Standing:
+        """What posts under an account: a hook's post names its owner, a command's output its caller; neither said it.
+
+        The server is asked only about programs that might be `heard`.
+        """
+        authority = of_program(
+            self.standing(account, channel_id, channel_type).authority,
+            is_bot=heard and await self._is_bot(account.uid or ""),
+        )
+        return Standing(f"program:{account.uid}", None, allowed=False, listed=False, authority=authority)
 
     def at_first_sight(self, inbound: Inbound, me: Me) -> Decision:
-        """The decision if the author is allowed and the thread is not ours."""
-        return self._decide(inbound, me, allowed=True)
+        """The decision if the author may have everything and the thread is not ours."""
+        return self._decide(inbound, me, Authority.ADMIN)
 
     def serves(self, channel_id: str) -> bool:
         """Whether the bot serves that channel now."""
         return self._served(channel_id).serves(channel_id)
 
-    def _decide(self, inbound: Inbound, me: Me, *, allowed: bool) -> Decision:
-        return decide(inbound, me, self._served(inbound.chat.id), sender_allowed=allowed)
+    def _decide(self, inbound: Inbound, me: Me, authority: Authority) -> Decision:
+        return decide(inbound, me, self._served(inbound.chat.id), authority=authority)
 
     def _served(self, channel_id: str) -> Policy:
         """What is served, as far as that channel is concerned: one not known yet only where the settings list it."""
@@ -96,9 +109,14 @@ class Judge:
         return self._standings.of(person, CHAT_TYPES.get(channel_type, "channel"), channel_id)
 
     def _look_up(self, person: Address, chat_type: str, channel_id: str) -> Standing:
-        user_id = person.uid or ""
-        allowed = self._accepts(user_id, chat_type, channel_id) is True
-        return Standing(user_id, None, allowed, listed=bool(self._people[chat_type].spellings((user_id,))))
+        return standing_of(
+            (person.uid,) if person.uid else (),
+            None,
+            self._people[chat_type],
+            lambda user_id: self._host.accepts(user_id, chat_type, channel_id),
+            self._host.paired,
+            is_open=False,
+        )
 
     def _restrained(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
         """The decision with what the past and the clock make of it, from now on part of the past itself."""
@@ -109,7 +127,7 @@ class Judge:
             self._program_turns[channel_id] += 1
         past = Past(
             now,
-            now - _REMEMBERED_MILLISECONDS,
+            self._ledger.horizon,
             missed=item.missed,
             earlier=self._versions.before(inbound),
             dispatched=self._ledger.knows(mark),

@@ -14,7 +14,8 @@ from gateway.platforms.signal_rate_limit import (
     _is_signal_rate_limit_error,
 )
 
-from ...common import host, host_strict
+from ...common import host, host_closing, host_outgoing, host_strict
+from ...common.accepting import HostWord
 from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted, Commit
@@ -45,14 +46,14 @@ _CONTRACT: host.Contract = {
     "send": ("chat_id", "content", "reply_to", "metadata"),
     "get_chat_info": ("chat_id",),
 }
-_Stock: Any = host.stock_adapter("signal", _CONTRACT)
+_Stock: Any = host.stock_adapter("signal", {**_CONTRACT, **host_outgoing.CONTRACT})
 host.hush_numbers(_Stock)
 
 _KEEP_SAID = 500
 _QUOTED_CHARACTERS = 200
 
 
-class SignalAdapter(_Stock):  # type: ignore[misc]
+class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
     """One account on one signal-cli daemon."""
 
     splits_long_messages = True
@@ -83,9 +84,10 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             self.state,
             self._observed,
             sent=self._sent_message_timestamps,
-            accepts=self._is_sender_authorized,
+            host=HostWord(self._is_sender_authorized, lambda user_id: host.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
+            handover_seconds=host_closing.handover_seconds(),
         )
         try:
             await connection.open()
@@ -147,6 +149,14 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
         if await self._gate.lets_through(event, self):
             await super().handle_message(event)
+
+    def set_message_handler(self, handler: Any) -> None:
+        """Take the host's handler, behind the gate."""
+        super().set_message_handler(self._gate.screened(handler, self))
+
+    def set_busy_session_handler(self, handler: Any) -> None:
+        """Take the host's handler of what comes in while the agent works, behind the gate."""
+        super().set_busy_session_handler(handler and self._gate.screened_while_busy(handler, self))
 
     # -- outbound
 

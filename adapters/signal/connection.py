@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
-from ...common.accepting import Accepts
+from ...common.accepting import HostWord
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.opening import Opening
 from ...common.served import LiveChat
 from ...common.status import Snapshot, put_down, snapshot
-from ...common.store import Store
+from ...common.store import shared
 from .client import SignalClient
 from .groups import live_groups
 from .intake import Intake
@@ -41,17 +42,19 @@ class Connection:
         observed: Observations,
         *,
         sent: Container[str],
-        accepts: Accepts,
+        host: HostWord,
         deliver: Callable[[Accepted, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
+        handover_seconds: float,
     ) -> None:
         self._settings = settings
+        self._handover_seconds = handover_seconds
         self._observed = observed
-        self._store = Store(state)
+        self._store = shared(state)
         self._opening = Opening()
         self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
-        self.intake = Intake(settings, self.client, self._store, observed, sent=sent, accepts=accepts, deliver=deliver)
+        self.intake = Intake(settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver)
         self.book, self.policy = self.intake.book, settings.policy()
         self.stream = SignalStream(
             self.client,
@@ -70,8 +73,8 @@ class Connection:
 
     async def _open(self) -> None:
         resources = self._opening.resources
-        resources.push_async_callback(self._store.close)
         await self._store.open()
+        resources.push_async_callback(self._store.close)
         if self._settings.persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
@@ -108,9 +111,10 @@ class Connection:
         await self._opening.close()
 
     async def _let_go(self) -> None:
-        """Stop listening, then hand over what was received already."""
+        """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
+        end = time.monotonic() + self._handover_seconds
         await self.stream.close()
-        await self.intake.workers.drain()
+        await self.intake.workers.drain(end - time.monotonic())
 
     async def _get_to_know(self) -> None:
         """Take stock, and ask again until everything is known that decides."""

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
 from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Quote, Unhandled, said_by
 from ...common.identity import as_aci, as_number
+from ...common.wording import Foreign, file_name
+from ...common.wording import name as as_name
 from . import wire
 
 LONG_TEXT = "text/x-signal-plain"
 """The attachment that carries the whole of a long text."""
 
-Names = Callable[[Address], str]
+Names = Callable[[Address], Foreign]
 
+_UNNAMED, _MEMBER = Foreign(), Foreign("member")
 _MILLISECONDS = range(1, 2**53)
+
+_WIDE = re.compile("[\U00010000-\U0010ffff]")
+"""Characters of two UTF-16 units."""
 
 _GROUP_ID = b'"groupId":"'
 _TAIL_BYTES = 1_000
 
 
-def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: "") -> Inbound | Unhandled:
+def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UNNAMED) -> Inbound | Unhandled:
     """One event. `account` is the bot's own as configured; `names` gives display names for mentions and quotes."""
     try:
         event = _event(data)
@@ -78,7 +86,7 @@ def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
         message.timestamp,
         chat,
         sender,
-        seen.envelope.source_name or "",
+        as_name(seen.envelope.source_name),
         text=message.message,
         received_at=received_at,
         delivered_at=_server_time(seen.envelope.server_delivered_timestamp) or received_at,
@@ -144,9 +152,9 @@ def _inbound(
         key=said_by(sender, str(sent_at)) + (f" {edits}" if edits else ""),
         message_id=str(sent_at),
         sent_at=sent_at,
-        chat=Chat(group.group_id, group.group_name) if group and group.group_id else Chat(),
+        chat=Chat(group.group_id, as_name(group.group_name) or None) if group and group.group_id else Chat(),
         sender=sender,
-        sender_name=envelope.source_name or "",
+        sender_name=as_name(envelope.source_name),
         origin=origin,
         to_self=to_self,
         contentless=contentless,
@@ -207,27 +215,34 @@ def _mentions(text: str, mentions: Sequence[wire.Mention], names: Names) -> tupl
     if not mentions:
         return ()
     furthest = max((mention.start or 0) + (mention.length or 0) for mention in mentions)
-    units = text[: max(furthest, 0)].encode("utf-16-le", "surrogatepass")
+    units = _Units(text[: max(furthest, 0)])
     found = []
     for mention in mentions:
         address = Address(as_aci(mention.uuid), as_number(mention.number))
         if address:
-            found.append(Mention(address, names(address) or "member", _span(units, mention.start, mention.length)))
+            span = units.span(mention.start, mention.length)
+            found.append(Mention(address, names(address) or _MEMBER, span))
     return tuple(found)
 
 
-def _span(units: bytes, start: int | None, length: int | None) -> tuple[int, int] | None:
-    """UTF-16 units to code points; None for a range outside the text or through the middle of a character."""
-    if start is None or length is None:
-        return None
-    first, last = 2 * start, 2 * (start + length)
-    if start < 0 or length <= 0 or last > len(units):
-        return None
-    try:
-        before, inside = units[:first].decode("utf-16-le"), units[first:last].decode("utf-16-le")
-    except UnicodeDecodeError:
-        return None
-    return len(before), len(before) + len(inside)
+class _Units:
+    """A text as UTF-16 counts it: looked through once, however many ranges in it are asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._wide = [match.start() + before for before, match in enumerate(_WIDE.finditer(text))]
+        """Where the characters of two units begin, in units."""
+        self._length = len(text) + len(self._wide)
+
+    def span(self, start: int | None, length: int | None) -> tuple[int, int] | None:
+        """Units to code points; None for a range outside the text or through the middle of a character."""
+        if start is None or length is None or start < 0 or length <= 0 or start + length > self._length:
+            return None
+        first, last = self._character(start), self._character(start + length)
+        return None if first is None or last is None else (first, last)
+
+    def _character(self, unit: int) -> int | None:
+        before = bisect_left(self._wide, unit)
+        return None if before and self._wide[before - 1] == unit - 1 else unit - before
 
 
 def _quote(quote: wire.Quote | None, names: Names) -> Quote | None:
@@ -236,9 +251,9 @@ def _quote(quote: wire.Quote | None, names: Names) -> Quote | None:
     author = Address(
         as_aci(quote.author_uuid) or as_aci(quote.author), as_number(quote.author_number) or as_number(quote.author)
     )
-    return Quote(str(quote.id or ""), author, names(author), quote.text or "")
+    return Quote(str(quote.id or ""), author, names(author), Foreign(quote.text or ""))
 
 
 def _attachment(attachment: wire.Attachment) -> Attachment:
     content_type = (attachment.content_type or "").partition(";")[0].strip().lower()
-    return Attachment(attachment.id or "", content_type, attachment.filename, attachment.size)
+    return Attachment(attachment.id or "", content_type, file_name(attachment.filename) or None, attachment.size)

@@ -22,7 +22,6 @@ from ...common.errors import HardenedError
 from ...common.events import Address, Inbound, Me, Origin
 from ...common.identity import Standing, as_aci, as_number
 from ...common.served import LiveChat
-from ...common.trace import pseudonym
 from .client import RpcError
 
 logger = logging.getLogger(__name__)
@@ -167,7 +166,8 @@ class Invitations:
         verdict = await self._judge(event, actor)
         if verdict != "unconfirmed":
             self._book.note(group_id)
-        logger.info("invitation into group %s by %s: %s", pseudonym(group_id), pseudonym(actor.user_id), verdict)
+        group, who = self._book.pseudonym(group_id), self._book.pseudonym(actor.user_id)
+        logger.info("invitation into group %s by %s: %s", group, who, verdict)
         return verdict
 
     async def accept(self, group_id: str) -> None:
@@ -243,7 +243,7 @@ class Invitations:
                 # Naming the group makes the daemon fetch it anew.
                 result = await self._client.rpc("listGroups", {"groupId": [group_id]})
             except HardenedError as exc:
-                logger.warning("group %s cannot be looked at: %s", pseudonym(group_id), exc)
+                logger.warning("group %s cannot be looked at: %s", self._book.pseudonym(group_id), exc)
                 result = None
             group = next((g for g in read_groups(result, self._me()) if g.id == group_id), None)
             if group is not None and group.membership is not Membership.UNKNOWN:
@@ -260,6 +260,6 @@ class Invitations:
             remedy = ""
             if "profile" in exc.message:
                 remedy = ": the account has no profile yet, give it a name with signal-cli updateProfile"
-            logger.warning("%s of group %s failed: %s%s", method, pseudonym(group_id), exc, remedy)
+            logger.warning("%s of group %s failed: %s%s", method, self._book.pseudonym(group_id), exc, remedy)
         except HardenedError as exc:
-            logger.warning("%s of group %s failed: %s", method, pseudonym(group_id), exc)
+            logger.warning("%s of group %s failed: %s", method, self._book.pseudonym(group_id), exc)

@@ -12,10 +12,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from ...common.accepting import Accepts, Standings
+from ...common.accepting import HostWord, Standings
+from ...common.authority import Authority, Rights
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -31,15 +32,19 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
+from ...common.fair_queue import Place
 from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
-from ...common.ledger import KEEP_SECONDS, Ledger
+from ...common.ledger import Ledger
 from ...common.observation import Observations
+from ...common.pairs import record, recorded
 from ...common.policy import Policy, decide
 from ...common.restraint import Past, Rules, Versions, restrain
 from ...common.server_clock import ServerClock
 from ...common.store import Store
 from ...common.trace import Trace
+from ...common.wording import Foreign
+from ...common.wording import name as as_name
 from ...common.workers import ChatWorkers
 from .client import SignalClient
 from .decode import LONG_TEXT, decode, glimpse, group_of
@@ -52,8 +57,16 @@ logger = logging.getLogger(__name__)
 _CUT_BYTES = 2_000
 """Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
 
-_OUR_NAME = "Hermes"
+_OWNER = Foreign("the owner of this account")
+_OUR_NAME = Foreign("Hermes")
 """What a mention of us reads as when the account's profile has no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """A message in a group whose sender had to be looked up; who they are is asked no more."""
+
+    inbound: Inbound
 
 
 class Intake:
@@ -67,7 +80,7 @@ class Intake:
         observed: Observations,
         *,
         sent: Container[str],
-        accepts: Accepts,
+        host: HostWord,
         deliver: Callable[[Accepted, Commit], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -77,7 +90,7 @@ class Intake:
         self._sent = sent
         self._account = Address(as_aci(settings.account), as_number(settings.account))
         self.me = Me(self._account.uid, self._account.number, sent)
-        self._accepts = accepts
+        self._host = host
         self._standings = Standings(self._look_up)
         self._deliver = deliver
         self._policy = settings.policy()
@@ -85,7 +98,7 @@ class Intake:
         self._clock = ServerClock()
         self._versions = Versions()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
-        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
+        self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "signal", time.time)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
@@ -95,13 +108,11 @@ class Intake:
 
     async def prepare(self) -> None:
         """Load what earlier runs left."""
-        rows = await self._store.rows("SELECT number, uid, source, moved_to FROM identity")
-        pairs = [Pair(number, uid, Source(source), moved_to) for number, uid, source, moved_to in rows]
-        self.directory = Directory(pairs, remember=self._remember_pair)
+        self.directory = Directory(await recorded(self._store), remember=self._remember_pair)
         self._learnt()
         chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
         self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
-        self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic)
+        self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic, self.trace.pseudonym)
         self.invitations = Invitations(
             self._client,
             self.book,
@@ -181,10 +192,11 @@ class Intake:
         inbound = glimpse(data, self._settings.account, self.me)
         if inbound is None or inbound.chat.id != group_id:
             return False
-        decision = self._decide(inbound, _EVERYBODY)
+        decision = self._decide(inbound, Authority.ADMIN)
         if not isinstance(decision, Ignore):
             return False
         if self.ledger.claim(inbound.key):
+            self.ledger.ignore(inbound.key)
             self._meet(inbound)
             self.trace.decided(inbound, decision)
         else:
@@ -194,18 +206,26 @@ class Intake:
     def _meet(self, inbound: Inbound) -> None:
         """Learn what an envelope says of its sender."""
         if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
-            report_move(inbound.sender)
+            report_move(inbound.sender, self.trace.pseudonym)
         if inbound.sender_name:
             self.directory.name(inbound.sender, inbound.sender_name)
 
-    def _is_expendable(self, inbound: Inbound) -> bool:
-        """Whether this would be no request even of somebody who is allowed."""
-        return not isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
+    def _place(self, item: Inbound | _LookedUp) -> Place:
+        """A request is what would be one of somebody who is allowed."""
+        inbound = item.inbound if isinstance(item, _LookedUp) else item
+        is_request = isinstance(self._decide(inbound, Authority.ADMIN), Dispatch)
+        return Place(inbound.sender.uid or inbound.sender.number or "", self._authority(inbound), is_request)
 
-    def _name(self, address: Address) -> str:
-        return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else "")
+    def _authority(self, inbound: Inbound) -> Authority:
+        if inbound.origin is not Origin.PERSON:
+            return Authority.ALLOWED
+        return self._ask(inbound.sender, inbound.chat, self._chat_id(inbound)).authority
 
-    async def _process(self, inbound: Inbound) -> None:
+    def _name(self, address: Address) -> Foreign:
+        return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
+
+    async def _process(self, item: Inbound | _LookedUp) -> None:
+        inbound = item.inbound if isinstance(item, _LookedUp) else item
         self._meet(inbound)
         chat_id = self._chat_id(inbound)
         if inbound.chat.is_group and (verdict := await self._mind_group(inbound, chat_id)):
@@ -213,32 +233,41 @@ class Intake:
         if inbound.deletes:
             self._observed.delete(chat_id, said_by(inbound.sender, inbound.deletes))
 
-        me, decision = self.me, self._decide(inbound, _EVERYBODY)
+        me, decision = self.me, self._decide(inbound, Authority.ADMIN)
         if isinstance(decision, Ignore):
             self._versions.see(inbound, decision)
             self.trace.decided(inbound, decision)
+            self.ledger.ignore(inbound.key)
             return
-        standing = await self._standing(inbound, chat_id)
+        standing = self._ask(inbound.sender, inbound.chat, chat_id)
+        if item is inbound and self._wants_look_up(inbound, standing):
+            if inbound.chat.is_group:
+                self.workers.defer(inbound.chat.id, _LookedUp(inbound), self.resolver.again())
+                return
+            standing = await self._look_up_sender(inbound, chat_id)
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
-            inbound = await self._with_whole_text(inbound)
-        if is_cut or not standing.allowed or self.me != me:
-            decision = self._decide(inbound, standing)
+            inbound = await self._with_whole_text(inbound, standing.rights)
+        if is_cut or not standing.rights.turn or self.me != me:
+            decision = self._decide(inbound, standing.authority)
         decision = self._restrained(decision, inbound)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
+            self.ledger.ignore(inbound.key)
             return
         if (accepted := apply_edit(self._observed, inbound, decision, chat_id)) is None:
             return
         commit = self.ledger.commit if isinstance(accepted, Dispatch) else self.ledger.note
-        await self._deliver(self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key))
+        await self._deliver(
+            self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key, sent_at=inbound.sent_at)
+        )
 
     def _restrained(self, decision: Decision, inbound: Inbound) -> Decision:
         """The decision with what the past and the clock make of it, from now on part of the past itself."""
         now, earlier = self._clock.now(), self._versions.before(inbound)
         past = Past(
             now,
-            now - int(KEEP_SECONDS * 1000),
+            self.ledger.horizon,
             earlier=earlier,
             dispatched=earlier is not None and earlier.dispatched,
         )
@@ -249,7 +278,7 @@ class Intake:
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
         author = inbound.sender_name or self.directory.name_of(inbound.sender)
         if inbound.origin is Origin.OWN_DEVICE and inbound.chat.is_group:
-            author = "the owner of this account"
+            author = _OWNER
         ours = inbound.quote is not None and self.me.recognises(inbound.quote.author) is True
         return Accepted(
             inbound,
@@ -258,40 +287,40 @@ class Intake:
             chat_id,
             self.chat_name(chat_id) if inbound.chat.is_group else author,
             author,
-            admitted=self._admits(inbound) and not standing.allowed,
             quote_is_ours=ours,
             quote_is_trusted=ours
-            or (inbound.quote is not None and self._ask(inbound.quote.author, inbound.chat, chat_id).allowed),
+            or (inbound.quote is not None and self._ask(inbound.quote.author, inbound.chat, chat_id).rights.turn),
         )
 
-    def chat_name(self, chat_id: str) -> str:
+    def chat_name(self, chat_id: str) -> Foreign:
         """The name of a chat by the host's id of it, empty where none is known."""
         if chat_id.startswith("group:"):
-            return self.invitations.names.get(chat_id[6:], "")
+            return as_name(self.invitations.names.get(chat_id[6:]))
         return self.directory.name_of(Address(as_aci(chat_id), as_number(chat_id)))
 
-    def _decide(self, inbound: Inbound, standing: Standing) -> Decision:
-        return decide(inbound, self.me, self._served(), sender_allowed=standing.allowed or self._admits(inbound))
+    def _decide(self, inbound: Inbound, authority: Authority) -> Decision:
+        return decide(inbound, self.me, self._served(), authority=authority)
 
     def _served(self) -> Policy:
         return self._policy.with_chats(self.book.approved, barred=self.book.revoked)
 
-    def _admits(self, inbound: Inbound) -> bool:
-        return inbound.chat.is_group and self._settings.group_members == "open"
-
     async def _mind_group(self, inbound: Inbound, chat_id: str) -> str | None:
-        """Let a group event be judged; the verdict when there is one."""
-        actor = await self._standing(inbound, chat_id) if inbound.opens_group else _NOBODY
+        """Let a group event be judged; the verdict when there is one. In a known group it does not matter who acted."""
+        actor = _NOBODY
+        if inbound.opens_group and not self.book.knows(inbound.chat.id):
+            actor = self._ask(inbound.sender, inbound.chat, chat_id)
+            if self._wants_look_up(inbound, actor):
+                actor = await self._look_up_sender(inbound, chat_id)
         return await self.invitations.consider(inbound, actor)
 
-    async def _standing(self, inbound: Inbound, chat_id: str) -> Standing:
-        """Who the sender is to the host; one whom nobody named, and of whom not all is known, is looked up first."""
-        standing = self._ask(inbound.sender, inbound.chat, chat_id)
+    def _wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
+        """Whether it may change who the sender is to the host: nobody named them, and not all is known of them."""
         if standing.allowed or standing.listed:
-            return standing
+            return False
         whole = self.directory.complete(inbound.sender)
-        if whole.uid and whole.number:
-            return standing
+        return not (whole.uid and whole.number) and self.resolver.is_due()
+
+    async def _look_up_sender(self, inbound: Inbound, chat_id: str) -> Standing:
         await self.resolver.again()
         return self._ask(inbound.sender, inbound.chat, chat_id)
 
@@ -300,7 +329,11 @@ class Intake:
 
     def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Standing:
         return self.directory.standing(
-            person, self._people[chat_type], lambda alias: self._accepts(alias, chat_type, chat_id)
+            person,
+            self._people[chat_type],
+            lambda alias: self._host.accepts(alias, chat_type, chat_id),
+            self._host.paired,
+            is_open=chat_type == "group" and self._settings.group_members == "open",
         )
 
     def _chat_id(self, inbound: Inbound) -> str:
@@ -309,12 +342,15 @@ class Intake:
         aliases = self.directory.aliases(inbound.sender)
         return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
 
-    async def _with_whole_text(self, inbound: Inbound) -> Inbound:
-        """Without the long-text attachment, and with its text where the message holds only the beginning of it."""
+    async def _with_whole_text(self, inbound: Inbound, rights: Rights) -> Inbound:
+        """Without the long-text attachment, and with its text where the message holds only the beginning of it.
+
+        What is not fetched for its author stays cut.
+        """
         long_text = next(a for a in inbound.attachments if a.content_type == LONG_TEXT)
         others = tuple(a for a in inbound.attachments if a.content_type != LONG_TEXT)
         text = inbound.text
-        if len(text.encode()) <= _CUT_BYTES:
+        if rights.files.files and len(text.encode()) <= _CUT_BYTES:
             try:
                 result = await self._client.rpc("getAttachment", {"id": long_text.id}, timeout=60)
                 whole = base64.b64decode(result["data"]).decode("utf-8", "replace")
@@ -325,10 +361,7 @@ class Intake:
         return replace(inbound, text=text, attachments=others)
 
     def _remember_pair(self, pair: Pair) -> None:
-        self._store.write(
-            "INSERT OR REPLACE INTO identity VALUES (?, ?, ?, ?)",
-            (pair.number, pair.uid, int(pair.source), pair.moved_to),
-        )
+        record(self._store, pair, time.time())
         self._learnt()
 
     def _remember_chat(self, alias: str, chat: str) -> None:
@@ -336,7 +369,6 @@ class Intake:
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)
-_EVERYBODY = Standing("", None, allowed=True, listed=False)
 
 
 async def _or_warn(look: Awaitable[None]) -> None:
