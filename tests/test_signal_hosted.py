@@ -165,6 +165,46 @@ async def test_a_number_that_moved_is_not_the_person_it_was(
         assert "now belongs to another ACI" in caplog.text
 
 
+async def test_a_number_alone_carries_nothing_once_it_has_moved(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(by(fresh("dm_text"), ALICE, None, "Alice A"))
+        assert [event.source.user_id for event in host.reached] == [ALICE]
+        await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI))
+        moved = host.adapter.connection.intake.unhandled
+        await host.emit(by(fresh("dm_text"), ALICE, None), by(fresh("group_mention_command"), ALICE, None))
+        assert len(host.reached) == 1
+        assert moved["moved number"] == 2
+
+
+async def test_answers_follow_the_confirmed_owner_of_a_number(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(by(fresh("dm_text"), None, ALICE_ACI, "Alice A"))
+        await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI))
+        assert [send["recipient"] for send in daemon.called("send")] == [[ALICE_ACI]]
+        host.adapter.connection.intake.directory.confirm(ALICE, BOB_ACI)
+        await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI, "Alice A"))
+        assert [send["recipient"] for send in daemon.called("send")] == [[ALICE_ACI], [BOB_ACI]]
+        assert await host.adapter._resolve_recipient(ALICE) == BOB_ACI
+
+
+async def test_strangers_are_forgotten_on_disk_too(daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_hardened_adapters.common.identity.KEEP_PEOPLE", 6)
+    async with hosted(daemon) as host:
+        await host.emit(fresh("dm_text"))
+        for number in range(20):
+            await daemon.emit_event(
+                by(fresh("dm_text"), f"+155500050{number:02}", f"55555555-5555-4555-8555-{number:012}")
+            )
+        await host.settled()
+        connection = host.adapter.connection
+        await connection.flush()
+        for table in ("identity", "direct_chat"):
+            ((count,),) = await connection._store.rows(f"SELECT count(*) FROM {table}")
+            assert count <= 6
+        await host.emit(by(fresh("dm_text"), None, ALICE_ACI))
+        assert [event.source.chat_id for event in host.reached] == [ALICE, ALICE]
+
+
 async def test_a_number_that_moved_in_the_contact_store_is_told(
     daemon: FakeSignalDaemon, caplog: pytest.LogCaptureFixture
 ) -> None:

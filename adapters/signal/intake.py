@@ -11,10 +11,11 @@ import binascii
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ...common import pairs
 from ...common.accepting import HostWord, Standings
 from ...common.authority import Authority, Rights
 from ...common.chatbook import ChatBook
@@ -37,7 +38,6 @@ from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
-from ...common.pairs import record, recorded
 from ...common.policy import Policy, decide
 from ...common.restraint import Past, Rules, Versions, restrain
 from ...common.server_clock import ServerClock
@@ -108,10 +108,20 @@ class Intake:
 
     async def prepare(self) -> None:
         """Load what earlier runs left."""
-        self.directory = Directory(await recorded(self._store), remember=self._remember_pair)
+        self.directory = Directory(
+            await pairs.recorded(self._store),
+            remember=self._remember_pair,
+            forget=partial(pairs.forget, self._store),
+            is_named=self._is_named,
+        )
         self._learnt()
-        chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
-        self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
+        self._direct_chats = DirectChats(
+            await pairs.recorded_chats(self._store),
+            owner=self.directory.uid_of,
+            remember=partial(pairs.record_chat, self._store),
+            forget=partial(pairs.forget_chat, self._store),
+            is_named=self.directory.is_named,
+        )
         self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic, self.trace.pseudonym)
         self.invitations = Invitations(
             self._client,
@@ -143,9 +153,8 @@ class Intake:
         """Somebody else wrote to the state file: take over what the operator ordered."""
         for group_id in await self.book.refresh():
             await self.invitations.accept(group_id)
-        confirmed = "SELECT 1 FROM identity WHERE number = ? AND uid = ? AND moved_to IS NULL"
         for number, uid in self.directory.moved():
-            if await self._store.rows(confirmed, (number, uid)):
+            if await pairs.is_confirmed(self._store, number, uid):
                 self.directory.confirm(number, uid)
                 self._learnt()
 
@@ -163,7 +172,8 @@ class Intake:
 
     def _learnt(self) -> None:
         """The directory knows more: perhaps who we are, and who the host takes somebody for."""
-        whole = self.directory.complete(self._account)
+        number = self._account.number
+        whole = self.directory.complete(Address(self._account.uid or self.directory.uid_of(number), number))
         self.me = Me(whole.uid, whole.number, self._sent)
         self._standings.forget()
 
@@ -175,6 +185,9 @@ class Intake:
         if isinstance(inbound, Unhandled):
             self.unhandled[inbound.kind] += 1
             logger.debug("event skipped: %s", inbound.kind)
+            return
+        if not self.directory.aliases(inbound.sender):
+            self.unhandled["moved number"] += 1
             return
         if inbound.delivered_at is not None:
             self._clock.tell_at_least(inbound.delivered_at)
@@ -339,7 +352,7 @@ class Intake:
     def _chat_id(self, inbound: Inbound) -> str:
         if inbound.chat.is_group:
             return f"group:{inbound.chat.id}"
-        aliases = self.directory.aliases(inbound.sender)
+        aliases = self.directory.aliases(inbound.sender) or (inbound.sender.number or "",)
         return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
 
     async def _with_whole_text(self, inbound: Inbound, rights: Rights) -> Inbound:
@@ -361,11 +374,14 @@ class Intake:
         return replace(inbound, text=text, attachments=others)
 
     def _remember_pair(self, pair: Pair) -> None:
-        record(self._store, pair, time.time())
+        pairs.record(self._store, pair, time.time())
         self._learnt()
 
-    def _remember_chat(self, alias: str, chat: str) -> None:
-        self._store.write("INSERT OR REPLACE INTO direct_chat VALUES (?, ?)", (alias, chat))
+    def _is_named(self, aliases: Sequence[str]) -> bool:
+        """Whether that is somebody the operator listed or paired, or us."""
+        listed = any(lists.spellings(aliases) for lists in self._people.values())
+        ours = {self._settings.account, self.me.uid, self.me.number}
+        return listed or not ours.isdisjoint(aliases) or any(map(self._host.paired, aliases))
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)
