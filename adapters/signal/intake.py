@@ -10,7 +10,7 @@ import base64
 import binascii
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -47,7 +47,7 @@ from ...common.wording import Foreign
 from ...common.wording import name as as_name
 from ...common.workers import ChatWorkers
 from .client import SignalClient
-from .decode import LONG_TEXT, decode, glimpse, group_of
+from .decode import LONG_TEXT, OTHER_ACCOUNT, decode, glimpse, group_of
 from .groups import Invitations
 from .resolve import Resolver, report_move
 from .settings import SignalSettings
@@ -56,6 +56,9 @@ logger = logging.getLogger(__name__)
 
 _CUT_BYTES = 2_000
 """Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
+
+_HELD = 1_000
+_HELD_BYTES = 16 * 2**20
 
 _OWNER = Foreign("the owner of this account")
 _OUR_NAME = Foreign("Hermes")
@@ -103,6 +106,7 @@ class Intake:
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
         self.unhandled: Counter[str] = Counter()
+        self._held: deque[bytes] = deque()
         self.directory = Directory()
         self._direct_chats = DirectChats()
 
@@ -145,6 +149,8 @@ class Intake:
         """What is not known yet although it decides, for the log; empty when all is."""
         if self.me.uid is None:
             return "the account's own ACI is not known yet; what may be meant for others is only observed"
+        if self.me.number is None:
+            return "the account's number is not known yet; what is said to it is held"
         if not self.invitations.is_stocked:
             return "the account's groups are not known yet; no invitation is accepted"
         return ""
@@ -176,6 +182,17 @@ class Intake:
         whole = self.directory.complete(Address(self._account.uid or self.directory.uid_of(number), number))
         self.me = Me(whole.uid, whole.number, self._sent)
         self._standings.forget()
+        if self.me.number is not None:
+            held, self._held = self._held, deque()
+            for data in held:
+                self.receive(data)
+
+    def _hold(self, data: bytes) -> None:
+        """Keep an event that may be of our account, which is configured as an ACI, until its number is known."""
+        self._held.append(data)
+        while len(self._held) > _HELD or sum(map(len, self._held)) > _HELD_BYTES:
+            self._held.popleft()
+            self.unhandled["held too long"] += 1
 
     def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
@@ -183,6 +200,9 @@ class Intake:
             return
         inbound = decode(data, self._settings.account, self.me, self._name)
         if isinstance(inbound, Unhandled):
+            if inbound.kind == OTHER_ACCOUNT and self.me.number is None:
+                self._hold(data)
+                return
             self.unhandled[inbound.kind] += 1
             logger.debug("event skipped: %s", inbound.kind)
             return
