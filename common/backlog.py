@@ -8,6 +8,9 @@ from itertools import islice
 
 from .database import Statement
 
+KEEP_QUEUED = 50_000
+"""Entries kept for a disk that cannot be written to, the latest of them."""
+KEEP_CACHED = 5_000
 _BATCH = 1_000
 
 Entry = tuple[int, Sequence[Statement]]

@@ -142,7 +142,7 @@ class Gate:
         """The event for a message the agent gets: with its files, and with what it replies to."""
         inbound, text, rights = accepted.inbound, accepted.decision.text, accepted.standing.rights
         text = await self._with_references(text) if rights.references else without_references(text)
-        media = await fetch_all(inbound.attachments, fetch, self.hurry)
+        media = await fetch_all(inbound.attachments, fetch, self.hurry, rights.files)
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)
         event = self._event(

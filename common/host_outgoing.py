@@ -7,22 +7,27 @@ import functools
 import importlib
 import inspect
 import logging
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 from . import host, host_files
+from .image_markup import extract_images
 from .pictures import NotFetched, Pictures
 
 logger = logging.getLogger(__name__)
 
 CONTRACT: host.Contract = {
+    "extract_images": ("content",),
     "send_image": ("chat_id", "image_url", "caption"),
     "send_image_file": ("chat_id", "image_path", "caption", "reply_to", "metadata"),
     "send_multiple_images": ("chat_id", "images", "metadata", "human_delay"),
 }
 
+_REFUSED = object()
 _SENDS = re.compile(r"_?(send|play|upload|post)_")
 _NAMES_A_FILE = re.compile(r"(?:.*_)?(?:path|file|photo|picture|image|video|audio|voice|document|animation|sticker)s?")
 
@@ -81,6 +86,11 @@ def guarded(stock: Any) -> Any:
             if allowed:
                 await super().send_multiple_images(chat_id, allowed, metadata, human_delay)
 
+        @staticmethod
+        def extract_images(content: str) -> tuple[list[tuple[str, str]], str]:
+            """What the host finds, without its pattern's quadratic time."""
+            return extract_images(content)
+
     for name, method in inspect.getmembers(stock, inspect.iscoroutinefunction):
         if _SENDS.match(name) and name not in vars(Guarded) and (names := paths_of(method)):
             setattr(Guarded, name, _asking(method, names))
@@ -95,15 +105,23 @@ def _asking(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Call
     async def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
         call = signature.bind(self, *args, **kwargs)
         for name in names:
-            if (path := call.arguments.get(name)) is None:
-                continue
-            path = str(path)
-            if (resolved := host_files.deliverable(_local(path) or path, self.homes)) is None:
+            paths: Any = call.arguments.get(name)
+            several = isinstance(paths, list | tuple)
+            resolved = [_deliverable(path, self.homes) for path in (paths if several else (paths,))]
+            if _REFUSED in resolved:
                 return await _refuse(self, call.arguments)
-            call.arguments[name] = resolved
+            call.arguments[name] = resolved if several else resolved[0]
         return await method(*call.args, **call.kwargs)
 
     return ask
+
+
+def _deliverable(value: Any, homes: Sequence[Path]) -> Any:
+    """The resolved path, or `_REFUSED`; a value that names no file as it is."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    path = str(value)
+    return host_files.deliverable(_local(path) or path, homes) or _REFUSED
 
 
 async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:

@@ -43,7 +43,7 @@ class Ledger:
 
     def claim(self, key: str) -> bool:
         """Whether the key is new; from now on it is not."""
-        if key in self._kept or key in self._claimed or key in self._ignored:
+        if self.knows(key):
             return False
         self._claimed[key] = None
         if len(self._claimed) > KEEP_KEYS:
@@ -51,13 +51,8 @@ class Ledger:
         return True
 
     def knows(self, key: str) -> bool:
-        """Whether the key was claimed before."""
+        """The key was claimed before."""
         return key in self._kept or key in self._claimed or key in self._ignored
-
-    @property
-    def horizon(self) -> int:
-        """Of what was sent after that time (milliseconds), everything accepted is known."""
-        return self._horizon
 
     def ignore(self, key: str) -> None:
         """Nobody gets to read the message of a claimed key: remember it for a while, among its like."""
@@ -68,9 +63,10 @@ class Ledger:
         if len(self._ignored) > KEEP_IGNORED:
             self._ignored.popitem(last=False)
 
-    def reaches(self, sent_at: int) -> bool:
-        """Whether a message sent then (milliseconds) would still be known if it had been accepted."""
-        return sent_at > self._horizon
+    @property
+    def horizon(self) -> int:
+        """The time (milliseconds) before which a message may have been accepted and forgotten again."""
+        return self._horizon
 
     async def commit(self, *keys: str, sent_at: int | None = None) -> None:
         """Put claimed keys on disk; after this not even a crash lets the message in again."""

@@ -15,11 +15,10 @@ from .mentions import starts_command
 
 EDIT_MILLISECONDS = 15 * 60 * 1000
 """How old a message and its new version may be for the new version to be dispatched."""
-REMEMBERED_MILLISECONDS = 7 * 24 * 3600 * 1000
-"""Nothing older is dispatched, even if the ledger would know it again."""
 BOT_TURNS = 3
 """Posts of programs dispatched in a row in one chat before a person has to speak."""
 KEEP_VERSIONS = 10_000
+_REMEMBERED_MILLISECONDS = 7 * 24 * 3600 * 1000
 _SERVED = 5
 """The first rule for what is said in a chat that is served."""
 
@@ -49,10 +48,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known when a message is decided upon. Of what is older than `horizon`, the ledger may have forgotten."""
+    """What is known when a message is decided upon. `horizon` is the oldest time of which the ledger knows all."""
 
     now: int
-    horizon: int = 0
+    horizon: int
     missed: bool = False
     """Fetched afterwards, not received when it was written."""
     earlier: Version | None = None
@@ -78,7 +77,7 @@ def restrain(decision: Decision, inbound: Inbound, past: Past, rules: Rules) -> 
 def _restraint(decision: Dispatch, inbound: Inbound, past: Past, rules: Rules) -> Reason | None:
     is_command = starts_command(decision.text)
     at = _written_at(inbound, past)
-    if at is not None and (at <= past.horizon or at < past.now - REMEMBERED_MILLISECONDS):
+    if at is not None and at < past.horizon:
         return Reason.STALE
     if past.missed and (is_command or (at is not None and past.now - at > rules.missed_for)):
         return Reason.STALE
@@ -108,6 +107,11 @@ def _written_at(inbound: Inbound, past: Past) -> int | None:
         return inbound.received_at
     known = past.earlier.at if past.earlier else None
     return min((at for at in (known, inbound.first_at) if at is not None), default=None)
+
+
+def horizon(now: int, forgotten: int) -> int:
+    """The oldest time of a message that may be dispatched, where one of the time `forgotten` may have been before."""
+    return max(forgotten, now - _REMEMBERED_MILLISECONDS)
 
 
 def digest(text: str) -> bytes:

@@ -58,7 +58,7 @@ def _why(chat_id: str, policy: Policy, entry: Entry | None) -> tuple[bool, str]:
     if chat_id in policy.chats:
         return True, "listed in the settings"
     if entry and status is Status.BARRED:
-        return False, f"barred, invited {entry.account()}"
+        return False, f"not approved, opened {entry.account()}"
     if policy.every_chat:
         return True, "the settings allow all"
     if entry and status is Status.GRANTED:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from .backlog import Backlog
+from .backlog import KEEP_CACHED, KEEP_QUEUED, Backlog
 from .database import SECRET, Statement, carry_out, connect, journal_of, recovered, translated
 from .errors import StateError
 from .pseudonymizer import Pseudonymizer
@@ -26,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 _WRITE_BEHIND_SECONDS = 0.2
 _WATCH_SECONDS = 0.5
-KEEP_QUEUED = 50_000
-"""Statements kept for a disk that cannot be written to, the latest of them."""
-KEEP_CACHED = 5_000
 
 _Result = TypeVar("_Result")
 
@@ -269,7 +266,7 @@ class Store:
         try:
             statements = [statement for _, batch in batches for _, (_, group) in batch for statement in group]
             carry_out(self._opened(), self._journal, statements, leave_out_faulty=True)
-        except (sqlite3.Error, OSError, MemoryError) as exc:
+        except (sqlite3.Error, OSError, MemoryError, StateError) as exc:
             # A full disk must not stop the chat; once is enough to tell.
             level = logging.DEBUG if self._failing else logging.ERROR
             logger.log(level, "state file: cannot be written to, tried again until it can: %s", exc)

@@ -20,9 +20,9 @@ _Item = TypeVar("_Item")
 
 
 class ChatWorkers(Generic[_Item]):
-    """Hands items to `handle`, one at a time per chat. `close` cancels what still runs.
+    """Hands items to `handle`, one at a time per chat, where `length` may wait. `close` cancels what still runs.
 
-    `place` tells whose an item is; it is asked only where many wait, or one for something. Of `length` items a chat.
+    `place` tells whose an item is; it is asked only where a queue is crowded or something is deferred.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class ChatWorkers(Generic[_Item]):
         there.wake.set()
 
     def defer(self, chat: str, item: _Item, ready: Coroutine[Any, Any, object]) -> None:
-        """Let the author's items wait for `ready`, in order and `item` first, while those of all others go on.
+        """Let `item`, and after it the same author's others, wait for `ready`, while everybody else's go on.
 
-        To be called while an item of that chat is being handled. At a stop `ready` is cancelled.
+        Call it while an item of that chat is being handled. A stop cancels `ready`, and what waited is handled then.
         """
         there = self._chats[chat]
         author, gone = there.queue.hold(item)

@@ -27,6 +27,7 @@ AROUND = pytest.mark.parametrize("mentions", [FEW, MANY], ids=["control", "flood
 async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
     monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
+    monkeypatch.setenv("SIGNAL_REQUIRE_MENTION", "true")
     async with FakeSignalDaemon(groups=[group()]) as daemon:
         daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
         yield daemon
@@ -94,6 +95,19 @@ async def test_a_request_amid_mentions_by_a_stranger_on_mattermost(server: FakeM
         assert host.adapter.connection.intake.workers.lost == 0
 
 
+@pytest.mark.parametrize(("lines", "size"), [(3, 20), (1, 4_000), (60, 4_000)], ids=["control", "one", "flood"])
+async def test_background_amid_lines_of_a_stranger(daemon: FakeSignalDaemon, lines: int, size: int) -> None:
+    async with hosted(daemon) as host:
+        talk = [in_group(ALICE_A, "the key is under the mat")]
+        talk += [in_group(MALLORY, f"{number} " + "x" * size) for number in range(lines)]
+        await host.emit(*talk, in_group(ALICE_A, f"{BOT} where is the key?", BOT_ITSELF))
+        (event,) = host.reached
+        shown = event.channel_context.split("\n")[1:-1]
+        assert shown[0] == "Alice: the key is under the mat"
+        assert shown[-1].startswith(f"[unverified] Mallory: {lines - 1} x")
+        assert len("".join(shown)) < 1_200
+
+
 async def answered_while_looking(
     daemon: FakeSignalDaemon, host: SignalHosted, monkeypatch: pytest.MonkeyPatch
 ) -> asyncio.Event:
@@ -136,9 +150,11 @@ async def test_a_stop_waits_for_no_look_up_and_loses_nothing(
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", f"{ALICE},{CAROL}")
     async with hosted(daemon) as host:
         await answered_while_looking(daemon, host, monkeypatch)
+        await daemon.emit_event(variant("dm_text", CAROL_C, text="just us"))
+        await host.until(lambda: host.adapter.connection.intake.workers.waiting == 4)
         async with asyncio.timeout(3):
             await host.adapter.disconnect()
-        assert reached(host) == ["what is for lunch?"]
+        assert reached(host) == ["what is for lunch?", "just us"]
         assert sorted(event.text for event in host.observed) == [
             "@Hermes and me again", "@Hermes it is Carol", "@Hermes it is nobody",
         ]  # fmt: skip

@@ -15,9 +15,12 @@ from gateway.config import PlatformConfig
 from gateway.platforms import base
 from hermes_hardened_adapters.common import host_files
 from hermes_hardened_adapters.common.host_files import deliverable, homes
-from hermes_hardened_adapters.common.host_outgoing import paths_of
+from hermes_hardened_adapters.common.host_outgoing import guarded, paths_of
 
+from .fakes.echo_model import EchoModel
 from .fakes.mattermost_server import OPS, TOKEN, FakeMattermostServer
+from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, FakeSignalDaemon, contact, recorded_event
+from .gateway_process import GatewayProcess, signal_env
 from .outgoing import NETWORKS, PNG, Outgoing, outgoing
 
 NOTICE = "⚠️ A file was not sent: it belongs to the agent itself."
@@ -69,6 +72,34 @@ async def test_a_path_in_an_answer_does_not_send_the_agents_memory(
         assert NOTICE in out.texts()
 
 
+@pytest.mark.parametrize("hardened", [False, True], ids=["stock", "ours"])
+async def test_in_the_real_gateway_an_answer_takes_the_memory_along_only_with_stock(
+    hardened: bool, tmp_path: Path
+) -> None:
+    home, report = tmp_path / "home", tmp_path / "report.csv"
+    memory = home / "memories" / "MEMORY.md"
+    memory.parent.mkdir(parents=True)
+    memory.write_text("what Alice said")
+    report.write_text("all is well")
+    answer = f"MEDIA:{report}\nMEDIA:{memory}"
+    async with FakeSignalDaemon() as daemon, EchoModel(script=lambda _: answer) as model:
+        daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
+        env = signal_env(daemon.url, ACCOUNT, users=ALICE)
+        async with GatewayProcess(model.base_url, env=env, home=home, plugin=hardened) as running:
+            await daemon.streams_open(1)
+            await daemon.emit_event(recorded_event("dm_text"))
+
+            def sent() -> list[str]:
+                return [path for call in daemon.called("send") for path in call.get("attachments", ())]
+
+            expected = [str(report)] if hardened else [str(report), str(memory)]
+            told = [NOTICE] if hardened else []
+            await running.until(lambda: sent() == expected, "the files", within=60)
+            await running.until(
+                lambda: [c["message"] for c in daemon.called("send") if c["message"]] == told, "the notice"
+            )
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 async def test_of_several_pictures_the_allowed_ones_are_sent(
     network: str, hermes_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,6 +110,29 @@ async def test_of_several_pictures_the_allowed_ones_are_sent(
     async with outgoing(network, monkeypatch) as out:
         await out.adapter.send_multiple_images(out.chat, pictures, None, 0.0)
         assert (out.files(), out.texts()) == ([PNG], [NOTICE])
+
+
+async def test_what_a_new_host_may_bring_is_guarded_by_its_name(hermes_home: Path, tmp_path: Path) -> None:
+    class NewStock:
+        def __init__(self, config: Any) -> None:
+            self.sent: list[Any] = []
+
+        async def send(self, chat_id: str, content: str, metadata: Any = None) -> None:
+            self.sent.append(content)
+
+        async def send_image(self, chat_id: str, image_url: str) -> None: ...
+
+        async def send_multiple_images(self, chat_id: str, images: list[tuple[str, str]]) -> None: ...
+
+        async def send_stickers(self, chat_id: str, sticker_paths: list[Any], is_video: bool = False) -> None:
+            self.sent.append((sticker_paths, is_video))
+
+    adapter = guarded(NewStock)(None)
+    report, secret = tmp_path / "report.pdf", hermes_home / "state.db"
+    await adapter.send_stickers("chat", [str(report), report], is_video=True)
+    await adapter.send_stickers("chat", [report, secret])
+    await adapter.send_stickers("chat", sticker_paths=(f"file://{secret}",))
+    assert adapter.sent == [([str(report)] * 2, True), NOTICE, NOTICE]
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ MINUTE = 60_000
 NOW = 1_795_000_000_000
 SAID = Inbound("k", "1", 5, Chat("c"), Address("alice"), text="go", received_at=NOW)
 EDIT = replace(SAID, edits="1", first_at=NOW - MINUTE)
-WEEK = 7 * 24 * 60 * MINUTE
-PAST = Past(NOW)
+PAST = Past(NOW, NOW - 7 * 24 * 60 * MINUTE)
 OTHER, SAME = Version(digest("og"), NOW - MINUTE), Version(digest("go"), NOW - MINUTE)
 ONCE, AGAIN = Rules(observe=True), Rules(observe=True, dispatches_again=True)
 GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
@@ -28,10 +27,8 @@ GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
         (COMMAND, SAID, PAST, ONCE, None),
         (GO, replace(SAID, received_at=None), PAST, ONCE, None),
         # Older than the ledger's memory.
-        (GO, replace(SAID, received_at=NOW - WEEK), PAST, ONCE, None),
-        (GO, replace(SAID, received_at=NOW - WEEK - 1), PAST, ONCE, R.STALE),
-        (GO, SAID, replace(PAST, horizon=NOW - 1), ONCE, None),
-        (GO, SAID, replace(PAST, horizon=NOW), ONCE, R.STALE),
+        (GO, replace(SAID, received_at=PAST.horizon), PAST, ONCE, None),
+        (GO, replace(SAID, received_at=PAST.horizon - 1), PAST, ONCE, R.STALE),
         # Missed.
         (GO, replace(SAID, received_at=NOW - 15 * MINUTE), replace(PAST, missed=True), ONCE, None),
         (GO, replace(SAID, received_at=NOW - 15 * MINUTE - 1), replace(PAST, missed=True), ONCE, R.STALE),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hermes_hardened_adapters.adapters.signal.client import RpcError
 from hermes_hardened_adapters.adapters.signal.groups import Invitations, Membership, read_groups
+from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.chatbook import ChatBook
 from hermes_hardened_adapters.common.errors import ConnectionLost
 from hermes_hardened_adapters.common.events import Address, Chat, Inbound, Me, Origin
@@ -22,8 +23,8 @@ US = (ACCOUNT, OWN_ACI)
 NOW = 1_795_000_000_000
 ADDED = Inbound("k", "1", 1, Chat(GROUP), Address(ALICE_ACI, ALICE), contentless="group event", opens_group=True)
 TALK = replace(ADDED, contentless=None, opens_group=False, text="hello")
-LISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=True)
-UNLISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=False)
+LISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=True, authority=Authority.ALLOWED)
+UNLISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=False, authority=Authority.MEMBER)
 UNFETCHED = group(name=None, members=(), is_member=False)
 PENDING = group(members=((ALICE, ALICE_ACI),), pending=(US,), is_member=False)
 REMOVED = group(members=((ALICE, ALICE_ACI), (BOB, BOB_ACI)), is_member=False)

@@ -321,14 +321,14 @@ async def test_what_a_full_disk_does_not_take_is_kept_and_tried_again(
         book.approve(f"{number} {'x' * 100}", by="alice")
         ledger.claim(str(number))
         # Whoever is answered meanwhile does not wait.
-        await asyncio.wait_for(ledger.commit(str(number), sent_at=number), 1)
+        await asyncio.wait_for(ledger.commit(str(number), sent_at=number), 10)
     book.bar("barred", by="mallory")
     assert not await store.flush()
     assert not await store.commit()
     assert read(store.path, "SELECT count(*) FROM ledger") == [(0,)]
     assert caplog.text.count("cannot be written to") == 1
     await full(False)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while read(store.path, "SELECT count(*) FROM ledger") != [(100,)]:
             await asyncio.sleep(0.02)
     assert await store.flush()
@@ -437,6 +437,33 @@ async def test_another_program_with_the_lock_delays_nothing_but_orders(
     await book.order("b", Status.GRANTED, "admin", "")
     assert book.approved == {"b"}
     await store.close()
+
+
+@pytest.mark.parametrize("fault", [orders_that_make_no_sense, folder_in_place_of_the_orders])
+async def test_orders_that_cannot_be_journalled_wait_until_they_can(
+    store: Store, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(module, "backoff", lambda **_: iter(lambda: 0.05, None))
+    book = ChatBook(store, "signal", lambda: 1000.0)
+    await book.load()
+    await book.order("gone", Status.REVOKED, "admin", "because")
+    journal = journal_of(store.path).path
+    before = journal.read_bytes()
+    fault(store.path)
+    store._journal._compact_at = 0  # it is read only then
+    book.approve("a", by="alice")
+    with pytest.raises(StateError):
+        await book.order("gone", Status.GRANTED, "admin", "")
+    assert not await store.flush()
+    assert {chat: entry.status for chat, entry in entries(store.path, "signal").items()} == {"gone": Status.REVOKED}
+    if journal.is_dir():
+        journal.rmdir()
+    journal.write_bytes(before)
+    async with asyncio.timeout(30):
+        while "a" not in entries(store.path, "signal"):
+            await asyncio.sleep(0.02)
+    await book.order("gone", Status.GRANTED, "admin", "")
+    assert book.approved == {"a", "gone"}
 
 
 async def test_a_statement_that_is_wrong_itself_holds_nothing_up(store: Store) -> None:

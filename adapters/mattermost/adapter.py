@@ -24,7 +24,7 @@ from ...common.handover import Accepted, Commit
 from ...common.host_gate import Gate
 from ...common.host_send import send_all, send_once
 from ...common.host_status import HostStatus
-from ...common.media import MAX_BYTES
+from ...common.image_markup import as_addresses
 from ...common.observation import observations
 from .client import MattermostClient
 from .connection import Connection
@@ -141,14 +141,14 @@ class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
         await commit()
         await self.handle_message(event)
 
-    async def _fetch(self, attachment: Attachment) -> tuple[str | None, str]:
-        """Download a file into the host's cache."""
+    async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
+        """Download a file into the host's cache. Raises FileTooLarge."""
         content_type, name = attachment.content_type, attachment.filename or ""
         if not content_type:
             info = await self._client().file_info(attachment.id)
             content_type, name = str(info.get("mime_type") or ""), str(info.get("name") or name)
         content_type = content_type or "application/octet-stream"
-        data = await self._client().download_file(attachment.id, MAX_BYTES)
+        data = await self._client().download_file(attachment.id, max_bytes)
         return await asyncio.to_thread(_cache, data, content_type, name or f"file_{attachment.id}"), content_type
 
     async def handle_message(self, event: Any) -> None:
@@ -179,6 +179,10 @@ class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
             return str((await self._post(chat_id, part, root_id))["id"])
 
         return await send_all(parts, post, _error_kind)
+
+    def format_message(self, content: str) -> str:
+        """Pictures as bare addresses, as stock writes them."""
+        return as_addresses(content)
 
     def _parts(self, text: str, limit: int) -> list[str]:
         """The text in posts of at most `limit` characters, also when the client has made each notify nobody.

@@ -7,9 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...common.accepting import HostWord
+from ...common.config import is_exposed
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
@@ -56,7 +56,7 @@ class Connection:
 
     async def log_in(self) -> dict[str, Any]:
         """Our own user. Raises Fatal or ConnectionLost; then, too, `close` is owed."""
-        if self._settings.url.startswith("http://") and not on_loopback(self._settings.url):
+        if is_exposed(self._settings.url):
             logger.warning("MATTERMOST_URL is plain http beyond this machine: the token can be read on its way")
         return await self._opening.run(self._log_in())
 
@@ -116,9 +116,3 @@ class Connection:
         end = time.monotonic() + self._handover_seconds
         await self.stream.close()
         await self.intake.workers.drain(end - time.monotonic())
-
-
-def on_loopback(url: str) -> bool:
-    """Whether what is sent there stays on this machine."""
-    hostname = urlsplit(url).hostname or ""
-    return hostname in {"localhost", "::1"} or hostname.startswith("127.")

@@ -112,8 +112,8 @@ class Intake:
             self.joins,
             self.threads,
             self.ledger,
-            self.people.is_bot,
-            client.server_clock.now,
+            is_bot=self.people.is_bot,
+            now=client.server_clock.now,
         )
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0

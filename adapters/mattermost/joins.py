@@ -67,7 +67,7 @@ class Joins:
         """What became of an addition: a verdict to trace."""
         if self._policy == "ignore":
             return "ignored by policy"
-        if (self._policy == "allow-all" or adder.listed) and channel_id not in self._book.revoked:
+        if (self._policy == "allow-all" or adder.rights.invites) and channel_id not in self._book.revoked:
             self._book.approve(channel_id, by=adder.user_id)
             verdict = "approved"
         elif channel_id in self._listed:
@@ -88,7 +88,7 @@ class Joins:
         """A channel shows that is not known yet, a group message with its `opener`: the verdict to trace, or None."""
         if self.knows(channel_id) or self._book.is_new:
             return None
-        if opener is not None and opener.listed:
+        if opener is not None and opener.rights.invites:
             self._book.approve(channel_id, by=opener.user_id)
             return "approved"
         self._book.bar(channel_id, by=opener.user_id if opener else _NOBODY)

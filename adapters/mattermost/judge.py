@@ -13,7 +13,7 @@ from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, O
 from ...common.identity import Standing, standing_of
 from ...common.ledger import Ledger
 from ...common.policy import Policy, decide
-from ...common.restraint import Past, Rules, Versions, restrain
+from ...common.restraint import Past, Rules, Versions, horizon, restrain
 from .joins import Joins
 from .reader import Item
 from .settings import MattermostSettings
@@ -34,6 +34,7 @@ class Judge:
         joins: Joins,
         threads: Threads,
         ledger: Ledger,
+        *,
         is_bot: Callable[[str], Awaitable[bool]],
         now: Callable[[], int],
     ) -> None:
@@ -44,9 +45,9 @@ class Judge:
         self._joins = joins
         self._threads = threads
         self._ledger = ledger
+        self._is_bot = is_bot
         self._now = now
         self._versions = Versions()
-        self._is_bot = is_bot
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
         self._listed = replace(self._policy, every_chat=False)
@@ -127,7 +128,7 @@ class Judge:
             self._program_turns[channel_id] += 1
         past = Past(
             now,
-            self._ledger.horizon,
+            horizon(now, self._ledger.horizon),
             missed=item.missed,
             earlier=self._versions.before(inbound),
             dispatched=self._ledger.knows(mark),

@@ -18,10 +18,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from ...common.errors import ConnectionLost, HardenedError, NotSent, RateLimited, Unanswered
+from ...common.errors import ConnectionLost, FileTooLarge, HardenedError, NotSent, RateLimited, Unanswered
 from ...common.reconnect import backoff
 from ...common.server_clock import ServerClock
-from .failures import FileTooLarge, Redirected, not_mattermost, refusal, transport_failure
+from .failures import Redirected, not_mattermost, refusal, transport_failure
 
 CONNECT_SECONDS = 10.0
 _CREATE_SECONDS = 10.0

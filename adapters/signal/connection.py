@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...common.accepting import HostWord
+from ...common.config import is_exposed
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
@@ -72,6 +73,10 @@ class Connection:
         await self._opening.run(self._open())
 
     async def _open(self) -> None:
+        if is_exposed(self._settings.http_url):
+            logger.warning(
+                "SIGNAL_HTTP_URL is plain http beyond this machine: messages can be read, and sent, on the way"
+            )
         resources = self._opening.resources
         await self._store.open()
         resources.push_async_callback(self._store.close)

@@ -201,7 +201,7 @@ class Invitations:
             return "unconfirmed"
         if not self._may_join_us(event):
             return "no joining"
-        if self._policy == "approved-only" and not (is_owner or actor.listed):
+        if self._policy == "approved-only" and not (is_owner or actor.rights.invites):
             if self._quit_unapproved and not self._is_listed(group_id):
                 await self._try("quitGroup", group_id)
             return "not approved"

@@ -6,8 +6,6 @@ A text in a group that is not served goes no further than a `glimpse`: decided u
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
 import time
 from collections import Counter, deque
@@ -39,7 +37,7 @@ from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Sta
 from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.policy import Policy, decide
-from ...common.restraint import Past, Rules, Versions, restrain
+from ...common.restraint import Past, Rules, Versions, horizon, restrain
 from ...common.server_clock import ServerClock
 from ...common.store import Store
 from ...common.trace import Trace
@@ -58,7 +56,11 @@ _CUT_BYTES = 2_000
 """Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
 
 _HELD = 1_000
+"""Events that wait for the number of an account which is named by its ACI."""
 _HELD_BYTES = 16 * 2**20
+
+_LONGEST_TEXT_BYTES = 2**20
+"""Signal's own clients end a text at 64 KiB."""
 
 _OWNER = Foreign("the owner of this account")
 _OUR_NAME = Foreign("Hermes")
@@ -67,7 +69,7 @@ _OUR_NAME = Foreign("Hermes")
 
 @dataclass(frozen=True, slots=True)
 class _LookedUp:
-    """A message in a group whose sender had to be looked up; who they are is asked no more."""
+    """A message whose sender was looked up, as far as there was time for it."""
 
     inbound: Inbound
 
@@ -214,7 +216,7 @@ class Intake:
         if inbound.contentless is None and not self.ledger.claim(inbound.key):
             self.unhandled["duplicate"] += 1
             return
-        self.workers.submit(inbound.chat.id or inbound.sender.uid or inbound.sender.number or "", inbound)
+        self.workers.submit(_queue(inbound), inbound)
 
     def _ignores(self, group_id: str) -> bool:
         """Whether what is said in a group is not for us: it is known, not served, and nothing of it is under way."""
@@ -247,7 +249,7 @@ class Intake:
         """A request is what would be one of somebody who is allowed."""
         inbound = item.inbound if isinstance(item, _LookedUp) else item
         is_request = isinstance(self._decide(inbound, Authority.ADMIN), Dispatch)
-        return Place(inbound.sender.uid or inbound.sender.number or "", self._authority(inbound), is_request)
+        return Place(_author(inbound), self._authority(inbound), is_request)
 
     def _authority(self, inbound: Inbound) -> Authority:
         if inbound.origin is not Origin.PERSON:
@@ -274,10 +276,8 @@ class Intake:
             return
         standing = self._ask(inbound.sender, inbound.chat, chat_id)
         if item is inbound and self._wants_look_up(inbound, standing):
-            if inbound.chat.is_group:
-                self.workers.defer(inbound.chat.id, _LookedUp(inbound), self.resolver.again())
-                return
-            standing = await self._look_up_sender(inbound, chat_id)
+            self.workers.defer(_queue(inbound), _LookedUp(inbound), self.resolver.again())
+            return
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
             inbound = await self._with_whole_text(inbound, standing.rights)
@@ -300,7 +300,7 @@ class Intake:
         now, earlier = self._clock.now(), self._versions.before(inbound)
         past = Past(
             now,
-            self.ledger.horizon,
+            horizon(now, self.ledger.horizon),
             earlier=earlier,
             dispatched=earlier is not None and earlier.dispatched,
         )
@@ -343,7 +343,9 @@ class Intake:
         if inbound.opens_group and not self.book.knows(inbound.chat.id):
             actor = self._ask(inbound.sender, inbound.chat, chat_id)
             if self._wants_look_up(inbound, actor):
-                actor = await self._look_up_sender(inbound, chat_id)
+                # What others say here makes the group known, and its opening nobody's act: they wait.
+                await self.resolver.again()
+                actor = self._ask(inbound.sender, inbound.chat, chat_id)
         return await self.invitations.consider(inbound, actor)
 
     def _wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
@@ -352,10 +354,6 @@ class Intake:
             return False
         whole = self.directory.complete(inbound.sender)
         return not (whole.uid and whole.number) and self.resolver.is_due()
-
-    async def _look_up_sender(self, inbound: Inbound, chat_id: str) -> Standing:
-        await self.resolver.again()
-        return self._ask(inbound.sender, inbound.chat, chat_id)
 
     def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
         return self._standings.of(person, "group" if chat.is_group else "dm", chat_id)
@@ -385,10 +383,9 @@ class Intake:
         text = inbound.text
         if rights.files.files and len(text.encode()) <= _CUT_BYTES:
             try:
-                result = await self._client.rpc("getAttachment", {"id": long_text.id}, timeout=60)
-                whole = base64.b64decode(result["data"]).decode("utf-8", "replace")
+                whole = (await self._client.attachment(long_text.id, _LONGEST_TEXT_BYTES)).decode("utf-8", "replace")
                 text = whole if whole.startswith(text) else text
-            except (HardenedError, binascii.Error, KeyError, TypeError, ValueError) as exc:
+            except HardenedError as exc:
                 logger.warning("the rest of a long text could not be fetched: %s", type(exc).__name__)
                 text += "\n(The rest of this text could not be fetched.)"
         return replace(inbound, text=text, attachments=others)
@@ -402,6 +399,15 @@ class Intake:
         listed = any(lists.spellings(aliases) for lists in self._people.values())
         ours = {self._settings.account, self.me.uid, self.me.number}
         return listed or not ours.isdisjoint(aliases) or any(map(self._host.paired, aliases))
+
+
+def _queue(inbound: Inbound) -> str:
+    """The queue of the chat a message is in."""
+    return inbound.chat.id or _author(inbound)
+
+
+def _author(inbound: Inbound) -> str:
+    return inbound.sender.uid or inbound.sender.number or ""
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)
