@@ -43,10 +43,14 @@ class Hosted:
             while not condition():
                 await asyncio.sleep(0.01)
 
-    async def settled(self) -> None:
-        """Wait until everything emitted so far has been dealt with, the host's own tasks included."""
+    async def drained(self) -> None:
+        """Wait until everything emitted so far has been handed over, or decided against."""
         await asyncio.sleep(0.05)
         await self.adapter.connection.intake.workers.idle()
+
+    async def settled(self) -> None:
+        """Wait until everything emitted so far has been dealt with, the host's own tasks included."""
+        await self.drained()
         async with asyncio.timeout(SETTLE_SECONDS):
             while self.adapter._background_tasks:
                 await asyncio.sleep(0.01)
