@@ -11,7 +11,7 @@ from .signal import plugin as signal
 
 
 def register(ctx: Any) -> None:
-    """Register the platforms, the hook that tells what the model was shown, and the operator's commands."""
+    """Register the platforms, the hooks that tell what the model is shown and who asks, and the commands."""
     from ..common.host_strict import keep_secret
     from ..common.strict import CONNECTING, variables
 
@@ -19,6 +19,7 @@ def register(ctx: Any) -> None:
     mattermost.register(ctx)
     keep_secret([name for platform in CONNECTING for name in variables(platform).values()])
     ctx.register_hook("pre_llm_call", _shown)
+    ctx.register_hook("pre_approval_request", _asked)
     ctx.register_cli_command("adapters", "Look after the Signal and Mattermost adapters", _commands, _command)
 
 
@@ -27,6 +28,13 @@ def _shown(*, user_message: object = None, **_: object) -> None:
 
     if isinstance(user_message, str):
         confirm_everywhere(user_message)
+
+
+def _asked(*, session_key: object = None, **_: object) -> None:
+    from ..common.host_questions import approval_asked
+
+    if isinstance(session_key, str):
+        approval_asked(session_key)
 
 
 def _commands(parser: ArgumentParser) -> None:

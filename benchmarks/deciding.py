@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from hermes_hardened_adapters.adapters.mattermost import decode as mattermost
 from hermes_hardened_adapters.adapters.signal.decode import decode
+from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.events import Inbound, Me, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 
@@ -54,7 +55,7 @@ def _decisions(count: int) -> Metrics:
     busy = time.process_time()
     for _ in range(turns):
         for inbound, me in cases:
-            decide(inbound, me, policy, sender_allowed=True)
+            decide(inbound, me, policy, authority=Authority.ALLOWED)
     return {"rate": turns * len(cases) / (time.process_time() - busy)}
 
 

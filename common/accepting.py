@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from .events import Address
 from .identity import Standing
 
-Accepts = Callable[[str, str, str], bool | None]
-"""The host's word on (user id, chat type, chat id)."""
+
+@dataclass(frozen=True, slots=True)
+class HostWord:
+    """The host's word on people."""
+
+    accepts: Callable[[str, str, str], bool | None]
+    """It accepts (user id, chat type, chat id)."""
+    paired: Callable[[str], bool] = lambda _: False
+    """It was paired with that user id."""
+
 
 Ask = Callable[[Address, str, str], Standing]
 """Who somebody is to the host: (person, chat type, chat id)."""

@@ -9,6 +9,10 @@ from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .wording import Foreign
+
+_UNNAMED = Foreign()
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -64,7 +68,7 @@ class Chat:
     """Where it was said. `id` is the network's own id of a group or channel, empty for a direct message."""
 
     id: str = ""
-    name: str | None = None
+    name: Foreign | None = None
     thread: str | None = None
 
     @property
@@ -77,7 +81,7 @@ class Mention:
     """A mention in a text. `span` is (start, end) in code points, None when the range made no sense."""
 
     address: Address
-    name: str
+    name: Foreign
     span: tuple[int, int] | None
 
 
@@ -87,8 +91,8 @@ class Quote:
 
     message_id: str
     author: Address
-    author_name: str
-    text: str
+    author_name: Foreign
+    text: Foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Attachment:
 
     id: str
     content_type: str
-    filename: str | None = None
+    filename: Foreign | None = None
     size: int | None = None
 
     @property
@@ -118,7 +122,7 @@ class Inbound:
     sent_at: int
     chat: Chat
     sender: Address
-    sender_name: str = ""
+    sender_name: Foreign = _UNNAMED
     origin: Origin = Origin.PERSON
     to_self: bool = False
     """A note the owner wrote to himself (own device only)."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from .authority import Authority
 from .events import Chat, Dispatch, Inbound, Observe, said_by
 from .identity import Standing
 from .observation import Observations
+from .wording import Foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +20,17 @@ class Accepted:
     decision: Dispatch | Observe
     standing: Standing
     chat_id: str
-    chat_name: str
-    author: str
+    chat_name: Foreign
+    author: Foreign
     """Display name, empty where none is known."""
-    admitted: bool = False
-    """Allowed here only because the chat is open to its members."""
     quote_is_ours: bool = False
     quote_is_trusted: bool = False
-    """Quoted is somebody who might have said it to us himself."""
+    """The quoted author is authorized to talk to the agent."""
+
+    @property
+    def admitted(self) -> bool:
+        """The host does not accept the author, who has a turn all the same."""
+        return not self.standing.allowed and self.standing.authority is not Authority.STRANGER
 
     @property
     def buffer(self) -> str:

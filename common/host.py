@@ -48,6 +48,8 @@ BASE_CONTRACT: Contract = {
     "_mark_disconnected": (),
     "_set_fatal_error": ("code", "message", "retryable"),
     "_notify_fatal_error": (),
+    "set_message_handler": ("handler",),
+    "set_busy_session_handler": ("handler",),
 }  # fmt: skip
 
 _FIELDS: Contract = {
@@ -186,13 +188,25 @@ def state_file(home: Path) -> Path:
 
 def session_key(source: Any, extra: Mapping[str, Any]) -> str:
     """The session an event of this source belongs to (gateway/session.py)."""
-    build: Any = importlib.import_module("gateway.session").build_session_key
-    key: str = build(
-        source,
-        group_sessions_per_user=extra.get("group_sessions_per_user", True),
-        thread_sessions_per_user=extra.get("thread_sessions_per_user", False),
-    )
+    key: str = importlib.import_module("gateway.session").build_session_key(source, **session_flags(extra))
     return key
+
+
+def session_flags(extra: Mapping[str, Any]) -> dict[str, bool]:
+    """The settings by which the host decides whose session a message belongs to."""
+    return {
+        "group_sessions_per_user": extra.get("group_sessions_per_user", True),
+        "thread_sessions_per_user": extra.get("thread_sessions_per_user", False),
+    }
+
+
+def is_paired(adapter: Any, user_id: str) -> bool:
+    """The operator approved that person's pairing code."""
+    runner = getattr(adapter, "gateway_runner", None)
+    if runner is None:
+        return False
+    store = runner._pairing_store_for(adapter.build_source(chat_id=user_id, chat_type="dm", user_id=user_id))
+    return store is not None and bool(store.is_approved(adapter.platform.value, user_id))
 
 
 def is_admin(source: Any, extra: Mapping[str, Any]) -> bool:
@@ -200,31 +214,6 @@ def is_admin(source: Any, extra: Mapping[str, Any]) -> bool:
     access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
     policy = access(dict(extra), "dm" if source.chat_type == "dm" else "group")
     return bool(policy.enabled and policy.is_admin(source.user_id))
-
-
-_APPROVE = {"approve", "yes", "ok", "okay", "confirm", "y", "👍", "always", "approve always", "always approve"}
-_APPROVE |= {"session", "approve session", "session approve"}
-_DENY = {"deny", "no", "reject", "cancel", "n", "👎"}
-_LONGEST_ANSWER = max(map(len, _APPROVE | _DENY))
-
-
-def refused_approval(event: Any, extra: Mapping[str, Any]) -> str | None:
-    """The slash command a bare word ("yes", "no") would be taken for although its sender may not run it.
-
-    While a dangerous command waits for approval the host takes such words for /approve or /deny without asking
-    slash_access (gateway/run.py, approval response routing).
-    """
-    word = (event.text or "").strip()
-    word = word.lower() if len(word) <= _LONGEST_ANSWER else ""
-    command = "approve" if word in _APPROVE else "deny" if word in _DENY else None
-    if command is None:
-        return None
-    waiting: Any = importlib.import_module("tools.approval").has_blocking_approval
-    if not waiting(session_key(event.source, extra)):
-        return None
-    access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
-    policy = access(dict(extra), "dm" if event.source.chat_type == "dm" else "group")
-    return None if policy.can_run(event.source.user_id, command) else command
 
 
 class _NoNumbers(logging.Filter):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from . import host, host_commands
+from . import host, host_commands, host_questions
+from .authority import Authority
 from .events import said_by
 from .handover import Accepted
 from .media import Fetch, describe, fetch_all
-from .observation import Line, Observations, neutral
+from .observation import Line, Observations
+from .wording import without_references
 
 _KEEP_STRANGERS = 1_000
+_KEEP_AUTHORITIES = 10_000
+
+Handler = Callable[[Any], Awaitable[Any]]
+BusyHandler = Callable[[Any, str], Awaitable[bool]]
 
 
 class Gate:
@@ -24,6 +31,8 @@ class Gate:
         self._observed = observed
         self._extra = extra
         self._strangers: set[str] = set()
+        self._authorities: OrderedDict[tuple[str, str], Authority] = OrderedDict()
+        """The latest authority of an author, by host's chat and user id: the host makes events of its own for them."""
         self.hurry = asyncio.Event()
         """Set when the adapter is about to close: files are waited for no longer."""
 
@@ -41,8 +50,8 @@ class Gate:
     async def lets_through(self, event: Any, adapter: Any) -> bool:
         """Whether the host shall get the event. The host may hand in the same one again (gateway/run.py, restore).
 
-        Observed ones go into their buffer; others take along what was observed before them. A bare "yes" to a request
-        for approval, from one who may not approve, is answered here.
+        Observed ones go into their buffer; others take along what was observed before them. Commands and answers of
+        those who may not are refused here.
         """
         accepted = event.metadata.get("hardened")
         if getattr(event, "observe_only", False):
@@ -52,11 +61,13 @@ class Gate:
         if event.internal or not isinstance(accepted, Accepted):
             return True
         self._mind_stranger(accepted)
+        self._remember(accepted, event.source)
         if accepted.standing.allowed and (reply := await self._operated(event, adapter)):
             await adapter.send(event.source.chat_id, reply)
             return False
-        if command := host.refused_approval(event, self._extra):
-            await adapter.send(event.source.chat_id, f"⛔ Only an admin may answer this request (/{command}).")
+        if refusal := self._refused(event, adapter):
+            if refusal.told:
+                await adapter.send(event.source.chat_id, refusal.told)
             return False
         if not event.is_command():
             self._observed.attach(accepted.buffer, host.session_key(event.source, self._extra), event)
@@ -64,6 +75,56 @@ class Gate:
                 # The host puts what it makes of an attachment before the background, the text behind it.
                 event.text = "(the message attached above)"
         return True
+
+    def screened(self, handler: Handler, adapter: Any) -> Handler:
+        """The host's handler of messages, for those whose authors may do what it would take them for.
+
+        It is asked again here because a question may have come up while a message waited behind a busy agent.
+        """
+
+        async def handle(event: Any) -> Any:
+            if refusal := self._refused(event, adapter):
+                return refusal.told
+            reply = await handler(event)
+            if event.is_command():
+                host_questions.confirmation_asked(event, self._extra)
+            return reply
+
+        return handle
+
+    def screened_while_busy(self, handler: BusyHandler, adapter: Any) -> BusyHandler:
+        """The same for the host's handler of what comes in while the agent works."""
+
+        async def handle(event: Any, session_key: str) -> bool:
+            if refusal := self._refused(event, adapter):
+                if refusal.told:
+                    await adapter.send(event.source.chat_id, refusal.told)
+                return True
+            return await handler(event, session_key)
+
+        return handle
+
+    def _refused(self, event: Any, adapter: Any) -> host_questions.Refusal | None:
+        if event.internal:
+            return None
+        accepted = event.metadata.get("hardened")
+        if isinstance(accepted, Accepted):
+            authority = accepted.standing.authority
+        else:
+            author = event.source.chat_id, str(event.source.user_id)
+            authority = self._authorities.get(author, Authority.STRANGER)
+        if authority is Authority.STRANGER and event.source.chat_type == "dm":
+            # The host refuses them, or answers with a pairing code.
+            return None
+        runner = getattr(adapter, "gateway_runner", None)
+        return host_questions.refused(event, authority, self._extra, runner)
+
+    def _remember(self, accepted: Accepted, source: Any) -> None:
+        author = accepted.chat_id, str(source.user_id)
+        self._authorities[author] = accepted.standing.authority
+        self._authorities.move_to_end(author)
+        if len(self._authorities) > _KEEP_AUTHORITIES:
+            self._authorities.popitem(last=False)
 
     async def _operated(self, event: Any, adapter: Any) -> str | None:
         if adapter.connection is None:
@@ -77,7 +138,9 @@ class Gate:
 
     async def dispatched_event(self, accepted: Accepted, source: Any, fetch: Fetch, **fields: Any) -> Any:
         """The event for a message the agent gets: with its files, and with what it replies to."""
-        inbound, text = accepted.inbound, accepted.decision.text
+        inbound, text, rights = accepted.inbound, accepted.decision.text, accepted.standing.rights
+        if not rights.references:
+            text = without_references(text)
         media = await fetch_all(inbound.attachments, fetch, self.hurry)
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)
@@ -92,7 +155,7 @@ class Gate:
         )
         if quote := inbound.quote:
             event.reply_to_message_id = quote.message_id or None
-            event.reply_to_text = quote.text if accepted.quote_is_trusted else neutral(quote.text)
+            event.reply_to_text = quote.text if accepted.quote_is_trusted else f"[unverified] {quote.text}"
             event.reply_to_author_id = quote.author.number or quote.author.uid
             event.reply_to_author_name = quote.author_name or None
             event.reply_to_is_own_message = accepted.quote_is_ours
@@ -118,7 +181,7 @@ def _line(accepted: Accepted, text: str) -> Line:
     return Line(
         key=said_by(accepted.inbound.sender, accepted.inbound.message_id),
         author=accepted.author or "somebody",
-        verified=accepted.standing.allowed,
+        verified=accepted.standing.rights.turn,
         text=text,
         at=time.time(),
     )

@@ -8,15 +8,19 @@ lists another himself, because numbers are reassigned to strangers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from uuid import UUID
 
+from .authority import RIGHTS, Authority, Rights, of_person
 from .events import Address
+from .wording import Foreign
+from .wording import name as as_name
 
 _KEEP_NAMES = 20_000
+_UNNAMED = Foreign()
 _CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
 
@@ -95,13 +99,44 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A sender as the host shall know him: `user_id` is the alias it accepts, `allowed` its word on it."""
+    """A sender as the host shall know them: `user_id` is the alias it accepts, `allowed` its word on it."""
 
     user_id: str
     uid: str | None
     allowed: bool
     listed: bool
-    """The operator named him himself; a wildcard names nobody."""
+    """Named by the operator individually; a wildcard names nobody."""
+    authority: Authority = Authority.STRANGER
+
+    @property
+    def rights(self) -> Rights:
+        return RIGHTS[self.authority]
+
+
+def standing_of(
+    aliases: Sequence[str],
+    uid: str | None,
+    lists: Lists,
+    accepts: Callable[[str], bool | None],
+    paired: Callable[[str], bool],
+    *,
+    is_open: bool,
+) -> Standing:
+    """Ask the host (`accepts`) about the aliases until it accepts one: admin-listed, allow-listed, then as they come.
+
+    `paired` is the host's word on the one it accepts; `is_open` tells a chat that is open to its members.
+    """
+    spelled = lists.spellings(aliases)
+    user_id = next((alias for alias in dict.fromkeys((*spelled, *aliases)) if accepts(alias) is True), None)
+    authority = of_person(
+        accepted=user_id is not None,
+        named=bool(spelled),
+        paired=user_id is not None and not spelled and paired(user_id),
+        admin=user_id in lists.admins,
+        admins_named=bool(lists.admins),
+        admitted=is_open,
+    )
+    return Standing(user_id or next(iter(aliases), ""), uid, user_id is not None, bool(spelled), authority)
 
 
 class Directory:
@@ -112,7 +147,7 @@ class Directory:
         self._numbers: dict[str, list[str]] = {}
         for pair in self._pairs.values():
             self._numbers.setdefault(pair.uid, []).append(pair.number)
-        self._names: dict[str, str] = {}
+        self._names: dict[str, Foreign] = {}
         self._remember = remember
 
     def learn(self, number: str | None, uid: str | None, source: Source) -> Learnt:
@@ -172,24 +207,28 @@ class Directory:
         numbers = [whole.number, *self._numbers.get(whole.uid or "", ())]
         return tuple(dict.fromkeys(alias for alias in (*numbers, whole.uid) if alias))
 
-    def standing(self, address: Address, lists: Lists, accepts: Callable[[str], bool | None]) -> Standing:
-        """Ask the host (`accepts`) about the aliases until it accepts one: admin-listed, allow-listed, number, ACI."""
-        aliases = self.aliases(address)
-        spelled = lists.spellings(aliases)
-        candidates = dict.fromkeys((*spelled, *aliases))
-        accepted = next((alias for alias in candidates if accepts(alias) is True), None)
-        user_id = accepted or next(iter(aliases), "")
-        return Standing(user_id, self.complete(address).uid, accepted is not None, bool(spelled))
+    def standing(
+        self,
+        address: Address,
+        lists: Lists,
+        accepts: Callable[[str], bool | None],
+        paired: Callable[[str], bool] = lambda _: False,
+        *,
+        is_open: bool = False,
+    ) -> Standing:
+        """The person at that address as the host shall know them; the rest as in `standing_of`."""
+        uid = self.complete(address).uid
+        return standing_of(self.aliases(address), uid, lists, accepts, paired, is_open=is_open)
 
-    def name_of(self, address: Address, default: str = "") -> str:
-        """The display name, never a number or an id."""
+    def name_of(self, address: Address) -> Foreign:
+        """The display name, never a number or an id; empty where none is known."""
         uid = address.uid or self.uid_of(address.number)
-        return self._names.get(uid or "") or self._names.get(address.number or "") or default
+        return self._names.get(uid or "") or self._names.get(address.number or "") or _UNNAMED
 
     def name(self, address: Address, name: str) -> None:
         """Take note of a display name."""
         if key := address.uid or address.number:
-            self._names[key] = name
+            self._names[key] = as_name(name)
         if len(self._names) > _KEEP_NAMES:
             del self._names[next(iter(self._names))]
 

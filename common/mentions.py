@@ -7,9 +7,10 @@ characters that cling to it; one inside a sentence stays readable. Nothing else 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from operator import itemgetter
 
+from . import wording
 from .events import Me, Mention
 
 # Zero-width and bidi characters that clients put around mentions.
@@ -97,8 +98,12 @@ def _pieces(text: str, mentions: Iterable[Mention]) -> list[_Piece]:
     return [*pieces, text[at:]]
 
 
-def _render(pieces: Iterable[_Piece]) -> str:
-    return "".join(piece if isinstance(piece, str) else f"@{piece.name}" for piece in pieces)
+def _render(pieces: Sequence[_Piece]) -> str:
+    shown = [_literal(pieces[0])]
+    for piece, following in zip(pieces[1::2], pieces[2::2], strict=True):
+        assert isinstance(piece, Mention)
+        shown += [wording.mention(piece.name, _literal(following)), _literal(following)]
+    return "".join(shown)
 
 
 def _is_ours(piece: _Piece, me: Me) -> bool:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from . import mentions as text_of
+from .authority import RIGHTS, Authority
 from .events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Quote, Reason
 
 
@@ -47,14 +48,14 @@ def _with_chats(policy: Policy, approved: frozenset[str], barred: frozenset[str]
     return replace(policy, chats=policy.chats | approved, barred=barred)
 
 
-def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) -> Decision:
-    """The first rule that bites returns. `sender_allowed` is the host's word on the sender in this chat.
+def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) -> Decision:
+    """The first rule that bites returns. `authority` is the sender's in this chat.
 
     1. our own message or its echo: Ignore. The owner's note to self is a direct message (5); what he typed in a
        group on another device is observed, dispatched only behind an alias.
     2. nothing to read: Ignore.
     3. written by the server: Ignore, or Observe where wanted; by a program: Observe, never Dispatch, unless the
-       operator allows programs. Even then it is never a command.
+       operator allows programs. Even then it is no command, and no direct message.
     4. a group that is not served: Ignore.
     5. direct message: Dispatch; the host's own authorization and pairing judge it.
     6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, whatever might be
@@ -64,8 +65,8 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
     9. no mention required here: Dispatch.
     10. the rest: Observe.
 
-    In a group a Dispatch needs a sender the host accepts; anyone else's becomes Observe. Where observation is
-    off, and outside groups, Observe becomes Ignore.
+    In a group a Dispatch needs a sender who may have a turn (`RIGHTS`), or a program that the operator lets speak;
+    anyone else's becomes Observe. Where observation is off, and outside groups, Observe becomes Ignore.
     """
     origin, in_group = inbound.origin, inbound.chat.is_group
     if origin is Origin.SELF:
@@ -80,13 +81,13 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, sender_allowed: bool) ->
         return Ignore(4, Reason.CHAT_NOT_ALLOWED)
     if origin is Origin.SERVER:
         return _observe(inbound, policy, 3, Reason.SYSTEM)
-    if origin is Origin.PROGRAM and policy.bots == "none":
+    if origin is Origin.PROGRAM and (policy.bots == "none" or not in_group):
         return _observe(inbound, policy, 3, Reason.BOT)
     decision = _decide_in_group(inbound, me, policy) if in_group else _direct(inbound, me)
     if isinstance(decision, Dispatch):
         if origin is Origin.PROGRAM and not _heard(decision, policy):
             return _observe(inbound, policy, 3, Reason.BOT)
-        if in_group and not sender_allowed:
+        if in_group and not (RIGHTS[authority].turn or authority is Authority.PROGRAM):
             return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
     return decision
 
@@ -97,7 +98,7 @@ def _direct(inbound: Inbound, me: Me) -> Decision:
 
 def _heard(decision: Dispatch, policy: Policy) -> bool:
     """Whether the operator lets a program say this: never a command, and unaddressed only where all are heard."""
-    return not text_of.starts_command(decision.text) and (decision.rule in {5, 7} or policy.bots == "all")
+    return not text_of.starts_command(decision.text) and (decision.rule == 7 or policy.bots == "all")
 
 
 def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:

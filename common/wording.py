@@ -13,6 +13,7 @@ from itertools import pairwise
 
 NAME_CHARACTERS = 80
 TEXT_CHARACTERS = 1_000
+_FILE_NAME_CHARACTERS = 255
 
 _PLAIN = re.compile(r"[\w ,.;:!?'\"()*+=%&#$/~^-]*", re.ASCII)
 """Nothing to look at twice: most names and half of all lines."""
@@ -37,8 +38,8 @@ _BLANK_BY_NATURE = frozenset(
 _MARKERS = str.maketrans("[]@\u27e6\u27e7\uff3b\uff3d\u3010\u3011\u301a\u301b", "()\uff20()()()()")
 _TAG_OPENS = re.compile(r"<(?=[|\uff5c/!?A-Za-z])")
 _TOKEN_CLOSES = re.compile(r"(?<=[|\uff5c])>")
-_REFERENCE = re.compile(r"@(?=(?:diff|staged)\b|[a-z_]+:)", re.IGNORECASE)
-"""What the host expands into a prompt (agent/context_references.py), and what a newer one might."""
+_REFERENCE = re.compile(r"@(?=(?:diff|staged)\b|(?:file|folder|git|url):)", re.IGNORECASE)
+"""What the host expands into a prompt (agent/context_references.py, REFERENCE_PATTERN)."""
 
 
 class Foreign(str):
@@ -62,8 +63,13 @@ class Foreign(str):
 
 
 def name(raw: str | None) -> Foreign:
-    """A name somebody gave himself, a group or a file."""
+    """The name of a person, a group or a channel."""
     return Foreign(raw or "", NAME_CHARACTERS)
+
+
+def file_name(raw: str | None) -> Foreign:
+    """The name of a file, whole with its suffix."""
+    return Foreign(raw or "", _FILE_NAME_CHARACTERS)
 
 
 def printable(raw: str, limit: int = TEXT_CHARACTERS) -> str:
@@ -93,3 +99,8 @@ def _visible(text: str) -> Iterator[str]:
 def without_references(text: str) -> str:
     """The text with nothing in it that the host would expand into the prompt; else as it is."""
     return _REFERENCE.sub("\uff20", text) if "@" in text else text
+
+
+def mention(name: Foreign, following: str) -> str:
+    """`@name` as it stands before `following`, dead where the two would be expanded by the host."""
+    return without_references(f"@{name}{following[:1]}")[: len(name) + 1]

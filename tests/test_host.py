@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 from gateway.platforms.base import MessageEvent
@@ -66,41 +65,3 @@ def test_a_fork_with_the_field_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch)
         assert host.event_class() is Native
     finally:
         host.event_class.cache_clear()
-
-
-class Source:
-    platform: Any = None
-
-
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Sessions in which a dangerous command waits for approval."""
-    sessions: set[str] = set()
-    monkeypatch.setattr("tools.approval.has_blocking_approval", sessions.__contains__)
-    monkeypatch.setattr("gateway.session.build_session_key", lambda *_, **__: "session")
-    return sessions
-
-
-@pytest.mark.parametrize(
-    ("text", "user", "refused"),
-    [
-        ("yes", "member", "approve"),
-        (" OK ", "member", "approve"),
-        (" " * 5_000 + "YES", "member", "approve"),
-        ("always approve", "member", "approve"),
-        ("no", "member", "deny"),
-        ("yes", "admin", None),
-        ("yes, please", "member", None),
-    ],
-)
-def test_a_bare_word_approves_only_for_whom_the_command_is(
-    waiting: set[str], text: str, user: str, refused: str | None
-) -> None:
-    source = Source()
-    source.chat_type, source.user_id = "group", user  # type: ignore[attr-defined]
-    event = MessageEvent(text=text, source=source)
-    extra = {"group_allow_admin_from": ["admin"]}
-    assert host.refused_approval(event, extra) is None
-    waiting.add("session")
-    assert host.refused_approval(event, extra) == refused
-    assert host.refused_approval(event, {}) is None

@@ -22,6 +22,7 @@ from hermes_hardened_adapters.adapters.mattermost.decode import (
     to_inbound,
 )
 from hermes_hardened_adapters.adapters.mattermost.sequence import frame_of
+from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.events import Address, Attachment, Chat, Me, Origin, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 from hypothesis import given, settings
@@ -269,7 +270,7 @@ def _decided(data: str) -> None:
     if isinstance(event, Posted | Edited | Deleted):
         for channel_type in ("O", "D", ""):
             inbound = to_inbound(event.post, ME, USERS.get, lambda _: "", channel_type=channel_type).inbound
-            decide(inbound, ME, Policy(every_chat=True), sender_allowed=True)
+            decide(inbound, ME, Policy(every_chat=True), authority=Authority.ALLOWED)
             added_by(event.post, ME)
     frame = frame_of(data)
     if frame and isinstance(event, Posted) and (seen := glimpse(frame, ME)):

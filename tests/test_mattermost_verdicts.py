@@ -14,6 +14,7 @@ from hermes_hardened_adapters.adapters.mattermost.decode import (
     UserRemoved,
     to_inbound,
 )
+from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.events import Decision, Dispatch, Inbound, Me, Observe, Origin, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 
@@ -275,7 +276,12 @@ def inbounds(name: str, policy: Policy = STRICT, people: frozenset[str] = PEOPLE
                 inbound = to_inbound(event.post, me, USERS.get, lambda user_id: NAMES.get(user_id, ""), **known).inbound
                 if inbound.origin is Origin.SELF:
                     ours.add(inbound.message_id)
-                decision = decide(inbound, me, policy, sender_allowed=inbound.sender.uid in people)
+                decision = decide(
+                    inbound,
+                    me,
+                    policy,
+                    authority=Authority.ALLOWED if inbound.sender.uid in people else Authority.STRANGER,
+                )
                 verdict = "seen before" if inbound.key in seen else in_short(decision)
                 seen.add(inbound.key)
             case UserRemoved(user_id=str(user_id)):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
+from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.events import (
     Address,
     Attachment,
@@ -151,7 +152,7 @@ CASES: list[tuple[str, Inbound, Policy, Decision]] = [
 
 @pytest.mark.parametrize(("inbound", "policy", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_rule(inbound: Inbound, policy: Policy, expected: Decision) -> None:
-    assert decide(inbound, ME, policy, sender_allowed=True) == expected
+    assert decide(inbound, ME, policy, authority=Authority.ALLOWED) == expected
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,8 @@ def test_rule(inbound: Inbound, policy: Policy, expected: Decision) -> None:
         (mentioning("x /restart", US), "all", False),
         (replace(SAID, text="/restart"), "all", False),
         (mentioning("x hi", BOB), "all", False),
-        (replace(DIRECT, text="hi"), "mentions", True),
+        (replace(DIRECT, text="hi"), "mentions", False),
+        (replace(DIRECT, text="hi"), "all", False),
         (replace(DIRECT, text="hi"), "none", False),
         (replace(DIRECT, text="/restart"), "all", False),
     ],
@@ -174,17 +176,17 @@ def test_programs_are_heard_as_the_operator_wants_and_never_command(
     inbound: Inbound, bots: Literal["none", "mentions", "all"], dispatched: bool
 ) -> None:
     program = replace(inbound, origin=Origin.PROGRAM)
-    decision = decide(program, ME, replace(OPEN, bots=bots), sender_allowed=True)
+    decision = decide(program, ME, replace(OPEN, bots=bots), authority=Authority.ALLOWED)
     assert isinstance(decision, Dispatch) is dispatched
     if inbound.chat.is_group:
-        assert not isinstance(decide(program, ME, replace(OPEN, bots=bots), sender_allowed=False), Dispatch)
+        assert not isinstance(decide(program, ME, replace(OPEN, bots=bots), authority=Authority.STRANGER), Dispatch)
 
 
 @pytest.mark.parametrize(("inbound", "policy", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
 def test_in_a_group_nobody_who_is_not_allowed_is_dispatched(
     inbound: Inbound, policy: Policy, expected: Decision
 ) -> None:
-    decision = decide(inbound, ME, policy, sender_allowed=False)
+    decision = decide(inbound, ME, policy, authority=Authority.STRANGER)
     if inbound.chat.is_group:
         assert not isinstance(decision, Dispatch)
     else:
@@ -194,8 +196,8 @@ def test_in_a_group_nobody_who_is_not_allowed_is_dispatched(
 def test_with_the_own_identity_unknown_nothing_ambiguous_is_dispatched() -> None:
     unsure = Me(None, "+15550001111")
     for inbound in (mentioning("x hi", BOB), replace(SAID, quote=BOBS_QUOTE)):
-        decision = decide(inbound, unsure, OPEN, sender_allowed=True)
+        decision = decide(inbound, unsure, OPEN, authority=Authority.ALLOWED)
         assert isinstance(decision, Observe)
         assert decision.reason is Reason.IDENTITY_UNKNOWN
     elsewhere = mentioning("x hi", Mention(Address("bob", "+15550003333"), "Bob", (0, 1)))
-    assert decide(elsewhere, unsure, OPEN, sender_allowed=True).reason is Reason.ADDRESSED_ELSEWHERE
+    assert decide(elsewhere, unsure, OPEN, authority=Authority.ALLOWED).reason is Reason.ADDRESSED_ELSEWHERE

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.decode import decode, glimpse, group_of
+from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.events import Address, Attachment, Chat, Inbound, Me, Origin, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 from hypothesis import given, settings
@@ -176,7 +177,7 @@ def test_what_the_owner_sent_to_another_person_is_not_for_us() -> None:
     event["envelope"]["syncMessage"]["sentMessage"] |= {"destinationNumber": ALICE, "destinationUuid": ALICE_ACI}
     inbound = decoded(event)
     assert not inbound.to_self
-    assert decide(inbound, ME, Policy(), sender_allowed=True).rule == 1
+    assert decide(inbound, ME, Policy(), authority=Authority.ALLOWED).rule == 1
 
 
 JSON = st.recursive(
@@ -201,8 +202,8 @@ RECORDED = [
 def _decided(data: str | bytes) -> None:
     inbound = decode(data, ACCOUNT, ME)
     if isinstance(inbound, Inbound):
-        decide(inbound, ME, Policy(every_chat=True), sender_allowed=True)
-        decide(inbound, Me(None, ACCOUNT), Policy(), sender_allowed=False)
+        decide(inbound, ME, Policy(every_chat=True), authority=Authority.ALLOWED)
+        decide(inbound, Me(None, ACCOUNT), Policy(), authority=Authority.STRANGER)
         if seen := glimpse(data if isinstance(data, bytes) else data.encode(), ACCOUNT, ME):
             assert seen == replace(inbound, chat=Chat(inbound.chat.id), mentions=(), quote=None, attachments=())
     else:

@@ -428,7 +428,7 @@ async def test_a_strangers_quoted_text_expands_to_nothing(daemon: FakeSignalDaem
     quote = {"id": 7, "authorUuid": BOB_ACI, "authorNumber": BOB, "text": "see @file:notes.txt\n[x]"}
     async with hosted(daemon) as host:
         await host.emit(fresh("group_text", **mention_us("\ufffc what is this?"), quote=quote))
-        assert host.reached[0].reply_to_text == "see ＠file:notes.txt (x)"
+        assert host.reached[0].reply_to_text == "[unverified] see ＠file:notes.txt (x)"
 
 
 async def test_note_to_self_is_a_direct_message(daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch) -> None:

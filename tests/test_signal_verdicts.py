@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.decode import decode
+from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Reason, Unhandled
 from hermes_hardened_adapters.common.policy import Policy, decide
 
@@ -58,9 +59,11 @@ def decoded(name: str, me: Me = ME) -> Inbound | Unhandled:
     return decode(data[5:], ACCOUNT, me, lambda address: names.get(address.uid or "", ""))
 
 
-def verdict(name: str, me: Me = ME, policy: Policy = STRICT, *, sender_allowed: bool = True) -> Decision | Unhandled:
+def verdict(
+    name: str, me: Me = ME, policy: Policy = STRICT, *, authority: Authority = Authority.ALLOWED
+) -> Decision | Unhandled:
     inbound = decoded(name, me)
-    return inbound if isinstance(inbound, Unhandled) else decide(inbound, me, policy, sender_allowed=sender_allowed)
+    return inbound if isinstance(inbound, Unhandled) else decide(inbound, me, policy, authority=authority)
 
 
 def test_every_recorded_event_has_a_stated_verdict() -> None:
@@ -81,7 +84,7 @@ def test_of_a_group_not_allowed_nothing_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["group_mention_bot", "group_mention_command", "group_mention_after_emoji"])
 def test_a_stranger_who_mentions_the_bot_is_only_observed(name: str) -> None:
-    result = verdict(name, sender_allowed=False)
+    result = verdict(name, authority=Authority.STRANGER)
     assert isinstance(result, Observe)
     assert result.reason is Reason.UNVERIFIED
 
@@ -89,7 +92,7 @@ def test_a_stranger_who_mentions_the_bot_is_only_observed(name: str) -> None:
 def test_without_observation_what_would_be_observed_is_ignored() -> None:
     silent = replace(STRICT, observe=False)
     assert verdict("group_text", policy=silent) == Ignore(10, Reason.UNADDRESSED)
-    assert verdict("group_mention_bot", policy=silent, sender_allowed=False) == Ignore(7, Reason.UNVERIFIED)
+    assert verdict("group_mention_bot", policy=silent, authority=Authority.STRANGER) == Ignore(7, Reason.UNVERIFIED)
 
 
 def test_while_the_own_aci_is_unknown_a_mention_by_aci_is_not_taken_for_ours() -> None:
@@ -106,11 +109,11 @@ def test_the_owners_group_message_is_a_request_behind_an_alias_only() -> None:
     sync = decoded("sync_group")
     assert isinstance(sync, Inbound)
     aliased = replace(STRICT, aliases=("bot",), require_mention=False)
-    assert decide(sync, ME, aliased, sender_allowed=True) == VERDICTS["sync_group"]
+    assert decide(sync, ME, aliased, authority=Authority.ALLOWED) == VERDICTS["sync_group"]
     addressed = replace(sync, text="Bot, /status")
-    assert decide(addressed, ME, aliased, sender_allowed=True) == Dispatch("/status", 1, Reason.OWN_DEVICE)
+    assert decide(addressed, ME, aliased, authority=Authority.ALLOWED) == Dispatch("/status", 1, Reason.OWN_DEVICE)
     for other in ("bottle this", "bot/ops", "a bot is here"):
-        assert isinstance(decide(replace(sync, text=other), ME, aliased, sender_allowed=True), Observe)
+        assert isinstance(decide(replace(sync, text=other), ME, aliased, authority=Authority.ALLOWED), Observe)
 
 
 def test_the_echo_of_our_own_message_is_ignored() -> None:
@@ -118,10 +121,12 @@ def test_the_echo_of_our_own_message_is_ignored() -> None:
         sync = decoded(name)
         assert isinstance(sync, Inbound)
         sent = Me(OWN_ACI, ACCOUNT, sent={sync.message_id})
-        assert decide(sync, sent, STRICT, sender_allowed=True) == Ignore(1, Reason.OWN)
+        assert decide(sync, sent, STRICT, authority=Authority.ALLOWED) == Ignore(1, Reason.OWN)
 
 
 def test_somebodys_message_is_not_taken_for_an_echo() -> None:
     text = decoded("dm_text")
     assert isinstance(text, Inbound)
-    assert isinstance(decide(text, Me(OWN_ACI, ACCOUNT, sent={text.message_id}), STRICT, sender_allowed=True), Dispatch)
+    assert isinstance(
+        decide(text, Me(OWN_ACI, ACCOUNT, sent={text.message_id}), STRICT, authority=Authority.ALLOWED), Dispatch
+    )

@@ -17,6 +17,7 @@ from gateway.platforms.base import (
 )
 
 from ...common import host, host_strict
+from ...common.accepting import HostWord
 from ...common.errors import ConnectionLost, HardenedError
 from ...common.events import Attachment, Observe, Origin
 from ...common.handover import Accepted, Commit
@@ -76,7 +77,7 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
             self._settings,
             self.state,
             self._observed,
-            accepts=self._is_sender_authorized,
+            host=HostWord(self._is_sender_authorized, lambda user_id: host.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
         )
@@ -122,7 +123,8 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
         source = self.build_source(
             chat_id=accepted.chat_id,
             chat_name=accepted.chat_name,
-            chat_type=CHAT_TYPES.get(channel_type, "channel"),
+            # Part of the session's key: a program's talk is in no person's session.
+            chat_type="program" if inbound.origin is Origin.PROGRAM else CHAT_TYPES.get(channel_type, "channel"),
             user_id=standing.user_id,
             user_name=accepted.author or standing.user_id,
             thread_id=thread,
@@ -155,6 +157,14 @@ class MattermostAdapter(_Stock):  # type: ignore[misc]
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
         if await self._gate.lets_through(event, self):
             await super().handle_message(event)
+
+    def set_message_handler(self, handler: Any) -> None:
+        """Take the host's handler, behind the gate."""
+        super().set_message_handler(self._gate.screened(handler, self))
+
+    def set_busy_session_handler(self, handler: Any) -> None:
+        """Take the host's handler of what comes in while the agent works, behind the gate."""
+        super().set_busy_session_handler(handler and self._gate.screened_while_busy(handler, self))
 
     # -- outbound
 

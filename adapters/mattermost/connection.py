@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...common.accepting import Accepts
+from ...common.accepting import HostWord
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
@@ -37,7 +37,7 @@ class Connection:
         state: Path,
         observed: Observations,
         *,
-        accepts: Accepts,
+        host: HostWord,
         deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
     ) -> None:
@@ -46,7 +46,7 @@ class Connection:
         self._store = Store(state)
         self._opening = Opening()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
-        self.intake = Intake(settings, self.client, self._store, observed, accepts=accepts, deliver=deliver)
+        self.intake = Intake(settings, self.client, self._store, observed, host=host, deliver=deliver)
         self.book, self.policy = self.intake.book, settings.policy()
         self.stream = MattermostStream(self.client, self.intake.receive, self.intake.gap, on_dead)
         self.post_size = _POST_SIZE

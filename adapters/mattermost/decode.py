@@ -9,6 +9,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Unhandled
+from ...common.wording import Foreign
+from ...common.wording import name as as_name
 from . import wire
 from .grammar import UserIdOf, find_mentions
 from .sequence import Frame
@@ -173,7 +175,9 @@ def to_inbound(
         key=f"{post.id} deleted" if deleted else f"{post.id} {post.edit_at}" if edited else post.id,
         message_id=post.id,
         sent_at=post.create_at,
-        chat=Chat(thread=thread) if channel_type == "D" else Chat(post.channel_id, channel_name or None, thread),
+        chat=Chat(thread=thread)
+        if channel_type == "D"
+        else Chat(post.channel_id, as_name(channel_name) or None, thread),
         sender=Address(post.user_id),
         sender_name=_sender_name(post, origin, name_of, sender_name),
         origin=origin,
@@ -198,7 +202,7 @@ def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
 
 
 _TYPED = frozenset({"", "me", "slack_attachment"})
-_MARKS = ("from_webhook", "from_bot", "from_plugin", "override_username", "override_icon_url")
+_MARKS = ("from_webhook", "from_oauth_app", "from_bot", "from_plugin", "override_username", "override_icon_url")
 
 
 def _origin(post: wire.Post, me: Me) -> Origin:
@@ -215,12 +219,12 @@ def _origin(post: wire.Post, me: Me) -> Origin:
     return Origin.PROGRAM if marks or post.type not in _TYPED else Origin.PERSON
 
 
-def _sender_name(post: wire.Post, origin: Origin, name_of: NameOf, shown: str) -> str:
+def _sender_name(post: wire.Post, origin: Origin, name_of: NameOf, shown: str) -> Foreign:
     """What a program posts is never called after the user id it posts under: a hook's owner, a command's caller."""
     if origin is Origin.PROGRAM:
         override = (post.props or {}).get("override_username")
-        return override if isinstance(override, str) and override else shown.removeprefix("@")
-    return name_of(post.user_id) or shown.removeprefix("@")
+        return as_name(override if isinstance(override, str) and override else shown.removeprefix("@"))
+    return as_name(name_of(post.user_id) or shown.removeprefix("@"))
 
 
 def _contentless(post: wire.Post, deleted: bool, edited: bool, *, has_content: bool) -> str | None:
@@ -236,7 +240,7 @@ def _contentless(post: wire.Post, deleted: bool, edited: bool, *, has_content: b
 def _mention(text: str, start: int, end: int, user_id: str, name_of: NameOf) -> Mention:
     """Shown as it was typed, unless the @ was typed as something else."""
     typed = text[start + 1 : end] if text[start] == "@" else name_of(user_id)
-    return Mention(Address(user_id), typed or "member", (start, end))
+    return Mention(Address(user_id), as_name(typed or "member"), (start, end))
 
 
 def _attached_texts(post: wire.Post) -> Iterator[str]:
@@ -253,6 +257,8 @@ def _attached_texts(post: wire.Post) -> Iterator[str]:
 def _attachments(post: wire.Post) -> Iterator[Attachment]:
     files = (post.metadata.files if post.metadata else None) or ()
     for file in files:
-        yield Attachment(file.id, file.mime_type.partition(";")[0].strip().lower(), file.name or None, file.size)
+        yield Attachment(
+            file.id, file.mime_type.partition(";")[0].strip().lower(), as_name(file.name) or None, file.size
+        )
     told = {file.id for file in files}
     yield from (Attachment(file_id, "") for file_id in post.file_ids or () if file_id not in told)

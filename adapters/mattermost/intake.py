@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from ...common.accepting import Accepts
+from ...common.accepting import HostWord
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -34,6 +34,7 @@ from ...common.observation import Observations
 from ...common.reconnect import backoff
 from ...common.store import Store
 from ...common.trace import Trace, pseudonym
+from ...common.wording import name as as_name
 from ...common.workers import ChatWorkers
 from .catchup import CatchUp, Cursors
 from .client import MattermostClient
@@ -81,7 +82,7 @@ class Intake:
         store: Store,
         observed: Observations,
         *,
-        accepts: Accepts,
+        host: HostWord,
         deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
     ) -> None:
         self._client = client
@@ -100,7 +101,7 @@ class Intake:
         self.caught_up = 0
         self.me = Me()
         self._reader = Reader(client, self.people)
-        self._judge = Judge(settings, accepts, self.book, self.joins, self.threads, self.ledger)
+        self._judge = Judge(settings, host, self.book, self.joins, self.threads, self.ledger, self.people.is_bot)
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0
 
@@ -279,9 +280,8 @@ class Intake:
                 decided,
                 standing,
                 item.post.channel_id,
-                channel_name or author,
+                as_name(channel_name) or author,
                 author,
-                admitted=inbound.origin is Origin.PROGRAM,
             )
             await self._deliver(accepted, channel_type, partial(self._commit, item, decided))
         self.cursors.advance(item.post.channel_id, inbound.sent_at)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ...common.accepting import Accepts, Standings
+from ...common.accepting import HostWord, Standings
+from ...common.authority import Authority, of_program
 from ...common.chatbook import ChatBook
 from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Reason
-from ...common.identity import Standing
+from ...common.identity import Standing, standing_of
 from ...common.ledger import Ledger
 from ...common.policy import Policy, decide
 from .joins import Joins
@@ -30,19 +32,21 @@ class Judge:
     def __init__(
         self,
         settings: MattermostSettings,
-        accepts: Accepts,
+        host: HostWord,
         book: ChatBook,
         joins: Joins,
         threads: Threads,
         ledger: Ledger,
+        is_bot: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._settings = settings
-        self._accepts = accepts
+        self._host = host
         self._standings = Standings(self._look_up)
         self._book = book
         self._joins = joins
         self._threads = threads
         self._ledger = ledger
+        self._is_bot = is_bot
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
         self._people = {chat_type: settings.people(chat_type) for chat_type in CHAT_TYPES.values()}
@@ -63,23 +67,35 @@ class Judge:
             ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
             inbound = replace(inbound, in_our_thread=ours)
         if is_program:
-            # A hook's post names its owner, a command's output its caller: neither said it.
-            standing = Standing(f"program:{inbound.sender.uid}", None, allowed=False, listed=False)
+            standing = await self._program(
+                inbound.sender, channel_id, channel_type, heard=isinstance(decision, Dispatch)
+            )
         else:
             standing = self.standing(inbound.sender, channel_id, channel_type)
-        allowed = standing.allowed or is_program
-        return decision if allowed and not ours else self._decide(inbound, me, allowed=allowed), standing
+        needless = standing.rights.turn and not ours
+        return decision if needless else self._decide(inbound, me, standing.authority), standing
+
+    async def _program(self, account: Address, channel_id: str, channel_type: str, *, heard: bool) -> Standing:
+        """What posts under an account: a hook's post names its owner, a command's output its caller; neither said it.
+
+        The server is asked only about programs that might be `heard`.
+        """
+        authority = of_program(
+            self.standing(account, channel_id, channel_type).authority,
+            is_bot=heard and await self._is_bot(account.uid or ""),
+        )
+        return Standing(f"program:{account.uid}", None, allowed=False, listed=False, authority=authority)
 
     def at_first_sight(self, inbound: Inbound, me: Me) -> Decision:
-        """The decision if the author is allowed and the thread is not ours."""
-        return self._decide(inbound, me, allowed=True)
+        """The decision if the author may have everything and the thread is not ours."""
+        return self._decide(inbound, me, Authority.ADMIN)
 
     def serves(self, channel_id: str) -> bool:
         """Whether the bot serves that channel now."""
         return self._served().serves(channel_id)
 
-    def _decide(self, inbound: Inbound, me: Me, *, allowed: bool) -> Decision:
-        return decide(inbound, me, self._served(), sender_allowed=allowed)
+    def _decide(self, inbound: Inbound, me: Me, authority: Authority) -> Decision:
+        return decide(inbound, me, self._served(), authority=authority)
 
     def _served(self) -> Policy:
         return self._policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
@@ -89,9 +105,14 @@ class Judge:
         return self._standings.of(person, CHAT_TYPES.get(channel_type, "channel"), channel_id)
 
     def _look_up(self, person: Address, chat_type: str, channel_id: str) -> Standing:
-        user_id = person.uid or ""
-        allowed = self._accepts(user_id, chat_type, channel_id) is True
-        return Standing(user_id, None, allowed, listed=bool(self._people[chat_type].spellings((user_id,))))
+        return standing_of(
+            (person.uid,) if person.uid else (),
+            None,
+            self._people[chat_type],
+            lambda user_id: self._host.accepts(user_id, chat_type, channel_id),
+            self._host.paired,
+            is_open=False,
+        )
 
     def _tempered(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
         """What keeps a Dispatch from being one: it is stale, was dispatched before, or programs talk to each other."""

@@ -33,6 +33,7 @@ class People:
         self._ids: OrderedDict[str, str] = OrderedDict()
         self._names: dict[str, str] = {}
         self._unknown: OrderedDict[str, float] = OrderedDict()
+        self._bots: OrderedDict[str, bool] = OrderedDict()
 
     def id_of(self, name: str) -> str | None:
         """The id of the user with that name (any case), as far as it is known."""
@@ -78,16 +79,28 @@ class People:
     async def meet(self, user_id: str) -> str:
         """The name of a user, asked for when it is not known; empty when the server does not tell."""
         if user_id not in self._names:
-            try:
-                self._learn_all(await self._users.users_by_ids([user_id]))
-            except (HardenedError, ValueError) as exc:
-                logger.warning("a user could not be looked up: %s", exc)
+            await self._ask(user_id)
         return self.name_of(user_id)
+
+    async def is_bot(self, user_id: str) -> bool:
+        """The server's word that an account is a bot's; no while it cannot be asked."""
+        if user_id not in self._bots:
+            await self._ask(user_id)
+        return self._bots.get(user_id, False)
+
+    async def _ask(self, user_id: str) -> None:
+        try:
+            self._learn_all(await self._users.users_by_ids([user_id]))
+        except (HardenedError, ValueError) as exc:
+            logger.warning("a user could not be looked up: %s", exc)
 
     def _learn_all(self, users: Iterable[Any]) -> bool:
         rows = [user for user in users if isinstance(user, dict)]
-        known = [(row.get("id"), row.get("username")) for row in rows]
-        for user_id, name in known:
+        for row in rows:
+            user_id, name = row.get("id"), row.get("username")
             if isinstance(user_id, str) and isinstance(name, str) and name:
                 self.learn(user_id, name)
-        return bool(known)
+                self._bots[user_id] = row.get("is_bot") is True
+                if len(self._bots) > KEEP_NAMES:
+                    self._bots.popitem(last=False)
+        return bool(rows)

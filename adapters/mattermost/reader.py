@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from ...common.errors import HardenedError
 from ...common.events import Inbound, Me, Origin
+from ...common.wording import Foreign
+from ...common.wording import name as as_name
 from .decode import Decoded, Kind, to_inbound
 from .people import People
 from .wire import Post
@@ -89,11 +91,11 @@ class Reader:
             decoded = read()
         return decoded.inbound
 
-    async def author(self, inbound: Inbound) -> str:
+    async def author(self, inbound: Inbound) -> Foreign:
         """Who said it, for display."""
         match inbound.origin:
             case Origin.PROGRAM:
-                return f"program {inbound.sender_name}".strip()
+                return as_name(f"program {inbound.sender_name}")
             case Origin.SERVER:
-                return "the server"
-        return inbound.sender_name or await self._people.meet(inbound.sender.uid or "")
+                return Foreign("the server")
+        return inbound.sender_name or as_name(await self._people.meet(inbound.sender.uid or ""))

@@ -15,6 +15,7 @@ from gateway.platforms.signal_rate_limit import (
 )
 
 from ...common import host, host_strict
+from ...common.accepting import HostWord
 from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted, Commit
@@ -83,7 +84,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             self.state,
             self._observed,
             sent=self._sent_message_timestamps,
-            accepts=self._is_sender_authorized,
+            host=HostWord(self._is_sender_authorized, lambda user_id: host.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
         )
@@ -147,6 +148,14 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
         if await self._gate.lets_through(event, self):
             await super().handle_message(event)
+
+    def set_message_handler(self, handler: Any) -> None:
+        """Take the host's handler, behind the gate."""
+        super().set_message_handler(self._gate.screened(handler, self))
+
+    def set_busy_session_handler(self, handler: Any) -> None:
+        """Take the host's handler of what comes in while the agent works, behind the gate."""
+        super().set_busy_session_handler(handler and self._gate.screened_while_busy(handler, self))
 
     # -- outbound
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
-from ...common.accepting import Accepts
+from ...common.accepting import HostWord
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
@@ -41,7 +41,7 @@ class Connection:
         observed: Observations,
         *,
         sent: Container[str],
-        accepts: Accepts,
+        host: HostWord,
         deliver: Callable[[Accepted, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
     ) -> None:
@@ -51,7 +51,7 @@ class Connection:
         self._opening = Opening()
         self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
-        self.intake = Intake(settings, self.client, self._store, observed, sent=sent, accepts=accepts, deliver=deliver)
+        self.intake = Intake(settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver)
         self.book, self.policy = self.intake.book, settings.policy()
         self.stream = SignalStream(
             self.client,

@@ -8,20 +8,23 @@ from pydantic import ValidationError
 
 from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Quote, Unhandled, said_by
 from ...common.identity import as_aci, as_number
+from ...common.wording import Foreign, file_name
+from ...common.wording import name as as_name
 from . import wire
 
 LONG_TEXT = "text/x-signal-plain"
 """The attachment that carries the whole of a long text."""
 
-Names = Callable[[Address], str]
+Names = Callable[[Address], Foreign]
 
+_UNNAMED, _MEMBER = Foreign(), Foreign("member")
 _MILLISECONDS = range(1, 2**53)
 
 _GROUP_ID = b'"groupId":"'
 _TAIL_BYTES = 1_000
 
 
-def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: "") -> Inbound | Unhandled:
+def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UNNAMED) -> Inbound | Unhandled:
     """One event. `account` is the bot's own as configured; `names` gives display names for mentions and quotes."""
     try:
         event = _event(data)
@@ -71,7 +74,7 @@ def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
     if seen.account != account or not sender or me.recognises(sender) is True or not message.message.strip():
         return None
     sent, chat = str(message.timestamp), Chat(message.group_info.group_id)
-    name = seen.envelope.source_name or ""
+    name = as_name(seen.envelope.source_name)
     return Inbound(said_by(sender, sent), sent, message.timestamp, chat, sender, name, text=message.message)
 
 
@@ -133,9 +136,9 @@ def _inbound(
         key=said_by(sender, str(sent_at)) + (f" {edits}" if edits else ""),
         message_id=str(sent_at),
         sent_at=sent_at,
-        chat=Chat(group.group_id, group.group_name) if group and group.group_id else Chat(),
+        chat=Chat(group.group_id, as_name(group.group_name) or None) if group and group.group_id else Chat(),
         sender=sender,
-        sender_name=envelope.source_name or "",
+        sender_name=as_name(envelope.source_name),
         origin=origin,
         to_self=to_self,
         contentless=contentless,
@@ -193,7 +196,7 @@ def _mentions(text: str, mentions: Sequence[wire.Mention], names: Names) -> tupl
     for mention in mentions:
         address = Address(as_aci(mention.uuid), as_number(mention.number))
         if address:
-            found.append(Mention(address, names(address) or "member", _span(units, mention.start, mention.length)))
+            found.append(Mention(address, names(address) or _MEMBER, _span(units, mention.start, mention.length)))
     return tuple(found)
 
 
@@ -217,9 +220,9 @@ def _quote(quote: wire.Quote | None, names: Names) -> Quote | None:
     author = Address(
         as_aci(quote.author_uuid) or as_aci(quote.author), as_number(quote.author_number) or as_number(quote.author)
     )
-    return Quote(str(quote.id or ""), author, names(author), quote.text or "")
+    return Quote(str(quote.id or ""), author, names(author), Foreign(quote.text or ""))
 
 
 def _attachment(attachment: wire.Attachment) -> Attachment:
     content_type = (attachment.content_type or "").partition(";")[0].strip().lower()
-    return Attachment(attachment.id or "", content_type, attachment.filename, attachment.size)
+    return Attachment(attachment.id or "", content_type, file_name(attachment.filename) or None, attachment.size)

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 from functools import partial
 
-from ...common.accepting import Accepts, Standings
+from ...common.accepting import HostWord, Standings
+from ...common.authority import Authority, Rights
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
@@ -38,6 +39,8 @@ from ...common.observation import Observations
 from ...common.policy import Policy, decide
 from ...common.store import Store
 from ...common.trace import Trace
+from ...common.wording import Foreign
+from ...common.wording import name as as_name
 from ...common.workers import ChatWorkers
 from .client import SignalClient
 from .decode import LONG_TEXT, decode, glimpse, group_of
@@ -50,7 +53,8 @@ logger = logging.getLogger(__name__)
 _CUT_BYTES = 2_000
 """Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
 
-_OUR_NAME = "Hermes"
+_OWNER = Foreign("the owner of this account")
+_OUR_NAME = Foreign("Hermes")
 """What a mention of us reads as when the account's profile has no name."""
 
 
@@ -65,7 +69,7 @@ class Intake:
         observed: Observations,
         *,
         sent: Container[str],
-        accepts: Accepts,
+        host: HostWord,
         deliver: Callable[[Accepted, Commit], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -75,7 +79,7 @@ class Intake:
         self._sent = sent
         self._account = Address(as_aci(settings.account), as_number(settings.account))
         self.me = Me(self._account.uid, self._account.number, sent)
-        self._accepts = accepts
+        self._host = host
         self._standings = Standings(self._look_up)
         self._deliver = deliver
         self._policy = settings.policy()
@@ -163,7 +167,7 @@ class Intake:
         inbound = glimpse(data, self._settings.account, self.me)
         if inbound is None or inbound.chat.id != group_id:
             return False
-        decision = self._decide(inbound, _EVERYBODY)
+        decision = self._decide(inbound, Authority.ADMIN)
         if not isinstance(decision, Ignore):
             return False
         if self.ledger.claim(inbound.key):
@@ -182,10 +186,10 @@ class Intake:
 
     def _is_expendable(self, inbound: Inbound) -> bool:
         """Whether this would be no request even of somebody who is allowed."""
-        return not isinstance(self._decide(inbound, _EVERYBODY), Dispatch)
+        return not isinstance(self._decide(inbound, Authority.ADMIN), Dispatch)
 
-    def _name(self, address: Address) -> str:
-        return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else "")
+    def _name(self, address: Address) -> Foreign:
+        return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
 
     async def _process(self, inbound: Inbound) -> None:
         self._meet(inbound)
@@ -195,16 +199,16 @@ class Intake:
         if inbound.deletes:
             self._observed.delete(chat_id, said_by(inbound.sender, inbound.deletes))
 
-        me, decision = self.me, self._decide(inbound, _EVERYBODY)
+        me, decision = self.me, self._decide(inbound, Authority.ADMIN)
         if isinstance(decision, Ignore):
             self.trace.decided(inbound, decision)
             return
         standing = await self._standing(inbound, chat_id)
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
-            inbound = await self._with_whole_text(inbound)
-        if is_cut or not standing.allowed or self.me != me:
-            decision = self._decide(inbound, standing)
+            inbound = await self._with_whole_text(inbound, standing.rights)
+        if is_cut or not standing.rights.turn or self.me != me:
+            decision = self._decide(inbound, standing.authority)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
             return
@@ -216,7 +220,7 @@ class Intake:
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
         author = inbound.sender_name or self.directory.name_of(inbound.sender)
         if inbound.origin is Origin.OWN_DEVICE and inbound.chat.is_group:
-            author = "the owner of this account"
+            author = _OWNER
         ours = inbound.quote is not None and self.me.recognises(inbound.quote.author) is True
         return Accepted(
             inbound,
@@ -225,26 +229,22 @@ class Intake:
             chat_id,
             self.chat_name(chat_id) if inbound.chat.is_group else author,
             author,
-            admitted=self._admits(inbound) and not standing.allowed,
             quote_is_ours=ours,
             quote_is_trusted=ours
-            or (inbound.quote is not None and self._ask(inbound.quote.author, inbound.chat, chat_id).allowed),
+            or (inbound.quote is not None and self._ask(inbound.quote.author, inbound.chat, chat_id).rights.turn),
         )
 
-    def chat_name(self, chat_id: str) -> str:
+    def chat_name(self, chat_id: str) -> Foreign:
         """The name of a chat by the host's id of it, empty where none is known."""
         if chat_id.startswith("group:"):
-            return self.invitations.names.get(chat_id[6:], "")
+            return as_name(self.invitations.names.get(chat_id[6:]))
         return self.directory.name_of(Address(as_aci(chat_id), as_number(chat_id)))
 
-    def _decide(self, inbound: Inbound, standing: Standing) -> Decision:
-        return decide(inbound, self.me, self._served(), sender_allowed=standing.allowed or self._admits(inbound))
+    def _decide(self, inbound: Inbound, authority: Authority) -> Decision:
+        return decide(inbound, self.me, self._served(), authority=authority)
 
     def _served(self) -> Policy:
         return self._policy.with_chats(self.book.approved, barred=self.book.revoked)
-
-    def _admits(self, inbound: Inbound) -> bool:
-        return inbound.chat.is_group and self._settings.group_members == "open"
 
     async def _mind_group(self, inbound: Inbound, chat_id: str) -> str | None:
         """Let a group event be judged; the verdict when there is one."""
@@ -267,7 +267,11 @@ class Intake:
 
     def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Standing:
         return self.directory.standing(
-            person, self._people[chat_type], lambda alias: self._accepts(alias, chat_type, chat_id)
+            person,
+            self._people[chat_type],
+            lambda alias: self._host.accepts(alias, chat_type, chat_id),
+            self._host.paired,
+            is_open=chat_type == "group" and self._settings.group_members == "open",
         )
 
     def _chat_id(self, inbound: Inbound) -> str:
@@ -276,12 +280,15 @@ class Intake:
         aliases = self.directory.aliases(inbound.sender)
         return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
 
-    async def _with_whole_text(self, inbound: Inbound) -> Inbound:
-        """Without the long-text attachment, and with its text where the message holds only the beginning of it."""
+    async def _with_whole_text(self, inbound: Inbound, rights: Rights) -> Inbound:
+        """Without the long-text attachment, and with its text where the message holds only the beginning of it.
+
+        What is not fetched for its author stays cut.
+        """
         long_text = next(a for a in inbound.attachments if a.content_type == LONG_TEXT)
         others = tuple(a for a in inbound.attachments if a.content_type != LONG_TEXT)
         text = inbound.text
-        if len(text.encode()) <= _CUT_BYTES:
+        if rights.files.files and len(text.encode()) <= _CUT_BYTES:
             try:
                 result = await self._client.rpc("getAttachment", {"id": long_text.id}, timeout=60)
                 whole = base64.b64decode(result["data"]).decode("utf-8", "replace")
@@ -303,7 +310,6 @@ class Intake:
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)
-_EVERYBODY = Standing("", None, allowed=True, listed=False)
 
 
 async def _or_warn(look: Awaitable[None]) -> None:

@@ -1,0 +1,158 @@
+"""Commands and answers: what the host would take a message for, and whether its author may.
+
+While the host has a question open in a session (a dangerous command, a confirmation, an update), it takes words of
+anybody in that session for the answer (gateway/run.py, `_handle_message` and `_handle_active_session_busy_message`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import host
+from .authority import RIGHTS, Answers, Authority, Commands
+
+_KEEP = 2_000
+
+_APPROVE = {"approve", "yes", "ok", "okay", "confirm", "y", "👍", "always", "approve always", "always approve"}
+_APPROVE |= {"session", "approve session", "session approve"}
+_DENY = {"deny", "no", "reject", "cancel", "n", "👎"}
+_CONFIRM = {"approve", "approve once", "once", "always", "always approve", "cancel", "nevermind", "no"}
+_CONFIRM_COMMANDS = {"approve", "yes", "ok", "confirm", "always", "remember", "cancel", "no", "deny", "nevermind"}
+_LONGEST_ANSWER = max(map(len, _APPROVE | _DENY | _CONFIRM))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The author may not do what the message would do; `told` goes to the chat, None is no sign at all."""
+
+    told: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question the message would answer. `asker` is the user id it arose from, None where that is not known."""
+
+    command: str
+    """The slash command somebody must be allowed to run who answers it."""
+    asker: str | None
+
+
+_approvals: OrderedDict[str, str] = OrderedDict()
+"""Session key to the user id whose turn asks for an approval."""
+_confirmations: OrderedDict[str, str] = OrderedDict()
+"""Confirmation id to the user id whose command asks for it."""
+
+
+def approval_asked(session_key: str) -> None:
+    """Remember whose turn asks, from within the turn: the hook `pre_approval_request`."""
+    asker: str = importlib.import_module("gateway.session_context").get_session_env("HERMES_SESSION_USER_ID", "")
+    _remember(_approvals, session_key, asker)
+
+
+def confirmation_asked(event: Any, extra: Mapping[str, Any]) -> None:
+    """Remember who asks, right after a command: a confirmation that is new in its session is theirs."""
+    pending = _pending_confirmation(host.session_key(event.source, extra))
+    confirm_id = str((pending or {}).get("confirm_id") or "")
+    if confirm_id and confirm_id not in _confirmations:
+        _remember(_confirmations, confirm_id, str(event.source.user_id))
+
+
+def _remember(askers: OrderedDict[str, str], key: str, asker: str) -> None:
+    askers[key] = asker
+    askers.move_to_end(key)
+    if len(askers) > _KEEP:
+        askers.popitem(last=False)
+
+
+def refused(event: Any, authority: Authority, extra: Mapping[str, Any], runner: Any) -> Refusal | None:
+    """Judge a message before the host takes it for a command or an answer; None when its author may."""
+    command = _command(event)
+    if (question := _question(event, command, extra, runner)) and not _may_answer(event, authority, question, extra):
+        return Refusal(_told(authority, f"Only an admin may answer this request (/{question.command})."))
+    if command and question is None and not _may_run(command, authority):
+        return Refusal(_told(authority, f"/{command} is for people the operator named."))
+    return None
+
+
+def _told(authority: Authority, reason: str) -> str | None:
+    return f"⛔ {reason}" if RIGHTS[authority].turn else None
+
+
+def _may_run(command: str, authority: Authority) -> bool:
+    """The host's own lists judge those who are left to them."""
+    match RIGHTS[authority].commands:
+        case Commands.LISTED:
+            return True
+        case Commands.FLOOR:
+            floor: frozenset[str] = importlib.import_module("gateway.slash_access")._ALWAYS_ALLOWED_FOR_USERS
+            return command in floor
+        case Commands.NONE:
+            return False
+
+
+def _may_answer(event: Any, authority: Authority, question: _Question, extra: Mapping[str, Any]) -> bool:
+    answers = RIGHTS[authority].answers
+    own = question.asker == event.source.user_id or not _is_shared(event.source, extra)
+    if answers is Answers.NONE or (answers is Answers.OWN and not own):
+        return False
+    access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
+    policy = access(dict(extra), "dm" if event.source.chat_type == "dm" else "group")
+    return bool(policy.can_run(event.source.user_id, question.command))
+
+
+def _is_shared(source: Any, extra: Mapping[str, Any]) -> bool:
+    shared: bool = importlib.import_module("gateway.session").is_shared_multi_user_session(
+        source, **host.session_flags(extra)
+    )
+    return shared
+
+
+def _question(event: Any, command: str | None, extra: Mapping[str, Any], runner: Any) -> _Question | None:
+    """The open question of its session that a message would answer, in the order in which the host looks."""
+    key = host.session_key(event.source, extra)
+    if key in (getattr(runner, "_update_prompt_pending", None) or {}):
+        # The host takes everything for the answer; even a command closes the question.
+        return _Question("update", _update_asker(key))
+    text = (event.text or "").strip()
+    word = text.lower() if len(text) <= _LONGEST_ANSWER else ""
+    if importlib.import_module("tools.approval").has_blocking_approval(key):
+        if command in {"approve", "deny"}:
+            return _Question(command, _approvals.get(key))
+        if word in _APPROVE or word in _DENY:
+            return _Question("approve" if word in _APPROVE else "deny", _approvals.get(key))
+    elif (pending := _pending_confirmation(key)) and (
+        command in _CONFIRM_COMMANDS or word.lstrip("!/") in _CONFIRM or event.get_command() in _CONFIRM_COMMANDS
+    ):
+        return _Question(str(pending.get("command")), _confirmations.get(str(pending.get("confirm_id"))))
+    return None
+
+
+def _pending_confirmation(key: str) -> Mapping[str, Any] | None:
+    pending: Mapping[str, Any] | None = importlib.import_module("tools.slash_confirm").get_pending(key)
+    return pending
+
+
+def _update_asker(key: str) -> str | None:
+    """The host notes who ran the update in a file of its home."""
+    for name in (".update_pending.claimed.json", ".update_pending.json"):
+        try:
+            pending = json.loads((host.home() / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(pending, dict) and pending.get("session_key") == key:
+            return str(pending.get("user_id"))
+    return None
+
+
+def _command(event: Any) -> str | None:
+    """The canonical name of the slash command that a message is, plain words that the host takes for one included."""
+    if coerce := getattr(importlib.import_module("gateway.platforms.base"), "coerce_plaintext_gateway_command", None):
+        coerce(event)
+    name: str | None = event.get_command()
+    known = importlib.import_module("hermes_cli.commands").resolve_command(name) if name else None
+    return known.name if known else name

@@ -1,0 +1,171 @@
+"""Who may run a command or answer a question: every authority, with the host's own registers of questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gateway.config import Platform
+from gateway.platforms.base import MessageEvent
+from gateway.session import SessionSource
+from gateway.session_context import clear_session_vars, set_session_vars
+from hermes_hardened_adapters.common import host, host_questions
+from hermes_hardened_adapters.common.authority import Authority
+from tools import approval, slash_confirm
+
+ANN, BOB = "ann", "bob"
+SHARED = {"group_sessions_per_user": False}
+ADMIN, ALLOWED, MEMBER, PROGRAM, STRANGER = reversed(Authority)
+
+
+def source(user: str = ANN, chat_type: str = "group") -> SessionSource:
+    return SessionSource(platform=Platform.SIGNAL, chat_id="chat", chat_type=chat_type, user_id=user)
+
+
+def event(text: str, user: str = ANN, chat_type: str = "group") -> Any:
+    return MessageEvent(text=text, source=source(user, chat_type))
+
+
+def may(text: str, authority: Authority, user: str = ANN, *, runner: Any = None, extra: Any = SHARED) -> bool:
+    return host_questions.refused(event(text, user), authority, extra, runner) is None
+
+
+KEY = host.session_key(source(), SHARED)
+
+
+async def _done(choice: str) -> str:
+    return choice
+
+
+@pytest.fixture
+def approval_of_bob() -> Iterator[None]:
+    """A dangerous command waits; it arose in Bob's turn."""
+    with approval._lock:
+        approval._gateway_queues[KEY] = [approval._ApprovalEntry({"command": "rm -rf /"})]
+    tokens = set_session_vars(platform="signal", user_id=BOB)
+    host_questions.approval_asked(KEY)
+    clear_session_vars(tokens)
+    yield
+    with approval._lock:
+        approval._gateway_queues.pop(KEY, None)
+
+
+@pytest.fixture
+def confirmation_of_bob() -> Iterator[None]:
+    """`/new` waits for a confirmation; Bob typed it."""
+    slash_confirm.register(KEY, "c1", "new", _done)
+    host_questions.confirmation_asked(event("/new", BOB), SHARED)
+    yield
+    slash_confirm.clear(KEY)
+
+
+@pytest.fixture
+def update_of_bob(hermes_home: Path) -> SimpleNamespace:
+    """`hermes update` asks something; Bob started it. A runner that knows of it."""
+    (hermes_home / ".update_pending.json").write_text(json.dumps({"session_key": KEY, "user_id": BOB}))
+    return SimpleNamespace(_update_prompt_pending={KEY: True})
+
+
+APPROVALS = [
+    "yes",
+    " OK ",
+    " " * 5_000 + "YES",
+    "always approve",
+    "session",
+    "👍",
+    "/approve",
+    "/approve always",
+    "/deny",
+]
+
+
+@pytest.mark.usefixtures("approval_of_bob")
+@pytest.mark.parametrize("text", APPROVALS)
+def test_a_dangerous_command_is_answered_by_admins_and_by_who_asked(text: str) -> None:
+    assert may(text, ADMIN, ANN)
+    assert may(text, ALLOWED, BOB)
+    assert not may(text, ALLOWED, ANN)
+    assert not any(may(text, authority, user) for authority in (MEMBER, PROGRAM, STRANGER) for user in (ANN, BOB))
+
+
+@pytest.mark.usefixtures("approval_of_bob")
+def test_the_hosts_lists_still_count_for_who_asked() -> None:
+    listed = {**SHARED, "group_allow_admin_from": [ANN]}
+    assert may("yes", ADMIN, ANN, extra=listed)
+    assert not may("yes", ALLOWED, BOB, extra=listed)
+    assert may("yes", ALLOWED, BOB, extra={**listed, "group_user_allowed_commands": ["approve"]})
+
+
+@pytest.mark.parametrize("text", APPROVALS[:6])
+@pytest.mark.parametrize("authority", Authority)
+def test_where_nothing_is_asked_a_yes_is_talk(text: str, authority: Authority) -> None:
+    assert may(text, authority)
+
+
+@pytest.mark.usefixtures("approval_of_bob")
+@pytest.mark.parametrize("authority", Authority)
+def test_other_talk_goes_on_while_something_is_asked(authority: Authority) -> None:
+    assert may("yes, please", authority)
+
+
+@pytest.mark.usefixtures("confirmation_of_bob")
+@pytest.mark.parametrize("text", ["once", "Always", "!cancel", "/once", "/always", "/approve", "/cancel", "/no", "no"])
+def test_a_confirmation_is_given_by_admins_and_by_who_asked(text: str) -> None:
+    assert may(text, ADMIN, ANN)
+    assert may(text, ALLOWED, BOB)
+    assert not may(text, ALLOWED, ANN)
+    assert not any(may(text, authority, user) for authority in (MEMBER, PROGRAM, STRANGER) for user in (ANN, BOB))
+
+
+@pytest.mark.parametrize("text", ["y", "anything at all", "/approve", "/help"])
+def test_an_updates_question_is_answered_by_admins_and_by_who_asked(update_of_bob: SimpleNamespace, text: str) -> None:
+    assert may(text, ADMIN, ANN, runner=update_of_bob)
+    assert may(text, ALLOWED, BOB, runner=update_of_bob)
+    assert not may(text, ALLOWED, ANN, runner=update_of_bob)
+    assert not any(may(text, authority, BOB, runner=update_of_bob) for authority in (MEMBER, PROGRAM, STRANGER))
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("/help", MEMBER),
+        ("/whoami", MEMBER),
+        ("/yolo", ALLOWED),
+        ("/new", ALLOWED),
+        ("/reset", ALLOWED),
+        ("/no_such_command", ALLOWED),
+        ("/etc/passwd is a file", STRANGER),
+        ("hello", STRANGER),
+    ],
+)
+def test_commands_are_for_those_whom_the_host_judges(text: str, least: Authority) -> None:
+    assert [authority for authority in Authority if may(text, authority)] == [a for a in Authority if a >= least]
+
+
+@pytest.mark.parametrize("chat_type", ["dm", "group"])
+def test_plain_words_that_the_host_takes_for_a_command_are_one(chat_type: str) -> None:
+    def refused(authority: Authority) -> bool:
+        return host_questions.refused(event("Restart gateway!", ANN, chat_type), authority, {}, None) is not None
+
+    assert not refused(ALLOWED)
+    assert refused(MEMBER) is (chat_type == "dm")
+
+
+@pytest.mark.parametrize("authority", [PROGRAM, STRANGER])
+def test_strangers_and_programs_see_no_sign(authority: Authority) -> None:
+    assert host_questions.refused(event("/yolo"), authority, SHARED, None) == host_questions.Refusal(None)
+    told = host_questions.refused(event("/yolo"), MEMBER, SHARED, None)
+    assert told is not None
+    assert told.told
+
+
+def test_who_asks_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_questions, "_KEEP", 10)
+    ask: Callable[[str], None] = host_questions.approval_asked
+    for number in range(50):
+        ask(f"session {number}")
+    assert len(host_questions._approvals) <= 10
