@@ -43,9 +43,9 @@ class Hosted:
             while not condition():
                 await asyncio.sleep(0.01)
 
-    async def drained(self) -> None:
+    async def drained(self, arrival: float = 0.05) -> None:
         """Wait until everything emitted so far has been handed over, or decided against."""
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(arrival)
         await self.adapter.connection.intake.workers.idle()
 
     async def settled(self) -> None:

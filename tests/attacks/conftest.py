@@ -21,17 +21,23 @@ OpenStage = Callable[..., AbstractAsyncContextManager[Any]]
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> OpenStage:
-    """Opens a stage: `async with stage("signal", Door.OPEN, **extra) as signal`."""
+    """Opens a stage: `async with stage("signal", Door.OPEN, **extra) as signal`; without `agent` nothing is answered."""
 
     @asynccontextmanager
     async def opened(
-        network: str, door: Door = Door.LISTS, *, env: dict[str, str] | None = None, config: Any = None, **extra: Any
+        network: str,
+        door: Door = Door.LISTS,
+        *,
+        agent: bool = True,
+        env: dict[str, str] | None = None,
+        config: Any = None,
+        **extra: Any,
     ) -> AsyncIterator[Stage]:
         async with Model() as model:
             clean_home(model.base_url, **(config or {}))
             monkeypatch.setenv("HERMES_HOME", str(HOME))
             monkeypatch.setenv("TERMINAL_CWD", str(HOME / "agent"))
-            on = STAGES[network](model, door, extra)
+            on = STAGES[network](model, door, extra, reads_only=not agent)
             for name, value in {**on.environment(), **(env or {})}.items():
                 monkeypatch.setenv(name, value)
             server: Any = on.daemon if isinstance(on, SignalStage) else on.server  # type: ignore[attr-defined]

@@ -24,7 +24,6 @@ from tools import approval, slash_confirm
 from tests.attacks.table import COMMANDS_OF_LISTED, Door, Kind
 from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
 from tests.gateway_process import gateway_config
-from tests.hosted import Hosted
 
 HOME = Path(gateway.run._hermes_home)
 """The one home of a test process: the host keeps some of its paths from when it was imported."""
@@ -36,6 +35,8 @@ MEMORY_SECRET = "the DM said 0815"
 REFUSAL = "⛔"
 
 WITHIN = 20.0
+ARRIVAL = 0.01
+"""Seconds a frame may take over loopback: both ends are in this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,16 @@ class Stage(ABC):
     model: Model
     door: Door = Door.LISTS
     extra: Mapping[str, Any] = field(default_factory=dict)
-    host: Hosted = field(init=False)
     heard: list[Any] = field(default_factory=list)
     """Events the host's own `_handle_message` was given."""
     restarts: int = 0
+    reads_only: bool = False
+    """No agent is started: what the host would send to the model is in `read`."""
     read: list[str] = field(default_factory=list)
-    """What the host made of events for the model, where it is asked for no more than that."""
 
     name = ""
+    host: Any = None
+    """The adapter in its host, a `Hosted`, while the stage is open."""
 
     # -- a network's own
 
@@ -195,38 +198,32 @@ class Stage(ABC):
         """The runner's own handler; only that a restart is counted instead of carried out."""
         runner = self.host.runner
         self.heard.append(event)
-        if event.get_command() == "restart" and runner._is_user_authorized(event.source):
+        if not runner._is_user_authorized(event.source):
+            return await runner._handle_message(event)
+        if event.get_command() == "restart":
             denied = runner._check_slash_access(event.source, "restart")
             self.restarts += denied is None
             return denied
-        return await runner._handle_message(event)
-
-    async def reads_only(self) -> None:
-        """Stop before the agent from now on: note what the host would send to the model."""
-
-        async def handle(event: Any) -> None:
-            runner = self.host.runner
-            self.heard.append(event)
-            if not event.is_command() and runner._is_user_authorized(event.source):
-                text = await runner._prepare_inbound_message_text(
-                    event=event, source=event.source, history=[], session_key=self.session()
-                )
-                self.read.append(f"{event.channel_context}\n{text}" if event.channel_context else str(text))
-
-        self.host.adapter.set_message_handler(handle)
+        if not self.reads_only or event.is_command():
+            return await runner._handle_message(event)
+        text = await runner._prepare_inbound_message_text(
+            event=event, source=event.source, history=[], session_key=self.session()
+        )
+        self.read.append(str(text))
+        return None
 
     async def say(
         self, kind: Kind, text: str, *, direct: bool = False, addressed: bool = True, busy: bool = False, **more: Any
     ) -> str:
         """Say it and wait until it was dealt with; while an agent is kept busy only until the host has it."""
         message_id = await self.emit(kind, text, direct=direct, addressed=addressed, **more)
-        await (self.host.drained() if busy else self.settled())
+        await (self.host.drained(ARRIVAL) if busy else self.settled())
         return message_id
 
     async def settled(self) -> None:
         """Everything said so far was dealt with, and answered."""
         async with asyncio.timeout(WITHIN):
-            await self.host.drained()
+            await self.host.drained(ARRIVAL)
             while self.host.adapter._background_tasks:
                 await asyncio.sleep(0.01)
 
@@ -240,8 +237,12 @@ class Stage(ABC):
         return str(self.host.runner._session_key_for_source(self.heard[-1].source))
 
     def asked(self, text: str) -> list[dict[str, Any]]:
-        """Requests to the model whose addressed part is that text, or ends with it."""
+        """Requests to the model whose addressed part ends with that text."""
         return [r for r in self.model.requests if addressed_part(last_user_text(r)).endswith(text)]
+
+    def prompts(self) -> list[str]:
+        """Everything the model was sent so far, or would have been."""
+        return self.read + [str(request["messages"]) for request in self.model.requests]
 
     def told(self, since: int = 0) -> list[str]:
         """Texts sent, refusals left out."""

@@ -105,7 +105,7 @@ class MattermostStage(Stage):
         await self.server.add_member(channel, HERMES, user_id)
         await self.settled()
         await self.say(Kind.ADMIN, f"are you here, {kind}?", channel=channel)
-        return bool(self.asked(f"are you here, {kind}?"))
+        return any(f"are you here, {kind}?" in prompt for prompt in self.prompts())
 
     def acts(self) -> list[str]:
         return [

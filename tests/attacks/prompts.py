@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any
@@ -47,20 +48,20 @@ async def dangerous_command(stage: Stage, asker: Kind, **where: Any) -> Asked:
     """The agent wants to erase a folder; answered is the question when the folder is gone or the agent was refused."""
     victim = HOME / "agent" / f"victim{len(stage.model.requests)}"
     victim.mkdir()
-    requests = len(stage.asked(f"please erase {victim}"))
     await stage.say(asker, f"please erase {victim}", busy=True, **where)
     await stage.until(lambda: any(approval._gateway_queues.values()))
     (key,) = [key for key, waiting in approval._gateway_queues.items() if waiting]
-    entry = approval._gateway_queues[key][0]
-    assert len(stage.asked(f"please erase {victim}")) > requests
+    requests = len(stage.model.requests)
+
+    def answered() -> bool:
+        # A word that only interrupts the agent is taken for a denial, too: it goes on and asks the model.
+        return not approval._gateway_queues.get(key) or not victim.exists() or len(stage.model.requests) > requests
 
     async def withdraw() -> None:
         approval.resolve_gateway_approval(key, "deny", resolve_all=True)
         await stage.settled()
 
-    asked = Asked(lambda: entry.event.is_set(), withdraw)
-    asked.victim = victim  # type: ignore[attr-defined]
-    return asked
+    return Asked(answered, withdraw)
 
 
 async def confirmation(stage: Stage, asker: Kind, **where: Any) -> Asked:
@@ -78,12 +79,15 @@ async def update(stage: Stage, asker: Kind, **where: Any) -> Asked:
     """`hermes update` waits for a word in that session."""
     await stage.say(asker, "the update is mine", **where)
     waiting, answer = stage.host.runner._update_prompt_pending, HOME / ".update_response"
-    key = stage.session()
+    key, source = stage.session(), stage.heard[-1].source
+    pending = {"platform": stage.name, "chat_id": source.chat_id, "user_id": source.user_id, "session_key": key}
+    (HOME / ".update_pending.json").write_text(json.dumps(pending))
     waiting[key] = True
 
     async def withdraw() -> None:
         waiting.pop(key, None)
-        answer.unlink(missing_ok=True)
+        for path in HOME.glob(".update_*"):
+            path.unlink()
 
     return Asked(lambda: answer.exists() or key not in waiting, withdraw)
 

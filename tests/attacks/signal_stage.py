@@ -132,7 +132,7 @@ class SignalStage(Stage):
         await self.daemon.emit_event(event)
         await self.settled()
         await self.say(Kind.ADMIN, f"are you here, {kind}?", group_id=NEW_GROUP, title="New")
-        return bool(self.asked(f"are you here, {kind}?"))
+        return any(f"are you here, {kind}?" in prompt for prompt in self.prompts())
 
     def acts(self) -> list[str]:
         return [call.method for call in self.daemon.calls if call.method not in _READING]

@@ -68,7 +68,16 @@ BEINGS: Mapping[Kind, Being] = {
 }
 """Admin lists name the admin alone; everything else a listed person may is in `COMMANDS_OF_LISTED`."""
 
-COMMANDS_OF_LISTED = ("status", "approve", "deny", "new")
+def beings(network: str, door: Door, authority: Authority) -> list[Kind]:
+    """Everybody of that authority there."""
+    return [
+        kind
+        for kind, being in BEINGS.items()
+        if (being.door, being.authority) == (door, authority) and network in being.networks
+    ]
+
+
+COMMANDS_OF_LISTED = ("status", "approve", "deny", "new", "update")
 """The slash commands the operator leaves to listed people where admins are listed."""
 
 
