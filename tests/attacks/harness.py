@@ -98,7 +98,7 @@ def clean_home(model_url: str, **config: Any) -> None:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     whole = gateway_config(model_url, plugin=True) | {
         "platform_toolsets": {"signal": ["terminal"], "mattermost": ["terminal"]},
-        "approvals": {"mode": "manual", "timeout": 30},
+        "approvals": {"mode": "manual", "timeout": 120},
     }
     (HOME / "config.yaml").write_text(json.dumps(whole | config))
     (HOME / "memories").mkdir()

@@ -40,6 +40,7 @@ ACCOUNTS: Mapping[Kind, str] = {
 @dataclass
 class MattermostStage(Stage):
     name = "mattermost"
+    ops = OPS
     server: FakeMattermostServer = field(default_factory=FakeMattermostServer)
     users: dict[str, str] = field(default_factory=dict)
     directs: dict[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from tests.attacks.table import Kind
 
 APPROVALS = ("yes", "Yes", "ok", "y", "👍", "approve", "confirm", "always", "session", "/approve", "/approve always")
 DENIALS = ("no", "n", "👎", "deny", "reject", "cancel", "/deny")
-CONFIRMATIONS = ("once", "always", "approve", "/approve", "/always", "!always", "/yes", "remember", "/remember")
+CONFIRMATIONS = ("once", "always", "approve", "/approve", "/always", "!always", "/yes", "/remember")
 CANCELS = ("cancel", "no", "nevermind", "/cancel", "/no")
 
 
@@ -29,9 +29,12 @@ class Question(StrEnum):
 class Asked:
     """One question that waits. `answered` says whether anybody's word settled it."""
 
-    def __init__(self, answered: Callable[[], bool], withdraw: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, answered: Callable[[], bool], withdraw: Callable[[], Awaitable[None]], *, agent_waits: bool = False
+    ) -> None:
         self.answered = answered
         self.withdraw = withdraw
+        self.agent_waits = agent_waits
 
 
 async def open_question(stage: Stage, question: Question, asker: Kind, **where: Any) -> Asked:
@@ -51,17 +54,26 @@ async def dangerous_command(stage: Stage, asker: Kind, **where: Any) -> Asked:
     await stage.say(asker, f"please erase {victim}", busy=True, **where)
     await stage.until(lambda: any(approval._gateway_queues.values()))
     (key,) = [key for key, waiting in approval._gateway_queues.items() if waiting]
-    requests = len(stage.model.requests)
 
     def answered() -> bool:
-        # A word that only interrupts the agent is taken for a denial, too: it goes on and asks the model.
-        return not approval._gateway_queues.get(key) or not victim.exists() or len(stage.model.requests) > requests
+        # A word that only interrupts the agent is taken for a denial, too: it goes on and tells the model.
+        return not approval._gateway_queues.get(key) or not victim.exists() or _went_on(stage, str(victim))
 
     async def withdraw() -> None:
         approval.resolve_gateway_approval(key, "deny", resolve_all=True)
         await stage.settled()
 
-    return Asked(answered, withdraw)
+    return Asked(answered, withdraw, agent_waits=True)
+
+
+def _went_on(stage: Stage, asked_for: str) -> bool:
+    """The model was told what became of its tool call."""
+    for request in stage.model.requests:
+        messages = request["messages"]
+        asked = [number for number, m in enumerate(messages) if m["role"] == "user" and asked_for in str(m)]
+        if asked and any(m["role"] == "tool" for m in messages[asked[-1] :]):
+            return True
+    return False
 
 
 async def confirmation(stage: Stage, asker: Kind, **where: Any) -> Asked:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,9 +40,13 @@ PEOPLE: Mapping[Kind, Person] = {
     Kind.ANYBODY: MEMBER,
     Kind.STRANGER: MALLORY,
 }
-NEW_GROUP = "+/8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0="
 TITLE = "Test Group"
 _READING = {"listGroups", "listContacts", "getUserStatus", "getAttachment", "version"}
+
+
+def new_group_id() -> str:
+    """A group nobody heard of."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @dataclass
@@ -117,21 +123,21 @@ class SignalStage(Stage):
         return len(self.daemon.called("getAttachment"))
 
     async def invite(self, kind: Kind) -> bool:
-        actor = PEOPLE[kind]
+        actor, group_id = PEOPLE[kind], new_group_id()
         everybody = (ADMIN.address, actor.address)
 
         async def accepted(_: dict[str, Any]) -> Any:
-            self.daemon.groups[-1] = group(NEW_GROUP, name="New", members=((ACCOUNT, OWN_ACI), *everybody))
+            self.daemon.groups[-1] = group(group_id, name="New", members=((ACCOUNT, OWN_ACI), *everybody))
             return {"timestamp": 1, "results": []}
 
         self.daemon.handlers["updateGroup"] = accepted
-        pending = group(NEW_GROUP, name="New", members=everybody, pending=((ACCOUNT, OWN_ACI),), is_member=False)
+        pending = group(group_id, name="New", members=everybody, pending=((ACCOUNT, OWN_ACI),), is_member=False)
         self.daemon.groups.append(pending)
         event = variant("group_update_invited_pending", actor)
-        event["envelope"]["dataMessage"]["groupInfo"] |= {"groupId": NEW_GROUP}
+        event["envelope"]["dataMessage"]["groupInfo"] |= {"groupId": group_id}
         await self.daemon.emit_event(event)
         await self.settled()
-        await self.say(Kind.ADMIN, f"are you here, {kind}?", group_id=NEW_GROUP, title="New")
+        await self.say(Kind.ADMIN, f"are you here, {kind}?", group_id=group_id, title="New")
         return any(f"are you here, {kind}?" in prompt for prompt in self.prompts())
 
     def acts(self) -> list[str]:

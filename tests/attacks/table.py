@@ -82,7 +82,7 @@ COMMANDS_OF_LISTED = ("status", "approve", "deny", "new", "update")
 
 
 class Act(StrEnum):
-    """The rows of the table, as far as they can be seen from outside."""
+    """The rows of the table but for answers to questions (`MAY_ANSWER`) and places in queues (test_crowds.py)."""
 
     GROUP_TURN = "a turn in a group"
     DIRECT_TURN = "a turn in a direct message"
@@ -91,8 +91,6 @@ class Act(StrEnum):
     ADMIN_COMMAND = "a command of admins"
     YOLO = "/yolo"
     PLAIN_RESTART = "the plain words 'restart gateway'"
-    OWN_ANSWER = "an answer to a question of one's own"
-    OTHERS_ANSWER = "an answer to somebody else's question"
     FILE = "a file that is fetched"
     LONG_TEXT = "a long text that is fetched whole"
     REFERENCE = "an @file: that is expanded"
@@ -112,7 +110,6 @@ _ALLOWED = {act: Right.YES for act in Act} | {
     Act.ADMIN_COMMAND: Right.NO,
     Act.YOLO: Right.NO,
     Act.PLAIN_RESTART: Right.NO,
-    Act.OTHERS_ANSWER: Right.NO,
 }
 _MEMBER = dict.fromkeys(Act, Right.NO) | {
     Act.GROUP_TURN: Right.YES,
@@ -131,3 +128,12 @@ EXPECTED: Mapping[Authority, Mapping[Act, Right]] = {
     Authority.PROGRAM: _NOBODY | {Act.GROUP_TURN: Right.YES},
     Authority.STRANGER: _NOBODY,
 }
+
+MAY_ANSWER: Mapping[Authority, frozenset[str]] = {
+    Authority.ADMIN: frozenset({"own", "others"}),
+    Authority.ALLOWED: frozenset({"own"}),
+    Authority.MEMBER: frozenset(),
+    Authority.PROGRAM: frozenset(),
+    Authority.STRANGER: frozenset(),
+}
+"""Whose questions somebody answers: those that arose from their own request, or anybody's in the chat."""
