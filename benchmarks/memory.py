@@ -6,7 +6,9 @@ import gc
 import time
 import tracemalloc
 
-from hermes_hardened_adapters.common.observation import KEEP_LINES, Line, Observations
+from hermes_hardened_adapters.common.authority import Authority
+from hermes_hardened_adapters.common.background import KEEP_LINES, Line
+from hermes_hardened_adapters.common.observation import Observations
 
 from .measure import Metrics, Row, Target, series
 from .traffic import aci_of, group_of, padding
@@ -45,4 +47,6 @@ def _line(number: int, size: int) -> Line:
     """A line of strings of its own, as decoding makes them."""
     person = number % 10
     text = f"{number} {padding(size)}"[:size].replace("“", "'").replace("”", "'").replace("—", "-")
-    return Line(f"{aci_of(person)} {1_795_000_000_000 + number}", f"Person {person}", True, text, time.time())
+    return Line(
+        f"{aci_of(person)} {1_795_000_000_000 + number}", f"Person {person}", Authority.ALLOWED, text, time.time()
+    )

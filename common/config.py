@@ -7,6 +7,7 @@ the key the operator wrote.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -84,11 +85,34 @@ class Settings(BaseModel):
 
 
 def base_url(value: str, example: str) -> str:
-    """A URL to append paths to; raises ValueError."""
+    """A URL to append paths to, its scheme in lower case; raises ValueError."""
     parts = urlsplit(value.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError(f"must look like {example}")
-    return value.strip().rstrip("/")
+    return parts.geturl().rstrip("/")
+
+
+def on_loopback(url: str) -> bool:
+    """Whether what is sent there stays on this machine. A name other than `localhost` is taken for another's."""
+    hostname = urlsplit(url).hostname or ""
+    if hostname == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(hostname)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def is_exposed(url: str) -> bool:
+    """Whether it is plain http beyond this machine."""
+    return urlsplit(url).scheme == "http" and not on_loopback(url)
+
+
+def without_user(url: str) -> str:
+    """The URL without user and password, to be shown."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 _S = TypeVar("_S", bound=Settings)

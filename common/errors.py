@@ -55,6 +55,10 @@ class RateLimited(Retryable):
         self.retry_after = retry_after
 
 
+class FileTooLarge(HardenedError):
+    """A download is larger than the caller takes."""
+
+
 class Fatal(HardenedError):
     """The peer refuses us for a reason that waiting does not cure.
 

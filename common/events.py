@@ -85,6 +85,10 @@ class Mention:
     span: tuple[int, int] | None
 
 
+MOST_MENTIONS = 500
+"""Of one message; the first of them count, in the order of the wire. So whoever writes more loses only their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """The message a message replies to."""
@@ -109,12 +113,17 @@ class Attachment:
         return self.content_type.startswith("audio/")
 
 
+MOST_ATTACHMENTS = 50
+"""Of one message; the first of them count. No client of either network sends as many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """One thing that happened in a chat.
 
-    `key` identifies it for ever (the ledger's key), `message_id` is what replies point at, `sent_at` is in
-    milliseconds since the epoch. `contentless` names the kind of what has nothing to read ("receipt", "typing", …).
+    `key` identifies it for ever (the ledger's key), `message_id` is what replies point at, `sent_at` is when the sender
+    says it was. `contentless` names the kind of what has nothing to read ("receipt", "typing", …). All times are
+    milliseconds since the epoch.
     """
 
     key: str
@@ -137,6 +146,12 @@ class Inbound:
     attachments: tuple[Attachment, ...] = ()
     edits: str | None = None
     """The message id this is a new version of."""
+    received_at: int | None = None
+    """When the server got this version, by its own clock."""
+    first_at: int | None = None
+    """Of a new version: when the server got the message itself."""
+    delivered_at: int | None = None
+    """When the server handed it on, by its own clock; None where it does not say."""
     deletes: str | None = None
     """The message id its sender took back."""
     opens_group: bool = False

@@ -18,6 +18,7 @@ from .policy import Policy
 from .served import LiveChat, Served, find, overview
 from .status import Snapshot
 from .trace import entries as trace_entries
+from .wording import Foreign
 
 COMMAND = "/adapters"
 _TRACED = 15
@@ -88,14 +89,15 @@ class _Desk:
         return overview(network, self._connection.policy, await self._connection.chats(), known)
 
     async def _order(self, status: Status, chat: str, why: str) -> str:
-        row = find(chat, await self._overview())
+        row = find(chat, await self._overview(), self._connection.book.pseudonym)
         if row is None:
             return "There is no such group or channel here; look at `groups list`."
-        self._connection.book.order(row.id, status, self._admin, why)
+        await self._connection.book.order(row.id, status, self._admin, why)
         if status is Status.GRANTED:
             await self._connection.approved(row.id)
-        return f"{row.name or row.id}: {status}"
+        return f"{Foreign(row.name) or row.id}: {status}"
 
 
 def _line(row: Served) -> str:
-    return f"{'✓' if row.served else '✗'} {row.name or '(no name)'} {row.id} {row.membership}: {row.because}"
+    sign, name = "✓" if row.served else "✗", Foreign(row.name) or "(no name)"
+    return f"{sign} {name} {row.id} {row.membership}: {Foreign(row.because)}"

@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from . import host, host_commands, host_questions
+from . import host, host_commands, host_files, host_questions
 from .authority import Authority
+from .background import Line
 from .events import said_by
 from .handover import Accepted
 from .media import Fetch, describe, fetch_all
-from .observation import Line, Observations
+from .observation import Observations
 from .wording import without_references
 
 _KEEP_STRANGERS = 1_000
@@ -30,6 +31,7 @@ class Gate:
     def __init__(self, observed: Observations, extra: Mapping[str, Any]) -> None:
         self._observed = observed
         self._extra = extra
+        self._home = host.home()
         self._strangers: set[str] = set()
         self._authorities: OrderedDict[tuple[str, str], Authority] = OrderedDict()
         """The latest authority of an author, by host's chat and user id: the host makes events of its own for them."""
@@ -139,9 +141,8 @@ class Gate:
     async def dispatched_event(self, accepted: Accepted, source: Any, fetch: Fetch, **fields: Any) -> Any:
         """The event for a message the agent gets: with its files, and with what it replies to."""
         inbound, text, rights = accepted.inbound, accepted.decision.text, accepted.standing.rights
-        if not rights.references:
-            text = without_references(text)
-        media = await fetch_all(inbound.attachments, fetch, self.hurry)
+        text = await self._with_references(text) if rights.references else without_references(text)
+        media = await fetch_all(inbound.attachments, fetch, self.hurry, rights.files)
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)
         event = self._event(
@@ -160,6 +161,13 @@ class Gate:
             event.reply_to_author_name = quote.author_name or None
             event.reply_to_is_own_message = accepted.quote_is_ours
         return event
+
+    async def _with_references(self, text: str) -> str:
+        """The words of somebody who may refer to files, but to none of the agent's own."""
+        if "@" not in text:
+            return text
+        directory = host_files.working_directory()
+        return await asyncio.to_thread(host_files.without_home_references, text, self._home, directory)
 
     def is_stranger(self, chat_id: str) -> bool:
         """Whether that is a direct chat with somebody the host refuses. He shall see no sign of us.
@@ -181,7 +189,7 @@ def _line(accepted: Accepted, text: str) -> Line:
     return Line(
         key=said_by(accepted.inbound.sender, accepted.inbound.message_id),
         author=accepted.author or "somebody",
-        verified=accepted.standing.rights.turn,
+        authority=accepted.standing.authority,
         text=text,
         at=time.time(),
     )

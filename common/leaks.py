@@ -15,13 +15,14 @@ from urllib.parse import unquote
 from .errors import HardenedError
 from .identity import as_number
 from .masking import mask
-from .pseudonyms import KEPT, MILLISECONDS, leaves, nested, parsed_json
+from .pseudonyms import KEPT, MILLISECONDS, SECONDS, leaves, nested, parsed_json
+from .wording import unseen
 
 _WORD = re.compile(r"\w+")
-_DIGITS = re.compile(r"\d{5,}", re.ASCII)
+_DIGITS = re.compile(r"\d{4,}", re.ASCII)
 _ID = re.compile(r"(?<![\w+/=-])(?=[\w+/-]*[\d=])[\w+/-]{16,}={0,2}(?![\w+/=-])", re.ASCII)
 """Long, and no word of a language: an id of either network in whatever spelling. One without digits is a word."""
-_ALONE = re.compile(r"(?<!\w)\d{5,}(?!\w)")
+_ALONE = re.compile(r"(?<!\w)\d{4,}(?!\w)")
 _CANDIDATE = re.compile(r"[\w+/=-]{16,}", re.ASCII)
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _BARE_NUMBER = re.compile(r"(?<=[:\[,])-?\d+(?:\.\d+)?(?=[,\]}])", re.ASCII)
@@ -30,6 +31,7 @@ _NAME_LENGTH = 3
 _WORD_LENGTH = 4
 _ID_LENGTH = 12
 _LONG_DIGITS = 10
+_HIDDEN_LENGTH = 2
 
 
 class Leak(HardenedError):
@@ -45,13 +47,20 @@ class Leak(HardenedError):
 
 
 class Originals:
-    """What must not be found. `vocabulary` are the protocols' own words, `names` the keys under which names stand."""
+    """What must not be found.
 
-    def __init__(self, vocabulary: Iterable[str], names: Collection[str]) -> None:
+    `vocabulary` are the protocols' own words, `names` the keys under which names stand, `numbers` those under which
+    numbers may stay.
+    """
+
+    def __init__(self, vocabulary: Iterable[str], names: Collection[str], numbers: Collection[str] = ()) -> None:
         self._keys = frozenset(vocabulary)
         kept = {*self._keys, *KEPT}
         self._vocabulary = {word.casefold() for phrase in kept for word in _WORD.findall(phrase)}
         self._names = names
+        self._free = numbers
+        self._numbers: set[float] = set()
+        self._hidden: set[str] = set()
         self._words: dict[str, str] = {}
         self._phrases: set[str] = set()
         self._digits: dict[str, str] = {}
@@ -71,8 +80,12 @@ class Originals:
             case str():
                 inner = nested(value)
                 self.take(inner, key) if inner is not None else self._take_string(value, key)
-            case int() if value in MILLISECONDS:
+            case bool() | None:
+                pass
+            case int() if value in MILLISECONDS or value in SECONDS:
                 self._digits[str(value)] = "time"
+            case int() | float() if value and key not in self._free:
+                self._numbers.add(value)
 
     def _take_string(self, value: str, key: str) -> None:
         is_name = key in self._names
@@ -84,6 +97,7 @@ class Originals:
         for digits in _DIGITS.findall(value):
             if digits.strip("0"):
                 self._digits.setdefault(digits, "digits")
+        self._hidden.update(_hidden_lines(value))
         for found in _ID.findall(value):
             self._take_id(found)
         for word in _WORD.findall(value.casefold()):
@@ -107,12 +121,30 @@ class Originals:
         ours = {word.casefold() for pseudonym in minted for word in _WORD.findall(pseudonym)}
         found: set[tuple[str, str]] = set()
         for content in written:
-            for surface in _surfaces(content):
+            documents = _documents(content.decode("utf-8", "replace"))
+            found.update(("number under another key", str(number)) for number in self._stray(documents, ""))
+            for surface in (*_surfaces(content), "\n".join(leaves(documents))):
                 found.update(self._found(surface, ours))
         if found:
             raise Leak(Counter(kind for kind, _ in found))
 
+    def _stray(self, value: Any, key: str) -> Iterator[float]:
+        """The numbers of the originals that stand where none may stay. In a list of its own, a number is of us."""
+        match value:
+            case dict():
+                for name, inner in value.items():
+                    yield from self._stray(inner, name)
+            case list():
+                for inner in value:
+                    yield from self._stray(inner, key)
+            case str() if (inner := nested(value)) is not None:
+                yield from self._stray(inner, key)
+            case int() | float() if not isinstance(value, bool) and key and key not in self._free:
+                if value in self._numbers:
+                    yield value
+
     def _found(self, surface: str, ours: set[str]) -> Iterator[tuple[str, str]]:
+        yield from (("hidden text", text) for text in self._hidden.intersection(_hidden_lines(surface)))
         folded = surface.casefold()
         without_numbers = _BARE_NUMBER.sub("", folded)
         for word in self._words.keys() & set(_WORD.findall(without_numbers)) - ours:
@@ -139,8 +171,18 @@ def _is_mask(text: str) -> bool:
     return mask(text) == text
 
 
+def _hidden_lines(text: str) -> Iterator[str]:
+    """What each line holds of characters that cannot be seen, unless masking would show the very same."""
+    if text.isascii() and text.isprintable():
+        return
+    for line in text.split("\n"):
+        hidden = unseen(line)
+        if len(hidden) >= _HIDDEN_LENGTH and not _is_mask(hidden):
+            yield hidden
+
+
 def _surfaces(content: bytes) -> Iterator[str]:
-    """The ways to read a file: as it is, without JSON's escapes, without those of URLs, and value by value."""
+    """The ways to read a file: as it is, without JSON's escapes, and without those of URLs."""
     raw = content.decode("utf-8", "replace")
     yield raw
     unescaped = _ESCAPE.sub(_unescaped, raw)
@@ -148,7 +190,6 @@ def _surfaces(content: bytes) -> Iterator[str]:
         yield unescaped
     if "%" in raw:
         yield unquote(unescaped)
-    yield "\n".join(leaves(_documents(raw)))
 
 
 def _unescaped(escape: re.Match[str]) -> str:

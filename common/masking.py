@@ -1,8 +1,8 @@
 """What is left of a text when nothing of what it says may be: its shape.
 
-Letters, digits, symbols and marks give way to a fixed one of their own case, kind, UTF-8 length and UTF-16 width; white
-space, punctuation and what is invisible stay. So every offset and all Markdown of the original hold for the mask, and a
-mask is its own mask.
+Letters, digits, symbols, marks, and what cannot be seen give way to a fixed character of their own case, kind, UTF-8
+length and UTF-16 width; the usual white space and punctuation stay. So every offset and all Markdown of the original
+hold for the mask, and a mask is its own mask.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 
+from .mentions import INVISIBLE
+
 _SHAPES = {
     "lower": "xäẍ𝐱",
     "upper": "XÄẌ𝐗",
@@ -20,10 +22,18 @@ _SHAPES = {
     "number": "0²①𐄇",
     "mark": "\0\u0301\u1de0\U0001d167",
     "symbol": "\0©☺🙂",
+    "control": "\x7f©\0\0",
+    "space": "\x0b\xa0\u2003\0",
+    "hidden": "\0\xad\u200d\0",
+    "selector": "\0\0\ufe0f\0",
 }
-"""For each kind of character one of 1, 2, 3 and 4 bytes of UTF-8. In ASCII only letters and digits are replaced."""
+"""For each kind of character one of 1, 2, 3 and 4 bytes of UTF-8. In ASCII, marks and symbols stay.
 
-_KEPT = re.compile(r"[\s\ufffc\ufe00-\ufe0f\u20e3]")
+Of what cannot be seen, too, there is one of a kind: with two, whole texts can be written.
+"""
+
+_KEPT = re.compile(r"[ \t\r\n\u2028\ufffc\u20e3]")
+_HIDDEN = re.compile(f"[{INVISIBLE}]")
 _SCHEME = re.compile(r"(?i:https?|ftp|mailto|tel|gemini)(?=://)|(?i:\bwww)(?=\.)")
 _COMMAND = re.compile(r"/([A-Za-z0-9_-]+)")
 
@@ -53,18 +63,24 @@ def _masked(character: str) -> str:
     if _KEPT.match(character):
         return character
     size = len(character.encode("utf-8", "surrogatepass"))
-    kind = _kind(character, unicodedata.category(character), ascii_only=size == 1)
+    kind = _kind(character, unicodedata.category(character))
     return _SHAPES[kind][size - 1] if kind else character
 
 
-def _kind(character: str, category: str, *, ascii_only: bool) -> str | None:
+def _kind(character: str, category: str) -> str | None:
+    if character.isspace():
+        return "space"
+    if _HIDDEN.match(character):
+        return "hidden"
     match category[0]:
         case "L":
             return {"Ll": "lower", "Lu": "upper", "Lt": "upper"}.get(category, "letter")
         case "N":
             return "digit" if category == "Nd" else "number"
-        case _ if ascii_only or category[0] == "P" or (category == "Cf" and ord(character) < 0x10000):
-            return None
         case "M":
-            return "mark"
+            return "selector" if "\ufe00" <= character <= "\ufe0f" else "mark"
+        case "C" if category == "Cc":
+            return "control"
+        case _ if category[0] == "P" or character.isascii():
+            return None
     return "symbol"

@@ -7,15 +7,20 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from .authority import FileLimits
+from .errors import FileTooLarge
 from .events import Attachment
-from .observation import neutral
+from .wording import Foreign, name
 
 logger = logging.getLogger(__name__)
 
-MAX_BYTES = 100 * 2**20
+_NAMED = 20
+"""Missing files that are named one by one."""
+_CONTENT_TYPE_CHARACTERS = 60
 
-Fetch = Callable[[Attachment], Awaitable[tuple[str | None, str]]]
-"""An attachment with an id to (path in the host's cache or None, content type where none was announced)."""
+Fetch = Callable[[Attachment, int], Awaitable[tuple[str | None, str]]]
+"""An attachment with an id and the bytes it may have, to (path in the host's cache or None, content type where none
+was announced). Raises FileTooLarge as soon as more bytes arrive."""
 
 
 @dataclass(slots=True)
@@ -27,26 +32,41 @@ class Media:
     missing: list[str] = field(default_factory=list)
 
 
-async def fetch_all(
-    attachments: Sequence[Attachment], fetch: Fetch, hurry: asyncio.Event, max_bytes: int = MAX_BYTES
-) -> Media:
-    """Fetch every attachment that is not announced as larger than `max_bytes`, until somebody is in a hurry."""
+async def fetch_all(attachments: Sequence[Attachment], fetch: Fetch, hurry: asyncio.Event, limits: FileLimits) -> Media:
+    """Fetch the attachments within the limits, until somebody is in a hurry. An announced size is only a hint."""
     media = Media()
-    for attachment in attachments:
-        if attachment.size is not None and attachment.size > max_bytes:
-            media.missing.append(f"({describe(attachment)} is too large to be fetched.)")
-            continue
-        try:
-            path, content_type = await _unless(hurry, fetch(attachment)) if attachment.id else (None, "")
-        except Exception as exc:
-            logger.warning("an attachment could not be fetched: %s", type(exc).__name__)
-            path, content_type = None, ""
-        if path is None:
-            media.missing.append(f"({describe(attachment)} could not be fetched.)")
-            continue
-        media.paths.append(path)
-        media.types.append(attachment.content_type or content_type)
+    for number, attachment in enumerate(attachments):
+        why: str | None
+        if number >= limits.files:
+            why = "is one too many to be fetched" if limits.files else "is not fetched"
+        else:
+            why = await _fetched(attachment, fetch, hurry, limits.bytes, media)
+        if why:
+            media.missing.append(f"({describe(attachment)} {why}.)")
+    if (more := len(media.missing) - _NAMED) > 0:
+        media.missing[_NAMED:] = [f"({more} more files are missing.)"]
     return media
+
+
+async def _fetched(
+    attachment: Attachment, fetch: Fetch, hurry: asyncio.Event, max_bytes: int, media: Media
+) -> str | None:
+    """Add the file to `media`; or why it is missing."""
+    too_large = "is too large to be fetched"
+    if attachment.size is not None and attachment.size > max_bytes:
+        return too_large
+    try:
+        path, content_type = await _unless(hurry, fetch(attachment, max_bytes)) if attachment.id else (None, "")
+    except FileTooLarge:
+        return too_large
+    except Exception as exc:
+        logger.warning("an attachment could not be fetched: %s", type(exc).__name__)
+        path = None
+    if path is None:
+        return "could not be fetched"
+    media.paths.append(path)
+    media.types.append(attachment.content_type or content_type)
+    return None
 
 
 async def _unless(hurry: asyncio.Event, fetching: Awaitable[tuple[str | None, str]]) -> tuple[str | None, str]:
@@ -62,5 +82,5 @@ async def _unless(hurry: asyncio.Event, fetching: Awaitable[tuple[str | None, st
 
 def describe(attachment: Attachment) -> str:
     """The file in words, for the agent."""
-    name = f" {neutral(attachment.filename)[:80]}" if attachment.filename else ""
-    return f"Attachment{name}, {neutral(attachment.content_type)[:60] or 'of unknown type'},"
+    called = f" {name(attachment.filename)}" if attachment.filename else ""
+    return f"Attachment{called}, {Foreign(attachment.content_type, _CONTENT_TYPE_CHARACTERS) or 'of unknown type'},"

@@ -13,11 +13,11 @@ from operator import itemgetter
 from . import wording
 from .events import Me, Mention
 
-# Zero-width and bidi characters that clients put around mentions.
-_INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
-_BLANK = rf"[\s{_INVISIBLE}]"
+INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+"""Zero-width and bidi characters that clients put around mentions, as a part of a regular expression's class."""
+_BLANK = rf"[\s{INVISIBLE}]"
 _LEADING_BLANK = re.compile(rf"{_BLANK}*")
-_CLINGS_AFTER = re.compile(rf"[{_INVISIBLE}]*(?:[,:;!]+|[ \t]*[—–]|\.{{1,3}}(?={_BLANK}|$)|…)?{_BLANK}*")
+_CLINGS_AFTER = re.compile(rf"[{INVISIBLE}]*(?:[,:;!]+|[ \t]*[—–]|\.{{1,3}}(?={_BLANK}|$)|…)?{_BLANK}*")
 _CLINGS_BEFORE = frozenset(",;:—–")
 # After or before these a mention is part of what stands there: `@bot's`, `@bot/ops`, `cc/@bot`, `**@bot**`.
 _JOINS_AFTER = frozenset("'’/?)]}*_~`\"\\.-&@#=<>|+")
@@ -115,27 +115,31 @@ def _is_blank(text: str) -> bool:
 
 
 def _strip_start(pieces: list[_Piece], me: Me) -> list[_Piece]:
-    while len(pieces) >= 3 and _is_blank(_literal(pieces[0])) and _is_ours(pieces[1], me):
-        rest = _literal(pieces[2])
+    at, left = 0, _literal(pieces[0])
+    while at + 2 < len(pieces) and _is_blank(left) and _is_ours(pieces[at + 1], me):
+        rest = _literal(pieces[at + 2])
         cling = _clinging(rest)
         if cling == 0 and rest[:1] in _JOINS_AFTER:
             break
-        pieces = [rest[cling:], *pieces[3:]]
-    return pieces
+        at, left = at + 2, rest[cling:]
+    return [left, *pieces[at + 1 :]]
 
 
 def _strip_end(pieces: list[_Piece], me: Me) -> list[_Piece]:
-    while len(pieces) >= 3 and _is_ours(pieces[-2], me) and (closing := _CLOSING.match(_literal(pieces[-1]))):
-        before = _literal(pieces[-3])
+    at, left = len(pieces) - 1, _literal(pieces[-1])
+    closings: list[str] = []
+    while at >= 2 and _is_ours(pieces[at - 1], me) and (closing := _CLOSING.match(left)):
+        before = _literal(pieces[at - 2])
         if before[-1:] in _JOINS_BEFORE:
             break
         before = _without_blank_end(before)
         if before[-1:] in _CLINGS_BEFORE:
             before = _without_blank_end(before[:-1])
-        if not before and len(pieces) == 3:
+        if not before and at == 2:
             break
-        pieces = [*pieces[:-3], before + closing[1]]
-    return pieces
+        at, left = at - 2, before
+        closings.append(closing[1])
+    return [*pieces[:at], left + "".join(reversed(closings))]
 
 
 def _literal(piece: _Piece) -> str:

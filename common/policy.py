@@ -29,6 +29,8 @@ class Policy:
     aliases: tuple[str, ...] = ()
     broadcast_addresses: bool = False
     """Whether a mention of everybody is one of us."""
+    voice_addresses: bool = False
+    """Whether audio without a text is a request: where nobody can mention anyone in a voice memo."""
     bots: Literal["none", "mentions", "all"] = "none"
     """Which posts of programs are dispatched: none, those that address us, or like a person's."""
 
@@ -61,7 +63,7 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
     6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, whatever might be
        meant for us or for another is observed as well.
     7. mentions us, replies to us, or is said in a thread of ours: Dispatch.
-    8. a slash command, or audio, which cannot mention anyone: Dispatch.
+    8. a slash command; where it cannot mention anyone, also audio without a text: Dispatch.
     9. no mention required here: Dispatch.
     10. the rest: Observe.
 
@@ -135,11 +137,15 @@ def _request(
         return 7, Reason.REPLY
     if text_of.starts_command(inbound.text):
         return 8, Reason.COMMAND
-    if inbound.attachments and any(attachment.is_audio for attachment in inbound.attachments):
+    if policy.voice_addresses and _is_voice(inbound):
         return 8, Reason.VOICE
     if not policy.demands_mention(inbound.chat.id):
         return 9, Reason.FREE
     return 10, Reason.UNADDRESSED
+
+
+def _is_voice(inbound: Inbound) -> bool:
+    return not inbound.text.strip() and any(attachment.is_audio for attachment in inbound.attachments)
 
 
 def _replies_to_us(quote: Quote | None, me: Me) -> bool | None:

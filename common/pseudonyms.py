@@ -37,10 +37,15 @@ KEPT = frozenset({*_TYPES, *_MAJOR_TYPES, "http", "https", "mailto", "gemini"})
 """What stays readable of a value on either network, besides the words of its protocol."""
 
 MILLISECONDS = range(10**11, 10**14)
-"""Numbers that are taken for a time in milliseconds since the epoch: 1973 and later."""
+"""Numbers that are taken for a time in milliseconds since the epoch where one is expected: 1973 and later."""
 SECONDS = range(10**9, 10**11)
+_LIKELY = range(1_200_000_000_000, 2_200_000_000_000)
+"""Milliseconds taken for a time wherever they are written in digits: 2008 to 2039. No phone number is among them."""
 _YEAR = 365 * 86_400
 _SHIFT_SECONDS = range(_YEAR, 10 * _YEAR)
+_SHIFT_MILLISECONDS = range(1, 1_000)
+_LARGEST = 10**9
+"""Of the numbers that stay under keys that are known; larger ones might be somebody's phone number."""
 
 
 class Pseudonyms:
@@ -50,7 +55,7 @@ class Pseudonyms:
         self.minted: set[str] = set()
         """Every pseudonym that was given out."""
         self._key = secrets.token_bytes(32)
-        self._shift = secrets.choice(_SHIFT_SECONDS)
+        self._shift = 1_000 * secrets.choice(_SHIFT_SECONDS) + secrets.choice(_SHIFT_MILLISECONDS)
         self._given: dict[tuple[str, str], str] = {}
 
     # -- identities, by their form
@@ -70,7 +75,7 @@ class Pseudonyms:
             return self._mint("group", value, lambda digest: _base64(digest, len(base64.b64decode(value))))
         if _HEX.fullmatch(value) and not value.isdigit():
             return self._mint("hex", value, lambda digest: (digest.hex() * 2)[: len(value)])
-        if value.isascii() and value.isdigit() and len(value) < 15 and int(value) in MILLISECONDS:
+        if value.isascii() and value.isdigit() and len(value) == 13 and int(value) in _LIKELY:
             return str(self.time(int(value)))
         return None
 
@@ -111,10 +116,10 @@ class Pseudonyms:
     # -- the rest
 
     def time(self, value: int) -> int:
-        """A time moved like all others of the recording; what is none becomes 0."""
+        """A time moved like all others of the recording, by years and milliseconds; what is none becomes 0."""
         if value in MILLISECONDS:
-            return value - self._shift * 1000
-        return value - self._shift if value in SECONDS else 0
+            return value - self._shift
+        return value - self._shift // 1_000 if value in SECONDS else 0
 
     def _mint(self, kind: str, original: str, make: Callable[[bytes], str]) -> str:
         if not original:
@@ -172,8 +177,8 @@ class Rules:
     """What becomes of every value of a JSON document, by the key it stands under.
 
     `strings` has a function for each known key; `times` and `numbers` are keys of numbers to shift and to keep. What
-    stands under no such key fails closed: a string by its form or masked, a number that is not small zeroed, and the
-    key itself replaced.
+    stands under no such key fails closed: a string by its form or masked, a number zeroed, a flag put down, and the key
+    itself replaced.
     """
 
     def __init__(
@@ -187,7 +192,7 @@ class Rules:
         self._pseudonyms = pseudonyms
         self._strings = strings
         self._times = times
-        self._numbers = numbers
+        self.numbers = numbers
         self.keys = frozenset({*strings, *times, *numbers, *others})
         """The keys that stay. `others` are those of objects, lists and flags."""
 
@@ -200,12 +205,14 @@ class Rules:
                 return [self.apply(inner, key) for inner in value]
             case str():
                 return self._string(value, key)
-            case bool() | None:
+            case bool():
+                return value and key in self.keys
+            case int() if key in self._times:
+                return self._pseudonyms.time(value)
+            case int() | float() if key in self.numbers and abs(value) < _LARGEST:
                 return value
-            case int():
-                return self._whole(value, key)
-            case float() if key in self._numbers:
-                return value
+            case None:
+                return None
         return 0
 
     def _key(self, name: str) -> str:
@@ -219,11 +226,6 @@ class Rules:
         if (inner := nested(value)) is not None:
             return dumped(self.apply(inner, key))
         return self._pseudonyms.identity(value) or mask(value)
-
-    def _whole(self, value: int, key: str) -> int:
-        if key in self._numbers and value not in MILLISECONDS:
-            return value
-        return self._pseudonyms.time(value) if key in self._times or abs(value) >= 10_000 else value
 
 
 def rows(value: object) -> list[dict[str, Any]]:

@@ -50,9 +50,10 @@ class Recording:
         originals: Collection[object],
         vocabulary: Collection[str],
         names: Collection[str],
+        numbers: Collection[str],
     ) -> None:
         """Raises Leak when anything of the originals is in what is to be written."""
-        sought = Originals({*vocabulary, *self._commands}, names)
+        sought = Originals({*vocabulary, *self._commands}, names, numbers)
         for original in originals:
             sought.take(original)
         sought.search(written, self.pseudonyms.minted)

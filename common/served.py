@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from .chatbook import Entry, Status
+from .errors import StateError
 from .policy import Policy
-from .trace import pseudonym
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,13 @@ def overview(network: str, policy: Policy, live: Iterable[LiveChat], entries: Ma
     return sorted(found, key=lambda row: (not row.served, row.name.lower(), row.id))
 
 
-def find(spelled: str, rows: Iterable[Served]) -> Served | None:
-    """The one with that id, or with that pseudonym in the trace."""
-    return next((row for row in rows if spelled in {row.id, pseudonym(row.id)}), None)
+def find(spelled: str, rows: Iterable[Served], pseudonym: Callable[[str], str]) -> Served | None:
+    """The one with that id, or with that pseudonym in the trace; raises StateError where several bear it."""
+    rows = list(rows)
+    found = [row for row in rows if row.id == spelled] or [row for row in rows if pseudonym(row.id) == spelled]
+    if len(found) > 1:
+        raise StateError(f"{spelled} is ambiguous, {len(found)} groups or channels are called so: give the whole id")
+    return found[0] if found else None
 
 
 def _why(chat_id: str, policy: Policy, entry: Entry | None) -> tuple[bool, str]:
@@ -53,6 +57,8 @@ def _why(chat_id: str, policy: Policy, entry: Entry | None) -> tuple[bool, str]:
         return False, f"revoked {entry.account()}"
     if chat_id in policy.chats:
         return True, "listed in the settings"
+    if entry and status is Status.BARRED:
+        return False, f"not approved, opened {entry.account()}"
     if policy.every_chat:
         return True, "the settings allow all"
     if entry and status is Status.GRANTED:

@@ -7,9 +7,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from .database import journal_of
 from .errors import StateError
 from .findings import Finding, Status
-from .store import SCHEMA_VERSION, read
+from .schema import SCHEMA_VERSION
+from .store import read
 
 _CHECK = "hermes.state"
 
@@ -20,14 +22,15 @@ def examine(path: Path) -> Iterator[Finding]:
     if not path.exists():
         yield Finding(_CHECK, Status.OK, f"There is no state file yet; the gateway will make {path}.")
         return
-    faults = [*_open_to_others(path), *_unsound(path)]
+    faults = [*_open_to_others(path), *_unsound(path), *_unsound_orders(path)]
     yield from faults or [Finding(_CHECK, Status.OK, "The state file is sound and private.")]
 
 
 def _open_to_others(path: Path) -> Iterator[Finding]:
     if os.name != "posix":
         return
-    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+    beside = (path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm"), journal_of(path).path)
+    for file in (path, *beside):
         if file.exists() and (mode := stat.S_IMODE(file.stat().st_mode)) & 0o077:
             what = f"The state file {file.name} is open to other users (mode {mode:04o})."
             yield Finding(_CHECK, Status.FAILED, what, f"Run `chmod 600 {file}`.")
@@ -53,8 +56,18 @@ def _unsound(path: Path) -> Iterator[Finding]:
         yield Finding(_CHECK, Status.FAILED, "The state file is damaged.", remedy)
 
 
+def _unsound_orders(path: Path) -> Iterator[Finding]:
+    journal = journal_of(path)
+    try:
+        journal.read()
+    except StateError:
+        what = "The journal of orders beside the state file cannot be read: no gateway connects."
+        remedy = f"Repair {journal.path}, or move it away if `hermes adapters groups list` shows all orders."
+        yield Finding(_CHECK, Status.FAILED, what, remedy)
+
+
 def _kept_aside(path: Path) -> Iterator[Finding]:
-    if aside := sorted(path.parent.glob(f"{path.name}.unusable-*")):
-        what = f"An unusable state file was kept aside as {aside[-1].name}; groups approved in it are not served."
-        remedy = "Approve them again with `hermes adapters groups approve`, then delete that file."
+    if aside := sorted(path.parent.glob(f"{path.name}.unusable-*[0-9]")):
+        what = f"An unusable state file was kept aside as {aside[-1].name}; what was ordered is known without it."
+        remedy = "Look at `hermes adapters groups list`, then delete that file."
         yield Finding(_CHECK, Status.ADVICE, what, remedy)

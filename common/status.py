@@ -129,7 +129,8 @@ async def put_down(store: Store, look: Callable[[], Snapshot]) -> NoReturn:
 
 
 def _write(store: Store, snapshot: Snapshot) -> None:
-    store.write("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_key(snapshot.network), json.dumps(asdict(snapshot))))
+    key = _key(snapshot.network)
+    store.write_later("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(asdict(snapshot))), key=key)
 
 
 def taken(state: Path, network: str) -> Snapshot | None:

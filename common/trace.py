@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 from .events import Decision, Dispatch, Ignore, Inbound, Observe
@@ -15,12 +13,6 @@ from .store import Store, read
 
 KEEP_ROWS = 2_000
 _PRUNE_EVERY = 200
-
-
-@lru_cache(4096)
-def pseudonym(identity: str) -> str:
-    """A short stable stand-in for a number or an id."""
-    return hashlib.blake2s(identity.encode(), digest_size=4).hexdigest() if identity else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +59,10 @@ class Trace:
         self._recorded = 0
         self.counts: Counter[str] = Counter()
 
+    def pseudonym(self, identity: str) -> str:
+        """What a person or a chat is called here and in logs."""
+        return self._store.pseudonym(identity)
+
     def decided(self, inbound: Inbound, decision: Decision) -> None:
         """Take down a decision; what has nothing to read is only counted."""
         verdict = _verdict(decision)
@@ -80,13 +76,13 @@ class Trace:
         self._row(inbound, verdict, 0, reason)
 
     def _row(self, inbound: Inbound, verdict: str, rule: int, reason: str) -> None:
-        who = pseudonym(inbound.sender.uid or inbound.sender.number or "")
+        who = self.pseudonym(inbound.sender.uid or inbound.sender.number or "")
         self._store.write_later(
             "INSERT INTO trace VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._now(),
                 self._network,
-                pseudonym(inbound.chat.id) or who,
+                self.pseudonym(inbound.chat.id) or who,
                 who,
                 inbound.message_id,
                 verdict,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 NAME_CHARACTERS = 80
@@ -18,15 +19,25 @@ _FILE_NAME_CHARACTERS = 255
 _PLAIN = re.compile(r"[\w ,.;:!?'\"()*+=%&#$/~^-]*", re.ASCII)
 """Nothing to look at twice: most names and half of all lines."""
 
-_BREAKS = frozenset({"Cc", "Zl", "Zp"})
+_SPACES = frozenset({"Cc", "Zl", "Zp", "Zs"})
+_USUAL_SPACES = frozenset(" \t\r\n")
+_WIDE_SPACE = "\u3000"
+"""Between the names of people who write Chinese or Japanese."""
 _UNPRINTABLE = frozenset({"Cf", "Cs", "Co"})
-_JOINERS = frozenset("\u200c\u200d")
+_NON_JOINER, _JOINER = "\u200c", "\u200d"
 _VARIATIONS = frozenset("\ufe0e\ufe0f")
+_KEYCAP, _KEYS, _VARIED = "\u20e3", frozenset("#*0123456789"), frozenset("\u203c\u2049\u2139\u3030")
+"""Emoji that are no symbols to Unicode."""
+_JOINING = re.compile(
+    "[\u0590-\u109f\u1780-\u18af\u1900-\u1aaf\u1b00-\u1c4f\u1cd0-\u1cff\ua800-\ua8ff\ua930-\ua9ff\uaa00-\uaadf\uabc0-\uabff"
+    "\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f]"
+)
+"""The scripts from Hebrew to Adlam in which a joiner is a part of how a word is spelled."""
 _BLANK_BY_NATURE = frozenset(
     map(
         chr,
         (
-            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2065, 0x2800, 0x3164, 0xFFA0, 0x16FE4, 0x1D159),
             *range(0x180B, 0x1810),
             *range(0xFE00, 0xFE10),
             *range(0xFFF0, 0xFFF9),
@@ -35,11 +46,14 @@ _BLANK_BY_NATURE = frozenset(
     )
 )
 """Invisible although no format characters; the tags and variation selectors among them can carry whole texts."""
-_MARKERS = str.maketrans("[]@\u27e6\u27e7\uff3b\uff3d\u3010\u3011\u301a\u301b", "()\uff20()()()()")
+_MARKERS = str.maketrans(
+    "[]@\ufe6b\u2045\u2046\u27e6\u27e7\ufe47\ufe48\uff3b\uff3d\u3010\u3011\u301a\u301b", "()\uff20\uff20()()()()()()"
+)
 _TAG_OPENS = re.compile(r"<(?=[|\uff5c/!?A-Za-z])")
 _TOKEN_CLOSES = re.compile(r"(?<=[|\uff5c])>")
-_REFERENCE = re.compile(r"@(?=(?:diff|staged)\b|(?:file|folder|git|url):)", re.IGNORECASE)
+_REFERENCE = re.compile(r"(?<![\w/])@(?=(?:diff|staged)\b|(?:file|folder|git|url):\S)")
 """What the host expands into a prompt (agent/context_references.py, REFERENCE_PATTERN)."""
+_LONGEST_KIND = len("folder:x")
 
 
 class Foreign(str):
@@ -54,12 +68,16 @@ class Foreign(str):
     def __new__(cls, raw: str = "", limit: int = TEXT_CHARACTERS) -> Foreign:
         if isinstance(raw, Foreign) and len(raw) <= limit:
             return raw
-        text = raw[: 4 * limit]
-        if not _PLAIN.fullmatch(text):
-            text = printable(text, 4 * limit).translate(_MARKERS)
-            text = _TOKEN_CLOSES.sub("\u203a", _TAG_OPENS.sub("\u2039", text))
-        text = text.strip()
-        return super().__new__(cls, text if len(text) <= limit else text[: limit - 1] + "…")
+        text = _line(raw[: 4 * limit])
+        return super().__new__(cls, text if len(text) <= limit else _line(text[: limit - 1] + "…"))
+
+
+def _line(text: str) -> str:
+    """What a `Foreign` is, but for its length; nothing more is changed in what it returned."""
+    if not _PLAIN.fullmatch(text):
+        text = printable(text, len(text)).translate(_MARKERS)
+        text = _TOKEN_CLOSES.sub("\u203a", _TAG_OPENS.sub("\u2039", text))
+    return text.strip()
 
 
 def name(raw: str | None) -> Foreign:
@@ -81,19 +99,51 @@ def printable(raw: str, limit: int = TEXT_CHARACTERS) -> str:
 def _visible(text: str) -> Iterator[str]:
     before = " "
     for char, after in pairwise(f"{text} "):
-        category = unicodedata.category(char)
-        if category in _BREAKS:
-            char = " "
-        elif char in _JOINERS:
-            if before.isspace() or before in _JOINERS or after.isspace():
-                continue
+        if char in {_JOINER, _NON_JOINER}:
+            emoji = char == _JOINER and before in _VARIATIONS
+            shown = char if (emoji or _joins(before, char)) and _joins(after, char) else ""
         elif char in _VARIATIONS:
-            if before.isspace() or before in _VARIATIONS:
-                continue
-        elif category in _UNPRINTABLE or char in _BLANK_BY_NATURE:
-            continue
-        yield char
-        before = char
+            shown = char if _varies(before, after) else ""
+        else:
+            shown = _shown(char)
+        if shown:
+            yield shown
+            before = shown
+
+
+@lru_cache(4096)
+def _shown(char: str) -> str:
+    """The character; a space for whatever breaks a line or is one; nothing for what leaves no ink."""
+    category = unicodedata.category(char)
+    if category in _SPACES:
+        return char if char == _WIDE_SPACE else " "
+    return "" if category in _UNPRINTABLE or char in _BLANK_BY_NATURE else char
+
+
+def _joins(char: str, joiner: str) -> bool:
+    """Whether that joiner means something next to that character."""
+    if _is_symbol(char):
+        return joiner == _JOINER
+    return _JOINING.match(char) is not None and _shown(char) == char
+
+
+def _varies(before: str, after: str) -> bool:
+    """Whether a variation selector between the two tells how an emoji looks."""
+    return after == _KEYCAP if before in _KEYS else before in _VARIED or _is_symbol(before)
+
+
+@lru_cache(4096)
+def _is_symbol(char: str) -> bool:
+    return not char.isascii() and unicodedata.category(char).startswith("S") and _shown(char) == char
+
+
+def unseen(text: str) -> str:
+    """What a text holds of characters that leave no ink, but for the usual white space."""
+    return "".join(char for char in text if char not in _USUAL_SPACES and _leaves_no_ink(char))
+
+
+def _leaves_no_ink(char: str) -> bool:
+    return char.isspace() or char in _VARIATIONS or _shown(char) in {"", " "}
 
 
 def without_references(text: str) -> str:
@@ -103,4 +153,4 @@ def without_references(text: str) -> str:
 
 def mention(name: Foreign, following: str) -> str:
     """`@name` as it stands before `following`, dead where the two would be expanded by the host."""
-    return without_references(f"@{name}{following[:1]}")[: len(name) + 1]
+    return without_references(f"@{name}{following[:_LONGEST_KIND]}")[: len(name) + 1]

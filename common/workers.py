@@ -4,53 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from .fair_queue import LENGTH, FairQueue, Place
 
 logger = logging.getLogger(__name__)
 
-QUEUE_LENGTH = 1_000
-"""Per chat. When it is full the oldest expendable item goes, then the oldest of all; each is counted."""
 _IN_A_ROW = 16
 """Items of one chat that are handled before every other task has had its turn."""
-_DRAIN_SECONDS = 1.0
 
 _Item = TypeVar("_Item")
 
 
 class ChatWorkers(Generic[_Item]):
-    """Hands items to `handle`, one at a time per chat. `close` cancels what still runs.
+    """Hands items to `handle`, one at a time per chat, where `length` may wait. `close` cancels what still runs.
 
-    `expendable` tells items that are nobody's request; it is asked only when there is no room.
+    `place` tells whose an item is; it is asked only where a queue is crowded or something is deferred.
     """
 
     def __init__(
-        self, handle: Callable[[_Item], Awaitable[None]], expendable: Callable[[_Item], bool] = lambda _: False
+        self, handle: Callable[[_Item], Awaitable[None]], place: Callable[[_Item], Place], length: int = LENGTH
     ) -> None:
         self._handle = handle
-        self._expendable = expendable
-        self._queues: dict[str, deque[_Item]] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._place = place
+        self._length = length
+        self._chats: dict[str, _Chat[_Item]] = {}
+        self._deferring: set[asyncio.Task[object]] = set()
         self._ready = asyncio.Event()
+        self._draining = False
         self.shed = 0
-        """Expendable items dropped for want of room."""
+        """Items dropped for want of room that were no requests, or of people who may make none."""
         self.lost = 0
         """Others dropped for want of room."""
 
     @property
     def chats(self) -> int:
         """Chats with items that wait or are being handled."""
-        return len(self._queues)
+        return len(self._chats)
 
     def busy(self, chat: str) -> bool:
         """Whether something of that chat waits or is being handled, or would have to wait."""
-        return chat in self._queues or not self._ready.is_set()
+        return chat in self._chats or not self._ready.is_set()
 
     @property
     def waiting(self) -> int:
         """Items that nobody handles yet."""
-        return sum(map(len, self._queues.values()))
+        return sum(len(chat.queue) for chat in self._chats.values())
 
     def start(self) -> None:
         """Begin to work; items submitted earlier have waited."""
@@ -62,64 +64,99 @@ class ChatWorkers(Generic[_Item]):
 
     def insert(self, chat: str, items: Iterable[_Item], order: Callable[[_Item], int]) -> None:
         """Queue items among those that wait already, where `order` puts them."""
-        queue = self._queues.get(chat)
-        waiting = list(queue) if queue else []
-        if queue:
-            queue.clear()
+        waiting = self._chats[chat].queue.take() if chat in self._chats else []
         for item in sorted([*waiting, *items], key=order):
             self.submit(chat, item)
 
     def submit(self, chat: str, item: _Item) -> None:
         """Queue an item; never waits."""
-        queue = self._queues.setdefault(chat, deque())
-        queue.append(item)
-        if len(queue) > QUEUE_LENGTH:
-            self._shed(queue)
-        if chat not in self._tasks:
-            self._tasks[chat] = asyncio.create_task(self._work(chat, queue))
+        there = self._chats.get(chat)
+        if there is None:
+            there = self._chats[chat] = _Chat(FairQueue(self._place, self._length))
+            there.worker = asyncio.create_task(self._work(chat, there))
+        if gone := there.queue.push(item):
+            self._count(gone)
+        there.wake.set()
 
-    def _shed(self, queue: deque[_Item]) -> None:
-        oldest = next((index for index, item in enumerate(queue) if self._expendable(item)), None)
-        if oldest is not None:
-            del queue[oldest]
-            self.shed += 1
-        else:
-            queue.popleft()
-            self.lost += 1
-        if self.shed + self.lost == 1 or (oldest is None and self.lost == 1):
-            what = "background talk" if oldest is not None else "messages to the agent"
-            logger.warning("a chat's queue is full: its oldest %s is dropped from now on", what)
+    def defer(self, chat: str, item: _Item, ready: Coroutine[Any, Any, object]) -> None:
+        """Let `item`, and after it the same author's others, wait for `ready`, while everybody else's go on.
+
+        Call it while an item of that chat is being handled. A stop cancels `ready`, and what waited is handled then.
+        """
+        there = self._chats[chat]
+        author, gone = there.queue.hold(item)
+        self._count(gone)
+        task = asyncio.create_task(ready)
+        self._deferring.add(task)
+        task.add_done_callback(partial(self._resume, there, author))
+        if self._draining:
+            task.cancel()
+
+    def _resume(self, there: _Chat[_Item], author: str, ready: asyncio.Task[object]) -> None:
+        self._deferring.discard(ready)
+        if not ready.cancelled() and (exc := ready.exception()) is not None:
+            logger.error("what a message waited for failed: %s", type(exc).__name__)
+        there.queue.let_go(author)
+        there.wake.set()
+
+    def _count(self, gone: Iterable[Place]) -> None:
+        for place in gone:
+            if place.is_turn:
+                self.lost += 1
+            else:
+                self.shed += 1
+            if (self.lost if place.is_turn else self.shed) == 1:
+                what = "messages to the agent" if place.is_turn else "background talk"
+                logger.warning("a chat's queue is full: its oldest %s is dropped from now on", what)
 
     async def idle(self) -> None:
         """Wait until every queue is empty."""
-        while tasks := list(self._tasks.values()):
-            await asyncio.gather(*tasks, return_exceptions=True)
+        while workers := self._workers():
+            await asyncio.gather(*workers, return_exceptions=True)
 
-    async def drain(self) -> None:
-        """Wait until every queue is empty, but not for long."""
+    async def drain(self, seconds: float) -> None:
+        """Wait until every queue is empty, at most so long; nothing waits for anything else any more."""
+        self._draining = True
+        for task in self._deferring:
+            task.cancel()
         try:
-            await asyncio.wait_for(self.idle(), _DRAIN_SECONDS)
+            await asyncio.wait_for(self.idle(), seconds)
         except TimeoutError:
             logger.warning("messages received last could not be handed over in time")
 
     async def close(self) -> None:
         """Cancel every worker and wait for it."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._deferring, *self._workers()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _work(self, chat: str, queue: deque[_Item]) -> None:
+    def _workers(self) -> list[asyncio.Task[None]]:
+        return [there.worker for there in self._chats.values() if there.worker is not None]
+
+    async def _work(self, chat: str, there: _Chat[_Item]) -> None:
         handled = 0
         try:
-            while queue:
+            while there.queue:
                 await self._ready.wait()
+                there.wake.clear()
+                if (item := there.queue.pop()) is None:
+                    await there.wake.wait()
+                    continue
                 try:
-                    await self._handle(queue.popleft())
+                    await self._handle(item)
                 except Exception:
                     logger.exception("a message could not be handled")
                 handled += 1
                 if handled % _IN_A_ROW == 0:
                     await asyncio.sleep(0)
         finally:
-            del self._queues[chat], self._tasks[chat]
+            del self._chats[chat]
+
+
+@dataclass(slots=True)
+class _Chat(Generic[_Item]):
+    queue: FairQueue[_Item]
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something came that may be next."""
+    worker: asyncio.Task[None] | None = None

@@ -11,9 +11,10 @@ import pytest
 from hermes_hardened_adapters.common.chatbook import ChatBook, Entry, Status, entries, order
 from hermes_hardened_adapters.common.errors import StateError
 from hermes_hardened_adapters.common.policy import Policy
+from hermes_hardened_adapters.common.pseudonymizer import Pseudonymizer
+from hermes_hardened_adapters.common.schema import STEPS
 from hermes_hardened_adapters.common.served import LiveChat, find, overview
 from hermes_hardened_adapters.common.store import Store, change, read
-from hermes_hardened_adapters.common.trace import pseudonym
 
 
 @pytest.fixture
@@ -46,12 +47,12 @@ async def test_an_order_from_outside_is_taken_over_once(store: Store, book: Chat
 
 
 async def test_the_last_order_counts_whoever_gave_it(store: Store, book: ChatBook) -> None:
-    book.order("a", Status.GRANTED, "admin", "")
+    await book.order("a", Status.GRANTED, "admin", "")
     await store.flush()
     ordered(store, "a", Status.REVOKED)
     await book.refresh()
     assert book.revoked == {"a"}
-    book.order("a", Status.GRANTED, "admin", "")
+    await book.order("a", Status.GRANTED, "admin", "")
     await book.refresh()
     assert book.approved == {"a"}
     assert (await loaded(store)).approved == {"a"}
@@ -61,16 +62,17 @@ async def test_an_order_given_while_orders_are_read_is_not_undone(
     store: Store, book: ChatBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ordered(store, "a", Status.REVOKED)
-    rows = store.rows
+    rows, ordering = store.rows, []
 
     async def rows_and_an_order(query: str, parameters: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         found = await rows(query, parameters)
         monkeypatch.undo()
-        book.order("a", Status.GRANTED, "admin", "")
+        ordering.append(asyncio.create_task(book.order("a", Status.GRANTED, "admin", "")))
         return found
 
     monkeypatch.setattr(store, "rows", rows_and_an_order)
     await book.refresh()
+    await asyncio.gather(*ordering)
     assert book.approved == {"a"}
 
 
@@ -86,7 +88,7 @@ async def test_what_the_operator_revoked_no_invitation_brings_back(store: Store,
 
 async def test_a_removal_ends_an_invitation_but_no_order(store: Store, book: ChatBook) -> None:
     book.approve("invited", by="alice")
-    book.order("granted", Status.GRANTED, "admin", "")
+    await book.order("granted", Status.GRANTED, "admin", "")
     for chat in ("invited", "granted"):
         book.forget(chat)
     assert book.approved == {"granted"}
@@ -104,7 +106,7 @@ async def test_an_invitation_after_an_order_is_not_taken_for_news(store: Store, 
 
 async def test_everything_is_audited(store: Store, book: ChatBook) -> None:
     book.approve("a", by="alice")
-    book.order("a", Status.REVOKED, "admin", "too loud")
+    await book.order("a", Status.REVOKED, "admin", "too loud")
     await store.flush()
     ordered(store, "a", Status.GRANTED)
     rows = read(store.path, "SELECT at, network, chat, status, by, why FROM audit ORDER BY id")
@@ -132,9 +134,8 @@ async def test_a_write_from_outside_is_noticed(store: Store, book: ChatBook) -> 
 
 async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
-    change(path, [])
     with closing(sqlite3.connect(path)) as old, old:
-        old.execute("DROP TABLE audit")
+        old.executescript(STEPS[0])
         old.execute("INSERT INTO chat_group VALUES ('signal', 'a', 'approved', 'alice', 1.0)")
         old.execute("PRAGMA user_version=1")
     store = Store(path)
@@ -204,5 +205,15 @@ def test_every_group_anybody_knows_is_listed_the_served_first() -> None:
         {"invited": ALL},
     )
     assert [(row.id, row.membership) for row in rows] == [("invited", ""), ("listed", "member"), ("live", "pending")]
-    assert find(pseudonym("live"), rows) == find("live", rows) == rows[-1]
-    assert find("nobody", rows) is None
+    pseudonym = Pseudonymizer()
+    assert find(pseudonym("live"), rows, pseudonym) == find("live", rows, pseudonym) == rows[-1]
+    assert find("nobody", rows, pseudonym) is None
+
+
+def test_a_pseudonym_two_groups_share_names_neither() -> None:
+    rows = overview("signal", Policy(), [LiveChat("one", "", ""), LiveChat("other", "", "")], {})
+    with pytest.raises(StateError, match="ambiguous"):
+        find("same", rows, lambda _: "same")
+    found = find("one", rows, lambda _: "same")
+    assert found is not None
+    assert found.id == "one"

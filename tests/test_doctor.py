@@ -459,7 +459,20 @@ def test_a_state_file_that_was_kept_aside(state: Path) -> None:
     state.with_name("state.db.unusable-1").touch()
     advice, _ = state_file.examine(state)
     assert advice.status is Status.ADVICE
-    assert "hermes adapters groups approve" in advice.remedy
+    assert "hermes adapters groups list" in advice.remedy
+
+
+async def test_orders_that_cannot_be_read_or_are_open_to_others(state: Path) -> None:
+    store = Store(state)
+    await store.open()
+    await store.close()
+    journal = state.with_name("orders")
+    journal.write_text("revoke everything\n")
+    journal.chmod(0o644)
+    is_open, unreadable = state_file.examine(state)
+    assert (is_open.status, unreadable.status) == (Status.FAILED, Status.FAILED)
+    assert "orders is open to other users" in is_open.what
+    assert "no gateway connects" in unreadable.what
 
 
 # -- how checks are run and shown

@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
-from hermes_hardened_adapters.adapters.mattermost.failures import ApiError, FileTooLarge, refusal
-from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, RateLimited, Unanswered
+from hermes_hardened_adapters.adapters.mattermost.failures import ApiError, refusal
+from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, FileTooLarge, RateLimited, Unanswered
 from pydantic import SecretStr
 from pytest_aiohttp import AiohttpServer
 

@@ -513,6 +513,6 @@ async def test_what_is_said_in_a_channel_that_is_not_served_is_traced_and_no_mor
         await said(host, server, (ALICE, OPS, "@hermes one"), (BOB, OPS, "two"))
         assert intake.trace.counts == {"ignore chat not on the allowlist": 2}
         assert intake.cursors.since(OPS) == max(post["create_at"] for post in server.posts.values())
-        intake.book.order(OPS, Status.GRANTED, "admin", "")
+        await intake.book.order(OPS, Status.GRANTED, "admin", "")
         await said(host, server, (ALICE, OPS, "@hermes three"))
         assert [event.text for event in host.reached] == ["three"]

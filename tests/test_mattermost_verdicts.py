@@ -107,7 +107,7 @@ VERDICTS: dict[str, Sequence[str]] = {
         "dispatch 5: file fake.png",
         "dispatch 7: see image",
         "observe 10: no mention image",
-        "dispatch 8: ",
+        "observe 10: ",
         "dispatch 5: ",
         "dispatch 5: two files",
         "dispatch 7: six files",

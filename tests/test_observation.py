@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from hermes_hardened_adapters.common import observation
+from hermes_hardened_adapters.common.authority import Authority
+from hermes_hardened_adapters.common.background import KEEP_CHARACTERS, KEEP_LINES, Line
 from hermes_hardened_adapters.common.observation import (
-    KEEP_CHARACTERS,
-    KEEP_LINES,
     KEEP_SECONDS,
-    Line,
     Observations,
     confirm_everywhere,
-    neutral,
     observations,
 )
 from hermes_hardened_adapters.common.store import Store
+from hermes_hardened_adapters.common.wording import TEXT_CHARACTERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +51,8 @@ def seen(clock: Clock) -> Observations:
 def say(
     seen: Observations, text: str, *, key: str = "k", chat: str = "g", author: str = "Bob", verified: bool = True
 ) -> None:
-    seen.add(chat, Line(key, author, verified, text, Clock.now))
+    authority = Authority.ALLOWED if verified else Authority.STRANGER
+    seen.add(chat, Line(key, author, authority, text, Clock.now))
 
 
 def attached(seen: Observations, session: str = "s", chat: str = "g") -> Event:
@@ -139,8 +140,10 @@ def test_bounds(seen: Observations, clock: Clock) -> None:
         say(seen, f"line {number}")
     assert len(seen.lines("g")) == KEEP_LINES
     assert seen.lines("g")[0].text == "line 20"
-    say(seen, "x" * (3 * KEEP_CHARACTERS))
-    assert [len(line.text) for line in seen.lines("g")] == [KEEP_CHARACTERS]
+    for _ in range(5):
+        say(seen, "x" * (3 * KEEP_CHARACTERS))
+    assert [len(line.text) for line in seen.lines("g")] == [TEXT_CHARACTERS] * 4
+    assert seen.lines("g")[0].text.endswith("x…")
     clock.now += KEEP_SECONDS + 1
     assert seen.lines("g") == ()
 
@@ -179,10 +182,10 @@ def test_hostile_text_is_neutral(seen: Observations, hostile: str) -> None:
 
 
 @given(st.text())
-def test_neutral_text_is_one_line_without_markers(text: str) -> None:
-    result = neutral(text)
-    assert len(result.splitlines()) <= 1
-    assert not set(result) & set("@[]\n\r\u2028\u2029\u202e")
+def test_a_line_is_one_line_without_markers(text: str) -> None:
+    line = str(Line("k", text, Authority.ALLOWED, text, 0.0))
+    assert len(line.splitlines()) == 1
+    assert not set(line) & set("@[]\n\r\u2028\u2029\u202e")
 
 
 def test_a_forged_reference_confirms_nothing(seen: Observations) -> None:
@@ -225,3 +228,45 @@ async def test_nothing_is_on_disk_unless_asked_for(store: Store, seen: Observati
     say(seen, "private")
     await store.flush()
     assert await store.rows("SELECT * FROM observed") == []
+
+
+async def test_what_had_to_go_is_gone_from_disk_too(store: Store, clock: Clock) -> None:
+    """And what is taken up after a restart goes in the same order."""
+    before = Observations("signal", clock)
+    await before.persist(store)
+    for number in range(10):
+        say(before, f"lunch {number}", key=f"bob {number}")
+    for number in range(3 * KEEP_LINES):
+        say(before, f"spam {number}", key=f"mallory {number}", verified=False)
+    before.edit("g", "bob 3", "dinner " * 100)
+    await store.flush()
+    texts = [line.text for line in before.lines("g")]
+    assert [text for (text,) in await store.rows("SELECT text FROM observed ORDER BY seq")] == texts
+    assert len(texts) == KEEP_LINES
+    before.forget_store()
+
+    after = Observations("signal", clock)
+    await after.persist(store)
+    assert [line.text for line in after.lines("g")] == texts
+    for number in range(KEEP_LINES - 10):
+        say(after, f"supper {number}", key=f"carol {number}")
+    await store.flush()
+    assert all(line.verified for line in after.lines("g"))
+    assert [line.text for line in after.lines("g")][:3] == ["lunch 0", "lunch 1", "lunch 2"]
+    assert len(await store.rows("SELECT * FROM observed")) == KEEP_LINES
+
+
+def test_a_stranger_in_many_threads_makes_no_other_chat_forgotten(
+    seen: Observations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observation, "KEEP_CHATS", 10)
+    say(seen, "lunch at noon?", chat="family")
+    say(seen, "hello", chat="family", verified=False)
+    for number in range(30):
+        say(seen, "spam", chat=f"town {number}", verified=False)
+    assert [line.text for line in seen.lines("family")] == ["lunch at noon?", "hello"]
+    assert [number for number in range(30) if seen.lines(f"town {number}")] == list(range(21, 30))
+    for number in range(30):
+        say(seen, "dinner", chat=f"office {number}")
+    assert seen.lines("family") == ()
+    assert seen.count() == 10

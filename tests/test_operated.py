@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from hermes_hardened_adapters.adapters.operators import cli
 from hermes_hardened_adapters.adapters.operators.trace import followed
 from hermes_hardened_adapters.common import status
 from hermes_hardened_adapters.common.host import state_file
-from hermes_hardened_adapters.common.trace import pseudonym
+from hermes_hardened_adapters.common.store import pseudonymizer
 
 from .fakes.mattermost_server import ALICE as ALICE_ID
 from .fakes.mattermost_server import BOB as BOB_ID
@@ -62,6 +63,11 @@ async def operated(*command: str) -> int:
     return await asyncio.to_thread(cli.main, command)
 
 
+def named(identity: str) -> str:
+    """What the running gateway's trace calls somebody."""
+    return pseudonymizer(state_file(Path(os.environ["HERMES_HOME"])))(identity)
+
+
 def texts(host: Hosted) -> list[str]:
     return [event.text for event in host.reached]
 
@@ -80,7 +86,7 @@ async def test_a_group_is_approved_and_revoked_while_the_gateway_runs(
         await host.until(lambda: ALLOTMENT in host.adapter.connection.book.approved)
         await host.emit(ask("in between"))
         assert "take it off" not in capsys.readouterr().out
-        assert await operated("groups", "revoke", pseudonym(GROUP)) == 0
+        assert await operated("groups", "revoke", named(GROUP)) == 0
         assert "take it off" in capsys.readouterr().out
         assert await operated("groups", "revoke", ALLOTMENT) == 0
         await host.until(lambda: host.adapter.connection.book.revoked == {GROUP, ALLOTMENT})
@@ -229,7 +235,7 @@ async def test_the_trace_is_found_by_number_aci_group_and_pseudonym(
     assert [row["verdict"] for row in everything] == ["dispatch", "dispatch", "ignore"]
     assert await found("--who", ALICE) == await found("--who", ALICE_ACI.upper()) == [everything[0], everything[2]]
     assert await found("--who", CAROL) == [everything[1]]
-    assert await found("--chat", ALLOTMENT) == await found("--chat", pseudonym(ALLOTMENT)) == [everything[2]]
+    assert await found("--chat", ALLOTMENT) == await found("--chat", named(ALLOTMENT)) == [everything[2]]
     assert await found("--verdict", "ignore", "--network", "signal") == [everything[2]]
     assert await found("--last", "1") == [everything[2]]
     assert await found("--network", "mattermost") == []
@@ -256,7 +262,7 @@ async def test_an_admin_operates_the_bot_from_a_direct_message(daemon: FakeSigna
         listed = await asked("/adapters groups list")
         assert "✓ Test Group" in listed
         assert "✗ Allotment" in listed
-        approval = f"/adapters groups approve {pseudonym(ALLOTMENT)} the neighbours asked"
+        approval = f"/adapters groups approve {named(ALLOTMENT)} the neighbours asked"
         assert await asked(approval) == "Allotment: granted"
         assert host.adapter.connection.book.approved == {ALLOTMENT}
         assert "dispatch by rule 5" in await asked("/adapters trace 3")

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Literal
 
 import pytest
+from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
+from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
 from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.events import (
     Address,
@@ -29,6 +31,7 @@ SAID = Inbound("k", "2000", 2000, Chat("g", "Group"), Address("alice", "+1555000
 DIRECT = replace(SAID, chat=Chat())
 STRICT = Policy(chats=frozenset({"g"}), require_mention=True)
 OPEN = replace(STRICT, require_mention=False)
+VOICES = replace(STRICT, voice_addresses=True)
 
 US = Mention(Address("me"), "Hermes", (0, 1))
 BOB = Mention(Address("bob"), "Bob", (0, 1))
@@ -98,7 +101,7 @@ CASES: list[tuple[str, Inbound, Policy, Decision]] = [
     (
         "voice to Bob",
         replace(SAID, text="", attachments=VOICE, quote=BOBS_QUOTE),
-        OPEN,
+        VOICES,
         Observe("", 6, Reason.ADDRESSED_ELSEWHERE),
     ),
     ("mentions us", mentioning("x hi", US), STRICT, Dispatch("hi", 7, Reason.MENTIONED)),
@@ -136,7 +139,32 @@ CASES: list[tuple[str, Inbound, Policy, Decision]] = [
         Dispatch("hello", 7, Reason.BROADCAST),
     ),
     ("command", replace(SAID, text=" /status"), STRICT, Dispatch("/status", 8, Reason.COMMAND)),
-    ("voice memo", replace(SAID, text="", attachments=VOICE), STRICT, Dispatch("", 8, Reason.VOICE)),
+    ("voice memo", replace(SAID, text="", attachments=VOICE), VOICES, Dispatch("", 8, Reason.VOICE)),
+    (
+        "voice memo, blank",
+        replace(SAID, text=" \n", attachments=IMAGE + VOICE),
+        VOICES,
+        Dispatch(" \n", 8, Reason.VOICE),
+    ),
+    (
+        "audio where it is a file",
+        replace(SAID, text="", attachments=VOICE),
+        STRICT,
+        Observe("", 10, Reason.UNADDRESSED),
+    ),
+    ("audio with a text", replace(SAID, attachments=VOICE), VOICES, Observe("hello", 10, Reason.UNADDRESSED)),
+    (
+        "audio with a mention of us",
+        replace(mentioning("x hear", US), attachments=VOICE),
+        STRICT,
+        Dispatch("hear", 7, Reason.MENTIONED),
+    ),
+    (
+        "audio with a command",
+        replace(SAID, text="/status", attachments=VOICE),
+        VOICES,
+        Dispatch("/status", 8, Reason.COMMAND),
+    ),
     ("image", replace(SAID, text="", attachments=IMAGE), STRICT, Observe("", 10, Reason.UNADDRESSED)),
     ("free", SAID, OPEN, Dispatch("hello", 9, Reason.FREE)),
     ("free chat", SAID, replace(STRICT, free_chats=frozenset({"g"})), Dispatch("hello", 9, Reason.FREE)),
@@ -191,6 +219,17 @@ def test_in_a_group_nobody_who_is_not_allowed_is_dispatched(
         assert not isinstance(decision, Dispatch)
     else:
         assert decision == expected
+
+
+def test_audio_alone_is_a_request_on_signal_only() -> None:
+    signal = SignalSettings.load({"http_url": "http://127.0.0.1:1", "account": "+15550001111"}, {}).policy()
+    mattermost = MattermostSettings.load({"url": "https://chat.example", "token": "t"}, {}).policy()
+    memo = replace(SAID, text="", attachments=VOICE)
+    for policy, audio in ((signal, Dispatch("", 8, Reason.VOICE)), (mattermost, Observe("", 10, Reason.UNADDRESSED))):
+        strict = replace(policy, chats=frozenset({"g"}), require_mention=True)
+        assert decide(memo, ME, strict, authority=Authority.ALLOWED) == audio
+        assert decide(replace(memo, mentions=(US,)), ME, strict, authority=Authority.ALLOWED).rule == 7
+        assert decide(replace(SAID, attachments=VOICE), ME, strict, authority=Authority.ALLOWED).rule == 10
 
 
 def test_with_the_own_identity_unknown_nothing_ambiguous_is_dispatched() -> None:

@@ -106,7 +106,7 @@ def test_all_times_move_by_the_same_years() -> None:
     now = 1_795_329_305_315
     assert now - pseudonyms.time(now) >= 365 * 86_400_000
     assert pseudonyms.time(now + 7) - pseudonyms.time(now) == 7
-    assert (pseudonyms.time(now) - now) // 1000 == pseudonyms.time(now // 1000) - now // 1000
+    assert (pseudonyms.time(now) - now) // 1000 - (pseudonyms.time(now // 1000) - now // 1000) in {-1, 0}
     assert [pseudonyms.time(value) for value in (0, -5, 7, 2**64)] == [0, 0, 0, 0]
 
 
@@ -173,9 +173,12 @@ def test_what_no_rule_knows_fails_closed() -> None:
         "opened": json.dumps({"author": ALICE_ACI, "what": "Rendezvous"}),
         "no": 123_456_789,
         "place": 52.5163,
-        "few": 3,
+        "pin": 482,
         "is": True,
-        "Bob Builder": {"deep": ["Carol"]},
+        "Bob Builder": {"deep": ["Carol"], "born": [1971]},
+        "timestamp of birth": 15_550_002_222,
+        "called": 4_915_123_456_789,
+        "calls": "4915123456789",
         ALICE_ACI: True,
     }
     recording = recording_of(event)
@@ -188,10 +191,13 @@ def test_what_no_rule_knows_fails_closed() -> None:
         json.dumps({"author": mapped(ALICE_ACI), word("what"): "Xxxxxxxxxx"}, separators=(",", ":")),
         0,
         0,
-        3,
-        True,
-        {word("deep"): ["Xxxxx"]},
-        True,
+        0,
+        False,
+        {word("deep"): ["Xxxxx"], word("born"): [0]},
+        0,
+        0,
+        "0000000000000",
+        False,
     ]
 
 
@@ -220,6 +226,11 @@ SECRETS = {
     "file": "tax-return.pdf",
     "time": 1_795_329_305_315,
     "pin": "48213",
+    "short pin": "4821",
+    "hidden": "\u200b\u200c\u200b",
+    "tags": "\U000e0041\U000e0042",
+    "a small number": 4821,
+    "seconds": 1_795_329_305,
 }
 ORIGINAL = {
     "source": ALICE,
@@ -227,7 +238,9 @@ ORIGINAL = {
     "other": "2b222222-2222-4222-8222-222222222222",
     "groupId": GROUP,
     "sourceName": "Alice Ann",
-    "message": "Rendezvous or свидание with code 48213",
+    "message": "Rendezvous or свидание with code 48213 or\u200b\u200c 4821\u200b\nor\U000e0041\U000e0042",
+    "code": 4821,
+    "since": 1_795_329_305,
     "filename": "tax-return.pdf",
     "timestamp": 1_795_329_305_315,
 }

@@ -15,6 +15,7 @@ from hermes_hardened_adapters.adapters.operators import record
 from hermes_hardened_adapters.common.errors import Fatal
 from hermes_hardened_adapters.common.events import Me
 from hermes_hardened_adapters.common.leaks import Leak
+from hermes_hardened_adapters.common.masking import mask
 from hermes_hardened_adapters.common.mentions import addressed, starts_command
 from hermes_hardened_adapters.common.pseudonyms import Pseudonyms
 
@@ -86,7 +87,7 @@ def shapes(texts: list[str], users: dict[str, str]) -> list[Any]:
             told_apart.append(
                 (shape.number(mention.address.uid), one.text[start - 1 : start].isalnum(), one.text[end : end + 1])
             )
-        told_apart = [(who, before, after if not after.isalnum() else "x") for who, before, after in told_apart]
+        told_apart = [(who, before, mask(after) if not after.isalnum() else "x") for who, before, after in told_apart]
         command = addressed(one.text, one.mentions, Me(users["hermes"]))
         result.append(
             (

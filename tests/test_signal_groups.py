@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.client import RpcError
 from hermes_hardened_adapters.adapters.signal.groups import Invitations, Membership, read_groups
+from hermes_hardened_adapters.common.authority import Authority
 from hermes_hardened_adapters.common.chatbook import ChatBook
 from hermes_hardened_adapters.common.errors import ConnectionLost
 from hermes_hardened_adapters.common.events import Address, Chat, Inbound, Me, Origin
@@ -19,10 +20,11 @@ from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, BOB, BOB_ACI, GROUP,
 
 ME = Me(OWN_ACI, ACCOUNT)
 US = (ACCOUNT, OWN_ACI)
+NOW = 1_795_000_000_000
 ADDED = Inbound("k", "1", 1, Chat(GROUP), Address(ALICE_ACI, ALICE), contentless="group event", opens_group=True)
 TALK = replace(ADDED, contentless=None, opens_group=False, text="hello")
-LISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=True)
-UNLISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=False)
+LISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=True, authority=Authority.ALLOWED)
+UNLISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=False, authority=Authority.MEMBER)
 UNFETCHED = group(name=None, members=(), is_member=False)
 PENDING = group(members=((ALICE, ALICE_ACI),), pending=(US,), is_member=False)
 REMOVED = group(members=((ALICE, ALICE_ACI), (BOB, BOB_ACI)), is_member=False)
@@ -61,65 +63,70 @@ async def book(store: Store) -> ChatBook:
 
 
 @pytest.fixture
-def judged(book: ChatBook) -> Callable[..., Invitations]:
+def judged(book: ChatBook) -> Callable[..., Awaitable[Invitations]]:
     async def no_wait(_: float) -> None: ...
 
-    def make(daemon: Daemon, policy: str = "approved-only", **options: Any) -> Invitations:
-        return Invitations(daemon, book, policy, lambda: ME, sleep=no_wait, **options)
+    async def make(daemon: Daemon, policy: str = "approved-only", **options: Any) -> Invitations:
+        """Connected, with a daemon that knew no groups then."""
+        invitations = Invitations(daemon, book, policy, lambda: ME, server_now=lambda: NOW, sleep=no_wait, **options)
+        daemon.states.insert(0, [])
+        await invitations.take_stock()
+        daemon.calls.clear()
+        return invitations
 
     return make
 
 
-Make = Callable[..., Invitations]
+Make = Callable[..., Awaitable[Invitations]]
 
 
 async def test_added_by_an_approved_person(judged: Make, book: ChatBook) -> None:
-    assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
+    assert await (await judged(Daemon(group()))).consider(ADDED, LISTED) == "approved"
     assert book.approved == {GROUP}
 
 
 async def test_created_with_us_in_it(judged: Make, book: ChatBook) -> None:
     created = replace(ADDED, chat=Chat(GROUP, "New"))
-    assert await judged(Daemon(group())).consider(created, LISTED) == "approved"
+    assert await (await judged(Daemon(group()))).consider(created, LISTED) == "approved"
 
 
 async def test_an_invitation_is_accepted(judged: Make, book: ChatBook) -> None:
     daemon = Daemon(PENDING)
-    assert await judged(daemon).consider(ADDED, LISTED) == "approved"
+    assert await (await judged(daemon)).consider(ADDED, LISTED) == "approved"
     assert ("updateGroup", {"groupId": GROUP}) in daemon.calls
 
 
 @pytest.mark.parametrize("standing", [UNLISTED, replace(UNLISTED, allowed=False)])
 async def test_by_somebody_else_nothing_is_done(judged: Make, book: ChatBook, standing: Standing) -> None:
     daemon = Daemon(PENDING)
-    assert await judged(daemon).consider(ADDED, standing) == "not approved"
+    assert await (await judged(daemon)).consider(ADDED, standing) == "not approved"
     assert daemon.calls == []
     assert not book.approved
     # What an approved person does there later is no invitation any more.
-    assert await judged(daemon).consider(ADDED, LISTED) is None
+    assert await (await judged(daemon)).consider(ADDED, LISTED) is None
     assert not book.approved
 
 
 async def test_an_unapproved_group_can_be_left(judged: Make) -> None:
     daemon = Daemon(group())
-    await judged(daemon, quit_unapproved=True).consider(ADDED, UNLISTED)
+    await (await judged(daemon, quit_unapproved=True)).consider(ADDED, UNLISTED)
     assert daemon.calls == [("quitGroup", {"groupId": GROUP})]
 
 
 async def test_policies(judged: Make, book: ChatBook) -> None:
-    assert await judged(Daemon(group()), "ignore").consider(ADDED, LISTED) == "ignored by policy"
+    assert await (await judged(Daemon(group()), "ignore")).consider(ADDED, LISTED) == "ignored by policy"
     book.forget(GROUP)
-    assert await judged(Daemon(group()), "allow-all").consider(ADDED, UNLISTED) == "approved"
+    assert await (await judged(Daemon(group()), "allow-all")).consider(ADDED, UNLISTED) == "approved"
 
 
 async def test_an_actor_who_is_no_member_opens_nothing(judged: Make, book: ChatBook) -> None:
     strangers = group(members=(US, (BOB, BOB_ACI)))
-    assert await judged(Daemon(strangers)).consider(ADDED, LISTED) == "actor is no member"
+    assert await (await judged(Daemon(strangers))).consider(ADDED, LISTED) == "actor is no member"
     assert not book.approved
 
 
 async def test_presence_is_no_act(judged: Make, book: ChatBook) -> None:
-    invitations = judged(Daemon(group()))
+    invitations = await judged(Daemon(group()))
     assert await invitations.consider(TALK, LISTED) is None
     assert await invitations.consider(ADDED, LISTED) is None
     assert not book.approved
@@ -127,14 +134,14 @@ async def test_presence_is_no_act(judged: Make, book: ChatBook) -> None:
 
 async def test_an_unfetched_group_is_looked_at_again(judged: Make, book: ChatBook) -> None:
     daemon = Daemon(UNFETCHED, ConnectionLost("x"), UNFETCHED, group())
-    assert await judged(daemon).consider(ADDED, LISTED) == "approved"
+    assert await (await judged(daemon)).consider(ADDED, LISTED) == "approved"
     assert daemon.did("listGroups") == 4
 
 
 async def test_a_group_that_stays_unfetched_is_neither_opened_nor_refused(judged: Make, book: ChatBook) -> None:
-    assert await judged(Daemon(UNFETCHED)).consider(ADDED, LISTED) == "unconfirmed"
+    assert await (await judged(Daemon(UNFETCHED))).consider(ADDED, LISTED) == "unconfirmed"
     assert not book.approved
-    assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
+    assert await (await judged(Daemon(group()))).consider(ADDED, LISTED) == "approved"
 
 
 async def test_an_account_without_a_profile_is_told_the_remedy(
@@ -142,28 +149,28 @@ async def test_an_account_without_a_profile_is_told_the_remedy(
 ) -> None:
     daemon = Daemon(PENDING)
     daemon.fault = RpcError(-32603, "Cannot join a V2 group as self does not have a versioned profile")
-    assert await judged(daemon).consider(ADDED, LISTED) == "unconfirmed"
+    assert await (await judged(daemon)).consider(ADDED, LISTED) == "unconfirmed"
     assert "updateProfile" in caplog.text
     assert not book.approved
 
 
 async def test_the_owners_other_device_is_the_owner(judged: Make, book: ChatBook) -> None:
     act = replace(ADDED, origin=Origin.OWN_DEVICE, sender=Address(OWN_ACI, ACCOUNT))
-    assert await judged(Daemon(group())).consider(act, replace(UNLISTED, listed=False)) == "approved"
+    assert await (await judged(Daemon(group()))).consider(act, replace(UNLISTED, listed=False)) == "approved"
 
 
 async def test_removed_from_the_group(judged: Make, book: ChatBook) -> None:
     book.approve(GROUP, by=ALICE_ACI)
-    assert await judged(Daemon(UNFETCHED)).consider(ADDED, LISTED) is None
+    assert await (await judged(Daemon(UNFETCHED))).consider(ADDED, LISTED) is None
     assert book.approved == {GROUP}
-    assert await judged(Daemon(REMOVED)).consider(ADDED, LISTED) == "removed"
+    assert await (await judged(Daemon(REMOVED))).consider(ADDED, LISTED) == "removed"
     assert not book.approved
     assert not book.knows(GROUP)
-    assert await judged(Daemon(group())).consider(ADDED, LISTED) == "approved"
+    assert await (await judged(Daemon(group()))).consider(ADDED, LISTED) == "approved"
 
 
 async def test_a_restart_keeps_what_was_approved(judged: Make, book: ChatBook, store: Store) -> None:
-    await judged(Daemon(group())).consider(ADDED, LISTED)
+    await (await judged(Daemon(group()))).consider(ADDED, LISTED)
     await store.flush()
     later = ChatBook(store, "signal", lambda: 2000.0)
     await later.load()
@@ -171,38 +178,114 @@ async def test_a_restart_keeps_what_was_approved(judged: Make, book: ChatBook, s
     assert await store.rows("SELECT by, at FROM chat_group") == [(ALICE_ACI, 1000.0)]
 
 
+WAITED = replace(ADDED, received_at=NOW - 60_000)
+LATER = replace(ADDED, received_at=NOW)
+
+
 async def test_groups_that_were_there_before_us_are_approved_by_nobody(judged: Make, book: ChatBook) -> None:
-    invitations = judged(Daemon(group()))
+    invitations = await judged(Daemon(group()))
     await invitations.take_stock()
     await invitations.take_for_granted()
-    assert await invitations.consider(ADDED, LISTED) is None
+    assert await invitations.consider(WAITED, LISTED) is None
     assert not book.approved
     assert not book.is_new
     assert invitations.names == {GROUP: "Test Group"}
 
 
-async def test_an_invitation_that_waited_for_our_first_start_counts(judged: Make, book: ChatBook) -> None:
-    invitations = judged(Daemon(group()))
-    await invitations.take_stock()
-    assert await invitations.consider(ADDED, LISTED) == "approved"
-    await invitations.take_for_granted()
-    assert book.approved == {GROUP}
+async def test_an_invitation_that_waited_for_us_counts(judged: Make, book: ChatBook) -> None:
+    """At every connect, and also if the daemon has put us in the group before we could see."""
+    for _ in range(2):
+        invitations = await judged(Daemon(group()))
+        await invitations.take_stock()
+        assert await invitations.consider(WAITED, LISTED) == "approved"
+        await invitations.take_for_granted()
+        assert book.approved == {GROUP}
+        book.forget(GROUP)
 
 
-async def test_a_group_joined_while_we_were_away_still_waits_for_its_invitation(
-    judged: Make, book: ChatBook, store: Store
+@pytest.mark.parametrize("event", [LATER, ADDED, replace(LATER, origin=Origin.OWN_DEVICE)])
+async def test_what_is_changed_in_a_group_we_were_in_is_no_act(
+    judged: Make, book: ChatBook, store: Store, event: Inbound
 ) -> None:
-    await judged(Daemon([])).take_for_granted()
-    invitations = judged(Daemon(group()))
+    """Neither in this run nor, as the group is known then, in a later one."""
+    invitations = await judged(Daemon(group()))
+    assert await invitations.consider(LATER, LISTED) == "approved"
+    book.forget(GROUP)
     await invitations.take_stock()
-    assert await invitations.consider(ADDED, LISTED) == "approved"
+    assert await invitations.consider(event, LISTED) == "no joining"
+    assert await (await judged(Daemon(group()))).consider(LATER, LISTED) is None
+    assert not book.approved
+    await store.flush()
+    again = ChatBook(store, "signal", lambda: 2000.0)
+    await again.load()
+    assert again.knows(GROUP)
+
+
+async def test_a_group_whose_state_was_not_known_at_connect_is_opened_by_nobody(judged: Make, book: ChatBook) -> None:
+    invitations = await judged(Daemon(UNFETCHED, group()))
+    await invitations.take_stock()
+    assert await invitations.consider(LATER, LISTED) == "no joining"
+
+
+@pytest.mark.parametrize(
+    ("there", "taken"), [(group(), True), (PENDING, True), (UNFETCHED, False), (REMOVED, False), ([], False)]
+)
+async def test_what_nobodys_act_explains_is_noted_after_every_connect(
+    judged: Make, book: ChatBook, there: Any, taken: bool
+) -> None:
+    book.take_stock([])
+    invitations = await judged(Daemon(there))
+    await invitations.take_stock()
+    await invitations.take_for_granted()
+    assert book.knows(GROUP) is taken
+    assert not book.approved
+
+
+async def test_a_group_that_came_during_the_grace_is_not_taken_from_its_invitation(
+    judged: Make, book: ChatBook
+) -> None:
+    invitations = await judged(Daemon([], group()))
+    await invitations.take_stock()
+    await invitations.take_for_granted()
+    assert await invitations.consider(replace(ADDED, received_at=NOW - 1000), LISTED) == "approved"
+
+
+async def test_we_were_removed_and_are_added_again(judged: Make, book: ChatBook) -> None:
+    invitations = await judged(Daemon(REMOVED, group()))
+    await invitations.take_stock()
+    assert await invitations.consider(LATER, LISTED) == "approved"
+
+
+async def test_without_the_groups_there_were_at_connect_nothing_is_opened(
+    book: ChatBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.groups._LISTING_SECONDS", 0.01)
+    invitations = Invitations(Daemon(group()), book, "approved-only", lambda: ME, server_now=lambda: NOW)
+    assert await invitations.consider(LATER, LISTED) == "unconfirmed"
+    assert not book.knows(GROUP)
+
+
+async def test_what_the_settings_list_is_never_left(judged: Make) -> None:
+    for listed in (False, True):
+        daemon = Daemon(group())
+        invitations = await judged(daemon, quit_unapproved=True, is_listed=lambda _, listed=listed: listed)
+        await invitations.consider(replace(LATER, chat=Chat(f"{listed}")), UNLISTED)
+        assert daemon.did("quitGroup") == (not listed)
+
+
+async def test_names_of_groups_are_bounded(judged: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.groups.KEEP_NAMES", 2)
+    invitations = await judged(Daemon([]))
+    for number in (1, 2, 1, 3):
+        await invitations.consider(replace(TALK, chat=Chat(f"g{number}", f"Group {number}")), UNLISTED)
+    assert invitations.names == {"g1": "Group 1", "g3": "Group 3"}
 
 
 async def test_at_connect_groups_we_were_removed_from_are_forgotten(judged: Make, book: ChatBook) -> None:
     book.approve(GROUP, by=ALICE_ACI)
-    await judged(Daemon(UNFETCHED)).take_stock()
+    await (await judged(Daemon(UNFETCHED))).take_stock()
     assert book.approved == {GROUP}
-    await judged(Daemon(REMOVED)).take_stock()
+    await (await judged(Daemon(REMOVED))).take_stock()
     assert not book.approved
 
 

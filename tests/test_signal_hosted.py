@@ -454,7 +454,9 @@ async def test_our_own_answer_to_a_note_is_no_new_note(
 
 async def test_an_edit_of_something_said_to_us_is_told_as_one(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon) as host:
-        await host.emit(recorded_event("edit"))
+        edit = recorded_event("edit")
+        edit["envelope"]["editMessage"]["targetSentTimestamp"] = edit["envelope"]["timestamp"] - 60_000
+        await host.emit(edit)
         assert [event.text for event in host.reached] == ["(edited) corrected text"]
 
 
@@ -536,6 +538,29 @@ async def test_a_strangers_invitation_leaves_no_sign(daemon: FakeSignalDaemon) -
             by(fresh("group_update_invited_pending"), BOB, BOB_ACI), fresh("group_mention_bot", groupInfo=info)
         )
         assert (daemon.calls, host.passed) == ([], [])
+
+
+@pytest.mark.parametrize("waited", [True, False])
+async def test_a_change_in_a_group_we_were_in_opens_nothing(daemon: FakeSignalDaemon, waited: bool) -> None:
+    daemon.groups.append(group(NEW_GROUP, name="New"))
+    info = {"groupId": NEW_GROUP, "groupName": "New", "revision": 6, "type": "DELIVER"}
+    async with hosted(daemon) as host:
+        change = fresh("group_update_invited_pending")
+        if waited:
+            change["envelope"]["serverReceivedTimestamp"] -= 3_600_000
+        await host.emit(change, fresh("group_mention_bot", groupInfo=info))
+        assert len(host.reached) == waited
+
+
+async def test_a_stranger_quits_nothing_that_is_listed(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGNAL_GROUP_QUIT_UNAPPROVED", "true")
+    async with hosted(daemon) as host:
+        listed = fresh("group_update_invited_pending")
+        listed["envelope"]["dataMessage"]["groupInfo"]["groupId"] = GROUP
+        await host.emit(by(listed, BOB, BOB_ACI), by(fresh("group_update_invited_pending"), BOB, BOB_ACI))
+        assert [call["groupId"] for call in daemon.called("quitGroup")] == [NEW_GROUP]
 
 
 # -- sending
@@ -715,6 +740,6 @@ async def test_what_is_said_in_a_group_that_is_not_served_is_traced_and_no_more(
         assert intake.trace.counts == {"ignore chat not on the allowlist": 3}
         assert intake.unhandled == {"duplicate": 1}
         assert intake.directory.uid_of(BOB) == BOB_ACI
-        intake.book.order(NEW_GROUP, Status.GRANTED, "admin", "")
+        await intake.book.order(NEW_GROUP, Status.GRANTED, "admin", "")
         await host.emit(by(fresh("group_text", **where), BOB, BOB_ACI, "Bob"))
         assert [event.text for event in host.passed] == ["hello group"]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.common import ledger as ledger_module
-from hermes_hardened_adapters.common.ledger import KEEP_SECONDS, Ledger
-from hermes_hardened_adapters.common.store import _STEPS, SCHEMA_VERSION, Store, read
+from hermes_hardened_adapters.common.ledger import Ledger
+from hermes_hardened_adapters.common.schema import SCHEMA_VERSION, STEPS
+from hermes_hardened_adapters.common.store import Store, read
 
 
 @pytest.fixture
@@ -51,21 +52,21 @@ async def test_many_writers_share_few_transactions(store: Store) -> None:
             assert read(store.path, "SELECT key FROM meta WHERE key = ?", (key,)) == [(key,)]
 
     await asyncio.gather(*map(work, range(20)))
-    assert await store.rows("SELECT count(*) FROM meta") == [(200,)]
+    assert await store.rows("SELECT count(*) FROM meta WHERE value = 'x'") == [(200,)]
     assert statements.count("COMMIT") <= 2 * 10 + 1
 
 
 async def test_what_nobody_flushes_is_written_behind(store: Store) -> None:
     store.write("INSERT INTO meta VALUES ('a', 'b')")
     async with asyncio.timeout(5):
-        while not await store.rows("SELECT * FROM meta"):
+        while not await store.rows("SELECT * FROM meta WHERE key = 'a'"):
             await asyncio.sleep(0.02)
 
 
 async def test_closing_writes_what_is_pending(store: Store) -> None:
     store.write("INSERT INTO meta VALUES ('a', 'b')")
     again = await reopened(store)
-    assert await again.rows("SELECT * FROM meta") == [("a", "b")]
+    assert await again.rows("SELECT * FROM meta WHERE key = 'a'") == [("a", "b")]
     await again.close()
     await again.close()
 
@@ -75,7 +76,7 @@ async def test_a_statement_that_fails_is_told_and_survived(store: Store, caplog:
     await store.flush()
     store.write("INSERT INTO meta VALUES ('a', 'b')")
     await store.flush()
-    assert await store.rows("SELECT value FROM meta") == [("b",)]
+    assert await store.rows("SELECT value FROM meta WHERE key = 'a'") == [("b",)]
     assert "state file: cannot write" in caplog.text
 
 
@@ -93,7 +94,7 @@ async def test_an_unusable_file_is_kept_aside(tmp_path: Path, damage: str, caplo
     assert await store.rows("SELECT * FROM chat_group") == []
     await store.close()
     assert (tmp_path / "state.db.unusable-1").exists()
-    assert "starting empty" in caplog.text
+    assert "starting anew with the orders" in caplog.text
 
 
 async def test_the_ledger_lets_a_message_in_once(store: Store) -> None:
@@ -111,13 +112,55 @@ async def test_the_ledger_lets_a_message_in_once(store: Store) -> None:
     await again.close()
 
 
-async def test_the_ledger_forgets_what_is_old(store: Store) -> None:
-    ledger = Ledger(store, "signal", lambda: 1000.0)
+@pytest.mark.parametrize("ahead", [-7 * 86400.0, 8 * 86400.0])
+async def test_a_clock_that_is_wrong_makes_nothing_forgotten(store: Store, ahead: float) -> None:
+    ledger = Ledger(store, "signal", lambda: 10**9)
     ledger.claim("a")
-    await ledger.commit("a")
-    later = Ledger(store, "signal", lambda: 1001.0 + KEEP_SECONDS)
+    await ledger.commit("a", sent_at=10**12 - 5)
+    later = Ledger(store, "signal", lambda: 10**9 + ahead)
     await later.load()
-    assert later.claim("a")
+    assert not later.claim("a")
+    assert later.claim("b")
+    assert later.reaches(1)
+
+
+async def test_what_nobody_reads_pushes_out_nothing_that_was_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "KEEP_KEYS", 50)
+    monkeypatch.setattr(ledger_module, "KEEP_IGNORED", 20)
+    ledger = Ledger(store, "signal", lambda: 1000.0)
+    await ledger.load()
+    assert ledger.claim("served")
+    await ledger.commit("served", sent_at=1)
+    assert ledger.claim("being handled")
+    for number in range(200):
+        assert ledger.claim(f"unserved {number}")
+        ledger.ignore(f"unserved {number}")
+    assert [ledger.claim(key) for key in ("served", "being handled", "unserved 199")] == [False, False, False]
+    assert ledger.claim("unserved 0")  # as bounded as it shall be
+    ledger.ignore("served")
+    assert not ledger.claim("served")
+    assert ledger.reaches(1)
+
+
+async def test_the_ledger_knows_how_far_back_it_reaches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "KEEP_KEYS", 10)
+    ledger = Ledger(store, "signal", lambda: 1000.0)
+    await ledger.load()
+    # One that claims to be from the future must not make everything else look old.
+    await ledger.commit("a sender's clock", sent_at=10**15)
+    for number in range(10):
+        assert ledger.reaches(1)
+        await ledger.commit(str(number), sent_at=100 + number)
+    assert not ledger.reaches(1_000_000)
+    assert ledger.reaches(1_000_001)
+    for _ in range(2):
+        ledger = Ledger(store, "signal", lambda: 2000.0)
+        await ledger.load()
+        await ledger.commit("later", sent_at=1_500_000)
+        assert not ledger.reaches(1_000_000)
+        assert ledger.reaches(1_000_001)
 
 
 async def test_the_ledger_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,15 +180,18 @@ async def test_the_ledger_is_bounded(store: Store, monkeypatch: pytest.MonkeyPat
     assert not quiet.claim("quiet")
 
 
-async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
     path = tmp_path / "state.db"
     post, aci = "a" * 26, "11111111-1111-4111-8111-111111111111"
     rows = [(post, 4.0), (f"{post} dispatched", 5.0), (f"{aci} 17", 1.0), ("+15550001111 18", 2.0)]
     with sqlite3.connect(path) as connection:
-        for step in _STEPS[:2]:
+        for step in STEPS[:2]:
             connection.executescript(step)
         connection.executemany("INSERT INTO ledger VALUES (?, ?)", rows)
-        connection.execute("PRAGMA user_version=2")
+        for step in STEPS[2:version]:
+            connection.executescript(step)
+        connection.execute(f"PRAGMA user_version={version}")
     connection.close()
     store = Store(path)
     await store.open()
@@ -153,4 +199,5 @@ async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path)
         ledger = Ledger(store, network, lambda: 10.0)
         await ledger.load()
         assert [ledger.claim(key) for key in (*keys, "another")] == [False, False, True]
+    assert await store.rows("SELECT sent_at FROM ledger ORDER BY sent_at") == [(1000,), (2000,), (4000,), (5000,)]
     await store.close()

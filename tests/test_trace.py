@@ -6,7 +6,7 @@ import pytest
 from hermes_hardened_adapters.common import trace as module
 from hermes_hardened_adapters.common.events import Address, Chat, Dispatch, Ignore, Inbound, Observe, Reason
 from hermes_hardened_adapters.common.store import Store
-from hermes_hardened_adapters.common.trace import Trace, pseudonym
+from hermes_hardened_adapters.common.trace import Trace
 
 NUMBER = "+15550002222"
 SAID = Inbound("k", "17", 17, Chat("group-id"), Address(None, NUMBER), text="a secret")
@@ -22,7 +22,7 @@ async def test_what_a_row_tells(store: Store) -> None:
     trace.decided(SAID, Dispatch("a secret", 7, Reason.MENTIONED))
     trace.decided(SAID, Observe("a secret", 10, Reason.UNADDRESSED))
     trace.noted(SAID, "invitation", "approved")
-    chat, who = pseudonym("group-id"), pseudonym(NUMBER)
+    chat, who = store.pseudonym("group-id"), store.pseudonym(NUMBER)
     assert await rows(store) == [
         (1000.0, "signal", chat, who, "17", "dispatch", 7, "mentions us"),
         (1000.0, "signal", chat, who, "17", "observe", 10, "not addressed"),

@@ -83,9 +83,9 @@ class Rest(Protocol):
 
 
 class CatchUp:
-    """Fetches what was missed. `now` is Unix time; at most `limit` posts a channel, the newest of them."""
+    """Fetches what was missed. `now` is the server's time; at most `limit` posts a channel, the newest of them."""
 
-    def __init__(self, client: Rest, cursors: Cursors, limit: int, now: Callable[[], float]) -> None:
+    def __init__(self, client: Rest, cursors: Cursors, limit: int, now: Callable[[], int]) -> None:
         self._client = client
         self._cursors = cursors
         self._limit = limit
@@ -102,8 +102,15 @@ class CatchUp:
         since = self._cursors.since(channel_id)
         if since is None or (newest <= since and not edited):
             return []
-        posts = await self._posts(channel_id, max(since, int(self._now() * 1000) - _OLDEST_MILLISECONDS))
+        posts = await self._posts(channel_id, max(since, self._now() - _OLDEST_MILLISECONDS))
         return posts[-self._limit :] if self._limit else []
+
+    def has_all(self, channel: dict[str, Any], posts: list[dict[str, Any]]) -> bool:
+        """Whether those missed posts are all the channel ever had."""
+        created_at, since = channel.get("create_at"), self._cursors.since(str(channel.get("id")))
+        if not isinstance(created_at, int) or since is None or len(posts) >= min(self._limit, _PAGE):
+            return False
+        return created_at > max(since, self._now() - _OLDEST_MILLISECONDS) - _OVERLAP_MILLISECONDS
 
     async def _posts(self, channel_id: str, since: int) -> list[dict[str, Any]]:
         """Posts changed since then, by time. The server at times answers `since` with nothing: then its newest ones."""

@@ -20,7 +20,9 @@ from pydantic import SecretStr
 from yarl import URL
 
 from ...common.errors import ConnectionLost, Fatal
+from ...common.server_clock import ServerClock
 from .failures import ApiError, not_mattermost
+from .grammar import defused
 from .rest import RestClient, no_redirects
 
 _ID = re.compile(r"[a-z0-9]{26}")
@@ -33,7 +35,8 @@ class MattermostClient:
     """One server and one bot account. Opened and closed with `async with`.
 
     `base_url` may have a path. `ca_file` is a PEM file with the CA that signed the server's certificate, trusted
-    besides the system's. Calls raise what `RestClient` does, and ValueError for an id that is none.
+    besides the system's. Calls raise what `RestClient` does, and ValueError for an id that is none. What is posted
+    notifies nobody by @channel, @here or @all.
     """
 
     def __init__(
@@ -200,7 +203,7 @@ class MattermostClient:
         """The new post. With the same `pending_post_id` within 30 s, the server returns the post it has created."""
         post: Object = {
             "channel_id": channel_id,
-            "message": message,
+            "message": defused(message),
             "root_id": root_id or "",
             "file_ids": list(file_ids),
             "pending_post_id": pending_post_id or await self._new_pending_id(),
@@ -209,7 +212,7 @@ class MattermostClient:
         return self._object(await self._api.posts.create_post(post))
 
     async def patch_post(self, post_id: str, message: str, props: Object | None = None) -> Object:
-        patch: Object = {"message": message} if props is None else {"message": message, "props": props}
+        patch: Object = {"message": defused(message)} | ({} if props is None else {"props": props})
         return self._object(await self._api.posts.patch_post(_id(post_id), patch))
 
     async def delete_post(self, post_id: str) -> None:
@@ -244,6 +247,11 @@ class MattermostClient:
         """The headers of the server's last answer, `Date` and `X-Version-Id` among them."""
         return self._rest.last_headers
 
+    @property
+    def server_clock(self) -> ServerClock:
+        """The server's time, as its answers tell it."""
+        return self._rest.server_clock
+
     async def ping_system(self) -> Object:
         return self._object(await self._api.system.check_system_health())
 
@@ -252,6 +260,8 @@ class MattermostClient:
         endpoint = "/" + path.strip("/")
         if not _ENDPOINT.fullmatch(endpoint):
             raise ValueError("not a path of Mattermost's API")
+        if payload is not None and "message" in payload:
+            payload = {**payload, "message": defused(str(payload["message"]))}
         if (method.upper(), endpoint) == ("POST", "/posts"):
             payload = {"pending_post_id": await self._new_pending_id(), **(payload or {})}
         return self._object(await self._rest.make_request(method, endpoint, payload))

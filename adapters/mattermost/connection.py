@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...common.accepting import HostWord
+from ...common.config import is_exposed
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.opening import Opening
 from ...common.served import LiveChat
 from ...common.status import Snapshot, put_down, snapshot
-from ...common.store import Store
+from ...common.store import shared
 from .client import MattermostClient
 from .intake import Intake
 from .joins import live_channels
@@ -40,10 +41,12 @@ class Connection:
         host: HostWord,
         deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
+        handover_seconds: float,
     ) -> None:
         self._settings = settings
+        self._handover_seconds = handover_seconds
         self._observed = observed
-        self._store = Store(state)
+        self._store = shared(state)
         self._opening = Opening()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.intake = Intake(settings, self.client, self._store, observed, host=host, deliver=deliver)
@@ -53,7 +56,7 @@ class Connection:
 
     async def log_in(self) -> dict[str, Any]:
         """Our own user. Raises Fatal or ConnectionLost; then, too, `close` is owed."""
-        if self._settings.url.startswith("http://") and not on_loopback(self._settings.url):
+        if is_exposed(self._settings.url):
             logger.warning("MATTERMOST_URL is plain http beyond this machine: the token can be read on its way")
         return await self._opening.run(self._log_in())
 
@@ -67,8 +70,8 @@ class Connection:
 
     async def _listen(self) -> None:
         resources = self._opening.resources
-        resources.push_async_callback(self._store.close)
         await self._store.open()
+        resources.push_async_callback(self._store.close)
         if self._settings.persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
@@ -82,8 +85,7 @@ class Connection:
         self.post_size = await self._ask_post_size()
 
     async def approved(self, chat_id: str) -> None:
-        """The operator approved a channel we may have disapproved of."""
-        self.intake.joins.allow(chat_id)
+        """The operator approved a channel; we are in it already."""
 
     def snapshot(self) -> Snapshot:
         """How the connection is doing."""
@@ -110,12 +112,7 @@ class Connection:
         return int(size) if size.isascii() and size.isdigit() and int(size) >= 1000 else _POST_SIZE
 
     async def _let_go(self) -> None:
-        """Stop listening, then hand over what was received already."""
+        """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
+        end = time.monotonic() + self._handover_seconds
         await self.stream.close()
-        await self.intake.workers.drain()
-
-
-def on_loopback(url: str) -> bool:
-    """Whether what is sent there stays on this machine."""
-    hostname = urlsplit(url).hostname or ""
-    return hostname in {"localhost", "::1"} or hostname.startswith("127.")
+        await self.intake.workers.drain(end - time.monotonic())

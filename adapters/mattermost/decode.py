@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Unhandled
+from ...common.events import (
+    MOST_ATTACHMENTS,
+    MOST_MENTIONS,
+    Address,
+    Attachment,
+    Chat,
+    Inbound,
+    Me,
+    Mention,
+    Origin,
+    Unhandled,
+)
 from ...common.wording import Foreign
 from ...common.wording import name as as_name
 from . import wire
@@ -90,6 +102,8 @@ class Decoded:
 
 
 _CHANNELS = ("O", "P", "G")
+_LONGEST_POST = 65_536
+"""Characters a server takes for a message; those of its attachments may be more."""
 
 
 def event_of(frame: Frame) -> Event | Unhandled:
@@ -116,7 +130,15 @@ def glimpse(frame: Frame, me: Me) -> Inbound | None:
         return None
     if me.uid in {None, post.user_id} or not post.message.strip():
         return None
-    return Inbound(post.id, post.id, post.create_at, Chat(post.channel_id), Address(post.user_id), text=post.message)
+    return Inbound(
+        post.id,
+        post.id,
+        post.create_at,
+        Chat(post.channel_id),
+        Address(post.user_id),
+        text=post.message,
+        received_at=post.create_at,
+    )
 
 
 def parse_post(row: object) -> wire.Post | None:
@@ -165,12 +187,12 @@ def to_inbound(
     since, unless an earlier version of it is known.
     """
     deleted = kind == "deleted" or post.delete_at > 0
-    text = "" if deleted else (post.message or "\n".join(_attached_texts(post)))
+    text = "" if deleted else (post.message or "\n".join(_attached_texts(post))[:_LONGEST_POST])
     found = find_mentions(text, user_id_of)
-    files = () if deleted else tuple(_attachments(post))
+    files = () if deleted else tuple(islice(_attachments(post), MOST_ATTACHMENTS))
     edited = kind == "edited" and not deleted
     thread = post.root_id or None
-    origin = _origin(post, me)
+    origin = origin_of(post, me)
     inbound = Inbound(
         key=f"{post.id} deleted" if deleted else f"{post.id} {post.edit_at}" if edited else post.id,
         message_id=post.id,
@@ -183,14 +205,16 @@ def to_inbound(
         origin=origin,
         contentless=_contentless(post, deleted, edited, has_content=bool(text.strip() or files)),
         text=text,
-        mentions=tuple(_mention(text, start, end, user_id, name_of) for start, end, user_id in found.mentions),
+        mentions=tuple(_mention(text, *mention, name_of) for mention in found.mentions[:MOST_MENTIONS]),
         broadcast=found.broadcast,
         in_our_thread=thread is not None and thread in me.sent,
         attachments=files,
         edits=post.id if edited else None,
+        received_at=post.edit_at if edited else post.create_at,
+        first_at=post.create_at if edited else None,
         deletes=post.id if deleted and not post.original_id else None,
     )
-    return Decoded(inbound, post.channel_id, channel_type, found.unknown)
+    return Decoded(inbound, post.channel_id, channel_type, found.unknown[:MOST_MENTIONS])
 
 
 def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
@@ -205,7 +229,7 @@ _TYPED = frozenset({"", "me", "slack_attachment"})
 _MARKS = ("from_webhook", "from_oauth_app", "from_bot", "from_plugin", "override_username", "override_icon_url")
 
 
-def _origin(post: wire.Post, me: Me) -> Origin:
+def origin_of(post: wire.Post, me: Me) -> Origin:
     """Props can be set by anybody, so they only ever lower trust."""
     if post.type.startswith("system_"):
         return Origin.SERVER
@@ -246,7 +270,7 @@ def _mention(text: str, start: int, end: int, user_id: str, name_of: NameOf) -> 
 def _attached_texts(post: wire.Post) -> Iterator[str]:
     """The text of message attachments, which integrations post. The fallback says the same once more."""
     attached = (post.props or {}).get("attachments")
-    for attachment in attached if isinstance(attached, list) else []:
+    for attachment in attached[:MOST_ATTACHMENTS] if isinstance(attached, list) else []:
         if isinstance(attachment, dict):
             texts = [attachment.get(name) for name in ("pretext", "title", "text")]
             said = [text for text in texts if isinstance(text, str) and text.strip()]

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ...common.authority import RIGHTS, Authority
+from ...common.config import is_exposed
 from ...common.errors import Fatal, HardenedError, NotSent, RateLimited
 from ...common.findings import Finding, Status
-from ...common.media import MAX_BYTES
-from .connection import on_loopback
 from .failures import ApiError
 
 Object = Mapping[str, Any]
@@ -62,7 +62,7 @@ def refused(check: str, error: HardenedError, remedy: str) -> Finding:
 
 def address(url: str) -> Finding:
     """Mattermost answered there; whether nobody can listen in on the way."""
-    if url.startswith("http://") and not on_loopback(url):
+    if is_exposed(url):
         return advice(
             "address",
             f"{url} is plain http beyond this machine: the token can be read on its way",
@@ -138,7 +138,8 @@ def limits(config: Object) -> Finding:
         return advice(
             "limits", f"the server takes {what}, but no attachments", "enable file sharing in the System Console"
         )
-    return ok("limits", f"the server takes {what}; of a post's files, those up to {MAX_BYTES // 2**20} MiB are fetched")
+    most = RIGHTS[Authority.ALLOWED].files.bytes // 2**20
+    return ok("limits", f"the server takes {what}; of a post's files, those up to {most} MiB are fetched")
 
 
 def _size(config: Object, name: str) -> int:

@@ -21,10 +21,6 @@ class ApiError(HardenedError):
         self.call = call
 
 
-class FileTooLarge(HardenedError):
-    """A download is larger than the caller takes."""
-
-
 class Redirected(aiohttp.ClientError):
     """Raised by our sessions instead of carrying the token elsewhere."""
 

@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any
 
 from ...common.accepting import HostWord
-from ...common.chatbook import ChatBook
+from ...common.authority import Authority, of_program
+from ...common.chatbook import ChatBook, entries
 from ...common.errors import HardenedError
 from ...common.events import (
     Address,
@@ -28,12 +29,13 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
+from ...common.fair_queue import Place
 from ...common.handover import Accepted, Commit, apply_edit, buffer_of
 from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.reconnect import backoff
 from ...common.store import Store
-from ...common.trace import Trace, pseudonym
+from ...common.trace import Trace
 from ...common.wording import name as as_name
 from ...common.workers import ChatWorkers
 from .catchup import CatchUp, Cursors
@@ -49,6 +51,7 @@ from .decode import (
     added_by,
     event_of,
     glimpse,
+    origin_of,
     parse_post,
 )
 from .failures import ApiError
@@ -86,22 +89,32 @@ class Intake:
         deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
     ) -> None:
         self._client = client
+        self._store = store
         self._observed = observed
         self._deliver = deliver
-        self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._is_expendable)
+        self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "mattermost", time.time)
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
         self.people = People(client, time.monotonic)
-        self.joins = Joins(client, self.book, settings.join_policy)
+        self.joins = Joins(client, self.book, settings.join_policy, settings.policy().chats)
         self.threads = Threads(client)
         self.cursors = Cursors(store)
-        self.catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, time.time)
+        self.catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.unhandled: Counter[str] = Counter()
         self.caught_up = 0
         self.me = Me()
         self._reader = Reader(client, self.people)
-        self._judge = Judge(settings, host, self.book, self.joins, self.threads, self.ledger, self.people.is_bot)
+        self._judge = Judge(
+            settings,
+            host,
+            self.book,
+            self.joins,
+            self.threads,
+            self.ledger,
+            is_bot=self.people.is_bot,
+            now=client.server_clock.now,
+        )
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0
 
@@ -113,13 +126,13 @@ class Intake:
         self.me = Me(str(me["id"]))
         self.people.learn(str(me["id"]), str(me.get("username", "")))
         await self.book.load()
+        self.joins.load(await asyncio.to_thread(entries, self._store.path, "mattermost"))
         await self.ledger.load()
         await self.cursors.load()
 
     async def take_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
-        for channel_id in await self.book.refresh():
-            self.joins.allow(channel_id)
+        await self.book.refresh()
 
     async def close(self) -> None:
         if self._catching_up is not None:
@@ -165,6 +178,8 @@ class Intake:
         channel_id = frame.broadcast.get("channel_id")
         if not isinstance(channel_id, str) or self._judge.serves(channel_id) or self.workers.busy(channel_id):
             return False
+        if not self.joins.knows(channel_id):
+            return False
         inbound = glimpse(frame, self.me)
         if inbound is None or inbound.chat.id != channel_id:
             return False
@@ -173,6 +188,7 @@ class Intake:
             return False
         self.cursors.begin(channel_id, inbound.sent_at)
         if self._is_new(inbound.key):
+            self.ledger.ignore(inbound.key)
             self.trace.decided(inbound, decision)
             self.cursors.advance(channel_id, inbound.sent_at)
         return True
@@ -199,14 +215,16 @@ class Intake:
 
     async def _fetch_missed(self) -> bool:
         """Whether nothing is missing any more."""
-        gaps, complete = self._gaps, True
+        gaps, complete, pseudonym = self._gaps, True, self.trace.pseudonym
         try:
             async with asyncio.timeout(_CATCH_UP_SECONDS):
                 channels = await self._client.my_channels()
-                self.joins.still_in({str(channel.get("id")) for channel in channels})
+                left = await self.joins.listed_now(channels)
                 observed = self._observed.chats()
                 for channel in channels:
                     channel_id = str(channel.get("id"))
+                    if channel_id in left:
+                        continue
                     try:
                         posts = await self.catch_up.missed(channel, edited=channel_id in observed)
                     except (ApiError, ValueError) as exc:
@@ -216,6 +234,8 @@ class Intake:
                         complete = False
                         continue
                     else:
+                        if channel.get("type") == "G" and posts and not self.catch_up.has_all(channel, posts):
+                            self.joins.meet(channel_id, None)
                         self._take_missed(channel, posts)
                     self.cursors.settle(channel_id)
         except (HardenedError, TimeoutError) as exc:
@@ -245,11 +265,19 @@ class Intake:
         if self._is_new(item.key):
             self.workers.submit(item.post.channel_id, item)
 
-    def _is_expendable(self, item: Item | UserRemoved) -> bool:
-        """Whether the server said that this is for others. Of missed posts it says nothing."""
-        if isinstance(item, UserRemoved) or item.missed:
-            return False
-        return item.channel_type != "D" and self.me.uid not in item.mentioned
+    def _place(self, item: Item | UserRemoved) -> Place:
+        """A request is what the server did not say to be for others only; of missed posts it says nothing."""
+        if isinstance(item, UserRemoved):
+            return Place("", Authority.ADMIN, is_request=True)
+        is_request = item.missed or item.channel_type == "D" or self.me.uid in item.mentioned
+        return Place(item.post.user_id, self._authority(item), is_request)
+
+    def _authority(self, item: Item) -> Authority:
+        origin = origin_of(item.post, self.me)
+        if origin is Origin.SELF:
+            return Authority.ALLOWED
+        account = self._judge.standing(Address(item.post.user_id), item.post.channel_id, item.channel_type).authority
+        return of_program(account, is_bot=False) if origin is Origin.PROGRAM else account
 
     def _is_new(self, key: str) -> bool:
         if self.ledger.claim(key):
@@ -268,12 +296,16 @@ class Intake:
             self.threads.spoke(root, inbound.sent_at, is_root=inbound.chat.thread is None)
         elif added := added_by(item.post, self.me):
             await self._mind_join(inbound, *added)
+        elif item.kind == "posted" and inbound.origin is not Origin.SERVER:
+            self._meet_channel(inbound, item)
         buffer = buffer_of(item.post.channel_id, inbound.chat)
         if inbound.deletes:
             self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))
         decision, standing = await self._judge.judge(inbound, self.me, item, channel_type)
         self.trace.decided(inbound, decision)
-        if not isinstance(decision, Ignore) and (decided := apply_edit(self._observed, inbound, decision, buffer)):
+        if isinstance(decision, Ignore):
+            self.ledger.ignore(item.key)
+        elif (decided := apply_edit(self._observed, inbound, decision, buffer)) is not None:
             author = await self._reader.author(inbound)
             accepted = Accepted(
                 inbound,
@@ -288,9 +320,20 @@ class Intake:
 
     async def _commit(self, item: Item, decided: Dispatch | Observe) -> None:
         if isinstance(decided, Dispatch):
-            await self.ledger.commit(item.key, dispatched(item.post.id))
+            await self.ledger.commit(item.key, dispatched(item.post.id), sent_at=_time(item))
         else:
-            await self.ledger.note(item.key)
+            await self.ledger.note(item.key, sent_at=_time(item))
+
+    def _meet_channel(self, inbound: Inbound, item: Item) -> None:
+        """The first post we see in a channel that is not known yet. No program opens a group message."""
+        channel_id, channel_type = item.post.channel_id, item.channel_type
+        if channel_type in {"", "D"} or self.joins.knows(channel_id):
+            return
+        opener = None
+        if channel_type == "G" and inbound.origin is Origin.PERSON:
+            opener = self._judge.standing(inbound.sender, channel_id, channel_type)
+        if verdict := self.joins.meet(channel_id, opener):
+            self.trace.noted(inbound, "invitation", verdict)
 
     async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
         verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -10,24 +9,22 @@ from dataclasses import replace
 from ...common.accepting import HostWord, Standings
 from ...common.authority import Authority, of_program
 from ...common.chatbook import ChatBook
-from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Reason
+from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Origin
 from ...common.identity import Standing, standing_of
 from ...common.ledger import Ledger
 from ...common.policy import Policy, decide
+from ...common.restraint import Past, Rules, Versions, horizon, restrain
 from .joins import Joins
 from .reader import Item
 from .settings import MattermostSettings
 from .threads import Threads
-
-_BOT_TURNS = 3
-"""Posts of programs dispatched in a row in one channel before a person has to speak."""
 
 CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
 """Mattermost's channel types as the host names them."""
 
 
 class Judge:
-    """Knows the operator's policy and asks everybody who has a word in it."""
+    """Knows the operator's policy and asks everybody who has a word in it. `now` is the server's time."""
 
     def __init__(
         self,
@@ -37,7 +34,9 @@ class Judge:
         joins: Joins,
         threads: Threads,
         ledger: Ledger,
+        *,
         is_bot: Callable[[str], Awaitable[bool]],
+        now: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._host = host
@@ -47,14 +46,18 @@ class Judge:
         self._threads = threads
         self._ledger = ledger
         self._is_bot = is_bot
+        self._now = now
+        self._versions = Versions()
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
+        self._listed = replace(self._policy, every_chat=False)
+        self._rules = Rules(self._policy.observe, int(settings.catch_up_minutes * 60_000))
         self._people = {chat_type: settings.people(chat_type) for chat_type in CHAT_TYPES.values()}
 
     async def judge(self, inbound: Inbound, me: Me, item: Item, channel_type: str) -> tuple[Decision, Standing]:
         """The decision on a post, and who its author is to the host."""
         decision, standing = await self._judge(inbound, me, item.post.channel_id, channel_type)
-        return self._tempered(decision, inbound, item), standing
+        return self._restrained(decision, inbound, item), standing
 
     async def _judge(self, inbound: Inbound, me: Me, channel_id: str, channel_type: str) -> tuple[Decision, Standing]:
         """The decision; the host and the thread are asked only where their word changes it."""
@@ -92,13 +95,15 @@ class Judge:
 
     def serves(self, channel_id: str) -> bool:
         """Whether the bot serves that channel now."""
-        return self._served().serves(channel_id)
+        return self._served(channel_id).serves(channel_id)
 
     def _decide(self, inbound: Inbound, me: Me, authority: Authority) -> Decision:
-        return decide(inbound, me, self._served(), authority=authority)
+        return decide(inbound, me, self._served(inbound.chat.id), authority=authority)
 
-    def _served(self) -> Policy:
-        return self._policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
+    def _served(self, channel_id: str) -> Policy:
+        """What is served, as far as that channel is concerned: one not known yet only where the settings list it."""
+        policy = self._policy if self._joins.knows(channel_id) else self._listed
+        return policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
 
     def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
         """Who a person is to the host, in a channel of that type."""
@@ -114,29 +119,26 @@ class Judge:
             is_open=False,
         )
 
-    def _tempered(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
-        """What keeps a Dispatch from being one: it is stale, was dispatched before, or programs talk to each other."""
-        channel_id = item.post.channel_id
+    def _restrained(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
+        """The decision with what the past and the clock make of it, from now on part of the past itself."""
+        channel_id, mark, now = item.post.channel_id, dispatched(inbound.message_id), self._now()
         if inbound.origin is Origin.PERSON:
             del self._program_turns[channel_id]
-        if not isinstance(decision, Dispatch):
-            return decision
-        reason = None
-        if inbound.origin is Origin.PROGRAM:
+        elif inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):
             self._program_turns[channel_id] += 1
-            if self._program_turns[channel_id] > _BOT_TURNS:
-                reason = Reason.BOT
-        if item.missed and (
-            decision.text.startswith("/") or time.time() - inbound.sent_at / 1000 > self._settings.catch_up_minutes * 60
-        ):
-            reason = Reason.STALE
-        if reason is None and not self._ledger.claim(dispatched(inbound.message_id)):
-            reason = Reason.EDITED
-        if reason is None:
-            return decision
-        if not self._policy.observe:
-            return Ignore(decision.rule, reason)
-        return Observe(decision.text, decision.rule, reason)
+        past = Past(
+            now,
+            horizon(now, self._ledger.horizon),
+            missed=item.missed,
+            earlier=self._versions.before(inbound),
+            dispatched=self._ledger.knows(mark),
+            program_turns=self._program_turns[channel_id],
+        )
+        decision = restrain(decision, inbound, past, self._rules)
+        if isinstance(decision, Dispatch):
+            self._ledger.claim(mark)
+        self._versions.see(inbound, decision)
+        return decision
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)

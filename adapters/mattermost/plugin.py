@@ -84,10 +84,14 @@ def _set_up() -> None:
     _stock().interactive_setup()
 
 
-async def _send_standalone(config: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Stock's sender for cron jobs that run outside the gateway, told where to connect in strict mode."""
-    from ...common import host, host_strict
+async def _send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any) -> dict[str, Any]:
+    """Stock's sender for cron jobs that run outside the gateway, told where to connect in strict mode.
+
+    It sends no file of the agent itself, and notifies nobody by @channel.
+    """
+    from ...common import host, host_files, host_strict
     from ...common.errors import ConfigError
+    from .grammar import defused
     from .settings import MattermostSettings
 
     if host_strict.is_on("mattermost"):
@@ -99,7 +103,11 @@ async def _send_standalone(config: Any, *args: Any, **kwargs: Any) -> dict[str, 
             return {"error": str(exc)}
         token = settings.token.get_secret_value()
         config = dataclasses.replace(config, token=token, extra={**(config.extra or {}), "url": settings.url})
-    result: dict[str, Any] = await _stock()._standalone_send(config, *args, **kwargs)
+    media = kwargs.get("media_files") or []
+    kwargs["media_files"] = host_files.deliverable_media(media, host_files.homes(host.home()))
+    if len(kwargs["media_files"]) < len(media):
+        message = f"{message}\n{host_files.NOT_SENT}".strip()
+    result: dict[str, Any] = await _stock()._standalone_send(config, chat_id, defused(message), **kwargs)
     return result
 
 

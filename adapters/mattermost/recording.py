@@ -74,6 +74,7 @@ _WORDS: Mapping[str, frozenset[str]] = {
     "from_bot": _BOOLEANS,
     "from_webhook": _BOOLEANS,
     "from_plugin": _BOOLEANS,
+    "from_oauth_app": _BOOLEANS,
     "image": _BOOLEANS,
     "otherFile": _BOOLEANS,
     "disable_group_highlight": _BOOLEANS,
@@ -122,7 +123,7 @@ class MattermostRecording(Recording):
             ".users.json": dumped(rules.apply(people)).encode(),
             ".channels.json": dumped(self._rules(self._slug).apply(shown)).encode(),
         }
-        self._prove(written.values(), (kept, people, shown), rules.keys | _VOCABULARY, _NAMES)
+        self._prove(written.values(), (kept, people, shown), rules.keys | _VOCABULARY, _NAMES, rules.numbers)
         return written
 
     def _rules(self, name: Text) -> Rules:

@@ -18,9 +18,10 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from ...common.errors import ConnectionLost, HardenedError, NotSent, RateLimited, Unanswered
+from ...common.errors import ConnectionLost, FileTooLarge, HardenedError, NotSent, RateLimited, Unanswered
 from ...common.reconnect import backoff
-from .failures import FileTooLarge, Redirected, not_mattermost, refusal, transport_failure
+from ...common.server_clock import ServerClock
+from .failures import Redirected, not_mattermost, refusal, transport_failure
 
 CONNECT_SECONDS = 10.0
 _CREATE_SECONDS = 10.0
@@ -110,6 +111,7 @@ class RestClient:
         self._sleep = sleep
         self.last_headers: Mapping[str, str] = {}
         """Of the last answer, a refusal too."""
+        self.server_clock = ServerClock(clock)
 
     async def make_request(
         self,
@@ -198,6 +200,7 @@ class RestClient:
                 allow_redirects=False,
             ) as response:
                 self.last_headers = response.headers
+                self.server_clock.tell_date(response.headers.get("Date"))
                 if response.status < 300:
                     return await _read(response, request)
                 body = await response.content.read(_ERROR_BYTES)

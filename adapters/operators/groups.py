@@ -9,15 +9,16 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from rich.table import Table
 from rich.text import Text
 
 from ...common import host_setup
 from ...common.chatbook import Status, entries, order
 from ...common.errors import HardenedError, StateError
 from ...common.served import Served, find, overview
+from ...common.store import pseudonymizer
+from ...common.wording import printable
 from . import networks
-from .output import console, say, write_json
+from .output import Rows, console, say, write_json
 
 _ORDERS = (
     ("approve", Status.GRANTED, "serve one from now on"),
@@ -64,7 +65,7 @@ def _found(spelled: str, setup: host_setup.Setup) -> tuple[str, str]:
     network = networks.network_of(spelled)
     if network is not None and network in setup.extras:
         return network, spelled
-    if row := find(spelled, _overview(setup)):
+    if row := find(spelled, _overview(setup), pseudonymizer(setup.state)):
         return row.network, row.id
     raise StateError(f"{spelled} is no group or channel known here: look at `groups list`")
 
@@ -84,11 +85,15 @@ def _overview_of(network: str, setup: host_setup.Setup) -> list[Served]:
     return overview(network, policy, live, known)
 
 
-def _table(rows: Iterable[Served]) -> Table:
-    result = Table(box=None, pad_edge=False)
+def _table(rows: Iterable[Served]) -> Rows:
+    result = Rows(box=None, pad_edge=False)
     for heading in ("", "network", "name", "id", "membership", "why"):
         result.add_column(heading, no_wrap=heading == "id")
     for row in rows:
         sign = Text("served", style="green") if row.served else Text("not served", style="dim")
-        result.add_row(sign, *map(Text, (row.network, row.name, row.id, row.membership, row.because)))
+        result.add_row(sign, *map(_cell, (row.network, row.name, row.id, row.membership, row.because)))
     return result
+
+
+def _cell(text: str) -> Text:
+    return Text(printable(text))

@@ -9,6 +9,7 @@ import time
 from ...common import host_setup
 from ...common.errors import StateError
 from ...common.identity import Source
+from ...common.orders import NumberOrder
 from ...common.store import change, read
 from .output import say, write_json
 
@@ -52,6 +53,7 @@ def _confirm(arguments: argparse.Namespace) -> int:
             (
                 "UPDATE identity SET uid = ?, source = ?, moved_to = NULL WHERE number = ? AND moved_to = ?",
                 (aci, Source.ENVELOPE, number, aci),
+                NumberOrder(number, aci, None, time.time()),
             ),
             (
                 "INSERT INTO audit (at, network, chat, status, by, why) VALUES (?, 'signal', ?, 'confirmed', ?, ?)",

@@ -6,13 +6,12 @@ import argparse
 import time
 from dataclasses import asdict
 
-from rich.table import Table
 from rich.text import Text
 
 from ...common import host_setup
 from ...common.errors import StateError
 from ...common.status import Snapshot, taken
-from .output import console, write_json
+from .output import Rows, console, write_json
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,8 +37,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return 1 if any(faults.values()) else 0
 
 
-def _table(network: str, found: Snapshot | None, fault: str, now: float) -> Table:
-    result = Table(title=network, title_justify="left", show_header=False, box=None)
+def _table(network: str, found: Snapshot | None, fault: str, now: float) -> Rows:
+    result = Rows(title=network, title_justify="left", show_header=False, box=None)
     for label, value in found.rows(now) if found else [("state", fault)]:
         style = ("red" if fault else "green") if label == "state" else ""
         result.add_row(label, Text(value, style=style))

@@ -8,14 +8,13 @@ from collections.abc import Generator, Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.table import Table
 from rich.text import Text
 
 from ...common import host_setup
 from ...common.identity import as_number
-from ...common.store import read
-from ...common.trace import Entry, entries, pseudonym
-from .output import console, write_json
+from ...common.store import pseudonymizer, read
+from ...common.trace import Entry, entries
+from .output import Rows, console, write_json
 
 _FOLLOW_SECONDS = 0.5
 _STYLES = {"dispatch": "green", "observe": "yellow", "invitation": "cyan"}
@@ -67,16 +66,16 @@ class Wanted:
 
 def _spellings(state: Path, identity: str) -> set[str]:
     """How the trace may name it: it is a pseudonym already, or one of its own or of its ACI."""
-    identity = identity.removeprefix("group:")
+    identity, pseudonym = identity.removeprefix("group:"), pseudonymizer(state)
     if as_number(identity):
         uids = {uid for (uid,) in read(state, "SELECT uid FROM identity WHERE number = ?", (identity,))}
         return {pseudonym(name) for name in (identity, *uids)}
     return {identity, pseudonym(identity), pseudonym(identity.lower())}
 
 
-def _table(found: Iterable[Entry]) -> Table:
+def _table(found: Iterable[Entry]) -> Rows:
     """The entries for people, oldest first."""
-    result = Table(box=None, pad_edge=False)
+    result = Rows(box=None, pad_edge=False)
     for heading in ("time", "network", "chat", "who", "verdict", "rule", "reason", "event"):
         result.add_column(heading)
     for entry in found:

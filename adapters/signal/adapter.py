@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import logging
 import time
 from typing import Any
 
-from gateway.platforms.base import SendResult
-from gateway.platforms.signal import MAX_MESSAGE_LENGTH, _ext_to_mime
+from gateway.platforms.base import (
+    SendResult,
+    cache_audio_from_bytes,
+    cache_document_from_bytes,
+    cache_image_from_bytes,
+)
+from gateway.platforms.signal import (
+    MAX_MESSAGE_LENGTH,
+    _ext_to_mime,
+    _guess_extension,
+    _is_audio_ext,
+    _is_image_ext,
+    _remux_aac_to_m4a,
+)
 from gateway.platforms.signal_rate_limit import (
     SignalRateLimitError,
     _extract_retry_after_seconds,
     _is_signal_rate_limit_error,
 )
 
-from ...common import host, host_strict
+from ...common import host, host_closing, host_outgoing, host_strict
 from ...common.accepting import HostWord
+from ...common.config import without_user
 from ...common.errors import HardenedError
 from ...common.events import Attachment, Inbound, Observe
 from ...common.handover import Accepted, Commit
@@ -33,7 +48,6 @@ logger = logging.getLogger(__name__)
 
 _CONTRACT: host.Contract = {
     "_rpc": ("method", "params", "rpc_id", "log_failures", "raise_on_rate_limit", "timeout"),
-    "_fetch_attachment": ("attachment_id",),
     "_resolve_recipient": ("chat_id",),
     "_stop_typing_indicator": ("chat_id",),
     "_send_with_retry": ("chat_id", "content", "reply_to", "metadata"),
@@ -46,14 +60,14 @@ _CONTRACT: host.Contract = {
     "send": ("chat_id", "content", "reply_to", "metadata"),
     "get_chat_info": ("chat_id",),
 }
-_Stock: Any = host.stock_adapter("signal", _CONTRACT)
+_Stock: Any = host.stock_adapter("signal", {**_CONTRACT, **host_outgoing.CONTRACT})
 host.hush_numbers(_Stock)
 
 _KEEP_SAID = 500
 _QUOTED_CHARACTERS = 200
 
 
-class SignalAdapter(_Stock):  # type: ignore[misc]
+class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
     """One account on one signal-cli daemon."""
 
     splits_long_messages = True
@@ -61,8 +75,12 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
     def __init__(self, config: Any) -> None:
         written = host_strict.written("signal")
         self._settings = SignalSettings.load(config.extra or {}, host.environment(), written)
+        shown = without_user(self._settings.http_url)
+        if shown != self._settings.http_url:
+            # Stock logs the URL it is given; the host keeps its own configuration, to make an adapter anew.
+            config = dataclasses.replace(config, extra={**(config.extra or {}), "http_url": shown})
         super().__init__(config)
-        self.http_url, self.account = self._settings.http_url, self._settings.account
+        self.http_url, self.account = shown, self._settings.account
         home = host.home()
         self.state = host.state_file(home)
         self._observed = observations(str(home), "signal", time.time)
@@ -87,6 +105,7 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
             host=HostWord(self._is_sender_authorized, lambda user_id: host.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
+            handover_seconds=host_closing.handover_seconds(),
         )
         try:
             await connection.open()
@@ -140,9 +159,12 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
         await commit()
         await self.handle_message(event)
 
-    async def _fetch(self, attachment: Attachment) -> tuple[str | None, str]:
-        path, extension = await self._fetch_attachment(attachment.id)
-        return path, _ext_to_mime(extension)
+    async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
+        """Download a file into the host's cache. Raises FileTooLarge."""
+        if self.connection is None:
+            return None, ""
+        data = await self.connection.client.attachment(attachment.id, max_bytes)
+        return await asyncio.to_thread(_cache, data)
 
     async def handle_message(self, event: Any) -> None:
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
@@ -255,6 +277,21 @@ class SignalAdapter(_Stock):  # type: ignore[misc]
     def _reactions_enabled(self, event: Any = None) -> bool:
         known = event is None or not self._gate.is_stranger(event.source.chat_id)
         return known and bool(super()._reactions_enabled(event))
+
+
+def _cache(data: bytes) -> tuple[str, str]:
+    """Path in the host's cache and content type, as stock's `_fetch_attachment` makes them; blocks."""
+    extension = _guess_extension(data)
+    # Android's voice memos: speech recognition wants them in a container.
+    if extension == ".aac" and (remuxed := _remux_aac_to_m4a(data)) is not None:
+        data, extension = remuxed
+    if _is_image_ext(extension):
+        path = cache_image_from_bytes(data, extension)
+    elif _is_audio_ext(extension):
+        path = cache_audio_from_bytes(data, extension)
+    else:
+        path = cache_document_from_bytes(data, extension)
+    return str(path), str(_ext_to_mime(extension))
 
 
 def _raw_message(inbound: Inbound) -> dict[str, Any]:

@@ -9,14 +9,23 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
+from base64 import b64encode
+from binascii import a2b_base64
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
-from ...common.errors import ConnectionLost, Fatal, HardenedError, NotSent, Unanswered
+from ...common.errors import ConnectionLost, Fatal, FileTooLarge, HardenedError, NotSent, Unanswered
 
 _CHECK_SECONDS = 10.0
+_FILE_SECONDS = 60.0
 _RESPONSE_BYTES = 256 * 2**20
+_ENVELOPE_BYTES = 2**16
+"""What an answer has besides the file in it."""
+_FILE = re.compile(rb'"(?:data|result)"\s*:\s*"')
+_SLICE = 2**20
 
 
 class RpcError(HardenedError):
@@ -30,10 +39,16 @@ class RpcError(HardenedError):
 
 
 class SignalClient:
-    """One daemon and account. Opened and closed with `async with`."""
+    """One daemon and account. Opened and closed with `async with`.
+
+    User and password of the URL, for a proxy before the daemon, go into a header and not into `base_url`.
+    """
 
     def __init__(self, base_url: str, account: str) -> None:
-        self.base_url = base_url
+        url = URL(base_url)
+        self.base_url = str(url.with_user(None)).rstrip("/")
+        login = f"{url.user or ''}:{url.password or ''}".encode() if url.user or url.password else b""
+        self._login = {"Authorization": f"Basic {b64encode(login).decode()}"} if login else None
         self.account = account
         self._ids = itertools.count(1)
         self._host: dict[str, str] = {}
@@ -43,6 +58,7 @@ class SignalClient:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=None),
             read_bufsize=2**20,
+            headers=self._login,
             trust_env=False,
         )
         # Else aiohttp would repeat a GET unseen when the connection breaks, past the pace of our own attempts.
@@ -75,7 +91,9 @@ class SignalClient:
         """Whether the daemon's HTTP server answers. It says nothing about its connection to Signal."""
         try:
             async with self.session.get(
-                f"{self.base_url}/api/v1/check", timeout=aiohttp.ClientTimeout(total=_CHECK_SECONDS)
+                f"{self.base_url}/api/v1/check",
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=_CHECK_SECONDS),
             ) as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError, ConnectionLost):
@@ -86,6 +104,24 @@ class SignalClient:
 
         Raises RpcError, Unanswered (after `timeout` seconds too), NotSent, or Fatal for a daemon that refuses us.
         """
+        try:
+            answer = await self._call(method, params, timeout, _RESPONSE_BYTES)
+        except FileTooLarge as exc:
+            raise Unanswered(str(exc)) from None
+        return _result(method, *answer)
+
+    async def attachment(self, attachment_id: str, max_bytes: int) -> bytes:
+        """The content of a file. Raises FileTooLarge when there are more than `max_bytes`, else as `rpc` does."""
+        most = max_bytes * 4 // 3 + _ENVELOPE_BYTES
+        answer = await self._call("getAttachment", {"id": attachment_id}, _FILE_SECONDS, most)
+        data = await asyncio.to_thread(_file, *answer)
+        if len(data) > max_bytes:
+            raise FileTooLarge(f"an attachment exceeds {max_bytes} bytes")
+        return data
+
+    async def _call(
+        self, method: str, params: dict[str, Any] | None, timeout: float, max_bytes: int
+    ) -> tuple[int, bytearray]:
         request = {
             "jsonrpc": "2.0",
             "id": next(self._ids),
@@ -94,30 +130,46 @@ class SignalClient:
         }
         try:
             async with asyncio.timeout(timeout):
-                status, body = await self._post(request)
+                status, body = await self._post(request, max_bytes)
                 if status == 421 and self.pin_host():
-                    status, body = await self._post(request)
+                    status, body = await self._post(request, max_bytes)
         except TimeoutError:
             raise Unanswered(f"{method} timed out: no answer of signal-cli within {timeout:g} s") from None
         except aiohttp.ClientConnectorError as exc:
             raise NotSent(f"signal-cli cannot be reached: {type(exc).__name__}") from exc
         except aiohttp.ClientError as exc:
             raise Unanswered(f"the connection to signal-cli broke during {method}: {type(exc).__name__}") from exc
-        return _result(method, status, body)
+        return status, body
 
-    async def _post(self, request: dict[str, Any]) -> tuple[int, bytes]:
+    async def _post(self, request: dict[str, Any], max_bytes: int) -> tuple[int, bytearray]:
         async with self.session.post(
             f"{self.base_url}/api/v1/rpc", json=request, headers=self.headers(), allow_redirects=False
         ) as response:
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
-                if len(body) > _RESPONSE_BYTES:
-                    raise aiohttp.ClientPayloadError("response too large")
-            return response.status, bytes(body)
+                if len(body) > max_bytes:
+                    raise FileTooLarge(f"the answer to {request['method']} exceeds {max_bytes} bytes")
+            return response.status, body
 
 
-def _result(method: str, status: int, body: bytes) -> Any:
+def _file(status: int, body: bytearray) -> bytes:
+    """The file in an answer to getAttachment. Blocks, but never for long in one piece: each holds the interpreter."""
+    start = end = 0
+    if opening := _FILE.search(body, 0, _ENVELOPE_BYTES):
+        start = opening.end()
+        end = max(body.find(b'"', start), start)
+    result = _result("getAttachment", status, body[:start] + body[end:])
+    if not (result == "" or (isinstance(result, dict) and result.get("data") == "")):
+        raise ConnectionLost("signal-cli answered getAttachment without a file")
+    text = memoryview(body)[start:end]
+    try:
+        return b"".join(a2b_base64(text[at : at + _SLICE], strict_mode=True) for at in range(0, len(text), _SLICE))
+    except ValueError:
+        raise ConnectionLost("signal-cli answered getAttachment with something that is not base64") from None
+
+
+def _result(method: str, status: int, body: bytes | bytearray) -> Any:
     match status:
         case 200:
             pass

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
 from ...common.accepting import HostWord
+from ...common.config import is_exposed
 from ...common.errors import HardenedError
 from ...common.handover import Accepted, Commit
 from ...common.observation import Observations
 from ...common.opening import Opening
 from ...common.served import LiveChat
 from ...common.status import Snapshot, put_down, snapshot
-from ...common.store import Store
+from ...common.store import shared
 from .client import SignalClient
 from .groups import live_groups
 from .intake import Intake
@@ -28,7 +30,7 @@ _STOCK_TAKING_SECONDS = 8.0
 """How long opening waits for the daemon's contacts and groups; afterwards they come in the background."""
 _UNRESOLVED_SECONDS = 30.0
 _GRACE_SECONDS = 60.0
-"""In the first run of all, how long invitations that waited for us may take to come in."""
+"""How long invitations that waited for us may take to come in."""
 
 
 class Connection:
@@ -44,10 +46,12 @@ class Connection:
         host: HostWord,
         deliver: Callable[[Accepted, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
+        handover_seconds: float,
     ) -> None:
         self._settings = settings
+        self._handover_seconds = handover_seconds
         self._observed = observed
-        self._store = Store(state)
+        self._store = shared(state)
         self._opening = Opening()
         self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
@@ -69,9 +73,13 @@ class Connection:
         await self._opening.run(self._open())
 
     async def _open(self) -> None:
+        if is_exposed(self._settings.http_url):
+            logger.warning(
+                "SIGNAL_HTTP_URL is plain http beyond this machine: messages can be read, and sent, on the way"
+            )
         resources = self._opening.resources
-        resources.push_async_callback(self._store.close)
         await self._store.open()
+        resources.push_async_callback(self._store.close)
         if self._settings.persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
@@ -108,18 +116,18 @@ class Connection:
         await self._opening.close()
 
     async def _let_go(self) -> None:
-        """Stop listening, then hand over what was received already."""
+        """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
+        end = time.monotonic() + self._handover_seconds
         await self.stream.close()
-        await self.intake.workers.drain()
+        await self.intake.workers.drain(end - time.monotonic())
 
     async def _get_to_know(self) -> None:
-        """Take stock, and ask again until our own ACI is known."""
+        """Take stock, and ask again until everything is known that decides."""
         await self.intake.take_stock()
         self._known.set()
-        while self.intake.me.uid is None:
-            logger.warning("the account's own ACI is not known yet; what may be meant for others is only observed")
+        while unknown := self.intake.unknown():
+            logger.warning("%s", unknown)
             await asyncio.sleep(_UNRESOLVED_SECONDS)
-            await self.intake.resolver.start()
-        if self.intake.book.is_new:
-            await asyncio.sleep(_GRACE_SECONDS)
-            await self.intake.close_books()
+            await self.intake.take_stock()
+        await asyncio.sleep(_GRACE_SECONDS)
+        await self.intake.close_books()

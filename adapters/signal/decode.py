@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
@@ -19,6 +21,9 @@ Names = Callable[[Address], Foreign]
 
 _UNNAMED, _MEMBER = Foreign(), Foreign("member")
 _MILLISECONDS = range(1, 2**53)
+
+_WIDE = re.compile("[\U00010000-\U0010ffff]")
+"""Characters of two UTF-16 units."""
 
 _GROUP_ID = b'"groupId":"'
 _TAIL_BYTES = 1_000
@@ -74,8 +79,18 @@ def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
     if seen.account != account or not sender or me.recognises(sender) is True or not message.message.strip():
         return None
     sent, chat = str(message.timestamp), Chat(message.group_info.group_id)
-    name = as_name(seen.envelope.source_name)
-    return Inbound(said_by(sender, sent), sent, message.timestamp, chat, sender, name, text=message.message)
+    received_at = _server_time(seen.envelope.server_received_timestamp)
+    return Inbound(
+        said_by(sender, sent),
+        sent,
+        message.timestamp,
+        chat,
+        sender,
+        as_name(seen.envelope.source_name),
+        text=message.message,
+        received_at=received_at,
+        delivered_at=_server_time(seen.envelope.server_delivered_timestamp) or received_at,
+    )
 
 
 def _sender(envelope: wire.Envelope | wire.GlimpsedEnvelope) -> Address:
@@ -132,6 +147,7 @@ def _inbound(
     group = body.group_info
     text = body.message or ""
     contentless = contentless or _contentless(body)
+    received_at = _server_time(envelope.server_received_timestamp)
     return Inbound(
         key=said_by(sender, str(sent_at)) + (f" {edits}" if edits else ""),
         message_id=str(sent_at),
@@ -147,11 +163,19 @@ def _inbound(
         quote=_quote(body.quote, names),
         attachments=tuple(_attachment(a) for a in body.attachments or ()),
         edits=str(edits) if edits else None,
+        received_at=received_at,
+        # Both are the sender's times: between them his clock may be as wrong as it likes.
+        first_at=received_at - (sent_at - edits) if edits and received_at else None,
+        delivered_at=_server_time(envelope.server_delivered_timestamp) or received_at,
         deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
         opens_group=contentless == "group event"
         and group is not None
         and (group.type == "UPDATE" or (group.type == "DELIVER" and group.revision == 0)),
     )
+
+
+def _server_time(value: int | None) -> int | None:
+    return value if value is not None and value in _MILLISECONDS else None
 
 
 def _kind(envelope: wire.Envelope) -> str:
@@ -191,27 +215,34 @@ def _mentions(text: str, mentions: Sequence[wire.Mention], names: Names) -> tupl
     if not mentions:
         return ()
     furthest = max((mention.start or 0) + (mention.length or 0) for mention in mentions)
-    units = text[: max(furthest, 0)].encode("utf-16-le", "surrogatepass")
+    units = _Units(text[: max(furthest, 0)])
     found = []
     for mention in mentions:
         address = Address(as_aci(mention.uuid), as_number(mention.number))
         if address:
-            found.append(Mention(address, names(address) or _MEMBER, _span(units, mention.start, mention.length)))
+            span = units.span(mention.start, mention.length)
+            found.append(Mention(address, names(address) or _MEMBER, span))
     return tuple(found)
 
 
-def _span(units: bytes, start: int | None, length: int | None) -> tuple[int, int] | None:
-    """UTF-16 units to code points; None for a range outside the text or through the middle of a character."""
-    if start is None or length is None:
-        return None
-    first, last = 2 * start, 2 * (start + length)
-    if start < 0 or length <= 0 or last > len(units):
-        return None
-    try:
-        before, inside = units[:first].decode("utf-16-le"), units[first:last].decode("utf-16-le")
-    except UnicodeDecodeError:
-        return None
-    return len(before), len(before) + len(inside)
+class _Units:
+    """A text as UTF-16 counts it: looked through once, however many ranges in it are asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._wide = [match.start() + before for before, match in enumerate(_WIDE.finditer(text))]
+        """Where the characters of two units begin, in units."""
+        self._length = len(text) + len(self._wide)
+
+    def span(self, start: int | None, length: int | None) -> tuple[int, int] | None:
+        """Units to code points; None for a range outside the text or through the middle of a character."""
+        if start is None or length is None or start < 0 or length <= 0 or start + length > self._length:
+            return None
+        first, last = self._character(start), self._character(start + length)
+        return None if first is None or last is None else (first, last)
+
+    def _character(self, unit: int) -> int | None:
+        before = bisect_left(self._wide, unit)
+        return None if before and self._wide[before - 1] == unit - 1 else unit - before
 
 
 def _quote(quote: wire.Quote | None, names: Names) -> Quote | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import aiohttp
-from yarl import URL
 
 from ...common.checks import masked
+from ...common.config import is_exposed
 from ...common.errors import ConnectionLost, Fatal, NotSent, Unanswered
 from ...common.findings import Finding, Status
 from ...common.host import numbers as numbers_of
@@ -26,7 +26,7 @@ _IO_ERROR = -3
 
 async def reach(case: Case) -> AsyncIterator[Finding]:
     """Whether signal-cli's HTTP interface answers at SIGNAL_HTTP_URL."""
-    check, where = "signal.daemon", str(URL(case.client.base_url).with_user(None))
+    check, where = "signal.daemon", case.client.base_url
     url = case.labels["http_url"]
     try:
         status = await _status(case, "/api/v1/check")
@@ -63,6 +63,10 @@ async def reach(case: Case) -> AsyncIterator[Finding]:
             what = "The daemon refuses the host name of its URL; it works because `Host: localhost` is sent instead."
             remedy = f"Bind signal-cli to 0.0.0.0, or write the address and port it is bound to into {url}."
             yield Finding("signal.host", Status.ADVICE, what, remedy)
+        if is_exposed(where):
+            what = f"{where} is plain http beyond this machine: messages can be read, and sent, on the way."
+            remedy = f"Put TLS before signal-cli and write https:// in {url}, unless that is a network of one machine."
+            yield Finding("signal.address", Status.ADVICE, what, remedy)
 
 
 async def version(case: Case) -> AsyncIterator[Finding]:

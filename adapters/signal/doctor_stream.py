@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
 
+from ...common.config import on_loopback
 from ...common.errors import ConnectionLost, HardenedError
 from ...common.findings import Finding, Status
 from .doctor_case import Case, refusal
@@ -23,7 +23,9 @@ async def receive_mode(case: Case) -> AsyncIterator[Finding]:
     """How the daemon was started, which it does not tell over HTTP: read from this machine's processes."""
     check = "signal.receive_mode"
     url = urlsplit(case.client.base_url)
-    words = _daemon(case, url.port or (443 if url.scheme == "https" else 80)) if _is_here(url.hostname) else None
+    words = (
+        _daemon(case, url.port or (443 if url.scheme == "https" else 80)) if on_loopback(case.client.base_url) else None
+    )
     if words is None:
         what = f"Whether signal-cli runs with {_ADVISED} cannot be seen from here."
         remedy = "Make sure it does, or what arrives while nobody listens is lost and texts go to its log."
@@ -106,13 +108,3 @@ def _option(words: Sequence[str], name: str) -> str | None:
         if word.startswith(f"{name}="):
             return word.removeprefix(f"{name}=")
     return None
-
-
-def _is_here(hostname: str | None) -> bool:
-    """Whether that address is this machine's own."""
-    if hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(hostname or "").is_loopback
-    except ValueError:
-        return False

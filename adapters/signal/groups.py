@@ -1,14 +1,18 @@
 """Groups: the runtime allowlist, and whose invitation puts a group on it.
 
 The act is trusted, never presence: signal-cli names no inviter, so the sender of the first event without text about a
-group not yet known is the actor, and `listGroups` must confirm that he belongs to it.
+group not yet known is the actor, and `listGroups` must confirm that they belong to it. An act is our own joining: a
+group in which we were already is not opened by what its members change.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -18,12 +22,14 @@ from ...common.errors import HardenedError
 from ...common.events import Address, Inbound, Me, Origin
 from ...common.identity import Standing, as_aci, as_number
 from ...common.served import LiveChat
-from ...common.trace import pseudonym
 from .client import RpcError
 
 logger = logging.getLogger(__name__)
 
 _STATE_RETRIES = (0.5, 2.0, 8.0)
+_LISTING_SECONDS = 30.0
+"""How long an event waits for the groups there were at connect."""
+KEEP_NAMES = 5_000
 
 
 class Rpc(Protocol):
@@ -90,7 +96,10 @@ def _people(rows: object) -> tuple[Address, ...]:
 
 
 class Invitations:
-    """Judges group events. `me` tells who we are at the time; `sleep` waits between looks at an unfetched group."""
+    """Judges group events. `me` tells who we are at the time, `server_now` Signal's time in milliseconds.
+
+    What the settings list (`is_listed`) is never left. `sleep` waits between looks at an unfetched group.
+    """
 
     def __init__(
         self,
@@ -99,7 +108,10 @@ class Invitations:
         policy: str,
         me: Callable[[], Me],
         *,
+        server_now: Callable[[], int],
+        is_listed: Callable[[str], bool] = lambda _: False,
         quit_unapproved: bool = False,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
@@ -107,28 +119,44 @@ class Invitations:
         self._policy = policy
         self._me = me
         self._quit_unapproved = quit_unapproved
+        self._server_now = server_now
+        self._is_listed = is_listed
+        self._clock = clock
         self._sleep = sleep
-        self.names: dict[str, str] = {}
+        self._present: dict[str, Membership] = {}
+        """The groups of the last listing."""
+        self._listed_at = 0.0
+        self._listed = asyncio.Event()
+        self.names: OrderedDict[str, str] = OrderedDict()
+
+    @property
+    def is_stocked(self) -> bool:
+        """Whether the groups there were at connect are known."""
+        return self._listed.is_set()
 
     async def take_stock(self) -> None:
-        """At connect: names of the groups, and what we were removed from meanwhile."""
-        for group in read_groups(await self._client.rpc("listGroups"), self._me()):
-            if group.name:
-                self.names[group.id] = group.name
+        """At connect: which groups there are, their names, and what we were removed from meanwhile."""
+        groups = list(read_groups(await self._client.rpc("listGroups"), self._me()))
+        self._present = {group.id: group.membership for group in groups}
+        self._listed_at = self._clock()
+        self._listed.set()
+        for group in groups:
+            self._name(group.id, group.name)
             if group.membership is Membership.OUT and self._book.knows(group.id):
                 self._book.forget(group.id)
             if group.membership is Membership.PENDING and group.id in self._book.approved:
                 await self._try("updateGroup", group.id)
 
     async def take_for_granted(self) -> None:
-        """Once, in the first run: what there is by now and was not invited to is nobody's invitation any more."""
-        self._book.take_stock([group.id for group in read_groups(await self._client.rpc("listGroups"), self._me())])
+        """Some time after connect: what there was then and nobody's act explains by now is nobody's invitation."""
+        here = {Membership.MEMBER, Membership.PENDING}
+        self._book.take_stock([group_id for group_id, membership in self._present.items() if membership in here])
+        await self.take_stock()
 
     async def consider(self, event: Inbound, actor: Standing) -> str | None:
         """What became of a group event: a verdict to trace, or None when it was none of ours to judge."""
         group_id = event.chat.id
-        if event.chat.name:
-            self.names[group_id] = event.chat.name
+        self._name(group_id, event.chat.name)
         if not event.opens_group:
             if not event.contentless:
                 self._book.note(group_id)
@@ -138,7 +166,8 @@ class Invitations:
         verdict = await self._judge(event, actor)
         if verdict != "unconfirmed":
             self._book.note(group_id)
-        logger.info("invitation into group %s by %s: %s", pseudonym(group_id), pseudonym(actor.user_id), verdict)
+        group, who = self._book.pseudonym(group_id), self._book.pseudonym(actor.user_id)
+        logger.info("invitation into group %s by %s: %s", group, who, verdict)
         return verdict
 
     async def accept(self, group_id: str) -> None:
@@ -166,8 +195,14 @@ class Invitations:
         is_owner = event.origin is Origin.OWN_DEVICE
         if self._policy == "ignore":
             return "ignored by policy"
-        if self._policy == "approved-only" and not (is_owner or actor.listed):
-            if self._quit_unapproved:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._listed.wait(), _LISTING_SECONDS)
+        if not self._listed.is_set():
+            return "unconfirmed"
+        if not self._may_join_us(event):
+            return "no joining"
+        if self._policy == "approved-only" and not (is_owner or actor.rights.invites):
+            if self._quit_unapproved and not self._is_listed(group_id):
                 await self._try("quitGroup", group_id)
             return "not approved"
         group = await self._look(group_id)
@@ -185,6 +220,22 @@ class Invitations:
         self._book.approve(group_id, by=actor.uid or actor.user_id)
         return "approved"
 
+    def _may_join_us(self, event: Inbound) -> bool:
+        """Whether we may have come into the group by that event: not if we were in it before."""
+        if self._present.get(event.chat.id) not in {Membership.MEMBER, Membership.UNKNOWN}:
+            return True
+        if event.received_at is None:
+            return False
+        # The daemon may have put us in while it handed on what had waited for us.
+        return self._server_now() - event.received_at > (self._clock() - self._listed_at) * 1000
+
+    def _name(self, group_id: str, name: str | None) -> None:
+        if name:
+            self.names[group_id] = name
+            self.names.move_to_end(group_id)
+            if len(self.names) > KEEP_NAMES:
+                self.names.popitem(last=False)
+
     async def _look(self, group_id: str) -> Group | None:
         """The group as the server has it, looked at again for a while as long as it cannot be fetched."""
         for delay in (*_STATE_RETRIES, None):
@@ -192,12 +243,11 @@ class Invitations:
                 # Naming the group makes the daemon fetch it anew.
                 result = await self._client.rpc("listGroups", {"groupId": [group_id]})
             except HardenedError as exc:
-                logger.warning("group %s cannot be looked at: %s", pseudonym(group_id), exc)
+                logger.warning("group %s cannot be looked at: %s", self._book.pseudonym(group_id), exc)
                 result = None
             group = next((g for g in read_groups(result, self._me()) if g.id == group_id), None)
             if group is not None and group.membership is not Membership.UNKNOWN:
-                if group.name:
-                    self.names[group_id] = group.name
+                self._name(group_id, group.name)
                 return group
             if delay is not None:
                 await self._sleep(delay)
@@ -210,6 +260,6 @@ class Invitations:
             remedy = ""
             if "profile" in exc.message:
                 remedy = ": the account has no profile yet, give it a name with signal-cli updateProfile"
-            logger.warning("%s of group %s failed: %s%s", method, pseudonym(group_id), exc, remedy)
+            logger.warning("%s of group %s failed: %s%s", method, self._book.pseudonym(group_id), exc, remedy)
         except HardenedError as exc:
-            logger.warning("%s of group %s failed: %s", method, pseudonym(group_id), exc)
+            logger.warning("%s of group %s failed: %s", method, self._book.pseudonym(group_id), exc)

@@ -6,13 +6,11 @@ A text in a group that is not served goes no further than a `glimpse`: decided u
 
 from __future__ import annotations
 
-import base64
-import binascii
 import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ...common.accepting import HostWord, Standings
@@ -32,11 +30,15 @@ from ...common.events import (
     Unhandled,
     said_by,
 )
+from ...common.fair_queue import Place
 from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
+from ...common.pairs import record, recorded
 from ...common.policy import Policy, decide
+from ...common.restraint import Past, Rules, Versions, horizon, restrain
+from ...common.server_clock import ServerClock
 from ...common.store import Store
 from ...common.trace import Trace
 from ...common.wording import Foreign
@@ -53,9 +55,19 @@ logger = logging.getLogger(__name__)
 _CUT_BYTES = 2_000
 """Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
 
+_LONGEST_TEXT_BYTES = 2**20
+"""Signal's own clients end a text at 64 KiB."""
+
 _OWNER = Foreign("the owner of this account")
 _OUR_NAME = Foreign("Hermes")
 """What a mention of us reads as when the account's profile has no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """A message whose sender was looked up, as far as there was time for it."""
+
+    inbound: Inbound
 
 
 class Intake:
@@ -83,8 +95,11 @@ class Intake:
         self._standings = Standings(self._look_up)
         self._deliver = deliver
         self._policy = settings.policy()
+        self._rules = Rules(self._policy.observe, dispatches_again=True)
+        self._clock = ServerClock()
+        self._versions = Versions()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
-        self.workers: ChatWorkers[Inbound] = ChatWorkers(self._process, self._is_expendable)
+        self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "signal", time.time)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
@@ -94,18 +109,18 @@ class Intake:
 
     async def prepare(self) -> None:
         """Load what earlier runs left."""
-        rows = await self._store.rows("SELECT number, uid, source, moved_to FROM identity")
-        pairs = [Pair(number, uid, Source(source), moved_to) for number, uid, source, moved_to in rows]
-        self.directory = Directory(pairs, remember=self._remember_pair)
+        self.directory = Directory(await recorded(self._store), remember=self._remember_pair)
         self._learnt()
         chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
         self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
-        self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic)
+        self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic, self.trace.pseudonym)
         self.invitations = Invitations(
             self._client,
             self.book,
             self._settings.group_invite_policy,
             lambda: self.me,
+            server_now=self._clock.now,
+            is_listed=self._policy.serves,
             quit_unapproved=self._settings.group_quit_unapproved,
         )
         await self.book.load()
@@ -114,7 +129,16 @@ class Intake:
     async def take_stock(self) -> None:
         """Learn from the daemon who is who and which groups there are. A failure leaves what is on disk."""
         await self.resolver.start()
-        await _or_warn(self.invitations.take_stock())
+        if not self.invitations.is_stocked:
+            await _or_warn(self.invitations.take_stock())
+
+    def unknown(self) -> str:
+        """What is not known yet although it decides, for the log; empty when all is."""
+        if self.me.uid is None:
+            return "the account's own ACI is not known yet; what may be meant for others is only observed"
+        if not self.invitations.is_stocked:
+            return "the account's groups are not known yet; no invitation is accepted"
+        return ""
 
     async def take_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
@@ -127,7 +151,7 @@ class Intake:
                 self._learnt()
 
     async def close_books(self) -> None:
-        """End of the first run's grace: groups nobody invited us to by now are served only when an admin says so."""
+        """End of the grace: groups nobody invited us to by now are served only when an admin says so."""
         await _or_warn(self.invitations.take_for_granted())
 
     def start(self) -> None:
@@ -153,10 +177,12 @@ class Intake:
             self.unhandled[inbound.kind] += 1
             logger.debug("event skipped: %s", inbound.kind)
             return
+        if inbound.delivered_at is not None:
+            self._clock.tell_at_least(inbound.delivered_at)
         if inbound.contentless is None and not self.ledger.claim(inbound.key):
             self.unhandled["duplicate"] += 1
             return
-        self.workers.submit(inbound.chat.id or inbound.sender.uid or inbound.sender.number or "", inbound)
+        self.workers.submit(_queue(inbound), inbound)
 
     def _ignores(self, group_id: str) -> bool:
         """Whether what is said in a group is not for us: it is known, not served, and nothing of it is under way."""
@@ -171,6 +197,7 @@ class Intake:
         if not isinstance(decision, Ignore):
             return False
         if self.ledger.claim(inbound.key):
+            self.ledger.ignore(inbound.key)
             self._meet(inbound)
             self.trace.decided(inbound, decision)
         else:
@@ -180,18 +207,26 @@ class Intake:
     def _meet(self, inbound: Inbound) -> None:
         """Learn what an envelope says of its sender."""
         if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
-            report_move(inbound.sender)
+            report_move(inbound.sender, self.trace.pseudonym)
         if inbound.sender_name:
             self.directory.name(inbound.sender, inbound.sender_name)
 
-    def _is_expendable(self, inbound: Inbound) -> bool:
-        """Whether this would be no request even of somebody who is allowed."""
-        return not isinstance(self._decide(inbound, Authority.ADMIN), Dispatch)
+    def _place(self, item: Inbound | _LookedUp) -> Place:
+        """A request is what would be one of somebody who is allowed."""
+        inbound = item.inbound if isinstance(item, _LookedUp) else item
+        is_request = isinstance(self._decide(inbound, Authority.ADMIN), Dispatch)
+        return Place(_author(inbound), self._authority(inbound), is_request)
+
+    def _authority(self, inbound: Inbound) -> Authority:
+        if inbound.origin is not Origin.PERSON:
+            return Authority.ALLOWED
+        return self._ask(inbound.sender, inbound.chat, self._chat_id(inbound)).authority
 
     def _name(self, address: Address) -> Foreign:
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
 
-    async def _process(self, inbound: Inbound) -> None:
+    async def _process(self, item: Inbound | _LookedUp) -> None:
+        inbound = item.inbound if isinstance(item, _LookedUp) else item
         self._meet(inbound)
         chat_id = self._chat_id(inbound)
         if inbound.chat.is_group and (verdict := await self._mind_group(inbound, chat_id)):
@@ -201,21 +236,43 @@ class Intake:
 
         me, decision = self.me, self._decide(inbound, Authority.ADMIN)
         if isinstance(decision, Ignore):
+            self._versions.see(inbound, decision)
             self.trace.decided(inbound, decision)
+            self.ledger.ignore(inbound.key)
             return
-        standing = await self._standing(inbound, chat_id)
+        standing = self._ask(inbound.sender, inbound.chat, chat_id)
+        if item is inbound and self._wants_look_up(inbound, standing):
+            self.workers.defer(_queue(inbound), _LookedUp(inbound), self.resolver.again())
+            return
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
             inbound = await self._with_whole_text(inbound, standing.rights)
         if is_cut or not standing.rights.turn or self.me != me:
             decision = self._decide(inbound, standing.authority)
+        decision = self._restrained(decision, inbound)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
+            self.ledger.ignore(inbound.key)
             return
         if (accepted := apply_edit(self._observed, inbound, decision, chat_id)) is None:
             return
         commit = self.ledger.commit if isinstance(accepted, Dispatch) else self.ledger.note
-        await self._deliver(self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key))
+        await self._deliver(
+            self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key, sent_at=inbound.sent_at)
+        )
+
+    def _restrained(self, decision: Decision, inbound: Inbound) -> Decision:
+        """The decision with what the past and the clock make of it, from now on part of the past itself."""
+        now, earlier = self._clock.now(), self._versions.before(inbound)
+        past = Past(
+            now,
+            horizon(now, self.ledger.horizon),
+            earlier=earlier,
+            dispatched=earlier is not None and earlier.dispatched,
+        )
+        decision = restrain(decision, inbound, past, self._rules)
+        self._versions.see(inbound, decision)
+        return decision
 
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
         author = inbound.sender_name or self.directory.name_of(inbound.sender)
@@ -247,20 +304,22 @@ class Intake:
         return self._policy.with_chats(self.book.approved, barred=self.book.revoked)
 
     async def _mind_group(self, inbound: Inbound, chat_id: str) -> str | None:
-        """Let a group event be judged; the verdict when there is one."""
-        actor = await self._standing(inbound, chat_id) if inbound.opens_group else _NOBODY
+        """Let a group event be judged; the verdict when there is one. In a known group it does not matter who acted."""
+        actor = _NOBODY
+        if inbound.opens_group and not self.book.knows(inbound.chat.id):
+            actor = self._ask(inbound.sender, inbound.chat, chat_id)
+            if self._wants_look_up(inbound, actor):
+                # What others say here makes the group known, and its opening nobody's act: they wait.
+                await self.resolver.again()
+                actor = self._ask(inbound.sender, inbound.chat, chat_id)
         return await self.invitations.consider(inbound, actor)
 
-    async def _standing(self, inbound: Inbound, chat_id: str) -> Standing:
-        """Who the sender is to the host; one whom nobody named, and of whom not all is known, is looked up first."""
-        standing = self._ask(inbound.sender, inbound.chat, chat_id)
+    def _wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
+        """Whether it may change who the sender is to the host: nobody named them, and not all is known of them."""
         if standing.allowed or standing.listed:
-            return standing
+            return False
         whole = self.directory.complete(inbound.sender)
-        if whole.uid and whole.number:
-            return standing
-        await self.resolver.again()
-        return self._ask(inbound.sender, inbound.chat, chat_id)
+        return not (whole.uid and whole.number) and self.resolver.is_due()
 
     def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
         return self._standings.of(person, "group" if chat.is_group else "dm", chat_id)
@@ -290,23 +349,28 @@ class Intake:
         text = inbound.text
         if rights.files.files and len(text.encode()) <= _CUT_BYTES:
             try:
-                result = await self._client.rpc("getAttachment", {"id": long_text.id}, timeout=60)
-                whole = base64.b64decode(result["data"]).decode("utf-8", "replace")
+                whole = (await self._client.attachment(long_text.id, _LONGEST_TEXT_BYTES)).decode("utf-8", "replace")
                 text = whole if whole.startswith(text) else text
-            except (HardenedError, binascii.Error, KeyError, TypeError, ValueError) as exc:
+            except HardenedError as exc:
                 logger.warning("the rest of a long text could not be fetched: %s", type(exc).__name__)
                 text += "\n(The rest of this text could not be fetched.)"
         return replace(inbound, text=text, attachments=others)
 
     def _remember_pair(self, pair: Pair) -> None:
-        self._store.write(
-            "INSERT OR REPLACE INTO identity VALUES (?, ?, ?, ?)",
-            (pair.number, pair.uid, int(pair.source), pair.moved_to),
-        )
+        record(self._store, pair, time.time())
         self._learnt()
 
     def _remember_chat(self, alias: str, chat: str) -> None:
         self._store.write("INSERT OR REPLACE INTO direct_chat VALUES (?, ?)", (alias, chat))
+
+
+def _queue(inbound: Inbound) -> str:
+    """The queue of the chat a message is in."""
+    return inbound.chat.id or _author(inbound)
+
+
+def _author(inbound: Inbound) -> str:
+    return inbound.sender.uid or inbound.sender.number or ""
 
 
 _NOBODY = Standing("", None, allowed=False, listed=False)

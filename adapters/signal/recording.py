@@ -80,7 +80,9 @@ class SignalRecording(Recording):
             ".contacts.json": dumped(rules.apply(kept_contacts)).encode(),
             ".groups.json": dumped(self._rules(name=self.pseudonyms.chat).apply(kept_groups)).encode(),
         }
-        self._prove(written.values(), (kept, kept_contacts, kept_groups), rules.keys | _VOCABULARY, _NAMES)
+        self._prove(
+            written.values(), (kept, kept_contacts, kept_groups), rules.keys | _VOCABULARY, _NAMES, rules.numbers
+        )
         return written
 
     def _rules(self, name: Text) -> Rules:

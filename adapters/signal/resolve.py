@@ -10,7 +10,7 @@ from typing import Any
 from ...common.errors import HardenedError
 from ...common.events import Address
 from ...common.identity import Directory, Learnt, Lists, Source, as_aci, as_number
-from ...common.trace import pseudonym
+from ...common.pseudonymizer import Pseudonymizer
 from .groups import Rpc
 
 logger = logging.getLogger(__name__)
@@ -24,11 +24,19 @@ ASK_NETWORK_SECONDS = 600.0
 class Resolver:
     """Resolves the listed numbers to ACIs, and the account to its own. `clock` is monotonic seconds."""
 
-    def __init__(self, client: Rpc, directory: Directory, lists: Lists, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        client: Rpc,
+        directory: Directory,
+        lists: Lists,
+        clock: Callable[[], float],
+        pseudonym: Callable[[str], str] | None = None,
+    ) -> None:
         self._client = client
         self._directory = directory
         self._lists = lists
         self._clock = clock
+        self._pseudonym = pseudonym or Pseudonymizer()
         self._last: float | None = None
         self._last_asked: float | None = None
         self._running: asyncio.Task[None] | None = None
@@ -40,12 +48,15 @@ class Resolver:
             self._running = asyncio.create_task(self._resolve())
         return self._running
 
+    def is_due(self) -> bool:
+        """Whether `again` would wait for a look, a new one or that which is under way."""
+        recently = self._last is not None and self._clock() - self._last < AGAIN_SECONDS
+        return not recently or (self._running is not None and not self._running.done())
+
     async def again(self, timeout: float = 5.0) -> None:
         """After an unknown sender: look once more unless that was done just now; waits `timeout` s at most."""
-        recently = self._last is not None and self._clock() - self._last < AGAIN_SECONDS
-        if recently and (self._running is None or self._running.done()):
-            return
-        await asyncio.wait([self.start()], timeout=timeout)
+        if self.is_due():
+            await asyncio.wait([self.start()], timeout=timeout)
 
     async def close(self) -> None:
         if self._running is not None:
@@ -74,7 +85,7 @@ class Resolver:
             if name := _name(contact):
                 self._directory.name(address, name)
             if self._directory.learn(address.number, address.uid, Source.CONTACTS) is Learnt.MOVED:
-                report_move(address)
+                report_move(address, self._pseudonym)
 
     async def _ask_network(self, numbers: tuple[str, ...]) -> bool:
         """Make signal-cli look the numbers up. What it answers may be a PNI, so only its contact store is believed."""
@@ -89,7 +100,7 @@ class Resolver:
         return any(isinstance(s, dict) and s.get("uuid") for s in (statuses if isinstance(statuses, list) else ()))
 
 
-def report_move(address: Address) -> None:
+def report_move(address: Address, pseudonym: Callable[[str], str]) -> None:
     """Tell the operator that a number turned up with another ACI."""
     logger.warning(
         "number %s now belongs to another ACI (%s): it is not accepted as the person it was before;"

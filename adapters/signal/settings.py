@@ -84,6 +84,7 @@ class SignalSettings(Settings):
             require_mention=self.require_mention,
             observe=self.observe_unmentioned,
             aliases=self.mention_aliases,
+            voice_addresses=True,
         )
 
     @classmethod

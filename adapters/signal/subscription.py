@@ -10,8 +10,8 @@ from typing import Protocol
 from urllib.parse import quote
 
 import aiohttp
-from yarl import URL
 
+from ...common.config import without_user
 from ...common.errors import ConnectionLost, Fatal, HardenedError
 from .sse import EventParser, EventStream, Refused
 
@@ -110,7 +110,7 @@ class Subscription:
         self._on_event = on_event
         self._stats = stats
         self._clock = clock
-        self._where = str(URL(daemon.base_url).with_user(None))
+        self._where = without_user(daemon.base_url)
         self._stood_at: float | None = None
         self._alive_at: float | None = None
         self._heard = False

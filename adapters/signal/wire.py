@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from ...common.events import MOST_ATTACHMENTS, MOST_MENTIONS
+
+
+def _first(most: int) -> BeforeValidator:
+    """Cut a list before its items are read."""
+    return BeforeValidator(lambda value: value[:most] if isinstance(value, list) else value)
 
 
 class _Wire(BaseModel):
@@ -59,8 +66,8 @@ class DataMessage(_Wire):
     timestamp: int | None = None
     message: str | None = None
     is_expiration_update: bool = False
-    mentions: tuple[Mention, ...] | None = None
-    attachments: tuple[Attachment, ...] | None = None
+    mentions: Annotated[tuple[Mention, ...] | None, _first(MOST_MENTIONS)] = None
+    attachments: Annotated[tuple[Attachment, ...] | None, _first(MOST_ATTACHMENTS)] = None
     quote: Quote | None = None
     group_info: GroupInfo | None = None
     remote_delete: RemoteDelete | None = None
@@ -101,6 +108,8 @@ class Envelope(_Wire):
     source_uuid: str | None = None
     source_name: str | None = None
     timestamp: int = Field(default=0, ge=0)
+    server_received_timestamp: int | None = None
+    server_delivered_timestamp: int | None = None
     data_message: DataMessage | None = None
     edit_message: EditMessage | None = None
     sync_message: SyncMessage | None = None
@@ -139,6 +148,8 @@ class GlimpsedEnvelope(_Wire):
     source_number: str | None = None
     source_uuid: str | None = None
     source_name: str | None = None
+    server_received_timestamp: int | None = None
+    server_delivered_timestamp: int | None = None
     data_message: GlimpsedMessage
     edit_message: None = None
     sync_message: None = None

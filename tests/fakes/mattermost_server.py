@@ -14,7 +14,7 @@ from hermes_hardened_adapters.adapters.mattermost.replay_rest import RestApi
 
 from .mattermost_rest import HERMES, Call, Fault, FaultyRestApi, Object, new_id, recorded
 from .mattermost_routes import FakeRoutes, file_info
-from .mattermost_websocket import TOKEN, event_of
+from .mattermost_websocket import TOKEN, event_of, post_event
 
 __all__ = ["TOKEN", "Fault"]
 
@@ -47,6 +47,8 @@ class FakeMattermostServer(ReplayServer):
     """False: no /users/me/channels, as before 6.1."""
     since_returns_nothing: int = 0
     """How many `posts?since=` answer with an empty page."""
+    ahead: int = 0
+    """How many milliseconds the server's clock is ahead of this machine's."""
     calls: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -108,6 +110,14 @@ class FakeMattermostServer(ReplayServer):
         props = {"addedUserId": user_id, "addedUsername": added, "userId": adder_id, "username": adder}
         text = f"{added} added to the channel by {adder}."
         await self.post(adder_id, channel_id, text, type="system_add_to_channel", props=props, sender_name="System")
+
+    def now(self) -> int:
+        return super().now() + self.ahead
+
+    async def pin(self, post_id: str) -> None:
+        """Tells everybody that the post was edited, with the `edit_at` it had before."""
+        self.posts[post_id] |= {"is_pinned": True, "update_at": self.now()}
+        await self.emit(post_event("post_edited", self.posts[post_id]))
 
     # -- what goes wrong
 

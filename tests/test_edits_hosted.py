@@ -1,0 +1,187 @@
+"""New versions of what was said, in the real host: whom a pin, an old edit or a wrong clock can make it obey."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hermes_hardened_adapters.common.events import Reason
+
+from .fakes.mattermost_server import ALICE, BOB, DM, OPS, FakeMattermostServer
+from .fakes.signal_daemon import FakeSignalDaemon, recorded_event
+from .hosted import Hosted, hosted, hosted_mattermost
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+
+@pytest.fixture
+async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
+    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE},{BOB}")
+    async with FakeMattermostServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
+    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", "*")
+    async with FakeSignalDaemon() as daemon:
+        yield daemon
+
+
+def reached(host: Hosted) -> list[str]:
+    return [event.text for event in host.reached]
+
+
+def restrained(host: Hosted, reason: Reason) -> int:
+    return sum(count for what, count in host.adapter.connection.intake.trace.counts.items() if what.endswith(reason))
+
+
+@pytest.mark.parametrize("text", ["@hermes /restart", "@hermes delete it"])
+@pytest.mark.parametrize("age", [HOUR, 8 * DAY])
+async def test_a_pin_obeys_nothing_old(server: FakeMattermostServer, text: str, age: int) -> None:
+    async with hosted_mattermost(server) as host:
+        now = server.now()
+        fresh = server.store(ALICE, OPS, "hm", create_at=now - 1000)
+        await server.edit(fresh["id"], "@hermes hello")
+        old = server.store(ALICE, OPS, text, create_at=now - age, edit_at=now - age + 1000)
+        await server.pin(old["id"])
+        await host.settled()
+        assert reached(host) == ["(edited) hello"]
+        assert len(host.observed) == 1
+
+
+async def test_a_pin_repeats_nothing_new(server: FakeMattermostServer) -> None:
+    """Fetched after a gap a post is one, whatever its version; the pin then shows the same text as a version."""
+    async with hosted_mattermost(server) as host:
+        await server.post(ALICE, DM, "before")
+        await host.settled()
+    post = server.store(ALICE, DM, "delete it", edit_at=server.now())
+    async with hosted_mattermost(server) as host:
+        await host.until(lambda: reached(host) == ["delete it"])
+        await server.pin(post["id"])
+        await host.settled()
+        assert reached(host) == ["delete it"]
+        assert restrained(host, Reason.EDITED) == 1
+    async with hosted_mattermost(server) as host:
+        post = await server.post(BOB, OPS, "look at this")
+        await server.edit(post["id"], "look at that")
+        await host.settled()
+        await server.edit(post["id"], "look at that")
+        await host.settled()
+        assert host.dispatched == []
+
+
+async def test_a_command_does_not_run_again_when_it_is_edited(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        asked = await server.post(ALICE, OPS, "status?")
+        await host.settled()
+        await server.edit(asked["id"], "@hermes /status")
+        await host.settled()
+        assert reached(host) == ["/status"]
+        await server.edit(asked["id"], "@hermes /status now")
+        unseen = server.store(ALICE, OPS, "@hermes /restart")
+        await server.edit(unseen["id"], "@hermes /restart now")
+        await host.settled()
+        assert reached(host) == ["/status"]
+
+
+async def test_a_typo_mended_a_week_later_is_not_answered_anew(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        post = await server.post(ALICE, OPS, "@bob what is teh time?")
+        await host.settled()
+        server.ahead = 7 * DAY
+        await host.adapter.connection.client.me()
+        await server.edit(post["id"], "@hermes what is the time?")
+        await host.settled()
+        assert reached(host) == []
+        assert restrained(host, Reason.STALE) == 1
+
+
+@pytest.mark.parametrize("ahead", [-8 * DAY, -HOUR, 0, HOUR, 8 * DAY])
+async def test_what_is_old_is_judged_by_the_servers_clock(server: FakeMattermostServer, ahead: int) -> None:
+    server.ahead = ahead
+    async with hosted_mattermost(server) as host:
+        await server.post(ALICE, OPS, "before", create_at=server.now() - 2 * HOUR)
+        await host.settled()
+        assert len(host.observed) == 1
+    for minutes, text in ((70, "an hour ago"), (1, "just now")):
+        server.store(ALICE, OPS, f"@hermes {text}", create_at=server.now() - minutes * 60_000)
+    for channel in server.channels.values():
+        channel["last_post_at"] = server.now()
+    async with hosted_mattermost(server) as host:
+        await host.until(lambda: bool(host.reached))
+        await host.settled()
+        post = await server.post(ALICE, OPS, "@bob now")
+        await server.edit(post["id"], "@hermes now")
+        await host.settled()
+        assert reached(host) == ["just now", "(edited) now"]
+
+
+def said(at: int, text: str) -> dict[str, Any]:
+    event = recorded_event("dm_text")
+    event["envelope"] |= {"timestamp": at, "serverReceivedTimestamp": at, "serverDeliveredTimestamp": at}
+    event["envelope"]["dataMessage"] |= {"timestamp": at, "message": text}
+    return event
+
+
+def edited(at: int, target: int, text: str, *, server_at: int | None = None, delivered: int = 0) -> dict[str, Any]:
+    event = recorded_event("edit")
+    server_at = server_at or at
+    event["envelope"] |= {
+        "timestamp": at,
+        "serverReceivedTimestamp": server_at,
+        "serverDeliveredTimestamp": delivered or server_at,
+    }
+    event["envelope"]["editMessage"]["targetSentTimestamp"] = target
+    event["envelope"]["editMessage"]["dataMessage"] |= {"timestamp": at, "message": text}
+    return event
+
+
+AT = 1_795_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("edit", "answered"),
+    [
+        (edited(AT + 1000, AT, "new"), True),
+        (edited(AT + 1000, AT, "old"), False),
+        (edited(AT + 1000, AT, "/restart"), False),
+        (edited(AT + 16 * 60_000, AT, "new"), False),
+        (edited(AT + 7 * DAY, AT, "new"), False),
+        # An edit that lay at the server, and one of a message that is not known.
+        (edited(AT + 1000, AT, "new", delivered=AT + HOUR), False),
+        (edited(AT + 1000, AT - HOUR, "new"), False),
+        (edited(AT + 1000, AT - 1, "new"), True),
+        (edited(AT + 1000, AT - 1, "/restart"), False),
+        # Of a phone whose clock is wrong only its own differences count.
+        (edited(AT + 9 * DAY, AT + 9 * DAY - 1000, "new", server_at=AT + 1000), True),
+    ],
+)
+async def test_on_signal_a_fresh_change_is_told_and_nothing_else(
+    daemon: FakeSignalDaemon, edit: dict[str, Any], answered: bool
+) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(said(AT, "old"))
+        await host.emit(edit)
+        assert reached(host) == ["old", *(["(edited) new"] if answered else [])]
+
+
+async def test_on_signal_edits_of_edits_do_not_keep_a_message_young(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(said(AT, "one"))
+        await host.emit(edited(AT + 10 * 60_000, AT, "two"))
+        await host.emit(edited(AT + 20 * 60_000, AT + 10 * 60_000, "three"))
+        assert reached(host) == ["one", "(edited) two"]
+
+
+async def test_what_is_older_than_the_ledger_is_not_dispatched(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        week_old, older = said(AT, "6 days"), said(AT - 1, "8 days")
+        week_old["envelope"]["serverDeliveredTimestamp"] = AT + 6 * DAY
+        older["envelope"]["serverDeliveredTimestamp"] = AT + 8 * DAY
+        await host.emit(week_old)
+        await host.emit(older)
+        assert reached(host) == ["6 days"]

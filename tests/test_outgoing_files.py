@@ -1,0 +1,232 @@
+"""The model's own words are not the operator's: no file of HERMES_HOME outside its media caches leaves."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from gateway.config import PlatformConfig
+from gateway.platforms import base
+from hermes_hardened_adapters.common import host_files
+from hermes_hardened_adapters.common.host_files import deliverable, homes
+from hermes_hardened_adapters.common.host_outgoing import guarded, paths_of
+
+from .fakes.mattermost_server import OPS, TOKEN, FakeMattermostServer
+from .outgoing import NETWORKS, PNG, Outgoing, outgoing
+
+NOTICE = "⚠️ A file was not sent: it belongs to the agent itself."
+SECRET = b"\x89PNG\r\n\x1a\nevery chat's transcripts"
+
+METHODS: dict[str, Callable[[Outgoing, str], Any]] = {
+    "send_document": lambda o, path: o.adapter.send_document(o.chat, path),
+    "send_document by name": lambda o, path: o.adapter.send_document(chat_id=o.chat, file_path=path, metadata={}),
+    "send_image_file": lambda o, path: o.adapter.send_image_file(chat_id=o.chat, image_path=path, metadata=None),
+    "send_voice": lambda o, path: o.adapter.send_voice(chat_id=o.chat, audio_path=path),
+    "play_tts": lambda o, path: o.adapter.play_tts(chat_id=o.chat, audio_path=path, caption=None, metadata=None),
+    "send_video": lambda o, path: o.adapter.send_video(o.chat, path, metadata=None),
+    "send_multiple_images": lambda o, path: o.adapter.send_multiple_images(o.chat, [(f"file://{quote(path)}", "")]),
+    "send_image": lambda o, path: o.adapter.send_image(o.chat, f"file://{quote(path)}"),
+    "send_animation": lambda o, path: o.adapter.send_animation(o.chat, f"file://{quote(path)}"),
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("method", METHODS)
+async def test_every_way_to_send_a_file_refuses_the_agents_own(
+    network: str, method: str, hermes_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, transcripts = tmp_path / "report.png", hermes_home / "state.png"
+    report.write_bytes(PNG)
+    transcripts.write_bytes(SECRET)
+    async with outgoing(network, monkeypatch) as out:
+        result = await METHODS[method](out, str(report))
+        assert result is None or result.success
+        assert (out.files(), out.texts()) == ([PNG], [])
+        result = await METHODS[method](out, str(transcripts))
+        assert result is None or not result.success
+        assert (out.files(), out.texts()) == ([PNG], [NOTICE])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("answer", ["Here: MEDIA:{}", "It is in {} now", "MEDIA:`{}`"])
+@pytest.mark.parametrize("name", ["notes.md", "memories/MEMORY.md", "kanban.csv"])
+async def test_a_path_in_an_answer_does_not_send_the_agents_memory(
+    network: str, answer: str, name: str, hermes_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, memory = tmp_path / "report.md", hermes_home / name
+    report.write_bytes(b"all is well")
+    memory.parent.mkdir(exist_ok=True)
+    memory.write_bytes(SECRET)
+    async with outgoing(network, monkeypatch) as out:
+        await out.ask(f"{answer.format(report)}\n{answer.format(memory)}")
+        assert out.files() == [b"all is well"]
+        assert NOTICE in out.texts()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+async def test_of_several_pictures_the_allowed_ones_are_sent(
+    network: str, hermes_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "chart.png").write_bytes(PNG)
+    (hermes_home / "state.png").write_bytes(SECRET)
+    pictures = [(f"file://{tmp_path}/chart.png", "a"), (f"FILE://{hermes_home}/state.png", "b")]
+    async with outgoing(network, monkeypatch) as out:
+        await out.adapter.send_multiple_images(out.chat, pictures, None, 0.0)
+        assert (out.files(), out.texts()) == ([PNG], [NOTICE])
+
+
+async def test_what_a_new_host_may_bring_is_guarded_by_its_name(hermes_home: Path, tmp_path: Path) -> None:
+    class NewStock:
+        def __init__(self, config: Any) -> None:
+            self.sent: list[Any] = []
+
+        async def send(self, chat_id: str, content: str, metadata: Any = None) -> None:
+            self.sent.append(content)
+
+        async def send_image(self, chat_id: str, image_url: str) -> None: ...
+
+        async def send_multiple_images(self, chat_id: str, images: list[tuple[str, str]]) -> None: ...
+
+        async def send_stickers(self, chat_id: str, sticker_paths: list[Any], is_video: bool = False) -> None:
+            self.sent.append((sticker_paths, is_video))
+
+    adapter = guarded(NewStock)(None)
+    report, secret = tmp_path / "report.pdf", hermes_home / "state.db"
+    await adapter.send_stickers("chat", [str(report), report], is_video=True)
+    await adapter.send_stickers("chat", [report, secret])
+    await adapter.send_stickers("chat", sticker_paths=(f"file://{secret}",))
+    assert adapter.sent == [([str(report)] * 2, True), NOTICE, NOTICE]
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a profile, ways into it from outside, and a report beside it; the working directory."""
+    home = tmp_path / "root" / "profiles" / "work"
+    for name in ("state.db", "memories/MEMORY.md", "cache/images/a.png", "audio_cache/b.ogg", "cache/web/c.md"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_bytes(b"x")
+    (tmp_path / "root" / "state.db").write_bytes(b"x")
+    other = tmp_path / "root" / "profiles" / "play" / "cache" / "images"
+    other.mkdir(parents=True)
+    (other / "d.png").write_bytes(b"x")
+    (tmp_path / "report.pdf").write_bytes(b"x")
+    (tmp_path / "link.pdf").symlink_to(home / "state.db")
+    (tmp_path / "folder").symlink_to(home)
+    (home / "cache" / "images" / "out.png").symlink_to(home / "state.db")
+    (tmp_path / ".hermes").mkdir()
+    (tmp_path / ".hermes" / "state.db").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+ALLOWED = [
+    "{top}/report.pdf",
+    "report.pdf",
+    "~/report.pdf",
+    "{home}/../../../report.pdf",
+    "{home}/cache/images/a.png",
+    "{home}/audio_cache/b.ogg",
+    "folder/cache/images/a.png",
+    "{top}/missing.pdf",
+]
+REFUSED = [
+    "{home}/state.db",
+    "{home}/memories/MEMORY.md",
+    "{home}/cache/web/c.md",
+    "{home}/cache/images/../../state.db",
+    "{home}/cache/images/out.png",
+    "{home}/missing.db",
+    "{top}/root/state.db",
+    "{top}/root/profiles/play/cache/images/d.png",
+    "root/profiles/work/state.db",
+    "./folder/state.db",
+    "~/link.pdf",
+    "~/folder/memories/MEMORY.md",
+    "link.pdf",
+    "~/.hermes/state.db",
+    "{top}//root/./profiles//work/state.db",
+    "/proc/self/cwd/link.pdf",
+    "/proc/self/root{home}/state.db",
+    "/proc/self/environ",
+    "{home}",
+    "{top}",
+    "/dev/zero",
+    "a\0b",
+]
+
+
+@pytest.mark.parametrize(("spelling", "allowed"), [(s, True) for s in ALLOWED] + [(s, False) for s in REFUSED])
+def test_a_path_is_judged_by_where_it_leads(layout: Path, spelling: str, allowed: bool) -> None:
+    home = layout / "root" / "profiles" / "work"
+    path = spelling.format(top=layout, home=home)
+    resolved = deliverable(path, homes(home))
+    assert resolved == (str(Path(path).expanduser().resolve()) if allowed else None)
+
+
+def test_a_home_that_is_a_link_is_the_same_home(layout: Path) -> None:
+    own = homes(layout / "folder")
+    assert deliverable(str(layout / "root" / "profiles" / "work" / "cache" / "images" / "a.png"), own)
+    assert deliverable(str(layout / "root" / "profiles" / "work" / "state.db"), own) is None
+    assert deliverable(str(layout / "root" / "state.db"), own) is None
+
+
+def test_an_open_descriptor_is_a_path_like_any_other(layout: Path) -> None:
+    home = layout / "root" / "profiles" / "work"
+    with (home / "state.db").open("rb") as secret, (layout / "report.pdf").open("rb") as report:
+        assert deliverable(f"/proc/self/fd/{report.fileno()}", homes(home)) == str(layout / "report.pdf")
+        assert deliverable(f"/proc/self/fd/{secret.fileno()}", homes(home)) is None
+
+
+def test_the_hosts_media_caches_may_be_sent(hermes_home: Path) -> None:
+    for name in ("image", "audio", "video", "document"):
+        cache: Path = getattr(base, f"get_{name}_cache_dir")()
+        assert deliverable(str(cache / "file.bin"), homes(hermes_home)), name
+    host_root = importlib.import_module("hermes_constants").get_default_hermes_root()
+    assert host_root in homes(hermes_home)
+    assert os.path.expanduser("~/.hermes") in map(str, host_files.homes(hermes_home))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_host_has_no_way_to_send_a_file_that_is_not_guarded(network: str) -> None:
+    """Fails when a new Hermes brings one: its parameter is to be judged and named in one of these two places."""
+    module = importlib.import_module(f"hermes_hardened_adapters.adapters.{network}.adapter")
+    adapter = getattr(module, f"{network.title()}Adapter")
+    harmless = {
+        *("self", "chat_id", "channel_id", "user_id", "content", "caption", "reply_to", "metadata", "kwargs", "kind"),
+        *("file_name", "filename", "file_data", "content_type", "media_label", "human_delay", "payload", "timeout"),
+        *("question", "choices", "clarify_id", "session_key", "title", "message", "confirm_id", "draft_id", "finalize"),
+        *("emoji", "target_author", "target_timestamp", "max_retries", "base_delay", "parent_id", "_"),
+    }
+    addresses = {"image_url", "animation_url", "images", "url"}
+    guarded = 0
+    ours, guard, stock = adapter.__mro__[:3]
+    assert "hardened" in guard.__module__
+    assert "hardened" not in stock.__module__
+    for name, inherited in inspect.getmembers(stock, inspect.isfunction):
+        if not name.lstrip("_").startswith(("send", "play", "upload", "post")):
+            continue
+        method, paths = getattr(ours, name), set(paths_of(inherited))
+        assert set(inspect.signature(inherited).parameters) <= harmless | addresses | paths, name
+        if paths:
+            assert method.__wrapped__, name
+            guarded += 1
+    assert guarded >= 6
+
+
+async def test_a_job_outside_the_gateway_sends_no_file_of_the_agent_either(hermes_home: Path, tmp_path: Path) -> None:
+    plugin = importlib.import_module("hermes_hardened_adapters.adapters.mattermost.plugin")
+    (tmp_path / "report.md").write_bytes(b"all is well")
+    (hermes_home / "state.db").write_bytes(SECRET)
+    async with FakeMattermostServer() as server:
+        config = PlatformConfig(enabled=True, token=TOKEN, extra={"url": server.url})
+        media = [str(tmp_path / "report.md"), {"path": str(hermes_home / "state.db")}]
+        assert (await plugin._send_standalone(config, OPS, "done", media_files=media))["success"]
+        assert [content for _, content in server.files.values()] == [b"all is well"]
+        assert [p["message"] for p in server.posts.values()][-1] == f"done\n{NOTICE}"

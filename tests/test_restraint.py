@@ -1,0 +1,113 @@
+"""What keeps a Dispatch from being one, and the memory of versions behind it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hermes_hardened_adapters.common.events import Address, Chat, Decision, Dispatch, Ignore, Inbound, Observe, Origin
+from hermes_hardened_adapters.common.events import Reason as R
+from hermes_hardened_adapters.common.restraint import Past, Rules, Version, Versions, digest, restrain
+from hermes_hardened_adapters.common.server_clock import ServerClock
+
+MINUTE = 60_000
+NOW = 1_795_000_000_000
+SAID = Inbound("k", "1", 5, Chat("c"), Address("alice"), text="go", received_at=NOW)
+EDIT = replace(SAID, edits="1", first_at=NOW - MINUTE)
+PAST = Past(NOW, NOW - 7 * 24 * 60 * MINUTE)
+OTHER, SAME = Version(digest("og"), NOW - MINUTE), Version(digest("go"), NOW - MINUTE)
+ONCE, AGAIN = Rules(observe=True), Rules(observe=True, dispatches_again=True)
+GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
+
+
+@pytest.mark.parametrize(
+    ("decision", "inbound", "past", "rules", "reason"),
+    [
+        (GO, SAID, PAST, ONCE, None),
+        (COMMAND, SAID, PAST, ONCE, None),
+        (GO, replace(SAID, received_at=None), PAST, ONCE, None),
+        # Older than the ledger's memory.
+        (GO, replace(SAID, received_at=PAST.horizon), PAST, ONCE, None),
+        (GO, replace(SAID, received_at=PAST.horizon - 1), PAST, ONCE, R.STALE),
+        # Missed.
+        (GO, replace(SAID, received_at=NOW - 15 * MINUTE), replace(PAST, missed=True), ONCE, None),
+        (GO, replace(SAID, received_at=NOW - 15 * MINUTE - 1), replace(PAST, missed=True), ONCE, R.STALE),
+        (GO, replace(SAID, received_at=NOW - 15 * MINUTE - 1), PAST, ONCE, None),
+        (COMMAND, SAID, replace(PAST, missed=True), ONCE, R.STALE),
+        # Programs.
+        (GO, replace(SAID, origin=Origin.PROGRAM), replace(PAST, program_turns=3), ONCE, None),
+        (GO, replace(SAID, origin=Origin.PROGRAM), replace(PAST, program_turns=4), ONCE, R.BOT),
+        (GO, SAID, replace(PAST, program_turns=4), ONCE, None),
+        # Dispatched before.
+        (GO, SAID, replace(PAST, dispatched=True), ONCE, R.EDITED),
+        (GO, EDIT, replace(PAST, dispatched=True, earlier=OTHER), ONCE, R.EDITED),
+        (GO, EDIT, replace(PAST, dispatched=True, earlier=OTHER), AGAIN, None),
+        # Edits: the text changed, and both versions are young.
+        (GO, EDIT, replace(PAST, earlier=OTHER), ONCE, None),
+        (GO, EDIT, PAST, ONCE, None),
+        (GO, EDIT, replace(PAST, earlier=SAME), ONCE, R.EDITED),
+        (GO, EDIT, replace(PAST, earlier=SAME), AGAIN, R.EDITED),
+        (GO, replace(EDIT, first_at=NOW - 15 * MINUTE), PAST, ONCE, None),
+        (GO, replace(EDIT, first_at=NOW - 15 * MINUTE - 1), PAST, ONCE, R.STALE),
+        (GO, replace(EDIT, first_at=NOW - 15 * MINUTE - 1), replace(PAST, earlier=OTHER), AGAIN, R.STALE),
+        (GO, EDIT, replace(PAST, earlier=replace(OTHER, at=NOW - 16 * MINUTE)), AGAIN, R.STALE),
+        (GO, replace(EDIT, received_at=NOW - 16 * MINUTE), replace(PAST, earlier=OTHER), AGAIN, R.STALE),
+        (GO, replace(EDIT, first_at=None, received_at=None), PAST, AGAIN, R.STALE),
+        # A command runs once, and only where its message is known not to have run.
+        (COMMAND, EDIT, replace(PAST, earlier=OTHER), ONCE, None),
+        (COMMAND, EDIT, replace(PAST, earlier=OTHER, dispatched=True), AGAIN, R.EDITED),
+        (COMMAND, EDIT, PAST, AGAIN, R.EDITED),
+    ],
+)
+def test_what_restrains(decision: Dispatch, inbound: Inbound, past: Past, rules: Rules, reason: R | None) -> None:
+    restrained: Decision = decision if reason is None else Observe(decision.text, 7, reason)
+    assert restrain(decision, inbound, past, rules) == restrained
+    if reason is not None:
+        assert restrain(decision, inbound, past, replace(rules, observe=False)) == Ignore(7, reason)
+
+
+@pytest.mark.parametrize("decision", [Observe("go", 10, R.UNADDRESSED), Ignore(4, R.CHAT_NOT_ALLOWED)])
+def test_only_a_dispatch_is_restrained(decision: Decision) -> None:
+    assert restrain(decision, EDIT, replace(PAST, earlier=SAME, dispatched=True), ONCE) == decision
+
+
+def test_versions_are_followed_through_edits_of_edits() -> None:
+    versions = Versions()
+    versions.see(SAID, GO)
+    first = replace(SAID, message_id="2", edits="1", text="gone", received_at=NOW + 1)
+    assert versions.before(first) == Version(digest("go"), NOW, dispatched=True)
+    versions.see(first, Observe("gone", 10, R.UNADDRESSED))
+    for target in ("1", "2"):
+        second = replace(SAID, message_id="3", edits=target, text="going", received_at=NOW + 2)
+        assert versions.before(second) == Version(digest("gone"), NOW, dispatched=True)
+    assert versions.before(replace(first, sender=Address("bob"))) is None
+
+
+def test_what_is_not_served_is_not_remembered() -> None:
+    versions = Versions()
+    versions.see(SAID, Ignore(4, R.CHAT_NOT_ALLOWED))
+    assert versions.before(EDIT) is None
+
+
+def test_the_memory_of_versions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_hardened_adapters.common.restraint.KEEP_VERSIONS", 2)
+    versions = Versions()
+    for number in "123":
+        versions.see(replace(SAID, message_id=number), GO)
+    assert [versions.before(replace(EDIT, edits=number)) is None for number in "123"] == [True, False, False]
+
+
+def test_the_servers_clock_goes_on_from_what_the_server_said() -> None:
+    now = [10.0]
+    clock = ServerClock(lambda: now[0], lambda: 1.0)
+    assert clock.now() == 1000
+    clock.tell_date("Sun, 22 Nov 2026 06:34:58 GMT")
+    assert clock.now() == 1_795_329_298_999
+    now[0] += 2.5
+    assert clock.now() == 1_795_329_301_499
+    clock.tell_at_least(1_795_329_298_000)
+    assert clock.now() == 1_795_329_301_499
+    clock.tell_at_least(1_795_329_400_000)
+    for nonsense in (None, "", "yesterday", "Sun, 99 Nov 2026 06:34:58 GMT"):
+        clock.tell_date(nonsense)
+    assert clock.now() == 1_795_329_400_000
