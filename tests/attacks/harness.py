@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import shutil
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from typing import Any
 
 import gateway.run
 from aiohttp import web
+from hermes_cli.plugins import invoke_hook
 from tools import approval, slash_confirm
 
 from tests.attacks.table import COMMANDS_OF_LISTED, Door, Kind
@@ -27,6 +29,10 @@ from tests.gateway_process import gateway_config
 
 HOME = Path(gateway.run._hermes_home)
 """The one home of a test process: the host keeps some of its paths from when it was imported."""
+
+_AGENT = tempfile.TemporaryDirectory(prefix="hermes-agent-", ignore_cleanup_errors=True)
+AGENT = Path(_AGENT.name)
+"""The agent's folder, beside the home: references into the home itself are nobody's."""
 
 SECRET = "the combination is 4711"
 """In notes.txt in the agent's folder, where an expanded `@file:notes.txt` finds it."""
@@ -103,8 +109,7 @@ def clean_home(model_url: str, **config: Any) -> None:
     (HOME / "config.yaml").write_text(json.dumps(whole | config))
     (HOME / "memories").mkdir()
     (HOME / "memories" / "MEMORY.md").write_text(MEMORY_SECRET)
-    (HOME / "agent").mkdir()
-    (HOME / "agent" / "notes.txt").write_text(SECRET)
+    (AGENT / "notes.txt").write_text(SECRET)
 
 
 @dataclass
@@ -210,6 +215,8 @@ class Stage(ABC):
             event=event, source=event.source, history=[], session_key=self.session()
         )
         self.read.append(str(text))
+        # What an agent does with it first; from then on the background counts as read.
+        invoke_hook("pre_llm_call", user_message=text, session_id="", platform=self.name)
         return None
 
     async def say(

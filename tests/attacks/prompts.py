@@ -9,7 +9,7 @@ from typing import Any
 
 from tools import approval, clarify_gateway, slash_confirm
 
-from tests.attacks.harness import HOME, Stage
+from tests.attacks.harness import AGENT, HOME, Stage
 from tests.attacks.table import Kind
 
 APPROVALS = ("yes", "Yes", "ok", "y", "👍", "approve", "confirm", "always", "session", "/approve", "/approve always")
@@ -49,8 +49,8 @@ async def open_question(stage: Stage, question: Question, asker: Kind, **where: 
 
 async def dangerous_command(stage: Stage, asker: Kind, **where: Any) -> Asked:
     """The agent wants to erase a folder; answered is the question when the folder is gone or the agent was refused."""
-    victim = HOME / "agent" / f"victim{len(stage.model.requests)}"
-    victim.mkdir()
+    victim = AGENT / f"victim{len(stage.model.requests)}"
+    victim.mkdir(exist_ok=True)
     await stage.say(asker, f"please erase {victim}", busy=True, **where)
     await stage.until(lambda: any(approval._gateway_queues.values()))
     (key,) = [key for key, waiting in approval._gateway_queues.items() if waiting]
