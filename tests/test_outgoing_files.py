@@ -17,7 +17,10 @@ from hermes_hardened_adapters.common import host_files
 from hermes_hardened_adapters.common.host_files import deliverable, homes
 from hermes_hardened_adapters.common.host_outgoing import guarded, paths_of
 
+from .fakes.echo_model import EchoModel
 from .fakes.mattermost_server import OPS, TOKEN, FakeMattermostServer
+from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, FakeSignalDaemon, contact, recorded_event
+from .gateway_process import GatewayProcess, signal_env
 from .outgoing import NETWORKS, PNG, Outgoing, outgoing
 
 NOTICE = "⚠️ A file was not sent: it belongs to the agent itself."
@@ -67,6 +70,34 @@ async def test_a_path_in_an_answer_does_not_send_the_agents_memory(
         await out.ask(f"{answer.format(report)}\n{answer.format(memory)}")
         assert out.files() == [b"all is well"]
         assert NOTICE in out.texts()
+
+
+@pytest.mark.parametrize("hardened", [False, True], ids=["stock", "ours"])
+async def test_in_the_real_gateway_an_answer_takes_the_memory_along_only_with_stock(
+    hardened: bool, tmp_path: Path
+) -> None:
+    home, report = tmp_path / "home", tmp_path / "report.csv"
+    memory = home / "memories" / "MEMORY.md"
+    memory.parent.mkdir(parents=True)
+    memory.write_text("what Alice said")
+    report.write_text("all is well")
+    answer = f"MEDIA:{report}\nMEDIA:{memory}"
+    async with FakeSignalDaemon() as daemon, EchoModel(script=lambda _: answer) as model:
+        daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
+        env = signal_env(daemon.url, ACCOUNT, users=ALICE)
+        async with GatewayProcess(model.base_url, env=env, home=home, plugin=hardened) as running:
+            await daemon.streams_open(1)
+            await daemon.emit_event(recorded_event("dm_text"))
+
+            def sent() -> list[str]:
+                return [path for call in daemon.called("send") for path in call.get("attachments", ())]
+
+            expected = [str(report)] if hardened else [str(report), str(memory)]
+            told = [NOTICE] if hardened else []
+            await running.until(lambda: sent() == expected, "the files", within=60)
+            await running.until(
+                lambda: [c["message"] for c in daemon.called("send") if c["message"]] == told, "the notice"
+            )
 
 
 @pytest.mark.parametrize("network", NETWORKS)
