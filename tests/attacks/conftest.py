@@ -32,6 +32,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> OpenStage:
         door: Door = Door.LISTS,
         *,
         agent: bool = True,
+        prepare: Callable[[Any], None] = lambda _: None,
         env: dict[str, str] | None = None,
         config: Any = None,
         **extra: Any,
@@ -44,6 +45,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> OpenStage:
             monkeypatch.setenv("HERMES_HOME", str(home))
             monkeypatch.setenv("TERMINAL_CWD", str(AGENT))
             on = STAGES[network](model, door, extra, reads_only=not agent)
+            prepare(on)
             for name, value in {**on.environment(), **(env or {})}.items():
                 monkeypatch.setenv(name, value)
             server: Any = on.daemon if isinstance(on, SignalStage) else on.server  # type: ignore[attr-defined]
