@@ -27,7 +27,11 @@ async def dispatched(on: SignalStage, who: Person, text: str) -> bool:
 
 
 async def operated(*words: str) -> int:
-    return await asyncio.to_thread(cli.main, list(words))
+    """A command of the operator's, from beside the gateway; its exit status."""
+    try:
+        return await asyncio.to_thread(cli.main, list(words))
+    except SystemExit as exc:
+        return int(str(exc.code))
 
 
 async def test_a_number_alone_carries_no_permission_after_it_moved(stage: OpenStage) -> None:
@@ -55,6 +59,11 @@ async def test_a_move_is_confirmed_for_one_person_and_answers_follow(stage: Open
         for who in (NEXT, THIEF):
             await on.daemon.emit_event(variant("dm_text", who, text=f"I am {who.name}"))
             await on.settled()
+        assert len(on.sent()) == 1
+        # The thief came last: the operator is told so, and neither of the two is let in.
+        assert await operated("people", "confirm", ALICE, NEXT.aci) != 0
+        await on.daemon.emit_event(variant("dm_text", NEXT, text="I wrote again"))
+        await on.settled()
         assert len(on.sent()) == 1
         assert await operated("people", "confirm", ALICE, NEXT.aci, "--why", "she called") == 0
         await on.until(lambda: _resolves(on, NEXT.aci))
