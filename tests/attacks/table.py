@@ -68,6 +68,7 @@ BEINGS: Mapping[Kind, Being] = {
 }
 """Admin lists name the admin alone; everything else a listed person may is in `COMMANDS_OF_LISTED`."""
 
+
 def beings(network: str, door: Door, authority: Authority) -> list[Kind]:
     """Everybody of that authority there."""
     return [
