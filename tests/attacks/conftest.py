@@ -24,7 +24,7 @@ OpenStage = Callable[..., AbstractAsyncContextManager[Any]]
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> OpenStage:
-    """Opens a stage: `async with stage("signal", Door.OPEN, **extra) as signal`; without `agent` nothing is answered."""
+    """Opens a stage: `async with stage("signal", Door.OPEN, **extra) as on`; without `agent` nothing is answered."""
 
     @asynccontextmanager
     async def opened(

@@ -1,4 +1,4 @@
-"""The expectations: who may do what. DESIGN's table of authority, with one kind of person for every way into a column."""
+"""The expectations: who may do what, with one kind of person for every way into a column of the table of authority."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Right(StrEnum):
     OPEN = "the host says"
 
 
-_ALLOWED = {act: Right.YES for act in Act} | {
+_ALLOWED = dict.fromkeys(Act, Right.YES) | {
     Act.ADMIN_COMMAND: Right.NO,
     Act.YOLO: Right.NO,
     Act.PLAIN_RESTART: Right.NO,

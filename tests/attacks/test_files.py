@@ -64,7 +64,10 @@ async def test_what_the_model_writes_carries_nothing_of_the_home_out(stage: Open
         assert files(on) == 1, "the control"
         link = AGENT / "innocent.md"
         link.symlink_to(HOME / "memories" / "MEMORY.md")
+        (HOME / "notes.md").write_text(MEMORY_SECRET)
         for path in (
+            HOME / "notes.md",
+            HOME / "state.db",
             HOME / "memories" / "MEMORY.md",
             HOME / "config.yaml",
             link,
