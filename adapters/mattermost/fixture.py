@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,8 +35,13 @@ class Fixture:
     members: dict[str, set[str]] = field(default_factory=dict)
 
     def server(self) -> ReplayServer:
-        """A server that knows what the fixture does."""
-        return ReplayServer(me_id=self.me_id, users=self.users, channels=self.channels, members=self.members)
+        """A server that knows what the fixture does, and in whose time the first of its posts is being written."""
+        posts = [post for frame in self.frames if frame["event"] == "posted" and (post := _post(frame))]
+        begun = min((post["create_at"] for post in posts if post["create_at"]), default=None)
+        ahead = 0 if begun is None else begun - int(time.time() * 1000)
+        return ReplayServer(
+            me_id=self.me_id, users=self.users, channels=self.channels, members=self.members, ahead=ahead
+        )
 
 
 def load(path: Path) -> Fixture:
@@ -52,11 +58,11 @@ def load(path: Path) -> Fixture:
         times = sidecar(case, ".times.json", list)
         if times is None or len(times) != len(lines):
             times = [_time(frame or {}) for frame in lines]
-        pairs = [(frame, time) for frame, time in zip(lines, times, strict=True) if frame and "event" in frame]
+        pairs = [(frame, at) for frame, at in zip(lines, times, strict=True) if frame and "event" in frame]
         told.update(_greeted(frame) for frame, _ in pairs)
         pairs = [(frame, time) for frame, time in pairs if frame["event"] != "hello"]
         start = fixture.times[-1] + _BETWEEN_CASES if fixture.times else 0.0
-        fixture.times += timeline([time for _, time in pairs], start)
+        fixture.times += timeline([at for _, at in pairs], start)
         fixture.frames += [frame for frame, _ in pairs]
         _take_sidecars(fixture, case, told)
         for frame, _ in pairs:
@@ -82,9 +88,13 @@ def _take_sidecars(fixture: Fixture, case: Path, told: set[str]) -> None:
 
 def _time(frame: Object) -> float | None:
     """When something was said, in seconds."""
-    data = frame.get("data")
-    post = post_of(data) if isinstance(data, dict) else None
+    post = _post(frame)
     return max(post["create_at"], post["update_at"]) / 1000 if post else None
+
+
+def _post(frame: Object) -> Object | None:
+    data = frame.get("data")
+    return post_of(data) if isinstance(data, dict) else None
 
 
 def _greeted(frame: Object) -> str:

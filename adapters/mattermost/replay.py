@@ -53,6 +53,8 @@ class ReplayServer:
     hello_delay: float = 0.0
     ping_answer: str | None = "OK"
     """OK, FAIL, or None for no answer. Without a valid token it is FAIL or none."""
+    ahead: int = 0
+    """How many milliseconds its clock is ahead of this machine's."""
     resumes: bool = True
     """False: every connection id is unknown, as after a restart."""
 
@@ -211,7 +213,7 @@ class ReplayServer:
 
     def now(self) -> int:
         """Milliseconds, never the same twice."""
-        self._now = max(self._now + 1, int(time.time() * 1000))
+        self._now = max(self._now + 1, int(time.time() * 1000) + self.ahead)
         return self._now
 
     def knows(self, headers: Mapping[str, str]) -> bool:
