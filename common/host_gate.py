@@ -32,7 +32,7 @@ class Gate:
         self._observed = observed
         self._extra = extra
         self._home = host.home()
-        self._strangers: set[str] = set()
+        self._strangers: OrderedDict[str, None] = OrderedDict()
         self._authorities: OrderedDict[tuple[str, str], Authority] = OrderedDict()
         """The latest authority of an author, by host's chat and user id: the host makes events of its own for them."""
         self.hurry = asyncio.Event()
@@ -178,11 +178,12 @@ class Gate:
 
     def _mind_stranger(self, accepted: Accepted) -> None:
         if accepted.standing.allowed:
-            self._strangers.discard(accepted.chat_id)
+            self._strangers.pop(accepted.chat_id, None)
         elif not accepted.inbound.chat.is_group:
-            if len(self._strangers) >= _KEEP_STRANGERS:
-                self._strangers.clear()
-            self._strangers.add(accepted.chat_id)
+            self._strangers[accepted.chat_id] = None
+            self._strangers.move_to_end(accepted.chat_id)
+            if len(self._strangers) > _KEEP_STRANGERS:
+                self._strangers.popitem(last=False)
 
 
 def _line(accepted: Accepted, text: str) -> Line:
