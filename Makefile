@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
 
-.PHONY: demo test test-e2e test-faults test-matrix soak fuzz bench docs pictures lint types clean
+.PHONY: demo test test-e2e test-faults test-attacks test-matrix soak fuzz bench docs pictures lint types clean
 MINUTES ?= 3
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
@@ -18,6 +18,9 @@ test-e2e: $(VENV)/.installed $(VENV)/.e2e
 
 test-faults: $(VENV)/.installed
 	@$(BIN)/python -m pytest tests/test_faults_signal.py tests/test_faults_mattermost.py tests/test_faults_closing.py tests/test_kill.py
+
+test-attacks: $(VENV)/.installed
+	@$(BIN)/python -m pytest tests/attacks
 
 test-matrix: $(VENV)/.installed
 	@$(BIN)/python -m tests.matrix $(HERMES)

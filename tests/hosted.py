@@ -16,6 +16,8 @@ from .fakes.mattermost_server import TOKEN, FakeMattermostServer
 from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
 
 SETTLE_SECONDS = 5.0
+_SESSION_FLAGS = ("group_sessions_per_user", "thread_sessions_per_user")
+"""The gateway's own settings, which it hands down to the platforms."""
 
 
 @dataclass
@@ -43,10 +45,14 @@ class Hosted:
             while not condition():
                 await asyncio.sleep(0.01)
 
+    async def drained(self, arrival: float = 0.05) -> None:
+        """Wait until everything emitted so far has been handed over, or decided against."""
+        await asyncio.sleep(arrival)
+        await self.adapter.connection.intake.workers.idle()
+
     async def settled(self) -> None:
         """Wait until everything emitted so far has been dealt with, the host's own tasks included."""
-        await asyncio.sleep(0.05)
-        await self.adapter.connection.intake.workers.idle()
+        await self.drained()
         async with asyncio.timeout(SETTLE_SECONDS):
             while self.adapter._background_tasks:
                 await asyncio.sleep(0.01)
@@ -81,7 +87,8 @@ def created_mattermost(server: FakeMattermostServer, **extra: Any) -> tuple[Any,
 
 def _created(platform: Platform, config: PlatformConfig) -> tuple[Any, Any]:
     discover_plugins()
-    runner = GatewayRunner(GatewayConfig(platforms={platform: config}))
+    shared = {key: config.extra[key] for key in _SESSION_FLAGS if key in config.extra}
+    runner = GatewayRunner(GatewayConfig(platforms={platform: config}, **shared))
     adapter = runner._create_adapter(platform, config)
     if adapter is not None:
         adapter.set_session_store(runner.session_store)
