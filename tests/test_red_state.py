@@ -156,6 +156,45 @@ async def test_a_pin_of_an_old_edit_obeys_nobody_where_no_clock_is_right(
         assert reached(host) == ["(edited) hello"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("text", ["@hermes delete it", "@hermes /restart"])
+@pytest.mark.parametrize("seen", ["both", "first", "none"])
+async def test_a_strangers_pin_within_minutes_makes_nobody_obey(
+    server: FakeMattermostServer, restarted: bool, text: str, seen: str
+) -> None:
+    """Whatever the bot saw of the post and of its new version, and whether it still knows."""
+
+    async def pinned(host: Hosted, post_id: str) -> list[str]:
+        before = len(host.reached)
+        for _ in range(2):
+            server.ahead += 60_000
+            await server.pin(post_id)
+            await host.settled()
+        return reached(host)[before:]
+
+    async with hosted_mattermost(server) as host:
+        first = text if seen == "both" else "@hermes delet it"
+        post = server.store(ALICE_THERE, OPS, first) if seen == "none" else await server.post(ALICE_THERE, OPS, first)
+        await host.settled()
+        changed = {"message": text, "edit_at": server.now(), "update_at": server.now()}
+        if seen == "both":
+            await server.edit(post["id"], f"{text}!")
+        else:
+            server.posts[post["id"]] |= changed
+        await host.settled()
+        assert len(host.reached) == (seen != "none")
+        if not restarted:
+            assert await pinned(host, post["id"]) == []
+            await server.edit(server.store(ALICE_THERE, OPS, "@bob and")["id"], "@hermes and")
+            await host.settled()
+            assert reached(host)[-1:] == ["(edited) and"]
+    if restarted:
+        async with hosted_mattermost(server) as host:
+            await host.until(lambda: host.adapter.connection.intake._catching_up.done())
+            await host.settled()
+            assert await pinned(host, post["id"]) == []
+
+
 # -- acts
 
 

@@ -158,10 +158,10 @@ class Intake:
                         event.mentions or (),
                     )
                 )
-            case Edited() if event.post.edit_at:
-                self._take(Item(event.post, "edited"))
-            case Edited():
+            case Edited() if event.is_pin:
                 self.unhandled["pinned"] += 1
+            case Edited():
+                self._take(Item(event.post, "edited"))
             case Deleted():
                 self._take(Item(event.post, "deleted"))
             case UserUpdated():

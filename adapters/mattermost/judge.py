@@ -125,7 +125,7 @@ class Judge:
     def _restrained(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
         """The decision with what the past and the clock make of it, from now on part of the past itself."""
         channel_id, mark = item.post.channel_id, dispatched(inbound.message_id)
-        # A pin keeps the time of the edit, not that of the post's last change, which is now.
+        # Whatever clock there is, the post was not changed later than now.
         now = max(self._now(), (item.post.update_at or 0) if inbound.edits else 0)
         if inbound.origin is Origin.PERSON:
             del self._program_turns[channel_id]
