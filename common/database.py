@@ -203,10 +203,13 @@ def _stored(connection: sqlite3.Connection) -> list[Order]:
     """What the tables hold of the kind that is kept twice."""
     why = "SELECT why FROM audit WHERE network = g.network AND chat = g.id ORDER BY audit.id DESC LIMIT 1"
     chats = f"SELECT network, id, status, by, ({why}), at FROM chat_group g WHERE status <> ?"
-    orders: list[Order] = [
-        ChatOrder(network, chat, Status(status), by or "", why or "", at)
-        for network, chat, status, by, why, at in connection.execute(chats, (Status.KNOWN,))
-    ]
+    try:
+        orders: list[Order] = [
+            ChatOrder(network, chat, Status(status), by or "", why or "", at)
+            for network, chat, status, by, why, at in connection.execute(chats, (Status.KNOWN,))
+        ]
+    except ValueError as exc:
+        raise StateError(f"the state file holds an order that no version knows: {exc}") from exc
     numbers = connection.execute("SELECT number, uid, moved_to FROM identity WHERE moved_to IS NOT NULL")
     return orders + [NumberOrder(number, uid, moved_to, 0.0) for number, uid, moved_to in numbers]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import stat
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,17 @@ import pytest
 from hermes_hardened_adapters.adapters.mattermost import catchup
 from hermes_hardened_adapters.adapters.mattermost.catchup import Cursors
 from hermes_hardened_adapters.common import chatbook, ledger
-from hermes_hardened_adapters.common.chatbook import ChatBook, entries
+from hermes_hardened_adapters.common.chatbook import ChatBook, Status, entries
 from hermes_hardened_adapters.common.database import connect
 from hermes_hardened_adapters.common.server_clock import ServerClock
-from hermes_hardened_adapters.common.store import Store
+from hermes_hardened_adapters.common.store import Store, change
 
 from .fakes.mattermost_rest import Fault
 from .fakes.mattermost_server import ALICE as ALICE_THERE
 from .fakes.mattermost_server import DM, HERMES, OPS, FakeMattermostServer
 from .fakes.mattermost_websocket import event_of, post_event
 from .fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
-from .hosted import Hosted, SignalHosted, hosted, hosted_mattermost
+from .hosted import Hosted, SignalHosted, created, hosted, hosted_mattermost
 from .scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, MALLORY, Person, in_group, variant
 
 HOUR = 3_600_000
@@ -348,3 +350,18 @@ def test_what_a_link_names_is_as_private(tmp_path: Path) -> None:
         assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
         connection.close()
         elsewhere.chmod(0o644)
+
+
+async def test_an_order_that_no_version_knows_is_refused_with_the_reason(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        await host.adapter.connection.book.order(GROUP, Status.REVOKED, "admin", "")
+        state = host.adapter.state
+    change(state, [("UPDATE chat_group SET status = 'paused'", ())])
+    _, adapter = created(daemon.url)
+    assert not await adapter.connect()
+    assert "'paused'" in adapter.fatal_error_message
+    with closing(sqlite3.connect(state)) as connection, connection:
+        connection.execute("UPDATE chat_group SET status = 'revoked'")
+    assert await adapter.connect(), adapter.fatal_error_message
+    assert adapter.connection.book.revoked == {GROUP}
+    await adapter.disconnect()
