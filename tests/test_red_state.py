@@ -264,6 +264,41 @@ async def test_an_addition_after_a_removal_starts_from_nothing(
             await ends(host)
 
 
+def acted(server: FakeMattermostServer, channel: str, who: str, *, added: bool) -> None:
+    """Somebody adds the bot to a channel, or takes it out, while it does not listen."""
+    props = {"addedUserId" if added else "removedUserId": HERMES, "userId": who, "username": "x"}
+    kind = "system_add_to_channel" if added else "system_remove_from_channel"
+    server.store(who, channel, "acted", type=kind, props=props)
+    (server.members[channel].add if added else server.members[channel].discard)(HERMES)
+
+
+@pytest.mark.parametrize("last_by_alice", [True, False])
+async def test_of_several_additions_while_we_were_away_the_last_counts(
+    server: FakeMattermostServer, mallory: str, last_by_alice: bool
+) -> None:
+    channel = server.add_channel("new", members={ALICE_THERE, mallory})
+    async with hosted_mattermost(server) as host:
+        assert await heard(host, server, OPS)
+    acts = [(mallory, True), (mallory, False), (ALICE_THERE, True)]
+    for who, added in acts if last_by_alice else [acts[2], acts[1], acts[0]]:
+        acted(server, channel, who, added=added)
+    for _ in range(2):
+        async with hosted_mattermost(server) as host:
+            await host.until(lambda: host.adapter.connection.intake._catching_up.done())
+            await host.settled()
+            assert (HERMES in server.members[channel]) is last_by_alice
+            if last_by_alice:
+                assert await heard(host, server, channel)
+
+
+async def test_what_is_missed_after_a_run_in_which_nobody_spoke_is_fetched(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server) as host:
+        await host.until(lambda: host.adapter.connection.intake._catching_up.done())
+    server.store(ALICE_THERE, OPS, "@hermes while you were away")
+    async with hosted_mattermost(server) as host:
+        await host.until(lambda: reached(host) == ["while you were away"])
+
+
 async def test_what_is_said_before_the_first_listing_waits_for_it(server: FakeMattermostServer) -> None:
     server.faults.append(Fault(500, 4, path="/users/me/channels"))
     async with hosted_mattermost(server) as host:

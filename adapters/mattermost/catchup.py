@@ -56,6 +56,11 @@ class Cursors:
         if self._held is None and channel_id not in self._at:
             self._put(channel_id, at - 1)
 
+    def begin_everywhere(self, at: int) -> None:
+        """The first run has listened from that time on, even if nothing was posted."""
+        if _EVERYWHERE not in self._at:
+            self._put(_EVERYWHERE, at)
+
     def advance(self, channel_id: str, at: int) -> None:
         """A post of that time has been dealt with."""
         for chat in (channel_id, _EVERYWHERE):

@@ -67,6 +67,8 @@ logger = logging.getLogger(__name__)
 
 _CATCH_UP_SECONDS = 20.0
 _FIRST_LISTING_SECONDS = 60.0
+_DATE_MILLISECONDS = 1_000
+"""How exactly a server tells its time."""
 _VERSIONS: dict[tuple[bool, bool], tuple[Kind, ...]] = {
     (False, False): ("posted",),
     (False, True): ("posted", "edited"),
@@ -207,11 +209,12 @@ class Intake:
 
         In the first run it waits a while longer: as long as no channels were listed, nobody is heard in any.
         """
-        began = time.monotonic()
+        began, at = time.monotonic(), self._client.server_clock.now() - _DATE_MILLISECONDS
         try:
             for delay in backoff():
                 if await self._fetch_missed():
                     self.cursors.release()
+                    self.cursors.begin_everywhere(at)
                     return
                 if not self.book.is_new or time.monotonic() - began > _FIRST_LISTING_SECONDS:
                     self.workers.start()
@@ -252,13 +255,14 @@ class Intake:
     def _take_missed(self, channel: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         channel_id, channel_type, name = (str(channel.get(key, "")) for key in ("id", "type", "display_name"))
         items = []
-        for row in rows:
-            if (post := parse_post(row)) is None:
-                self.unhandled["malformed post"] += 1
-                continue
+        posts = [post for post in map(parse_post, rows) if post is not None]
+        self.unhandled["malformed post"] += len(rows) - len(posts)
+        last_addition = next((post.id for post in reversed(posts) if added_by(post, self.me)), None)
+        for post in posts:
             # What was known before in another version counts as edited.
             for kind in _VERSIONS[bool(post.delete_at), bool(post.edit_at)]:
-                if self._is_new((item := Item(post, kind, channel_type, name, missed=True)).key):
+                item = Item(post, kind, channel_type, name, missed=True, is_over=post.id != last_addition)
+                if self._is_new(item.key):
                     items.append(item)
                     break
         if items:
@@ -303,7 +307,8 @@ class Intake:
         elif item.kind == "posted":
             # What becomes of the server's word on an addition later, is no addition.
             if added := added_by(item.post, self.me):
-                await self._mind_join(inbound, *added)
+                if not item.is_over:
+                    await self._mind_join(inbound, *added)
             elif inbound.origin is not Origin.SERVER:
                 self._meet_channel(inbound, item)
         buffer = buffer_of(item.post.channel_id, inbound.chat)

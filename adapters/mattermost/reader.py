@@ -34,6 +34,8 @@ class Item:
     """Whom the server notifies of it, as far as it said."""
     missed: bool = False
     """Fetched afterwards, not received when it was written."""
+    is_over: bool = False
+    """Somebody added us to the channel, and later somebody did again."""
 
     @property
     def key(self) -> str:
