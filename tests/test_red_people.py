@@ -14,6 +14,7 @@ from hermes_cli.plugins import invoke_hook
 from hermes_hardened_adapters.common import host, host_questions
 from tools import approval, slash_confirm
 
+from .fakes.mattermost_rest import Fault
 from .fakes.mattermost_server import ALICE as ALICE_THERE
 from .fakes.mattermost_server import BOB as BOB_THERE
 from .fakes.mattermost_server import DM, OPS, FakeMattermostServer
@@ -199,3 +200,20 @@ async def test_every_override_lowers(server: FakeMattermostServer, prop: str) ->
             await server.post(ALICE_THERE, OPS, "@hermes hello", props=props)
             await host_.settled()
         assert [event.source.user_id for event in host_.reached] == [ALICE_THERE]
+
+
+@pytest.mark.parametrize("names", ["", " @nobody{}", " `@nobody{}` @nobody{}.x:y"])
+async def test_nobody_waits_for_the_names_a_stranger_uses(server: FakeMattermostServer, names: str) -> None:
+    """The server limits how often it is asked, and may answer late."""
+    mallory = server.add_user("mallory")
+    async with hosted_mattermost(server) as host_:
+        await server.post(ALICE_THERE, OPS, "@hermes hello @nobody")
+        await host_.settled()
+        assert len(server.called("POST", "/users/usernames")) == 1
+        server.faults.append(Fault(times=1_000, delay=3600, path="/users/usernames"))
+        for number in range(20):
+            await server.post(mallory, OPS, f"@hermes me first{names.format(number, number)}")
+        await server.post(ALICE_THERE, OPS, "@hermes what is for lunch?")
+        await host_.settled()
+        assert [event.text for event in host_.reached] == ["hello @nobody", "what is for lunch?"]
+        assert len(host_.observed) == 20

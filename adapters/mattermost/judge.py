@@ -14,10 +14,12 @@ from ...common.identity import Standing, standing_of
 from ...common.ledger import Ledger
 from ...common.policy import Policy, decide
 from ...common.restraint import Past, Rules, Versions, horizon, restrain
+from .decode import origin_of
 from .joins import Joins
 from .reader import Item
 from .settings import MattermostSettings
 from .threads import Threads
+from .wire import Post
 
 CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
 """Mattermost's channel types as the host names them."""
@@ -88,6 +90,14 @@ class Judge:
             is_bot=heard and await self._is_bot(account.uid or ""),
         )
         return Standing(f"program:{account.uid}", None, allowed=False, listed=False, authority=authority)
+
+    async def may_be_heard(self, post: Post, me: Me, channel_type: str) -> bool:
+        """Whether a post can be more than observed: else nobody waits for what the server knows of its names."""
+        author = Address(post.user_id)
+        if self.standing(author, post.channel_id, channel_type).authority is not Authority.STRANGER:
+            return True
+        is_program = origin_of(post, me) is Origin.PROGRAM
+        return is_program and self._policy.bots != "none" and await self._is_bot(post.user_id)
 
     def at_first_sight(self, inbound: Inbound, me: Me) -> Decision:
         """The decision if the author may have everything and the thread is not ours."""
