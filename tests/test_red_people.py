@@ -217,3 +217,18 @@ async def test_nobody_waits_for_the_names_a_stranger_uses(server: FakeMattermost
         await host_.settled()
         assert [event.text for event in host_.reached] == ["hello @nobody", "what is for lunch?"]
         assert len(host_.observed) == 20
+
+
+async def test_nobody_waits_for_the_threads_a_stranger_speaks_in(server: FakeMattermostServer) -> None:
+    mallory = server.add_user("mallory")
+    roots = [(await server.post(BOB_THERE, OPS, f"topic {number}"))["id"] for number in range(21)]
+    async with hosted_mattermost(server) as host_:
+        await server.post(ALICE_THERE, OPS, "hm", root_id=roots.pop())
+        await host_.settled()
+        assert len(server.called("GET", "/posts/")) == 1
+        server.faults.append(Fault(times=1_000, delay=3600, path="/posts/"))
+        for root in roots:
+            await server.post(mallory, OPS, "me first", root_id=root)
+        await server.post(ALICE_THERE, OPS, "@hermes what is for lunch?")
+        await host_.settled()
+        assert [event.text for event in host_.reached] == ["what is for lunch?"]

@@ -67,16 +67,17 @@ class Judge:
         decision = self.at_first_sight(inbound, me)
         if isinstance(decision, Ignore) and decision.rule < 6:
             return decision, _NOBODY
-        root, ours = inbound.chat.thread, False
-        if root and inbound.chat.is_group and decision.rule == 10:
-            ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
-            inbound = replace(inbound, in_our_thread=ours)
         if is_program:
             standing = await self._program(
                 inbound.sender, channel_id, channel_type, heard=isinstance(decision, Dispatch)
             )
         else:
             standing = self.standing(inbound.sender, channel_id, channel_type)
+        root, ours = inbound.chat.thread, False
+        # A stranger's words are observed in whichever thread; nobody waits for the server's word on it.
+        if root and inbound.chat.is_group and decision.rule == 10 and standing.authority is not Authority.STRANGER:
+            ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
+            inbound = replace(inbound, in_our_thread=ours)
         needless = standing.rights.turn and not ours
         return decision if needless else self._decide(inbound, me, standing.authority), standing
 
