@@ -71,8 +71,8 @@ class Reader:
             self._channels[channel_id] = (str(channel.get("type", "O")), str(channel.get("display_name", "")))
         return self._channels[channel_id]
 
-    async def read(self, item: Item, me: Me, channel_type: str, channel_name: str) -> Inbound:
-        """The post in our vocabulary; names in it that are not known yet are asked for once."""
+    async def read(self, item: Item, me: Me, channel_type: str, channel_name: str, *, asks: bool) -> Inbound:
+        """The post in our vocabulary; names in it that are not known yet are asked for once, where it `asks`."""
 
         def read() -> Decoded:
             return to_inbound(
@@ -87,7 +87,7 @@ class Reader:
             )
 
         decoded = read()
-        if decoded.unknown_names and await self._people.look_up(decoded.unknown_names):
+        if asks and decoded.unknown_names and await self._people.look_up(decoded.unknown_names):
             decoded = read()
         return decoded.inbound
 
