@@ -54,6 +54,12 @@ class Edited:
 
     post: wire.Post
 
+    @property
+    def is_pin(self) -> bool:
+        """Whether the post was changed well after its text was: an edit sets both times at once."""
+        changed_at = self.post.update_at or self.post.edit_at
+        return not self.post.edit_at or changed_at - self.post.edit_at > _EDIT_TAKES_MILLISECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
@@ -102,6 +108,8 @@ class Decoded:
 
 
 _CHANNELS = ("O", "P", "G")
+_EDIT_TAKES_MILLISECONDS = 10_000
+"""The server's plugins may look at an edit before it is stored."""
 _LONGEST_POST = 65_536
 """Characters a server takes for a message; those of its attachments may be more."""
 

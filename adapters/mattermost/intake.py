@@ -66,6 +66,7 @@ from .threads import Threads
 logger = logging.getLogger(__name__)
 
 _CATCH_UP_SECONDS = 20.0
+_FIRST_LISTING_SECONDS = 60.0
 _VERSIONS: dict[tuple[bool, bool], tuple[Kind, ...]] = {
     (False, False): ("posted",),
     (False, True): ("posted", "edited"),
@@ -93,7 +94,7 @@ class Intake:
         self._observed = observed
         self._deliver = deliver
         self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
-        self.ledger = Ledger(store, "mattermost", time.time)
+        self.ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
         self.people = People(client, time.monotonic)
@@ -157,10 +158,10 @@ class Intake:
                         event.mentions or (),
                     )
                 )
-            case Edited() if event.post.edit_at:
-                self._take(Item(event.post, "edited"))
-            case Edited():
+            case Edited() if event.is_pin:
                 self.unhandled["pinned"] += 1
+            case Edited():
+                self._take(Item(event.post, "edited"))
             case Deleted():
                 self._take(Item(event.post, "deleted"))
             case UserUpdated():
@@ -202,13 +203,18 @@ class Intake:
             self._catching_up = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
-        """Until everything was fetched. After a first failure work goes on, and what is fetched late comes late."""
+        """Until everything was fetched. After a first failure work goes on, and what is fetched late comes late.
+
+        In the first run it waits a while longer: as long as no channels were listed, nobody is heard in any.
+        """
+        began = time.monotonic()
         try:
             for delay in backoff():
                 if await self._fetch_missed():
                     self.cursors.release()
                     return
-                self.workers.start()
+                if not self.book.is_new or time.monotonic() - began > _FIRST_LISTING_SECONDS:
+                    self.workers.start()
                 await asyncio.sleep(delay)
         finally:
             self.workers.start()
@@ -295,10 +301,12 @@ class Intake:
         if inbound.origin is Origin.SELF:
             root = inbound.chat.thread or inbound.message_id
             self.threads.spoke(root, inbound.sent_at, is_root=inbound.chat.thread is None)
-        elif added := added_by(item.post, self.me):
-            await self._mind_join(inbound, *added)
-        elif item.kind == "posted" and inbound.origin is not Origin.SERVER:
-            self._meet_channel(inbound, item)
+        elif item.kind == "posted":
+            # What becomes of the server's word on an addition later, is no addition.
+            if added := added_by(item.post, self.me):
+                await self._mind_join(inbound, *added)
+            elif inbound.origin is not Origin.SERVER:
+                self._meet_channel(inbound, item)
         buffer = buffer_of(item.post.channel_id, inbound.chat)
         if inbound.deletes:
             self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))

@@ -53,6 +53,7 @@ class Judge:
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
         self._listed = replace(self._policy, every_chat=False)
+        self._nothing = replace(self._listed, chats=frozenset())
         self._rules = Rules(self._policy.observe, int(settings.catch_up_minutes * 60_000))
         self._people = {chat_type: settings.people(chat_type) for chat_type in CHAT_TYPES.values()}
 
@@ -114,7 +115,9 @@ class Judge:
     def _served(self, channel_id: str) -> Policy:
         """What is served, as far as that channel is concerned: one not known yet only where the settings list it."""
         policy = self._policy if self._joins.knows(channel_id) else self._listed
-        return policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
+        if self._joins.bars(channel_id):
+            return self._nothing
+        return policy.with_chats(self._book.approved, barred=self._book.revoked)
 
     def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
         """Who a person is to the host, in a channel of that type."""
@@ -132,7 +135,9 @@ class Judge:
 
     def _restrained(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
         """The decision with what the past and the clock make of it, from now on part of the past itself."""
-        channel_id, mark, now = item.post.channel_id, dispatched(inbound.message_id), self._now()
+        channel_id, mark = item.post.channel_id, dispatched(inbound.message_id)
+        # Whatever clock there is, the post was not changed later than now.
+        now = max(self._now(), (item.post.update_at or 0) if inbound.edits else 0)
         if inbound.origin is Origin.PERSON:
             del self._program_turns[channel_id]
         elif inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):

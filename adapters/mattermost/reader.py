@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from .people import People
 from .wire import Post
 
 logger = logging.getLogger(__name__)
+
+KEEP_CHANNELS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +53,32 @@ class Channels(Protocol):
 
 
 class Reader:
-    """Reads posts. Remembers the channels it met."""
+    """Reads posts. Remembers the channels it met last."""
 
     def __init__(self, client: Channels, people: People) -> None:
         self._client = client
         self._people = people
-        self._channels: dict[str, tuple[str, str]] = {}
+        self._channels: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     async def channel(self, item: Item) -> tuple[str, str]:
         """Type and display name of the post's channel; edits and deletions do not carry them."""
         channel_id = item.post.channel_id
         if item.channel_type:
-            self._channels[channel_id] = (item.channel_type, item.channel_name)
+            self._remember(channel_id, item.channel_type, item.channel_name)
         if channel_id not in self._channels:
             try:
                 channel = await self._client.channel(channel_id)
             except (HardenedError, ValueError) as exc:
                 logger.warning("a channel could not be looked up: %s", exc)
                 return "O", ""
-            self._channels[channel_id] = (str(channel.get("type", "O")), str(channel.get("display_name", "")))
+            self._remember(channel_id, str(channel.get("type", "O")), str(channel.get("display_name", "")))
         return self._channels[channel_id]
+
+    def _remember(self, channel_id: str, channel_type: str, name: str) -> None:
+        self._channels[channel_id] = (channel_type, name)
+        self._channels.move_to_end(channel_id)
+        if len(self._channels) > KEEP_CHANNELS:
+            self._channels.popitem(last=False)
 
     async def read(self, item: Item, me: Me, channel_type: str, channel_name: str, *, asks: bool) -> Inbound:
         """The post in our vocabulary; names in it that are not known yet are asked for once, where it `asks`."""

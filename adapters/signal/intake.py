@@ -37,7 +37,7 @@ from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Sta
 from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.policy import Policy, decide
-from ...common.restraint import Past, Rules, Versions, horizon, restrain
+from ...common.restraint import Past, Rules, Versions, arrived_at, horizon, restrain
 from ...common.server_clock import ServerClock
 from ...common.store import Store
 from ...common.trace import Trace
@@ -104,7 +104,7 @@ class Intake:
         self._versions = Versions()
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
         self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
-        self.ledger = Ledger(store, "signal", time.time)
+        self.ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
         self.unhandled: Counter[str] = Counter()
@@ -292,7 +292,8 @@ class Intake:
             return
         commit = self.ledger.commit if isinstance(accepted, Dispatch) else self.ledger.note
         await self._deliver(
-            self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key, sent_at=inbound.sent_at)
+            self._accepted(inbound, accepted, standing, chat_id),
+            partial(commit, inbound.key, sent_at=arrived_at(inbound)),
         )
 
     def _restrained(self, decision: Decision, inbound: Inbound) -> Decision:
