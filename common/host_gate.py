@@ -89,7 +89,7 @@ class Gate:
                 return refusal.told
             reply = await handler(event)
             if event.is_command():
-                host_questions.confirmation_asked(event, self._extra)
+                host_questions.confirmation_asked(event, self._extra, adapter)
             return reply
 
         return handle
@@ -118,8 +118,7 @@ class Gate:
         if authority is Authority.STRANGER and event.source.chat_type == "dm":
             # The host refuses them, or answers with a pairing code.
             return None
-        runner = getattr(adapter, "gateway_runner", None)
-        return host_questions.refused(event, authority, self._extra, runner)
+        return host_questions.refused(event, authority, self._extra, adapter)
 
     def _remember(self, accepted: Accepted, source: Any) -> None:
         author = accepted.chat_id, str(source.user_id)

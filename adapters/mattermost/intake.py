@@ -300,7 +300,8 @@ class Intake:
             self.joins.removed(item.channel_id)
             return
         channel_type, channel_name = await self._reader.channel(item)
-        inbound = await self._reader.read(item, self.me, channel_type, channel_name)
+        heard = await self._judge.may_be_heard(item.post, self.me, channel_type)
+        inbound = await self._reader.read(item, self.me, channel_type, channel_name, asks=heard)
         if inbound.origin is Origin.SELF:
             root = inbound.chat.thread or inbound.message_id
             self.threads.spoke(root, inbound.sent_at, is_root=inbound.chat.thread is None)

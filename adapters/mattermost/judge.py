@@ -14,10 +14,12 @@ from ...common.identity import Standing, standing_of
 from ...common.ledger import Ledger
 from ...common.policy import Policy, decide
 from ...common.restraint import Past, Rules, Versions, horizon, restrain
+from .decode import origin_of
 from .joins import Joins
 from .reader import Item
 from .settings import MattermostSettings
 from .threads import Threads
+from .wire import Post
 
 CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
 """Mattermost's channel types as the host names them."""
@@ -66,16 +68,17 @@ class Judge:
         decision = self.at_first_sight(inbound, me)
         if isinstance(decision, Ignore) and decision.rule < 6:
             return decision, _NOBODY
-        root, ours = inbound.chat.thread, False
-        if root and inbound.chat.is_group and decision.rule == 10:
-            ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
-            inbound = replace(inbound, in_our_thread=ours)
         if is_program:
             standing = await self._program(
                 inbound.sender, channel_id, channel_type, heard=isinstance(decision, Dispatch)
             )
         else:
             standing = self.standing(inbound.sender, channel_id, channel_type)
+        root, ours = inbound.chat.thread, False
+        # A stranger's words are observed in whichever thread; nobody waits for the server's word on it.
+        if root and inbound.chat.is_group and decision.rule == 10 and standing.authority is not Authority.STRANGER:
+            ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
+            inbound = replace(inbound, in_our_thread=ours)
         needless = standing.rights.turn and not ours
         return decision if needless else self._decide(inbound, me, standing.authority), standing
 
@@ -89,6 +92,14 @@ class Judge:
             is_bot=heard and await self._is_bot(account.uid or ""),
         )
         return Standing(f"program:{account.uid}", None, allowed=False, listed=False, authority=authority)
+
+    async def may_be_heard(self, post: Post, me: Me, channel_type: str) -> bool:
+        """Whether a post can be more than observed: else nobody waits for what the server knows of its names."""
+        author = Address(post.user_id)
+        if self.standing(author, post.channel_id, channel_type).authority is not Authority.STRANGER:
+            return True
+        is_program = origin_of(post, me) is Origin.PROGRAM
+        return is_program and self._policy.bots != "none" and await self._is_bot(post.user_id)
 
     def at_first_sight(self, inbound: Inbound, me: Me) -> Decision:
         """The decision if the author may have everything and the thread is not ours."""

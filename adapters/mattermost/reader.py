@@ -82,8 +82,8 @@ class Reader:
         if len(self._channels) > KEEP_CHANNELS:
             self._channels.popitem(last=False)
 
-    async def read(self, item: Item, me: Me, channel_type: str, channel_name: str) -> Inbound:
-        """The post in our vocabulary; names in it that are not known yet are asked for once."""
+    async def read(self, item: Item, me: Me, channel_type: str, channel_name: str, *, asks: bool) -> Inbound:
+        """The post in our vocabulary; names in it that are not known yet are asked for once, where it `asks`."""
 
         def read() -> Decoded:
             return to_inbound(
@@ -98,7 +98,7 @@ class Reader:
             )
 
         decoded = read()
-        if decoded.unknown_names and await self._people.look_up(decoded.unknown_names):
+        if asks and decoded.unknown_names and await self._people.look_up(decoded.unknown_names):
             decoded = read()
         return decoded.inbound
 
