@@ -158,6 +158,29 @@ async def test_a_pin_of_an_old_edit_obeys_nobody_where_no_clock_is_right(
         assert reached(host) == ["(edited) hello"]
 
 
+@pytest.mark.parametrize("date", ["", "nonsense", "Sun, 06 Nov 1994 08:49:37 GMT", "Tue, 24 Nov 2093 08:00:00 GMT"])
+async def test_a_date_with_which_nothing_agrees_makes_nobody_deaf_and_nothing_young(
+    server: FakeMattermostServer, monkeypatch: pytest.MonkeyPatch, date: str
+) -> None:
+    tell_date = ServerClock.tell_date
+    monkeypatch.setattr(ServerClock, "tell_date", lambda clock, _: tell_date(clock, date or None))
+    async with hosted_mattermost(server) as host:
+        assert await heard(host, server, OPS)
+        post = await server.post(ALICE_THERE, OPS, "@bob hello")
+        await server.edit(post["id"], "@hermes hello")
+        old = server.store(ALICE_THERE, OPS, "@bob delete it", create_at=server.now() - 6 * DAY)
+        await server.edit(old["id"], "@hermes delete it")
+        await host.settled()
+        assert reached(host) == ["hi", "(edited) hello"]
+    another = server.store(ALICE_THERE, OPS, "@bob no", create_at=server.now() - DAY)
+    server.posts[another["id"]] |= {"message": "@hermes delete it", "edit_at": server.now(), "update_at": server.now()}
+    server.store(ALICE_THERE, DM, "missed")
+    async with hosted_mattermost(server) as host:
+        await host.until(lambda: host.adapter.connection.intake._catching_up.done())
+        await host.settled()
+        assert reached(host) == ([] if "2093" in date else ["missed"])
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("text", ["@hermes delete it", "@hermes /restart"])
 @pytest.mark.parametrize("seen", ["both", "first", "none"])

@@ -116,7 +116,7 @@ class Intake:
             self.threads,
             self.ledger,
             is_bot=self.people.is_bot,
-            now=client.server_clock.now,
+            clock=client.server_clock,
         )
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0

@@ -14,6 +14,7 @@ from ...common.identity import Standing, standing_of
 from ...common.ledger import Ledger
 from ...common.policy import Policy, decide
 from ...common.restraint import Past, Rules, Versions, horizon, restrain
+from ...common.server_clock import ServerClock
 from .decode import origin_of
 from .joins import Joins
 from .reader import Item
@@ -26,7 +27,7 @@ CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
 
 
 class Judge:
-    """Knows the operator's policy and asks everybody who has a word in it. `now` is the server's time."""
+    """Knows the operator's policy and asks everybody who has a word in it."""
 
     def __init__(
         self,
@@ -38,7 +39,7 @@ class Judge:
         ledger: Ledger,
         *,
         is_bot: Callable[[str], Awaitable[bool]],
-        now: Callable[[], int],
+        clock: ServerClock,
     ) -> None:
         self._settings = settings
         self._host = host
@@ -48,7 +49,7 @@ class Judge:
         self._threads = threads
         self._ledger = ledger
         self._is_bot = is_bot
-        self._now = now
+        self._clock = clock
         self._versions = Versions()
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
@@ -136,8 +137,9 @@ class Judge:
     def _restrained(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
         """The decision with what the past and the clock make of it, from now on part of the past itself."""
         channel_id, mark = item.post.channel_id, dispatched(inbound.message_id)
-        # Whatever clock there is, the post was not changed later than now.
-        now = max(self._now(), (item.post.update_at or 0) if inbound.edits else 0)
+        post = item.post
+        dated = max(post.create_at, post.edit_at, post.update_at or 0)
+        now = self._clock.now_with(dated, live=not item.missed)
         if inbound.origin is Origin.PERSON:
             del self._program_turns[channel_id]
         elif inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):
