@@ -8,20 +8,22 @@ lists another himself, because numbers are reassigned to strangers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from uuid import UUID
+from typing import Any
 
 from .authority import RIGHTS, Authority, Rights, of_person
 from .events import Address
 from .wording import Foreign
 from .wording import name as as_name
 
-_KEEP_NAMES = 20_000
+KEEP_PEOPLE = 20_000
+"""Pairs, names and aliases of direct chats, each; who is listed or paired goes beyond it."""
 _UNNAMED = Foreign()
-_CANONICAL = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CANONICAL = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
 
 
@@ -31,15 +33,8 @@ def as_number(value: object) -> str | None:
 
 
 def as_aci(value: object) -> str | None:
-    """A UUID in its canonical form, or None. `PNI:…` is none."""
-    if not isinstance(value, str) or len(value) != 36:
-        return None
-    if _CANONICAL.fullmatch(value):
-        return value
-    try:
-        return str(UUID(value))
-    except ValueError:
-        return None
+    """A UUID in its canonical form (8-4-4-4-12 hexadecimal digits), in lower case, or None. `PNI:…` is none."""
+    return value.lower() if isinstance(value, str) and _CANONICAL.fullmatch(value) else None
 
 
 class Source(IntEnum):
@@ -139,16 +134,45 @@ def standing_of(
     return Standing(user_id or next(iter(aliases), ""), uid, user_id is not None, bool(spelled), authority)
 
 
-class Directory:
-    """The pairs known so far. `remember` is called with every pair that is to be kept on disk."""
+Named = Callable[[Sequence[str]], bool]
+"""Whether somebody with these aliases is listed or paired, so that they are never forgotten."""
 
-    def __init__(self, pairs: Iterable[Pair] = (), *, remember: Callable[[Pair], None] = lambda _: None) -> None:
-        self._pairs = {pair.number: pair for pair in pairs}
+
+def overflow(entries: OrderedDict[str, Any], is_named: Callable[[str], bool]) -> Iterator[str]:
+    """The oldest keys beyond `KEEP_PEOPLE`, for the caller to drop; those of named people are put last instead."""
+    for _ in range(len(entries)):
+        if len(entries) <= KEEP_PEOPLE:
+            return
+        oldest = next(iter(entries))
+        if is_named(oldest):
+            entries.move_to_end(oldest)
+        else:
+            yield oldest
+
+
+class Directory:
+    """The pairs known so far, as far as there is room; whoever `is_named` is never forgotten.
+
+    `remember` is called with every pair that is to be kept on disk, `forget` with the number of one that is not.
+    """
+
+    def __init__(
+        self,
+        pairs: Iterable[Pair] = (),
+        *,
+        remember: Callable[[Pair], None] = lambda _: None,
+        forget: Callable[[str], None] = lambda _: None,
+        is_named: Named = lambda _: False,
+    ) -> None:
+        self._pairs = OrderedDict((pair.number, pair) for pair in pairs)
         self._numbers: dict[str, list[str]] = {}
         for pair in self._pairs.values():
             self._numbers.setdefault(pair.uid, []).append(pair.number)
-        self._names: dict[str, Foreign] = {}
+        self._names: OrderedDict[str, Foreign] = OrderedDict()
         self._remember = remember
+        self._forget = forget
+        self._is_named = is_named
+        self._make_room()
 
     def learn(self, number: str | None, uid: str | None, source: Source) -> Learnt:
         """Take note that a number and an ACI belong together; never overwrites a pair with another ACI."""
@@ -188,13 +212,37 @@ class Directory:
         if pair.number not in numbers:
             numbers.append(pair.number)
         self._remember(pair)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        for number in overflow(self._pairs, self.is_named):
+            uid = self._pairs.pop(number).uid
+            self._numbers[uid].remove(number)
+            if not self._numbers[uid]:
+                del self._numbers[uid]
+            self._forget(number)
+
+    def is_named(self, alias: str) -> bool:
+        """Whether the person with that number or ACI is listed or paired."""
+        number = as_number(alias)
+        return self._is_named(self.aliases(Address(as_aci(alias) or self.uid_of(number), number)))
+
+    def has_moved(self, number: str | None) -> bool:
+        """Whether the number turned up with another ACI, and nobody has confirmed that yet."""
+        pair = self._pairs.get(number or "")
+        return pair is not None and pair.moved_to is not None
 
     def uid_of(self, number: str | None) -> str | None:
         pair = self._pairs.get(number or "")
         return pair.uid if pair else None
 
     def complete(self, address: Address) -> Address:
-        """The address with what is known about it, and without a number that is somebody else's."""
+        """The address with what is known about it, and without a number that is somebody else's.
+
+        A number alone is nobody once it has moved: it may be its old owner or its new one.
+        """
+        if address.uid is None and self.has_moved(address.number):
+            return Address()
         uid = address.uid or self.uid_of(address.number)
         if address.number and self.uid_of(address.number) in {None, uid}:
             return Address(uid, address.number)
@@ -229,8 +277,8 @@ class Directory:
         """Take note of a display name."""
         if key := address.uid or address.number:
             self._names[key] = as_name(name)
-        if len(self._names) > _KEEP_NAMES:
-            del self._names[next(iter(self._names))]
+        for forgotten in overflow(self._names, self.is_named):
+            del self._names[forgotten]
 
     def unresolved(self, lists: Lists) -> tuple[str, ...]:
         """The listed numbers whose ACI is not known."""
@@ -238,19 +286,45 @@ class Directory:
 
 
 class DirectChats:
-    """Under which id a person's direct chat first appeared, so that a session survives what is learnt later."""
+    """Under which id a person's direct chat first appeared, so that a session survives what is learnt later.
+
+    `owner` is the ACI that a number belongs to; `remember`, `forget` and `is_named` are as the directory's, by alias.
+    """
 
     def __init__(
-        self, known: Iterable[tuple[str, str]] = (), *, remember: Callable[[str, str], None] = lambda *_: None
+        self,
+        known: Iterable[tuple[str, str]] = (),
+        *,
+        owner: Callable[[str], str | None] = lambda _: None,
+        remember: Callable[[str, str], None] = lambda *_: None,
+        forget: Callable[[str], None] = lambda _: None,
+        is_named: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        self._ids = dict(known)
+        self._ids = OrderedDict(known)
+        self._owner = owner
         self._remember = remember
+        self._forget = forget
+        self._is_named = is_named
+        self._make_room()
 
     def id_for(self, aliases: tuple[str, ...]) -> str:
         """The chat id for the person with these aliases (not empty; the preferred first)."""
-        chat_id = next((self._ids[alias] for alias in aliases if alias in self._ids), aliases[0])
+        aci = next((alias for alias in aliases if as_aci(alias)), None)
+        ids = {alias: self._ids[alias] for alias in aliases if alias in self._ids}
+        theirs = {alias: chat_id for alias, chat_id in ids.items() if self._is_theirs(chat_id, aci)}
+        chat_id = next(iter(theirs.values()), aliases[0])
         for alias in aliases:
-            if alias not in self._ids:
+            if alias not in theirs:
                 self._ids[alias] = chat_id
                 self._remember(alias, chat_id)
+        self._make_room()
         return chat_id
+
+    def _is_theirs(self, chat_id: str, aci: str | None) -> bool:
+        """Whether what is said there goes to the person with that ACI: since then, a number may have moved."""
+        return aci is None or (as_aci(chat_id) or self._owner(chat_id) or aci) == aci
+
+    def _make_room(self) -> None:
+        for alias in overflow(self._ids, self._is_named):
+            del self._ids[alias]
+            self._forget(alias)

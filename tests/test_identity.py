@@ -41,7 +41,21 @@ def test_no_numbers(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [f"PNI:{ALICE_ACI}", ALICE_ACI.replace("-", ""), "{" + ALICE_ACI + "}", "u:alice.01", "", None, 7]
+    "value",
+    [
+        f"PNI:{ALICE_ACI}",
+        ALICE_ACI.replace("-", ""),
+        "{" + ALICE_ACI + "}",
+        "2222-2222222-22224-2228-222222222222",
+        "{" + ALICE_ACI[:-2] + "}",
+        "urn:uuid:" + ALICE_ACI[9:],
+        "２" + ALICE_ACI[1:],
+        ALICE_ACI + "\n",
+        "u:alice.01",
+        "",
+        None,
+        7,
+    ],
 )
 def test_no_acis(value: object) -> None:
     assert as_aci(value) is None
@@ -107,6 +121,20 @@ def test_a_number_that_moved_to_another_aci_is_refused() -> None:
     assert listed.allowed
 
 
+def test_a_number_alone_is_nobody_once_it_has_moved() -> None:
+    alone, lists = Address(None, ALICE), Lists(allowed=(ALICE, ALICE_ACI))
+    directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
+    before = directory.standing(alone, lists, accepting(ALICE))
+    assert (before.uid, before.allowed, before.listed) == (ALICE_ACI, True, True)
+    directory.learn(ALICE, BOB_ACI, Source.ENVELOPE)
+    moved = directory.standing(alone, lists, lambda _: True, is_open=False)
+    assert (moved.user_id, moved.uid, moved.allowed, moved.listed) == ("", None, False, False)
+    directory.confirm(ALICE, CAROL_ACI)
+    assert directory.aliases(alone) == ()
+    directory.confirm(ALICE, BOB_ACI)
+    assert directory.aliases(alone) == (ALICE, BOB_ACI)
+
+
 def test_a_weaker_source_overwrites_nothing() -> None:
     directory = Directory()
     assert directory.learn(ALICE, ALICE_ACI, Source.ENVELOPE) is Learnt.NEW
@@ -139,6 +167,55 @@ def test_a_direct_chat_keeps_the_id_it_had_first() -> None:
     assert chats.id_for((CAROL_ACI,)) == CAROL_ACI
     assert chats.id_for((CAROL, CAROL_ACI)) == CAROL_ACI
     assert DirectChats(kept).id_for((CAROL,)) == CAROL_ACI
+
+
+@pytest.mark.parametrize("hidden_first", [False, True])
+def test_a_direct_chat_follows_the_present_owner_of_a_number(hidden_first: bool) -> None:
+    directory = Directory()
+    chats = DirectChats(owner=directory.uid_of)
+
+    def chat_of(address: Address) -> str:
+        return chats.id_for(directory.aliases(address))
+
+    if hidden_first:
+        assert chat_of(Address(ALICE_ACI)) == ALICE_ACI
+    directory.learn(ALICE, ALICE_ACI, Source.ENVELOPE)
+    assert chat_of(Address(ALICE_ACI, ALICE)) == (ALICE_ACI if hidden_first else ALICE)
+    directory.learn(ALICE, BOB_ACI, Source.ENVELOPE)
+    assert chat_of(Address(BOB_ACI, ALICE)) == BOB_ACI
+    assert chat_of(Address(ALICE_ACI, ALICE)) == (ALICE_ACI if hidden_first else ALICE)
+    directory.confirm(ALICE, BOB_ACI)
+    new, old = chat_of(Address(BOB_ACI, ALICE)), chat_of(Address(ALICE_ACI))
+    assert directory.uid_of(new) or new == BOB_ACI
+    assert directory.uid_of(new) in {None, BOB_ACI}
+    assert old == ALICE_ACI
+    assert (chat_of(Address(BOB_ACI)), chat_of(Address(ALICE_ACI))) == (new, old)
+
+
+def test_strangers_are_forgotten_and_named_people_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_hardened_adapters.common.identity.KEEP_PEOPLE", 3)
+    lists, kept, forgotten = Lists(allowed=(ALICE, CAROL_ACI)), [], []
+    directory = Directory(
+        [Pair(ALICE, ALICE_ACI, Source.ENVELOPE), Pair(CAROL, CAROL_ACI, Source.ENVELOPE)],
+        remember=lambda pair: kept.append(pair.number),
+        forget=forgotten.append,
+        is_named=lambda aliases: bool(lists.spellings(aliases)),
+    )
+    chats = DirectChats(remember=lambda *_: None, forget=forgotten.append, is_named=directory.is_named)
+    for address in (Address(ALICE_ACI, ALICE), Address(CAROL_ACI)):
+        chats.id_for(directory.aliases(address))
+        directory.name(address, "somebody")
+    for number in range(10):
+        stranger = Address(f"55555555-5555-4555-8555-{number:012}", f"+1555000500{number}")
+        directory.learn(stranger.number, stranger.uid, Source.ENVELOPE)
+        directory.name(stranger, "Mallory")
+        chats.id_for(directory.aliases(stranger))
+    assert (directory.uid_of(ALICE), directory.uid_of(CAROL)) == (ALICE_ACI, CAROL_ACI)
+    assert [directory.name_of(Address(uid)) for uid in (ALICE_ACI, CAROL_ACI)] == ["somebody", "somebody"]
+    assert [directory.uid_of(number) is not None for number in kept] == [*[False] * 9, True]
+    assert set(kept[:9]) <= set(forgotten)
+    assert not {ALICE, ALICE_ACI, CAROL, CAROL_ACI} & set(forgotten)
+    assert len(chats._ids) == 4
 
 
 def test_who_we_are() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.mattermost.grammar import defused, find_mentions
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from .mattermost_recorded import NAMES, RECORDED, USERS, frames
@@ -228,6 +228,8 @@ PIECES = [
 
 @settings(max_examples=600)
 @given(st.lists(st.sampled_from(PIECES), max_size=16).map("".join))
+@example("\n\n[a]: x\n\\www.a.b/@hermes")
+@example("[a]: x\nq:a:@hermes")
 def test_the_slow_reference_agrees(text: str) -> None:
     found = find_mentions(text, KNOWN.get)
     assert ([user_id for _, _, user_id in found.mentions], found.broadcast) == reference(text, KNOWN)

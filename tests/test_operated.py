@@ -166,13 +166,15 @@ async def test_a_number_that_moved_is_confirmed_while_the_gateway_runs(
         assert await operated("people", "moved", "--json") == 0
         moved = {"number": ALICE, "aci": ALICE_ACI, "moved_to": new.aci}
         assert json.loads(capsys.readouterr().out) == [moved]
-        assert await operated("people", "confirm", ALICE, "--why", "she called") == 0
+        for wrong in (ALICE_ACI, "55555555-5555-4555-8555-555555555555", new.aci.replace("-", ""), "PNI:" + new.aci):
+            assert await operated("people", "confirm", ALICE, wrong) == 2
+        assert await operated("people", "confirm", ALICE, new.aci, "--why", "she called") == 0
         await host.until(lambda: host.adapter.connection.intake.directory.uid_of(ALICE) == new.aci)
         await host.emit(variant("dm_text", new, text="it is me"))
         old = Person("somebody", ALICE_ACI, None)
         await host.emit(variant("dm_text", old, text="her old account"))
         assert texts(host) == ["before", "it is me"]
-    assert await operated("people", "confirm", ALICE) == 2
+    assert await operated("people", "confirm", ALICE, new.aci) == 2
     async with hosted(daemon) as host:
         await host.emit(variant("dm_text", new, text="still me"))
         assert texts(host) == ["still me"]

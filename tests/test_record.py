@@ -334,7 +334,7 @@ async def test_a_recording_of_a_daemon(tmp_path: Path) -> None:
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in written)
     assert len(events_of((tmp_path / "case.sse").read_bytes())) == len(CASES)
     content = b"".join(path.read_bytes() for path in written)
-    for original in (ACCOUNT, ALICE_ACI, GROUP, "Alice", "hello", "IMG", "1795329305315"):
+    for original in (ACCOUNT, ALICE_ACI, GROUP, "Alice", "hello", "IMG.jpg", "1795329305315"):
         assert original.encode() not in content
         assert original not in output
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.config import Platform
 from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
-from hermes_hardened_adapters.adapters.signal import resolve
+from hermes_hardened_adapters.adapters.signal import connection, intake, resolve
 from hermes_hardened_adapters.common.chatbook import Status
 from hermes_hardened_adapters.common.errors import Unanswered
 
@@ -163,6 +163,46 @@ async def test_a_number_that_moved_is_not_the_person_it_was(
         assert [event.source.user_id for event in host.refused] == [BOB_ACI]
         assert host.refused[0].source.chat_id == BOB_ACI
         assert "now belongs to another ACI" in caplog.text
+
+
+async def test_a_number_alone_carries_nothing_once_it_has_moved(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(by(fresh("dm_text"), ALICE, None, "Alice A"))
+        assert [event.source.user_id for event in host.reached] == [ALICE]
+        await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI))
+        moved = host.adapter.connection.intake.unhandled
+        await host.emit(by(fresh("dm_text"), ALICE, None), by(fresh("group_mention_command"), ALICE, None))
+        assert len(host.reached) == 1
+        assert moved["moved number"] == 2
+
+
+async def test_answers_follow_the_confirmed_owner_of_a_number(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(by(fresh("dm_text"), None, ALICE_ACI, "Alice A"))
+        await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI))
+        assert [send["recipient"] for send in daemon.called("send")] == [[ALICE_ACI]]
+        host.adapter.connection.intake.directory.confirm(ALICE, BOB_ACI)
+        await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI, "Alice A"))
+        assert [send["recipient"] for send in daemon.called("send")] == [[ALICE_ACI], [BOB_ACI]]
+        assert await host.adapter._resolve_recipient(ALICE) == BOB_ACI
+
+
+async def test_strangers_are_forgotten_on_disk_too(daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_hardened_adapters.common.identity.KEEP_PEOPLE", 6)
+    async with hosted(daemon) as host:
+        await host.emit(fresh("dm_text"))
+        for number in range(20):
+            await daemon.emit_event(
+                by(fresh("dm_text"), f"+155500050{number:02}", f"55555555-5555-4555-8555-{number:012}")
+            )
+        await host.settled()
+        opened = host.adapter.connection
+        await opened.flush()
+        for table in ("identity", "direct_chat"):
+            ((count,),) = await opened._store.rows(f"SELECT count(*) FROM {table}")
+            assert count <= 6
+        await host.emit(by(fresh("dm_text"), None, ALICE_ACI))
+        assert [event.source.chat_id for event in host.reached] == [ALICE, ALICE]
 
 
 async def test_a_number_that_moved_in_the_contact_store_is_told(
@@ -494,6 +534,46 @@ async def test_events_of_another_account_go_nowhere(daemon: FakeSignalDaemon) ->
     async with hosted(daemon) as host:
         await host.emit(fresh("dm_text") | {"account": "+15550009999"})
         assert host.passed == []
+
+
+async def test_of_an_account_named_by_its_aci_events_wait_for_its_number(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def offline(_: dict[str, Any]) -> Any:
+        raise RpcFault(-3, "offline")
+
+    monkeypatch.setattr(connection, "_UNRESOLVED_SECONDS", 0.05)
+    daemon.handlers["listContacts"] = offline
+    texts = [f"message {number}" for number in range(3)]
+    async with hosted(daemon, account=OWN_ACI) as host:
+        await host.emit(*[fresh("group_text", message=text) for text in texts])
+        await host.emit(fresh("dm_text", message="of others") | {"account": "+15550009999"})
+        assert host.passed == []
+        del daemon.handlers["listContacts"]
+        await host.until(lambda: len(host.observed) == 3)
+        await host.emit(fresh("group_text", message="and later"))
+        await host.emit(fresh("dm_text", message="of others") | {"account": "+15550009999"})
+        assert [event.text for event in host.observed] == [*texts, "and later"]
+        assert host.adapter.connection.intake.unhandled["other account"] == 2
+    async with hosted(daemon, account=OWN_ACI) as host:
+        await host.emit(fresh("dm_text", message="known from the start"))
+        assert len(host.reached) == 1
+
+
+async def test_what_waits_for_the_accounts_number_is_bounded(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def offline(_: dict[str, Any]) -> Any:
+        raise RpcFault(-3, "offline")
+
+    monkeypatch.setattr(intake, "_HELD", 2)
+    daemon.handlers["listContacts"] = offline
+    async with hosted(daemon, account=OWN_ACI) as host:
+        await host.emit(*[fresh("group_text", message=f"{number}") for number in range(5)])
+        assert host.adapter.connection.intake.unhandled["held too long"] == 3
+        del daemon.handlers["listContacts"]
+        await host.adapter.connection.intake.resolver.start()
+        await host.until(lambda: [event.text for event in host.observed] == ["3", "4"])
 
 
 async def test_an_open_group_lets_its_members_speak_but_makes_none_an_admin(

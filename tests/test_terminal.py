@@ -93,7 +93,7 @@ async def test_a_channels_title_too(server: FakeMattermostServer, capsys: pytest
     ("command", "told"),
     [
         (("groups", "approve", HOSTILE), "is no group or channel known here"),
-        (("people", "confirm", HOSTILE), "has not moved"),
+        (("people", "confirm", HOSTILE, "an ACI"), "has not moved"),
         (("replay", "signal", f"/{HOSTILE}"), "/Ops"),
     ],
 )

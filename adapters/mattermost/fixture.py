@@ -34,8 +34,11 @@ class Fixture:
     members: dict[str, set[str]] = field(default_factory=dict)
 
     def server(self) -> ReplayServer:
-        """A server that knows what the fixture does."""
-        return ReplayServer(me_id=self.me_id, users=self.users, channels=self.channels, members=self.members)
+        """A server that knows what the fixture does, and whose clock is at its beginning."""
+        server = ReplayServer(me_id=self.me_id, users=self.users, channels=self.channels, members=self.members)
+        began = next(filter(None, map(_time, self.frames)), None)
+        server.ahead = 0 if began is None else int(began * 1000) - server.now()
+        return server
 
 
 def load(path: Path) -> Fixture:

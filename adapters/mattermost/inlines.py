@@ -115,6 +115,8 @@ class _Reader:
         self.begins = [0, *accumulate(end - start for start, end in lines)]
         self.end = lines[-1][1]
         self.position = 0
+        self.start = 0
+        """Where the text begins, behind the link definitions."""
         self.text: list[str] = []
         self.pieces: list[tuple[int, int, bool]] = []
         self.length = 0
@@ -131,7 +133,7 @@ class _Reader:
         while (label := _LABEL.match(self.raw, at)) and (end := _definition_end(self.raw, label.end())):
             labels.add(_normal(label[1]))
             at = _skip(self.raw, end)
-        self.position = at
+        self.position = self.start = at
         return labels
 
     def read(self, labels: Collection[str]) -> None:
@@ -190,7 +192,7 @@ class _Reader:
         return runs[closing] + end - start if closing < len(runs) else end
 
     def _emoji(self, start: int, end: int) -> int:
-        if start > 1 and self.raw[start - 1] in _WORD:
+        if start > self.start + 1 and self.raw[start - 1] in _WORD:
             self._put(":", start)
             return start + 1
         self._hide(start)
@@ -224,7 +226,7 @@ class _Reader:
 
     def _url(self, start: int, end: int, *, is_www: bool) -> int:
         """Within brackets that may become a link there are no URLs."""
-        in_word = is_www and start > 1 and self.raw[start - 1] not in _BEFORE_WWW
+        in_word = is_www and start > self.start + 1 and self.raw[start - 1] not in _BEFORE_WWW
         if not in_word and not self.images and len(self.openings) <= self.dead:
             link = _url_end(self.raw, start, start if is_www else end)
             if link > start:

@@ -55,6 +55,8 @@ class ReplayServer:
     """OK, FAIL, or None for no answer. Without a valid token it is FAIL or none."""
     resumes: bool = True
     """False: every connection id is unknown, as after a restart."""
+    ahead: int = 0
+    """How many milliseconds the server's clock is ahead of this machine's."""
 
     upgrades: list[dict[str, str]] = field(default_factory=list)
     """Query parameters of every WebSocket upgrade."""
@@ -212,7 +214,7 @@ class ReplayServer:
     def now(self) -> int:
         """Milliseconds, never the same twice."""
         self._now = max(self._now + 1, int(time.time() * 1000))
-        return self._now
+        return self._now + self.ahead
 
     def knows(self, headers: Mapping[str, str]) -> bool:
         """Whether a request carries the bot's token."""

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -69,7 +70,9 @@ class RestApi:
             self._routes.append((method, re.compile(pattern), handler))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        return await self.answer(await self.call_of(request), request)
+        answer = await self.answer(await self.call_of(request), request)
+        answer.headers.setdefault("Date", formatdate(self._server.now() / 1000, usegmt=True))
+        return answer
 
     async def call_of(self, request: web.Request) -> Call:
         path = "/" + request.match_info["path"]

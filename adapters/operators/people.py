@@ -8,14 +8,14 @@ import time
 
 from ...common import host_setup
 from ...common.errors import StateError
-from ...common.identity import Source
+from ...common.identity import Source, as_aci
 from ...common.orders import NumberOrder
 from ...common.store import change, read
 from .output import say, write_json
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`people moved [--json]`, `people confirm NUMBER [--why TEXT]`"""
+    """`people moved [--json]`, `people confirm NUMBER ACI [--why TEXT]`"""
     parser = commands.add_parser("people", help="numbers that moved to another Signal account")
     acts = parser.add_subparsers(title="acts", metavar="act", required=True)
     moved = acts.add_parser("moved", help="numbers seen with another ACI than before, refused until confirmed")
@@ -23,6 +23,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     moved.set_defaults(run=_list)
     confirm = acts.add_parser("confirm", help="it is the same person: accept the number with its new ACI")
     confirm.add_argument("number")
+    confirm.add_argument("aci", help="the new ACI, as `moved` shows it")
     confirm.add_argument("--why", default="", help="a reason, kept with the order")
     confirm.set_defaults(run=_confirm)
 
@@ -46,7 +47,12 @@ def _confirm(arguments: argparse.Namespace) -> int:
     rows = read(state, "SELECT moved_to FROM identity WHERE number = ? AND moved_to IS NOT NULL", (number,))
     if not rows:
         raise StateError(f"{number} has not moved: look at `people moved`")
-    ((aci,),) = rows
+    ((moved_to,),) = rows
+    aci = as_aci(arguments.aci)
+    if aci is None:
+        raise StateError(f"{arguments.aci} is no ACI, which is a UUID: look at `people moved`")
+    if aci != moved_to:
+        raise StateError(f"{number} turned up with {moved_to}, not with {aci}: look at `people moved`")
     change(
         state,
         [

@@ -17,6 +17,8 @@ from . import wire
 LONG_TEXT = "text/x-signal-plain"
 """The attachment that carries the whole of a long text."""
 
+OTHER_ACCOUNT = "other account"
+
 Names = Callable[[Address], Foreign]
 
 _UNNAMED, _MEMBER = Foreign(), Foreign("member")
@@ -36,7 +38,7 @@ def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UN
     except ValidationError:
         return Unhandled("malformed")
     if event.account != account and (me.number is None or event.account != me.number):
-        return Unhandled("other account")
+        return Unhandled(OTHER_ACCOUNT)
     envelope = event.envelope
     sender = _sender(envelope)
     if event.exception is not None:

@@ -85,7 +85,7 @@ def judge(entry: str, place: str, known: Known, listed: frozenset[str]) -> Findi
         return Finding(_CHECK, Status.OK, f"{who} is an ACI" + (", and known." if aci in known.acis else "."))
     if (moved := known.moved.get(entry)) and moved not in listed:
         what = f"{who} turned up with another ACI ({masked(moved)}) and is refused: the number may be a stranger's now."
-        remedy = "Ask the person: if it is the same one, `hermes adapters people confirm NUMBER`, else remove it."
+        remedy = "Ask the person: if it is the same one, `hermes adapters people confirm NUMBER ACI`, else remove it."
         return Finding(_CHECK, Status.FAILED, what, remedy)
     if entry in known.pairs:
         return Finding(_CHECK, Status.OK, f"{who} is resolved to an ACI.")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Container
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ...common import pairs
 from ...common.accepting import HostWord, Standings
 from ...common.authority import Authority, Rights
 from ...common.chatbook import ChatBook
@@ -35,7 +36,6 @@ from ...common.handover import Accepted, Commit, apply_edit
 from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
-from ...common.pairs import record, recorded
 from ...common.policy import Policy, decide
 from ...common.restraint import Past, Rules, Versions, horizon, restrain
 from ...common.server_clock import ServerClock
@@ -45,7 +45,7 @@ from ...common.wording import Foreign
 from ...common.wording import name as as_name
 from ...common.workers import ChatWorkers
 from .client import SignalClient
-from .decode import LONG_TEXT, decode, glimpse, group_of
+from .decode import LONG_TEXT, OTHER_ACCOUNT, decode, glimpse, group_of
 from .groups import Invitations
 from .resolve import Resolver, report_move
 from .settings import SignalSettings
@@ -54,6 +54,10 @@ logger = logging.getLogger(__name__)
 
 _CUT_BYTES = 2_000
 """Up to 0.13 a longer text comes cut to this many bytes of UTF-8, the whole of it as an attachment."""
+
+_HELD = 1_000
+"""Events that wait for the number of an account which is named by its ACI."""
+_HELD_BYTES = 16 * 2**20
 
 _LONGEST_TEXT_BYTES = 2**20
 """Signal's own clients end a text at 64 KiB."""
@@ -104,15 +108,26 @@ class Intake:
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
         self.unhandled: Counter[str] = Counter()
+        self._held: deque[bytes] = deque()
         self.directory = Directory()
         self._direct_chats = DirectChats()
 
     async def prepare(self) -> None:
         """Load what earlier runs left."""
-        self.directory = Directory(await recorded(self._store), remember=self._remember_pair)
+        self.directory = Directory(
+            await pairs.recorded(self._store),
+            remember=self._remember_pair,
+            forget=partial(pairs.forget, self._store),
+            is_named=self._is_named,
+        )
         self._learnt()
-        chats = await self._store.rows("SELECT alias, chat FROM direct_chat")
-        self._direct_chats = DirectChats(((alias, chat) for alias, chat in chats), remember=self._remember_chat)
+        self._direct_chats = DirectChats(
+            await pairs.recorded_chats(self._store),
+            owner=self.directory.uid_of,
+            remember=partial(pairs.record_chat, self._store),
+            forget=partial(pairs.forget_chat, self._store),
+            is_named=self.directory.is_named,
+        )
         self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic, self.trace.pseudonym)
         self.invitations = Invitations(
             self._client,
@@ -136,6 +151,8 @@ class Intake:
         """What is not known yet although it decides, for the log; empty when all is."""
         if self.me.uid is None:
             return "the account's own ACI is not known yet; what may be meant for others is only observed"
+        if self.me.number is None:
+            return "the account's number is not known yet; what is said to it is held"
         if not self.invitations.is_stocked:
             return "the account's groups are not known yet; no invitation is accepted"
         return ""
@@ -144,9 +161,8 @@ class Intake:
         """Somebody else wrote to the state file: take over what the operator ordered."""
         for group_id in await self.book.refresh():
             await self.invitations.accept(group_id)
-        confirmed = "SELECT 1 FROM identity WHERE number = ? AND uid = ? AND moved_to IS NULL"
         for number, uid in self.directory.moved():
-            if await self._store.rows(confirmed, (number, uid)):
+            if await pairs.is_confirmed(self._store, number, uid):
                 self.directory.confirm(number, uid)
                 self._learnt()
 
@@ -164,9 +180,21 @@ class Intake:
 
     def _learnt(self) -> None:
         """The directory knows more: perhaps who we are, and who the host takes somebody for."""
-        whole = self.directory.complete(self._account)
+        number = self._account.number
+        whole = self.directory.complete(Address(self._account.uid or self.directory.uid_of(number), number))
         self.me = Me(whole.uid, whole.number, self._sent)
         self._standings.forget()
+        if self.me.number is not None:
+            held, self._held = self._held, deque()
+            for data in held:
+                self.receive(data)
+
+    def _hold(self, data: bytes) -> None:
+        """Keep an event that may be of our account, which is configured as an ACI, until its number is known."""
+        self._held.append(data)
+        while len(self._held) > _HELD or sum(map(len, self._held)) > _HELD_BYTES:
+            self._held.popleft()
+            self.unhandled["held too long"] += 1
 
     def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
@@ -174,8 +202,14 @@ class Intake:
             return
         inbound = decode(data, self._settings.account, self.me, self._name)
         if isinstance(inbound, Unhandled):
+            if inbound.kind == OTHER_ACCOUNT and self.me.number is None:
+                self._hold(data)
+                return
             self.unhandled[inbound.kind] += 1
             logger.debug("event skipped: %s", inbound.kind)
+            return
+        if not self.directory.aliases(inbound.sender):
+            self.unhandled["moved number"] += 1
             return
         if inbound.delivered_at is not None:
             self._clock.tell_at_least(inbound.delivered_at)
@@ -336,7 +370,7 @@ class Intake:
     def _chat_id(self, inbound: Inbound) -> str:
         if inbound.chat.is_group:
             return f"group:{inbound.chat.id}"
-        aliases = self.directory.aliases(inbound.sender)
+        aliases = self.directory.aliases(inbound.sender) or (inbound.sender.number or "",)
         return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
 
     async def _with_whole_text(self, inbound: Inbound, rights: Rights) -> Inbound:
@@ -357,11 +391,14 @@ class Intake:
         return replace(inbound, text=text, attachments=others)
 
     def _remember_pair(self, pair: Pair) -> None:
-        record(self._store, pair, time.time())
+        pairs.record(self._store, pair, time.time())
         self._learnt()
 
-    def _remember_chat(self, alias: str, chat: str) -> None:
-        self._store.write("INSERT OR REPLACE INTO direct_chat VALUES (?, ?)", (alias, chat))
+    def _is_named(self, aliases: Sequence[str]) -> bool:
+        """Whether that is somebody the operator listed or paired, or us."""
+        listed = any(lists.spellings(aliases) for lists in self._people.values())
+        ours = {self._settings.account, self.me.uid, self.me.number}
+        return listed or not ours.isdisjoint(aliases) or any(map(self._host.paired, aliases))
 
 
 def _queue(inbound: Inbound) -> str:

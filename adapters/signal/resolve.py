@@ -104,7 +104,7 @@ def report_move(address: Address, pseudonym: Callable[[str], str]) -> None:
     """Tell the operator that a number turned up with another ACI."""
     logger.warning(
         "number %s now belongs to another ACI (%s): it is not accepted as the person it was before;"
-        " `hermes adapters people confirm` its number, or list the new ACI itself, to allow it",
+        " `hermes adapters people confirm` it with the new ACI, or list that ACI itself, to allow it",
         pseudonym(address.number or ""),
         pseudonym(address.uid or ""),
     )

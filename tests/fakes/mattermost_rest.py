@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +64,6 @@ class FaultyRestApi(RestApi):
         return call
 
     async def answer(self, call: Call, request: web.Request) -> web.StreamResponse:
-        answer = await self._answer(call, request)
-        answer.headers["Date"] = formatdate(self._server.now() / 1000, usegmt=True)
-        return answer
-
-    async def _answer(self, call: Call, request: web.Request) -> web.StreamResponse:
         fault = self._next_fault(call.path)
         if fault is None or fault.carried_out:
             answer = await self.carry_out(call)

@@ -47,8 +47,6 @@ class FakeMattermostServer(ReplayServer):
     """False: no /users/me/channels, as before 6.1."""
     since_returns_nothing: int = 0
     """How many `posts?since=` answer with an empty page."""
-    ahead: int = 0
-    """How many milliseconds the server's clock is ahead of this machine's."""
     calls: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -110,9 +108,6 @@ class FakeMattermostServer(ReplayServer):
         props = {"addedUserId": user_id, "addedUsername": added, "userId": adder_id, "username": adder}
         text = f"{added} added to the channel by {adder}."
         await self.post(adder_id, channel_id, text, type="system_add_to_channel", props=props, sender_name="System")
-
-    def now(self) -> int:
-        return super().now() + self.ahead
 
     async def pin(self, post_id: str) -> None:
         """Tells everybody that the post was edited, with the `edit_at` it had before."""
