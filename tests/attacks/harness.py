@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import gateway.pairing  # noqa: F401
+import gateway.pairing
 import gateway.run
 from aiohttp import web
 from hermes_cli.plugins import invoke_hook
