@@ -9,8 +9,8 @@ _HOST_HAS = ("_enqueue_fifo", "_queue_depth", "_BUSY_QUEUE_MAX_PENDING", "_is_us
 
 def queue_apart(event: Any, session_key: str, adapter: Any) -> bool:
     """Queue a message for a turn of its own, without interrupting the present one; False where the host cannot."""
-    runner: Any = getattr(adapter, "gateway_runner", None)
-    if not all(hasattr(runner, name) for name in _HOST_HAS):
+    runner = getattr(adapter, "gateway_runner", None)
+    if runner is None or not all(hasattr(runner, name) for name in _HOST_HAS):
         return False
     if runner._draining or not runner._is_user_authorized(event.source):
         return False

@@ -14,6 +14,7 @@ import pytest
 from gateway.session_context import clear_session_vars, set_session_vars
 from hermes_cli.plugins import invoke_hook
 from hermes_hardened_adapters.common import host, host_questions
+from hermes_hardened_adapters.common.host_files import without_home_references
 from tools import approval, slash_confirm
 
 from .fakes.mattermost_rest import Fault
@@ -299,3 +300,9 @@ async def test_nobodys_file_is_put_into_anothers_words(open_group: SignalHosted)
         (_, alices), (who_last, mallorys) = waiting(open_group, now.key)
         assert "Mallory" not in alices
         assert (who_last, mallorys.partition("\n")[0]) == ("Mallory", "look at Mallory's")
+
+
+@pytest.mark.parametrize("address", ["file:///x", '" file:///x"', '"fi\tle:///x"', "`  FILE:///x`"])
+def test_no_spelling_of_a_files_url_lives(hermes_home: Path, address: str) -> None:
+    assert without_home_references(f"see @url:{address}", hermes_home, hermes_home.parent) == f"see \uff20url:{address}"
+    assert "@url:" in without_home_references("see @url:https://example.com/file:", hermes_home, hermes_home.parent)
