@@ -47,7 +47,7 @@ _turns: OrderedDict[str, str] = OrderedDict()
 _approvals: OrderedDict[str, str] = OrderedDict()
 """Session key to the user id whose turn asks for an approval."""
 _confirmations: OrderedDict[str, str] = OrderedDict()
-"""Confirmation id to the user id whose command asks for it."""
+"""Confirmation to the user id whose command asks for it."""
 
 
 def turn_began(turn_id: str, user_id: str) -> None:
@@ -68,9 +68,8 @@ def approval_asked(session_key: str, turn_id: str = "") -> None:
 def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
     """Remember who asks, right after a command: a confirmation that is new in its session is theirs."""
     for key in host.session_keys(event.source, extra, adapter):
-        confirm_id = str((_pending_confirmation(key) or {}).get("confirm_id") or "")
-        if confirm_id and confirm_id not in _confirmations:
-            _remember(_confirmations, confirm_id, str(event.source.user_id))
+        if (pending := _pending_confirmation(key)) and (which := _which(pending)) not in _confirmations:
+            _remember(_confirmations, which, str(event.source.user_id))
 
 
 def _remember(askers: OrderedDict[str, str], key: str, asker: str) -> None:
@@ -143,7 +142,7 @@ def _question(event: Any, command: str | None, key: str, runner: Any) -> _Questi
     elif (pending := _pending_confirmation(key)) and (
         command in _CONFIRM_COMMANDS or bare in _CONFIRM or event.get_command() in _CONFIRM_COMMANDS
     ):
-        return _Question(str(pending.get("command")), _confirmations.get(str(pending.get("confirm_id"))))
+        return _Question(str(pending.get("command")), _confirmations.get(_which(pending)))
     return None
 
 
@@ -155,6 +154,11 @@ def _word(text: str) -> str:
 def _pending_confirmation(key: str) -> Mapping[str, Any] | None:
     pending: Mapping[str, Any] | None = importlib.import_module("tools.slash_confirm").get_pending(key)
     return pending
+
+
+def _which(pending: Mapping[str, Any]) -> str:
+    """What tells one confirmation from all others: each gateway runner of a process counts its ids from one."""
+    return f"{pending.get('confirm_id')} {pending.get('created_at')}"
 
 
 def _update_asker(key: str) -> str | None:

@@ -21,7 +21,7 @@ from typing import Any
 import gateway.run
 from aiohttp import web
 from hermes_cli.plugins import invoke_hook
-from tools import approval, slash_confirm
+from tools import approval, clarify_gateway, slash_confirm
 
 from tests.attacks.table import COMMANDS_OF_LISTED, Door, Kind
 from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
@@ -209,7 +209,7 @@ class Stage(ABC):
             denied = runner._check_slash_access(event.source, "restart")
             self.restarts += denied is None
             return denied
-        if not self.reads_only or event.is_command():
+        if not self.reads_only or event.is_command() or self._is_asked(runner):
             return await runner._handle_message(event)
         text = await runner._prepare_inbound_message_text(
             event=event, source=event.source, history=[], session_key=self.session()
@@ -218,6 +218,13 @@ class Stage(ABC):
         # What an agent does with it first; from then on the background counts as read.
         invoke_hook("pre_llm_call", user_message=text, session_id="", platform=self.name)
         return None
+
+    def _is_asked(self, runner: Any) -> bool:
+        """The host waits for a word in the session of what it was given last."""
+        key = self.session()
+        return bool(
+            runner._update_prompt_pending.get(key) or slash_confirm.get_pending(key) or clarify_gateway.has_pending(key)
+        )
 
     async def say(
         self, kind: Kind, text: str, *, direct: bool = False, addressed: bool = True, busy: bool = False, **more: Any

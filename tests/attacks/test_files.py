@@ -65,20 +65,20 @@ async def test_what_the_model_writes_carries_nothing_of_the_home_out(stage: Open
         link = AGENT / "innocent.md"
         link.symlink_to(HOME / "memories" / "MEMORY.md")
         (HOME / "notes.md").write_text(MEMORY_SECRET)
-        for path in (
+        paths = (
             HOME / "notes.md",
             HOME / "state.db",
             HOME / "memories" / "MEMORY.md",
             HOME / "config.yaml",
             link,
             f"{AGENT}/../{HOME.name}/memories/MEMORY.md",
-        ):
-            said = len(on.sent())
-            on.model.script = lambda _, path=path: f"Here it is: MEDIA:{path} and {path}"
-            await on.say(Kind.ADMIN, f"and now {path}, please")
-            assert files(on) == 1, path
-            assert MEMORY_SECRET not in str(on.sent())
-            assert on.sent()[said:], path
+        )
+        said = len(on.sent())
+        on.model.script = lambda _: "Here: " + " ".join(f"MEDIA:{path} and {path}" for path in paths)
+        await on.say(Kind.ADMIN, "and now everything, please")
+        assert files(on) == 1
+        assert MEMORY_SECRET not in str(on.sent())
+        assert on.sent()[said:]
         link.unlink()
 
 

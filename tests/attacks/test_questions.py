@@ -33,14 +33,6 @@ GROUPS = sorted(
 )
 
 
-def cases() -> list[object]:
-    return [
-        pytest.param(network, door, authority, question, id=f"{network}-{authority.name}-{door}-{question}")
-        for network, door, authority in GROUPS
-        for question in Question
-    ]
-
-
 async def answer(on: Stage, kind: Kind, asked: Asked, word: str) -> bool:
     """Say it to the bot; true when the question is settled."""
     await on.say(kind, word, busy=asked.agent_waits)
@@ -56,45 +48,51 @@ async def settles(on: Stage, kind: Kind, asked: Asked, word: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("network", "door", "authority", "question"), cases())
+@pytest.mark.parametrize(("network", "door", "authority"), GROUPS)
 async def test_somebody_elses_question_is_answered_by_an_admin_alone(
-    stage: OpenStage, network: str, door: Door, authority: Authority, question: Question
+    stage: OpenStage, subtests: pytest.Subtests, network: str, door: Door, authority: Authority
 ) -> None:
     async with stage(network, door, **SHARED) as on:
-        first = await open_question(on, question, Kind.ADMIN)
-        assert await settles(on, Kind.ADMIN, first, WORDS[question][0])
-        asked = await open_question(on, question, Kind.ADMIN)
-        for kind in beings(network, door, authority):
-            before = len(on.sent())
-            for word in (FEW if authority is Authority.PROGRAM else WORDS)[question]:
-                assert not await answer(on, kind, asked, word), (kind, word)
-            if authority in {Authority.STRANGER, Authority.PROGRAM}:
-                assert not [text for text in on.sent()[before:] if text.startswith(REFUSAL)], kind
-        assert await settles(on, Kind.ADMIN, asked, WORDS[question][1])
+        for question, words in WORDS.items():
+            on.reads_only = question is not Question.APPROVAL
+            first = await open_question(on, question, Kind.ADMIN)
+            assert await settles(on, Kind.ADMIN, first, words[0]), "the control"
+            asked = await open_question(on, question, Kind.ADMIN)
+            for kind in beings(network, door, authority):
+                with subtests.test(question=str(question), kind=str(kind)):
+                    before = len(on.sent())
+                    for word in (FEW if authority is Authority.PROGRAM else WORDS)[question]:
+                        assert not await answer(on, kind, asked, word), word
+                    if authority in {Authority.STRANGER, Authority.PROGRAM}:
+                        assert not [text for text in on.sent()[before:] if text.startswith(REFUSAL)]
+            assert await settles(on, Kind.ADMIN, asked, words[0]), "the admin's word still counts"
 
 
 ASKING = [(network, door, authority) for network, door, authority in GROUPS if authority is not Authority.STRANGER]
 
 
-@pytest.mark.parametrize("question", Question)
 @pytest.mark.parametrize(("network", "door", "authority"), ASKING)
 async def test_a_question_of_ones_own_is_answered_by_people_the_operator_knows(
-    stage: OpenStage, network: str, door: Door, authority: Authority, question: Question
+    stage: OpenStage, subtests: pytest.Subtests, network: str, door: Door, authority: Authority
 ) -> None:
-    may_ask_for_commands = "own" in MAY_ANSWER[authority]
-    if question is Question.CONFIRMATION and not may_ask_for_commands:
-        pytest.skip("they run no command, so none of theirs is to be confirmed")
+    may_run_commands = "own" in MAY_ANSWER[authority]
     async with stage(network, door, **SHARED) as on:
-        assert await settles(on, Kind.ADMIN, await open_question(on, question, Kind.ADMIN), WORDS[question][0])
-        for kind in beings(network, door, authority):
-            asked = await open_question(on, question, kind)
-            if may_ask_for_commands:
-                assert await settles(on, kind, asked, WORDS[question][0]), kind
+        for question, words in WORDS.items():
+            if question is Question.CONFIRMATION and not may_run_commands:
+                # None of theirs is ever to be confirmed.
                 continue
-            for word in FEW[question]:
-                assert not await answer(on, kind, asked, word), (kind, word)
-            await asked.withdraw()
-            await on.say(Kind.ADMIN, "never mind")
+            on.reads_only = question is not Question.APPROVAL
+            first = await open_question(on, question, Kind.ADMIN)
+            assert await settles(on, Kind.ADMIN, first, words[0]), "the control"
+            for kind in beings(network, door, authority):
+                with subtests.test(question=str(question), kind=str(kind)):
+                    asked = await open_question(on, question, kind)
+                    if may_run_commands:
+                        assert await settles(on, kind, asked, words[0])
+                    else:
+                        for word in FEW[question]:
+                            assert not await answer(on, kind, asked, word), word
+                    await asked.withdraw()
 
 
 @pytest.mark.parametrize("network", ["signal", "mattermost"])
@@ -127,7 +125,7 @@ async def test_with_no_admin_list_whoever_is_listed_individually_is_an_admin(sta
 async def test_a_choice_the_agent_offers_is_made_by_no_stranger_and_no_program(
     stage: OpenStage, network: str, kind: Kind
 ) -> None:
-    async with stage(network, **SHARED) as on:
+    async with stage(network, agent=False, **SHARED) as on:
         await on.say(Kind.ADMIN, "offer me something")
         asked = clarify(on.session())
         for word in ("1", "the red one", "yes"):
