@@ -92,6 +92,15 @@ def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter:
     return None
 
 
+def approval_of_others(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> bool:
+    """An approval is open in the session that the author may not answer: an interruption would be a denial."""
+    asked = importlib.import_module("tools.approval").has_blocking_approval
+    return any(
+        asked(key) and not _may_answer(event, authority, _Question("deny", _approvals.get(key)), extra, adapter)
+        for key in host.session_keys(event.source, extra, adapter)
+    )
+
+
 def _told(authority: Authority, reason: str) -> str | None:
     return f"⛔ {reason}" if RIGHTS[authority].turn else None
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from gateway.session_context import clear_session_vars, set_session_vars
 from hermes_cli.plugins import invoke_hook
 from hermes_hardened_adapters.common import host, host_questions
+from hermes_hardened_adapters.common.host_files import without_home_references
 from tools import approval, slash_confirm
 
 from .fakes.mattermost_rest import Fault
@@ -232,3 +235,74 @@ async def test_nobody_waits_for_the_threads_a_stranger_speaks_in(server: FakeMat
         await server.post(ALICE_THERE, OPS, "@hermes what is for lunch?")
         await host_.settled()
         assert [event.text for event in host_.reached] == ["what is for lunch?"]
+
+
+@asynccontextmanager
+async def busy(host_: SignalHosted) -> AsyncIterator[tuple[Agent, Any]]:
+    """The shared session works for Alice and waits for an approval; the agent notes interruptions."""
+    agent = behind(host_)
+    interrupted: list[str] = []
+    agent.free.clear()
+    await host_.daemon.emit_event(in_group(ALICE_A, "do it"))
+    await host_.until(lambda: bool(agent.turns))
+    key = host_.runner._session_key_for_source(host_.passed[0].source)
+    host_.runner._running_agents[key] = SimpleNamespace(interrupt=interrupted.append, get_activity_summary=dict)
+    try:
+        yield agent, SimpleNamespace(key=key, interrupted=interrupted)
+    finally:
+        with approval._lock:
+            approval._gateway_queues.pop(key, None)
+        host_.runner._running_agents.pop(key, None)
+        agent.free.set()
+        await host_.settled()
+
+
+def waiting(host_: Hosted, key: str) -> list[tuple[str, str]]:
+    """What waits for the agent, and whose it is."""
+    first = host_.adapter._pending_messages.get(key)
+    events = [*([first] if first else []), *getattr(host_.runner, "_queued_events", {}).get(key, [])]
+    return [(event.source.user_name, event.text) for event in events]
+
+
+async def test_nobody_interrupts_an_approval_they_may_not_answer(open_group: SignalHosted) -> None:
+    """The host denies what is asked when something else is said; the agent reads that the user denied it."""
+    async with busy(open_group) as (agent, now):
+        with approval._lock:
+            approval._gateway_queues[now.key] = [approval._ApprovalEntry({"command": "rm -rf /"})]
+        await open_group.daemon.emit_event(in_group(MALLORY, "what is for lunch?"))
+        await open_group.until(lambda: waiting(open_group, now.key) == [("Mallory", "what is for lunch?")])
+        assert now.interrupted == []
+        await open_group.daemon.emit_event(in_group(ALICE_A, "wait, not that"))
+        await open_group.until(lambda: now.interrupted == ["wait, not that"])
+        assert [who for who, _ in waiting(open_group, now.key)] == ["Mallory", "Alice"]
+    assert [who for who, _ in agent.turns][:2] == [ALICE, MALLORY.number]
+
+
+async def test_others_words_are_interrupted_by_as_ever_while_nothing_is_asked(open_group: SignalHosted) -> None:
+    async with busy(open_group) as (_, now):
+        await open_group.daemon.emit_event(in_group(MALLORY, "what is for lunch?"))
+        await open_group.until(lambda: now.interrupted == ["what is for lunch?"])
+
+
+async def test_nobodys_file_is_put_into_anothers_words(open_group: SignalHosted) -> None:
+    open_group.daemon.attachments["x"] = b"%PDF"
+    async with busy(open_group) as (_, now):
+        for who, ends in ((ALICE_A, 1), (MALLORY, 2)):
+            if who is ALICE_A:
+                await open_group.daemon.emit_event(in_group(ALICE_A, "and then delete it"))
+                await open_group.until(lambda: len(waiting(open_group, now.key)) == 1)
+            event = in_group(who, f"look at {who.name}'s")
+            event["envelope"]["dataMessage"]["attachments"] = [{"id": "x", "contentType": "application/pdf", "size": 4}]
+            passed = len(open_group.passed)
+            await open_group.daemon.emit_event(event)
+            await open_group.until(lambda before=passed: len(open_group.passed) > before)  # type: ignore[misc]
+            await open_group.until(lambda ends=ends: len(waiting(open_group, now.key)) == ends)  # type: ignore[misc]
+        (_, alices), (who_last, mallorys) = waiting(open_group, now.key)
+        assert "Mallory" not in alices
+        assert (who_last, mallorys.partition("\n")[0]) == ("Mallory", "look at Mallory's")
+
+
+@pytest.mark.parametrize("address", ["file:///x", '" file:///x"', '"fi\tle:///x"', "`  FILE:///x`"])
+def test_no_spelling_of_a_files_url_lives(hermes_home: Path, address: str) -> None:
+    assert without_home_references(f"see @url:{address}", hermes_home, hermes_home.parent) == f"see \uff20url:{address}"
+    assert "@url:" in without_home_references("see @url:https://example.com/file:", hermes_home, hermes_home.parent)
