@@ -17,6 +17,8 @@ from . import host
 from .authority import RIGHTS, Answers, Authority, Commands
 
 _KEEP = 2_000
+_LONGEST_NAME = 32
+"""Of a slash command, when it is said that somebody may not run it."""
 
 _APPROVE = {"approve", "yes", "ok", "okay", "confirm", "y", "👍", "always", "approve always", "always approve"}
 _APPROVE |= {"session", "approve session", "session approve"}
@@ -88,7 +90,7 @@ def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter:
     if question and not _may_answer(event, authority, question, extra, adapter):
         return Refusal(_told(authority, f"Only an admin may answer this request (/{question.command})."))
     if command and question is None and not _may_run(command, authority):
-        return Refusal(_told(authority, f"/{command} is for people the operator named."))
+        return Refusal(_told(authority, f"/{command[:_LONGEST_NAME]} is for people the operator named."))
     return None
 
 

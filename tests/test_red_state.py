@@ -361,20 +361,11 @@ async def test_what_members_change_where_the_first_event_was_missed_opens_nothin
 # -- bounds
 
 
-async def test_chats_that_strangers_open_are_bounded_and_cost_nothing_to_add(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
     book = ChatBook(store, "mattermost", time.time)
     await book.load()
-    seconds = []
-    for start in (0, 20_000):
-        began = time.process_time()
-        for number in range(start, start + 2_000):
-            book.bar(f"c{number}", by="mallory")
-        seconds.append(time.process_time() - began)
-        for number in range(start + 2_000, start + 20_000):
-            book.bar(f"c{number}", by="mallory")
-    assert seconds[1] < 5 * seconds[0] + 0.2
+    for number in range(2 * chatbook.KEEP_KNOWN):
+        book.bar(f"c{number}", by="mallory")
     assert len(book.barred) == chatbook.KEEP_KNOWN
     await store.flush()
     for path in (store.path, None):

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -186,7 +186,8 @@ class Invitations:
         is_approved = group_id in self._book.approved
         if not is_approved and not self._may_look():
             return None
-        group = await self._look(group_id)
+        # Once: what cannot be fetched is no sign of anything, and what is said in the group waits.
+        group = await self._look(group_id, retries=())
         match group and group.membership:
             case Membership.PENDING if is_approved:
                 await self._try("updateGroup", group_id)
@@ -254,9 +255,9 @@ class Invitations:
             if len(self.names) > KEEP_NAMES:
                 self.names.popitem(last=False)
 
-    async def _look(self, group_id: str) -> Group | None:
-        """The group as the server has it, looked at again for a while as long as it cannot be fetched."""
-        for delay in (*_STATE_RETRIES, None):
+    async def _look(self, group_id: str, retries: Sequence[float] = _STATE_RETRIES) -> Group | None:
+        """The group as the server has it, looked at again after `retries` seconds as long as it cannot be fetched."""
+        for delay in (*retries, None):
             try:
                 # Naming the group makes the daemon fetch it anew.
                 result = await self._client.rpc("listGroups", {"groupId": [group_id]})
