@@ -8,8 +8,9 @@ from functools import partial
 
 from ...common import pairs
 from ...common.accepting import HostWord, Standings
+from ...common.direct_chats import DirectChats
 from ...common.events import Address, Chat, Inbound, Me
-from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
+from ...common.identity import Directory, Learnt, Pair, Source, Standing, as_aci, as_number
 from ...common.store import Store
 from ...common.wording import Foreign
 from .client import SignalClient
