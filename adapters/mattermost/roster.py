@@ -38,7 +38,9 @@ def people(settings: MattermostSettings, environment: Mapping[str, str], users: 
     everyone = everyone or (not listed and _says_yes(environment, "GATEWAY_ALLOW_ALL_USERS"))
     faults = [*_strangers(named(settings), users), *_two_lists(settings, environment)]
     if everyone:
-        remedy = "list user ids in MATTERMOST_ALLOWED_USERS instead"
+        remedy = (
+            "list user ids in MATTERMOST_ALLOWED_USERS instead: who is named nowhere runs no commands and approves nothing"
+        )
         faults.append(advice("people", "everyone on the server may talk to the agent", remedy))
     elif not allowed:
         remedy = "set MATTERMOST_ALLOWED_USERS to the user ids of those who may"

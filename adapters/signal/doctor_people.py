@@ -26,7 +26,8 @@ def admission(case: Case, environment: Mapping[str, str]) -> Iterator[Finding]:
     ]
     if "*" in allowed or open_to_all:
         what = f"Everybody on Signal may talk to the agent ({', '.join(open_to_all) or 'a `*` in the lists'})."
-        yield Finding(check, Status.ADVICE, what, f"List people in {label} instead.")
+        remedy = f"List people in {label} instead: who is named nowhere runs no commands and approves nothing."
+        yield Finding(check, Status.ADVICE, what, remedy)
     elif allowed:
         yield Finding(
             check, Status.OK, f"{len(allowed)} {'entry names' if len(allowed) == 1 else 'entries name'} who may talk."
