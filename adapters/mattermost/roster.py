@@ -39,7 +39,7 @@ def people(settings: MattermostSettings, environment: Mapping[str, str], users: 
     faults = [*_strangers(named(settings), users), *_two_lists(settings, environment)]
     if everyone:
         remedy = (
-            "list user ids in MATTERMOST_ALLOWED_USERS instead: who is named nowhere runs no commands and approves nothing"
+            "list user ids in MATTERMOST_ALLOWED_USERS instead: who is not named runs no commands and approves nothing"
         )
         faults.append(advice("people", "everyone on the server may talk to the agent", remedy))
     elif not allowed:
