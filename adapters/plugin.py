@@ -23,18 +23,20 @@ def register(ctx: Any) -> None:
     ctx.register_cli_command("adapters", "Look after the Signal and Mattermost adapters", _commands, _command)
 
 
-def _shown(*, user_message: object = None, **_: object) -> None:
+def _shown(*, user_message: object = None, turn_id: object = None, sender_id: object = None, **_: object) -> None:
+    from ..common.host_questions import turn_began
     from ..common.observation import confirm_everywhere
 
     if isinstance(user_message, str):
         confirm_everywhere(user_message)
+    turn_began(str(turn_id or ""), str(sender_id or ""))
 
 
-def _asked(*, session_key: object = None, **_: object) -> None:
+def _asked(*, session_key: object = None, turn_id: object = None, **_: object) -> None:
     from ..common.host_questions import approval_asked
 
     if isinstance(session_key, str):
-        approval_asked(session_key)
+        approval_asked(session_key, str(turn_id or ""))
 
 
 def _commands(parser: ArgumentParser) -> None:

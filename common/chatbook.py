@@ -96,7 +96,7 @@ class ChatBook:
         self._known: OrderedDict[str, None] = OrderedDict()
         """Merely known, the oldest first."""
         self._statuses: dict[str, Status] = {}
-        """Of all others."""
+        """Of all others but the barred."""
         self._read_up_to = 0
         self._granted: list[str] = []
         self._reading = asyncio.Lock()
@@ -104,8 +104,8 @@ class ChatBook:
         self.approved: frozenset[str] = frozenset()
         """The runtime allowlist."""
         self.revoked: frozenset[str] = frozenset()
-        self.barred: frozenset[str] = frozenset()
-        """Opened by somebody who may not; what the settings list is nobody's to bar."""
+        self.barred: OrderedDict[str, None] = OrderedDict()
+        """Opened by somebody who may not, the oldest first; what the settings list is nobody's to bar."""
         self.is_new = True
         """No run before this one has taken stock of the account's chats."""
 
@@ -116,12 +116,16 @@ class ChatBook:
         self._read_up_to = await self._last_audit()
         query = "SELECT id, status FROM chat_group WHERE network = ? ORDER BY at, id"
         self._known.clear()
+        self.barred.clear()
         self._statuses.clear()
         for chat_id, status in await self._store.rows(query, (self._network,)):
-            if status == Status.KNOWN:
-                self._know(chat_id)
-            else:
-                self._statuses[chat_id] = Status(status)
+            match Status(status):
+                case Status.KNOWN:
+                    self._know(chat_id)
+                case Status.BARRED:
+                    self._bar(chat_id)
+                case other:
+                    self._statuses[chat_id] = other
         self.is_new = not await self._store.rows("SELECT 1 FROM meta WHERE key = ?", (f"{self._network} groups",))
         self._sort()
 
@@ -153,7 +157,7 @@ class ChatBook:
         return self._store.pseudonym(identity)
 
     def knows(self, chat_id: str) -> bool:
-        return chat_id in self._known or chat_id in self._statuses
+        return chat_id in self._known or chat_id in self.barred or chat_id in self._statuses
 
     def take_stock(self, chat_ids: list[str]) -> None:
         """Chats that were there before us: known, approved by nobody."""
@@ -176,7 +180,7 @@ class ChatBook:
 
     def bar(self, chat_id: str, by: str) -> None:
         """Somebody who may not has opened the chat: it is not served until it is approved. What is approved stays."""
-        if chat_id not in self._statuses:
+        if chat_id not in self._statuses and chat_id not in self.barred:
             self._write(chat_id, Status.BARRED, by, "opened without approval", {Status.KNOWN})
 
     async def order(self, chat_id: str, status: Status, by: str, why: str) -> None:
@@ -204,13 +208,19 @@ class ChatBook:
     def forget(self, chat_id: str) -> None:
         """We were removed: a new invitation starts from nothing. The operator's orders stand."""
         self._known.pop(chat_id, None)
-        if self._statuses.get(chat_id) in _JUDGED:
+        self.barred.pop(chat_id, None)
+        if self._statuses.get(chat_id) is Status.APPROVED:
             del self._statuses[chat_id]
             self._sort()
+        self._drop(chat_id, Status.KNOWN, *_JUDGED)
+
+    def _drop(self, chat_id: str, *over: Status) -> None:
         forgotten = ChatOrder(self._network, chat_id, None, "", "removed", self._now())
         self._store.keep(
-            (_DELETE, (self._network, chat_id, Status.KNOWN)),
-            *((_DELETE, (self._network, chat_id, status), forgotten) for status in _JUDGED),
+            *(
+                (_DELETE, (self._network, chat_id, status), *((forgotten,) if status in _JUDGED else ()))
+                for status in over
+            )
         )
 
     def _write(self, chat_id: str, status: Status, by: str, why: str, over: Iterable[Status]) -> None:
@@ -224,14 +234,23 @@ class ChatBook:
         self._known[chat_id] = None
         if len(self._known) > KEEP_KNOWN:
             oldest, _ = self._known.popitem(last=False)
-            self._store.keep((_DELETE, (self._network, oldest, Status.KNOWN)))
+            self._drop(oldest, Status.KNOWN)
+
+    def _bar(self, chat_id: str) -> None:
+        self.barred[chat_id] = None
+        if len(self.barred) > KEEP_KNOWN:
+            oldest, _ = self.barred.popitem(last=False)
+            self._drop(oldest, Status.BARRED)
 
     def _set(self, chat_id: str, status: Status) -> None:
         self._known.pop(chat_id, None)
+        if status is Status.BARRED:
+            self._bar(chat_id)
+            return
+        self.barred.pop(chat_id, None)
         self._statuses[chat_id] = status
         self._sort()
 
     def _sort(self) -> None:
         self.approved = _with(_SERVED, self._statuses)
         self.revoked = _with({Status.REVOKED}, self._statuses)
-        self.barred = _with({Status.BARRED}, self._statuses)

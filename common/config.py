@@ -85,9 +85,14 @@ class Settings(BaseModel):
 
 
 def base_url(value: str, example: str) -> str:
-    """A URL to append paths to, its scheme in lower case; raises ValueError."""
-    parts = urlsplit(value.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+    """A URL to append paths to, its scheme in lower case; raises ValueError, which quotes nothing of it."""
+    try:
+        parts = urlsplit(value.strip())
+        makes_sense = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        makes_sense = False
+    # A password with a bare `?` or `#` in it ends the address there.
+    if not makes_sense or parts.query or parts.fragment or "\\" in parts.netloc:
         raise ValueError(f"must look like {example}")
     return parts.geturl().rstrip("/")
 

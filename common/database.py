@@ -151,11 +151,13 @@ def primary_code(exc: BaseException) -> int:
 
 def _make_private(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite makes what a link names, and its other files beside that.
+    real = path.resolve()
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(real, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     if os.name != "posix":
         return
-    files = [path, *(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm")), path.with_name(JOURNAL)]
+    files = [real, *(real.with_name(f"{real.name}{suffix}") for suffix in ("-wal", "-shm")), path.with_name(JOURNAL)]
     for file, mode in ((path.parent, 0o700), *((file, 0o600) for file in files)):
         with suppress(FileNotFoundError):
             status = file.stat()
@@ -201,10 +203,13 @@ def _stored(connection: sqlite3.Connection) -> list[Order]:
     """What the tables hold of the kind that is kept twice."""
     why = "SELECT why FROM audit WHERE network = g.network AND chat = g.id ORDER BY audit.id DESC LIMIT 1"
     chats = f"SELECT network, id, status, by, ({why}), at FROM chat_group g WHERE status <> ?"
-    orders: list[Order] = [
-        ChatOrder(network, chat, Status(status), by or "", why or "", at)
-        for network, chat, status, by, why, at in connection.execute(chats, (Status.KNOWN,))
-    ]
+    try:
+        orders: list[Order] = [
+            ChatOrder(network, chat, Status(status), by or "", why or "", at)
+            for network, chat, status, by, why, at in connection.execute(chats, (Status.KNOWN,))
+        ]
+    except ValueError as exc:
+        raise StateError(f"the state file holds an order that no version knows: {exc}") from exc
     numbers = connection.execute("SELECT number, uid, moved_to FROM identity WHERE moved_to IS NOT NULL")
     return orders + [NumberOrder(number, uid, moved_to, 0.0) for number, uid, moved_to in numbers]
 

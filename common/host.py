@@ -192,6 +192,23 @@ def session_key(source: Any, extra: Mapping[str, Any]) -> str:
     return key
 
 
+def session_keys(source: Any, extra: Mapping[str, Any], adapter: Any) -> tuple[str, ...]:
+    """Every key the host may know the session by: its runner goes by its own settings, and by the adapter's profile."""
+    keys, runner = [session_key(source, extra)], getattr(adapter, "gateway_runner", None)
+    if (key_of := getattr(runner, "_session_key_for_source", None)) is not None:
+        adapters: Mapping[str, Mapping[Any, Any]] = getattr(runner, "_profile_adapters", {})
+        ours = next((name for name, those in adapters.items() if adapter in those.values()), None)
+        keys.append(key_of(dataclasses.replace(source, profile=source.profile or ours)))
+    return tuple(dict.fromkeys(keys))
+
+
+def is_shared(source: Any, extra: Mapping[str, Any], adapter: Any) -> bool:
+    """Whether several people may be in the session, by the adapter's settings or the runner's."""
+    asked: Any = importlib.import_module("gateway.session").is_shared_multi_user_session
+    config = getattr(getattr(adapter, "gateway_runner", None), "config", None)
+    return any(asked(source, **session_flags(settings)) for settings in (extra, vars(config) if config else {}))
+
+
 def session_flags(extra: Mapping[str, Any]) -> dict[str, bool]:
     """The settings by which the host decides whose session a message belongs to."""
     return {

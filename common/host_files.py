@@ -111,7 +111,8 @@ def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bo
         return True
     match kind:
         case "url":
-            return target.lstrip("`\"'").lower().startswith("file:")
+            # Whoever fetches it may pass over blanks, as the parsers of URLs do.
+            return "".join(target.split()).lstrip("`\"'").lower().startswith("file:")
         case "diff" | "staged" | "git":
             tree = next((d for d in (start, *start.parents) if (d / ".git").exists()), start)
             return any(

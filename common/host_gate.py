@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from . import host, host_commands, host_files, host_questions
+from . import host, host_busy, host_commands, host_files, host_questions
 from .authority import Authority
 from .background import Line
 from .events import said_by
@@ -89,7 +89,7 @@ class Gate:
                 return refusal.told
             reply = await handler(event)
             if event.is_command():
-                host_questions.confirmation_asked(event, self._extra)
+                host_questions.confirmation_asked(event, self._extra, adapter)
             return reply
 
         return handle
@@ -102,24 +102,29 @@ class Gate:
                 if refusal.told:
                     await adapter.send(event.source.chat_id, refusal.told)
                 return True
+            if not event.internal and (
+                host_busy.would_merge(event, session_key, adapter)
+                or host_questions.approval_of_others(event, self._authority(event), self._extra, adapter)
+            ):
+                return host_busy.queue_apart(event, session_key, adapter) or await handler(event, session_key)
             return await handler(event, session_key)
 
         return handle
 
+    def _authority(self, event: Any) -> Authority:
+        accepted = event.metadata.get("hardened")
+        if isinstance(accepted, Accepted):
+            return accepted.standing.authority
+        return self._authorities.get((event.source.chat_id, str(event.source.user_id)), Authority.STRANGER)
+
     def _refused(self, event: Any, adapter: Any) -> host_questions.Refusal | None:
         if event.internal:
             return None
-        accepted = event.metadata.get("hardened")
-        if isinstance(accepted, Accepted):
-            authority = accepted.standing.authority
-        else:
-            author = event.source.chat_id, str(event.source.user_id)
-            authority = self._authorities.get(author, Authority.STRANGER)
+        authority = self._authority(event)
         if authority is Authority.STRANGER and event.source.chat_type == "dm":
             # The host refuses them, or answers with a pairing code.
             return None
-        runner = getattr(adapter, "gateway_runner", None)
-        return host_questions.refused(event, authority, self._extra, runner)
+        return host_questions.refused(event, authority, self._extra, adapter)
 
     def _remember(self, accepted: Accepted, source: Any) -> None:
         author = accepted.chat_id, str(source.user_id)

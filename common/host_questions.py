@@ -17,6 +17,8 @@ from . import host
 from .authority import RIGHTS, Answers, Authority, Commands
 
 _KEEP = 2_000
+_LONGEST_NAME = 32
+"""Of a slash command, when it is said that somebody may not run it."""
 
 _APPROVE = {"approve", "yes", "ok", "okay", "confirm", "y", "👍", "always", "approve always", "always approve"}
 _APPROVE |= {"session", "approve session", "session approve"}
@@ -42,23 +44,34 @@ class _Question:
     asker: str | None
 
 
+_turns: OrderedDict[str, str] = OrderedDict()
+"""Turn id to the user id whose words it answers."""
 _approvals: OrderedDict[str, str] = OrderedDict()
 """Session key to the user id whose turn asks for an approval."""
 _confirmations: OrderedDict[str, str] = OrderedDict()
 """Confirmation to the user id whose command asks for it."""
 
 
-def approval_asked(session_key: str) -> None:
-    """Remember whose turn asks, from within the turn: the hook `pre_approval_request`."""
-    asker: str = importlib.import_module("gateway.session_context").get_session_env("HERMES_SESSION_USER_ID", "")
-    _remember(_approvals, session_key, asker)
+def turn_began(turn_id: str, user_id: str) -> None:
+    """Remember whose turn that is: the hook `pre_llm_call`."""
+    if turn_id:
+        _remember(_turns, turn_id, user_id)
 
 
-def confirmation_asked(event: Any, extra: Mapping[str, Any]) -> None:
+def approval_asked(session_key: str, turn_id: str = "") -> None:
+    """Remember whose turn asks, from within the turn: the hook `pre_approval_request`.
+
+    The session's variables name the author of the first turn of several that follow each other without a pause.
+    """
+    variable: str = importlib.import_module("gateway.session_context").get_session_env("HERMES_SESSION_USER_ID", "")
+    _remember(_approvals, session_key, _turns.get(turn_id, variable))
+
+
+def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
     """Remember who asks, right after a command: a confirmation that is new in its session is theirs."""
-    pending = _pending_confirmation(host.session_key(event.source, extra))
-    if pending and (which := _which(pending)) not in _confirmations:
-        _remember(_confirmations, which, str(event.source.user_id))
+    for key in host.session_keys(event.source, extra, adapter):
+        if (pending := _pending_confirmation(key)) and (which := _which(pending)) not in _confirmations:
+            _remember(_confirmations, which, str(event.source.user_id))
 
 
 def _remember(askers: OrderedDict[str, str], key: str, asker: str) -> None:
@@ -68,14 +81,26 @@ def _remember(askers: OrderedDict[str, str], key: str, asker: str) -> None:
         askers.popitem(last=False)
 
 
-def refused(event: Any, authority: Authority, extra: Mapping[str, Any], runner: Any) -> Refusal | None:
+def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> Refusal | None:
     """Judge a message before the host takes it for a command or an answer; None when its author may."""
     command = _command(event)
-    if (question := _question(event, command, extra, runner)) and not _may_answer(event, authority, question, extra):
+    keys = host.session_keys(event.source, extra, adapter)
+    runner = getattr(adapter, "gateway_runner", None)
+    question = next((found for key in keys if (found := _question(event, command, key, runner))), None)
+    if question and not _may_answer(event, authority, question, extra, adapter):
         return Refusal(_told(authority, f"Only an admin may answer this request (/{question.command})."))
     if command and question is None and not _may_run(command, authority):
-        return Refusal(_told(authority, f"/{command} is for people the operator named."))
+        return Refusal(_told(authority, f"/{command[:_LONGEST_NAME]} is for people the operator named."))
     return None
+
+
+def approval_of_others(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> bool:
+    """An approval is open in the session that the author may not answer: an interruption would be a denial."""
+    asked = importlib.import_module("tools.approval").has_blocking_approval
+    return any(
+        asked(key) and not _may_answer(event, authority, _Question("deny", _approvals.get(key)), extra, adapter)
+        for key in host.session_keys(event.source, extra, adapter)
+    )
 
 
 def _told(authority: Authority, reason: str) -> str | None:
@@ -94,9 +119,9 @@ def _may_run(command: str, authority: Authority) -> bool:
             return False
 
 
-def _may_answer(event: Any, authority: Authority, question: _Question, extra: Mapping[str, Any]) -> bool:
+def _may_answer(event: Any, authority: Authority, question: _Question, extra: Mapping[str, Any], adapter: Any) -> bool:
     answers = RIGHTS[authority].answers
-    own = question.asker == event.source.user_id or not _is_shared(event.source, extra)
+    own = question.asker == event.source.user_id or not host.is_shared(event.source, extra, adapter)
     if answers is Answers.NONE or (answers is Answers.OWN and not own):
         return False
     access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
@@ -104,31 +129,28 @@ def _may_answer(event: Any, authority: Authority, question: _Question, extra: Ma
     return bool(policy.can_run(event.source.user_id, question.command))
 
 
-def _is_shared(source: Any, extra: Mapping[str, Any]) -> bool:
-    shared: bool = importlib.import_module("gateway.session").is_shared_multi_user_session(
-        source, **host.session_flags(extra)
-    )
-    return shared
-
-
-def _question(event: Any, command: str | None, extra: Mapping[str, Any], runner: Any) -> _Question | None:
+def _question(event: Any, command: str | None, key: str, runner: Any) -> _Question | None:
     """The open question of its session that a message would answer, in the order in which the host looks."""
-    key = host.session_key(event.source, extra)
     if key in (getattr(runner, "_update_prompt_pending", None) or {}):
         # The host takes everything for the answer; even a command closes the question.
         return _Question("update", _update_asker(key))
     text = (event.text or "").strip()
-    word = text.lower() if len(text) <= _LONGEST_ANSWER else ""
+    word, bare = _word(text), _word(text.lstrip("!/"))
     if importlib.import_module("tools.approval").has_blocking_approval(key):
         if command in {"approve", "deny"}:
             return _Question(command, _approvals.get(key))
         if word in _APPROVE or word in _DENY:
             return _Question("approve" if word in _APPROVE else "deny", _approvals.get(key))
     elif (pending := _pending_confirmation(key)) and (
-        command in _CONFIRM_COMMANDS or word.lstrip("!/") in _CONFIRM or event.get_command() in _CONFIRM_COMMANDS
+        command in _CONFIRM_COMMANDS or bare in _CONFIRM or event.get_command() in _CONFIRM_COMMANDS
     ):
         return _Question(str(pending.get("command")), _confirmations.get(_which(pending)))
     return None
+
+
+def _word(text: str) -> str:
+    """A text that might be an answer, as the host compares it."""
+    return text.lower() if len(text) <= _LONGEST_ANSWER else ""
 
 
 def _pending_confirmation(key: str) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ _PRUNE_EVERY = 5_000
 
 
 class Ledger:
-    """The keys of a network's accepted messages, in memory and on disk; bounded by count. `now` is Unix time.
+    """The keys of a network's accepted messages, in memory and on disk; bounded by count. `now` is the server's time.
 
     A claimed key is put on disk (`note`, `commit`) or ignored; what nobody reads pushes out nothing that was read.
     On disk a key is only ever added at the end: to look for its place among tens of thousands would cost ten times as
@@ -76,7 +76,7 @@ class Ledger:
     async def note(self, *keys: str, sent_at: int | None = None) -> None:
         """Put claimed keys on disk soon: of what is only observed a crash takes the text as well.
 
-        `sent_at` is in milliseconds; the sender's clock counts for no later than ours.
+        `sent_at` is in milliseconds, the server's where it says; a sender's clock counts for no later than ours.
         """
         now = int(self._now() * 1000)
         at = now if sent_at is None else max(0, min(sent_at, now))

@@ -19,6 +19,8 @@ BOT_TURNS = 3
 """Posts of programs dispatched in a row in one chat before a person has to speak."""
 KEEP_VERSIONS = 10_000
 _REMEMBERED_MILLISECONDS = 7 * 24 * 3600 * 1000
+_MENTIONED = "\ufffc"
+"""What Signal writes for a mention, whoever it is of."""
 _SERVED = 5
 """The first rule for what is said in a chat that is served."""
 
@@ -77,7 +79,7 @@ def restrain(decision: Decision, inbound: Inbound, past: Past, rules: Rules) -> 
 def _restraint(decision: Dispatch, inbound: Inbound, past: Past, rules: Rules) -> Reason | None:
     is_command = starts_command(decision.text)
     at = _written_at(inbound, past)
-    if at is not None and at < past.horizon:
+    if at is not None and at <= past.horizon:
         return Reason.STALE
     if past.missed and (is_command or (at is not None and past.now - at > rules.missed_for)):
         return Reason.STALE
@@ -91,7 +93,7 @@ def _restraint(decision: Dispatch, inbound: Inbound, past: Past, rules: Rules) -
 def _restraint_of_edit(inbound: Inbound, past: Past, *, is_command: bool) -> Reason | None:
     """Pinning a post says that it was edited, too: nobody but its author may make us act on it, and only soon."""
     earlier = past.earlier
-    if earlier is not None and earlier.digest == digest(inbound.text):
+    if earlier is not None and earlier.digest == digest(inbound):
         return Reason.EDITED
     if is_command and (earlier is None or past.dispatched):
         return Reason.EDITED
@@ -104,7 +106,7 @@ def _restraint_of_edit(inbound: Inbound, past: Past, *, is_command: bool) -> Rea
 def _written_at(inbound: Inbound, past: Past) -> int | None:
     """When the message itself was received, not its new version."""
     if inbound.edits is None:
-        return inbound.received_at
+        return arrived_at(inbound)
     known = past.earlier.at if past.earlier else None
     return min((at for at in (known, inbound.first_at) if at is not None), default=None)
 
@@ -114,9 +116,17 @@ def horizon(now: int, forgotten: int) -> int:
     return max(forgotten, now - _REMEMBERED_MILLISECONDS)
 
 
-def digest(text: str) -> bytes:
-    """What stands for a text in memory."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def arrived_at(inbound: Inbound) -> int:
+    """When the server got this version; where it does not say, when its sender says it was."""
+    return inbound.sent_at if inbound.received_at is None else inbound.received_at
+
+
+def digest(inbound: Inbound) -> bytes:
+    """Stands in memory for what is said: the text, and who is mentioned where the text itself does not tell."""
+    said = [inbound.text]
+    if _MENTIONED in inbound.text:
+        said += [mention.address.uid or mention.address.number or "" for mention in inbound.mentions]
+    return blake2b("\0".join(said).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Versions:
@@ -137,7 +147,7 @@ class Versions:
         if isinstance(decision, Ignore) and decision.rule < _SERVED:
             return
         earlier, dispatched = self.before(inbound), isinstance(decision, Dispatch)
-        version = Version(digest(inbound.text), inbound.received_at, dispatched)
+        version = Version(digest(inbound), inbound.received_at, dispatched)
         if inbound.edits:
             at = earlier.at if earlier else inbound.first_at
             version = replace(version, at=at, dispatched=dispatched or (earlier is not None and earlier.dispatched))

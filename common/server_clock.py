@@ -7,6 +7,9 @@ from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+_HOUR = 3_600_000
+_DAY = 24 * _HOUR
+
 
 class ServerClock:
     """Goes on from what the server said last; this machine's time until it says anything.
@@ -23,6 +26,16 @@ class ServerClock:
         if self._ahead is None:
             return int(self._machine() * 1000)
         return int(self._ahead + self._clock() * 1000)
+
+    def now_with(self, dated: int, *, live: bool) -> int:
+        """The time at which something arrives that the server has dated; no earlier than that.
+
+        `live` tells that it arrives at once: then a `Date` is wrong with which nothing else agrees.
+        """
+        now, machine = self.now(), int(self._machine() * 1000)
+        if live and now - dated > _DAY and abs(machine - dated) < _HOUR:
+            return machine
+        return max(now, dated)
 
     def tell(self, at: int) -> None:
         """It is that time at the server."""

@@ -50,7 +50,8 @@ async def test_a_pin_obeys_nothing_old(server: FakeMattermostServer, text: str, 
         await server.pin(old["id"])
         await host.settled()
         assert reached(host) == ["(edited) hello"]
-        assert len(host.observed) == 1
+        assert host.observed == []
+        assert host.adapter.connection.intake.unhandled["pinned"] == 1
 
 
 async def test_a_pin_repeats_nothing_new(server: FakeMattermostServer) -> None:

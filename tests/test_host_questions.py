@@ -31,7 +31,7 @@ def event(text: str, user: str = ANN, chat_type: str = "group") -> Any:
 
 
 def may(text: str, authority: Authority, user: str = ANN, *, runner: Any = None, extra: Any = SHARED) -> bool:
-    return host_questions.refused(event(text, user), authority, extra, runner) is None
+    return host_questions.refused(event(text, user), authority, extra, SimpleNamespace(gateway_runner=runner)) is None
 
 
 KEY = host.session_key(source(), SHARED)
@@ -58,7 +58,7 @@ def approval_of_bob() -> Iterator[None]:
 def confirmation_of_bob() -> Iterator[None]:
     """`/new` waits for a confirmation; Bob typed it."""
     slash_confirm.register(KEY, "c1", "new", _done)
-    host_questions.confirmation_asked(event("/new", BOB), SHARED)
+    host_questions.confirmation_asked(event("/new", BOB), SHARED, None)
     yield
     slash_confirm.clear(KEY)
 

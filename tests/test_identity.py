@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.common.accepting import Standings
+from hermes_hardened_adapters.common.direct_chats import DirectChats
 from hermes_hardened_adapters.common.events import Address, Me
 from hermes_hardened_adapters.common.identity import (
-    DirectChats,
     Directory,
     Learnt,
     Lists,

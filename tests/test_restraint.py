@@ -15,7 +15,7 @@ NOW = 1_795_000_000_000
 SAID = Inbound("k", "1", 5, Chat("c"), Address("alice"), text="go", received_at=NOW)
 EDIT = replace(SAID, edits="1", first_at=NOW - MINUTE)
 PAST = Past(NOW, NOW - 7 * 24 * 60 * MINUTE)
-OTHER, SAME = Version(digest("og"), NOW - MINUTE), Version(digest("go"), NOW - MINUTE)
+OTHER, SAME = (Version(digest(replace(SAID, text=text)), NOW - MINUTE) for text in ("og", "go"))
 ONCE, AGAIN = Rules(observe=True), Rules(observe=True, dispatches_again=True)
 GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
 
@@ -25,10 +25,11 @@ GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
     [
         (GO, SAID, PAST, ONCE, None),
         (COMMAND, SAID, PAST, ONCE, None),
-        (GO, replace(SAID, received_at=None), PAST, ONCE, None),
-        # Older than the ledger's memory.
-        (GO, replace(SAID, received_at=PAST.horizon), PAST, ONCE, None),
-        (GO, replace(SAID, received_at=PAST.horizon - 1), PAST, ONCE, R.STALE),
+        (GO, replace(SAID, sent_at=NOW, received_at=None), PAST, ONCE, None),
+        # No younger than what the ledger may have forgotten.
+        (GO, replace(SAID, received_at=PAST.horizon + 1), PAST, ONCE, None),
+        (GO, replace(SAID, received_at=PAST.horizon), PAST, ONCE, R.STALE),
+        (GO, replace(SAID, sent_at=PAST.horizon, received_at=None), PAST, ONCE, R.STALE),
         # Missed.
         (GO, replace(SAID, received_at=NOW - 15 * MINUTE), replace(PAST, missed=True), ONCE, None),
         (GO, replace(SAID, received_at=NOW - 15 * MINUTE - 1), replace(PAST, missed=True), ONCE, R.STALE),
@@ -75,11 +76,11 @@ def test_versions_are_followed_through_edits_of_edits() -> None:
     versions = Versions()
     versions.see(SAID, GO)
     first = replace(SAID, message_id="2", edits="1", text="gone", received_at=NOW + 1)
-    assert versions.before(first) == Version(digest("go"), NOW, dispatched=True)
+    assert versions.before(first) == Version(digest(replace(SAID, text="go")), NOW, dispatched=True)
     versions.see(first, Observe("gone", 10, R.UNADDRESSED))
     for target in ("1", "2"):
         second = replace(SAID, message_id="3", edits=target, text="going", received_at=NOW + 2)
-        assert versions.before(second) == Version(digest("gone"), NOW, dispatched=True)
+        assert versions.before(second) == Version(digest(replace(SAID, text="gone")), NOW, dispatched=True)
     assert versions.before(replace(first, sender=Address("bob"))) is None
 
 

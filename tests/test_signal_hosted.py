@@ -181,7 +181,7 @@ async def test_answers_follow_the_confirmed_owner_of_a_number(daemon: FakeSignal
         await host.emit(by(fresh("dm_text"), None, ALICE_ACI, "Alice A"))
         await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI))
         assert [send["recipient"] for send in daemon.called("send")] == [[ALICE_ACI]]
-        host.adapter.connection.intake.directory.confirm(ALICE, BOB_ACI)
+        host.adapter.connection.intake.senders.directory.confirm(ALICE, BOB_ACI)
         await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI, "Alice A"))
         assert [send["recipient"] for send in daemon.called("send")] == [[ALICE_ACI], [BOB_ACI]]
         assert await host.adapter._resolve_recipient(ALICE) == BOB_ACI
@@ -572,7 +572,7 @@ async def test_what_waits_for_the_accounts_number_is_bounded(
         await host.emit(*[fresh("group_text", message=f"{number}") for number in range(5)])
         assert host.adapter.connection.intake.unhandled["held too long"] == 3
         del daemon.handlers["listContacts"]
-        await host.adapter.connection.intake.resolver.start()
+        await host.adapter.connection.intake.senders.resolver.start()
         await host.until(lambda: [event.text for event in host.observed] == ["3", "4"])
 
 
@@ -819,7 +819,7 @@ async def test_what_is_said_in_a_group_that_is_not_served_is_traced_and_no_more(
         await host.emit(*said, said[2])
         assert intake.trace.counts == {"ignore chat not on the allowlist": 3}
         assert intake.unhandled == {"duplicate": 1}
-        assert intake.directory.uid_of(BOB) == BOB_ACI
+        assert intake.senders.directory.uid_of(BOB) == BOB_ACI
         await intake.book.order(NEW_GROUP, Status.GRANTED, "admin", "")
         await host.emit(by(fresh("group_text", **where), BOB, BOB_ACI, "Bob"))
         assert [event.text for event in host.passed] == ["hello group"]

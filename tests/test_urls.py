@@ -47,10 +47,20 @@ def test_an_address_is_written_with_its_scheme_in_lower_case() -> None:
     assert base_url(" HTTP://Example.com:8065/path/ ", "x") == "http://Example.com:8065/path"
 
 
-@pytest.mark.parametrize("value", ["", "example.com", "ftp://example.com", "http://", "http://x:99999", "http://x:0"])
+TORN = [
+    *("http://bot:correct-horse/x@127.0.0.1", "http://bot:correct-horse?x@127.0.0.1", "http://bot:80#correct-horse@a"),
+    *("http://127.0.0.1:8080?key=correct-horse", "http://127.0.0.1\\@example.com", "http://[correct-horse"),
+]
+"""Passwords with characters that must be written as `%..`, and secrets where they do not belong."""
+
+
+@pytest.mark.parametrize(
+    "value", ["", "example.com", "ftp://example.com", "http://", "http://x:99999", "http://x:0", *TORN]
+)
 def test_what_is_no_address(value: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError) as refused:
         base_url(value, "http://127.0.0.1:8080")
+    assert "correct" not in str(refused.value)
 
 
 def test_what_is_shown_has_no_password() -> None:

@@ -26,6 +26,7 @@ from ...common.host_send import send_all, send_once
 from ...common.host_status import HostStatus
 from ...common.image_markup import as_addresses
 from ...common.observation import observations
+from ...common.wording import Foreign, file_name
 from .client import MattermostClient
 from .connection import Connection
 from .failures import ApiError
@@ -47,6 +48,7 @@ _CONTRACT: host.Contract = {
     "send_typing": ("chat_id", "metadata"),
     "edit_message": ("chat_id", "message_id", "content"),
 }
+_FILE_NAME_BYTES = 200
 _Stock: Any = host.stock_adapter("mattermost", {**_CONTRACT, **host_outgoing.CONTRACT})
 
 
@@ -143,10 +145,10 @@ class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
         """Download a file into the host's cache. Raises FileTooLarge."""
-        content_type, name = attachment.content_type, attachment.filename or ""
+        content_type, name = attachment.content_type, attachment.filename or Foreign()
         if not content_type:
             info = await self._client().file_info(attachment.id)
-            content_type, name = str(info.get("mime_type") or ""), str(info.get("name") or name)
+            content_type, name = str(info.get("mime_type") or ""), file_name(str(info.get("name") or name))
         content_type = content_type or "application/octet-stream"
         data = await self._client().download_file(attachment.id, max_bytes)
         return await asyncio.to_thread(_cache, data, content_type, name or f"file_{attachment.id}"), content_type
@@ -275,7 +277,14 @@ def _cache(data: bytes, content_type: str, name: str) -> str:
         return str(cache_image_from_bytes(data, suffix or ".png"))
     if content_type.startswith("audio/"):
         return str(cache_audio_from_bytes(data, suffix or ".ogg"))
-    return str(cache_document_from_bytes(data, name))
+    return str(cache_document_from_bytes(data, _within_a_file_system(name)))
+
+
+def _within_a_file_system(name: str) -> str:
+    """The name, shortened before its suffix to what a file system takes behind the host's prefix."""
+    suffix = Path(name).suffix if len(Path(name).suffix) <= 20 else ""
+    stem = name.removesuffix(suffix).encode()[: _FILE_NAME_BYTES - len(suffix.encode())].decode("utf-8", "ignore")
+    return f"{stem}{suffix}"
 
 
 def _error_kind(exc: Exception) -> str | None:

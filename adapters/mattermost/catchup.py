@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -13,24 +14,25 @@ _OVERLAP_MILLISECONDS = 10_000
 """Servers do not write posts quite in the order of their time; the ledger drops what comes twice."""
 _OLDEST_MILLISECONDS = 24 * 3600 * 1000
 _PAGE = 60
+KEEP_CURSORS = 20_000
 
 
 class Cursors:
     """Up to which server time (milliseconds since the epoch) each channel has been dealt with, on disk.
 
     From `hold` on no cursor moves, whatever is dealt with meanwhile, until its channel is settled: behind a cursor
-    there is never a hole.
+    there is never a hole. A channel whose cursor was forgotten goes on from the latest of all.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._at: dict[str, int] = {}
+        self._at: OrderedDict[str, int] = OrderedDict()
         self._held: dict[str, int] | None = None
         self._settled: set[str] = set()
 
     async def load(self) -> None:
-        rows = await self._store.rows("SELECT chat, at FROM cursor WHERE network = ?", (_NETWORK,))
-        self._at = dict(rows)
+        rows = await self._store.rows("SELECT chat, at FROM cursor WHERE network = ? ORDER BY at", (_NETWORK,))
+        self._at = OrderedDict(rows)
 
     def hold(self) -> None:
         """Posts may be missing in every channel."""
@@ -54,6 +56,11 @@ class Cursors:
         if self._held is None and channel_id not in self._at:
             self._put(channel_id, at - 1)
 
+    def begin_everywhere(self, at: int) -> None:
+        """The first run has listened from that time on, even if nothing was posted."""
+        if _EVERYWHERE not in self._at:
+            self._put(_EVERYWHERE, at)
+
     def advance(self, channel_id: str, at: int) -> None:
         """A post of that time has been dealt with."""
         for chat in (channel_id, _EVERYWHERE):
@@ -68,6 +75,11 @@ class Cursors:
 
     def _put(self, chat: str, at: int) -> None:
         self._at[chat] = at
+        self._at.move_to_end(chat)
+        if len(self._at) > KEEP_CURSORS:
+            oldest, _ = self._at.popitem(last=False)
+            forget = "DELETE FROM cursor WHERE network = ? AND chat = ?"
+            self._store.write_later(forget, (_NETWORK, oldest), key=(_NETWORK, oldest))
         # A cursor that lags behind costs a few posts fetched twice, which the ledger drops.
         self._store.write_later(
             "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", (_NETWORK, chat, at), key=(_NETWORK, chat)

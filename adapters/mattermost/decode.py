@@ -21,7 +21,7 @@ from ...common.events import (
     Origin,
     Unhandled,
 )
-from ...common.wording import Foreign
+from ...common.wording import Foreign, file_name
 from ...common.wording import name as as_name
 from . import wire
 from .grammar import UserIdOf, find_mentions
@@ -53,6 +53,12 @@ class Edited:
     """Pinning a post says this too, with the `edit_at` it had before: 0 if it was never edited."""
 
     post: wire.Post
+
+    @property
+    def is_pin(self) -> bool:
+        """Whether the post was changed well after its text was: an edit sets both times at once."""
+        changed_at = self.post.update_at or self.post.edit_at
+        return not self.post.edit_at or changed_at - self.post.edit_at > _EDIT_TAKES_MILLISECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,8 @@ class Decoded:
 
 
 _CHANNELS = ("O", "P", "G")
+_EDIT_TAKES_MILLISECONDS = 10_000
+"""The server's plugins may look at an edit before it is stored."""
 _LONGEST_POST = 65_536
 """Characters a server takes for a message; those of its attachments may be more."""
 
@@ -226,7 +234,7 @@ def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
 
 
 _TYPED = frozenset({"", "me", "slack_attachment"})
-_MARKS = ("from_webhook", "from_oauth_app", "from_bot", "from_plugin", "override_username", "override_icon_url")
+_MARKS = ("from_webhook", "from_oauth_app", "from_bot", "from_plugin")
 
 
 def origin_of(post: wire.Post, me: Me) -> Origin:
@@ -236,7 +244,7 @@ def origin_of(post: wire.Post, me: Me) -> Origin:
     if post.user_id == me.uid:
         return Origin.SELF
     props = post.props or {}
-    marks = {mark for mark in _MARKS if mark in props}
+    marks = {mark for mark in props if mark in _MARKS or mark.startswith("override_")}
     # The output of any slash command has an icon to override, be it empty. Only of /me is it what the person typed.
     if post.type == "me" and props.get("override_icon_url") == "":
         marks.discard("override_icon_url")
@@ -282,7 +290,7 @@ def _attachments(post: wire.Post) -> Iterator[Attachment]:
     files = (post.metadata.files if post.metadata else None) or ()
     for file in files:
         yield Attachment(
-            file.id, file.mime_type.partition(";")[0].strip().lower(), as_name(file.name) or None, file.size
+            file.id, file.mime_type.partition(";")[0].strip().lower(), file_name(file.name) or None, file.size
         )
     told = {file.id for file in files}
     yield from (Attachment(file_id, "") for file_id in post.file_ids or () if file_id not in told)

@@ -66,6 +66,9 @@ from .threads import Threads
 logger = logging.getLogger(__name__)
 
 _CATCH_UP_SECONDS = 20.0
+_FIRST_LISTING_SECONDS = 60.0
+_DATE_MILLISECONDS = 1_000
+"""How exactly a server tells its time."""
 _VERSIONS: dict[tuple[bool, bool], tuple[Kind, ...]] = {
     (False, False): ("posted",),
     (False, True): ("posted", "edited"),
@@ -93,7 +96,7 @@ class Intake:
         self._observed = observed
         self._deliver = deliver
         self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
-        self.ledger = Ledger(store, "mattermost", time.time)
+        self.ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         self.trace = Trace(store, "mattermost", time.time)
         self.book = ChatBook(store, "mattermost", time.time)
         self.people = People(client, time.monotonic)
@@ -113,7 +116,7 @@ class Intake:
             self.threads,
             self.ledger,
             is_bot=self.people.is_bot,
-            now=client.server_clock.now,
+            clock=client.server_clock,
         )
         self._catching_up: asyncio.Task[None] | None = None
         self._gaps = 0
@@ -157,10 +160,10 @@ class Intake:
                         event.mentions or (),
                     )
                 )
-            case Edited() if event.post.edit_at:
-                self._take(Item(event.post, "edited"))
-            case Edited():
+            case Edited() if event.is_pin:
                 self.unhandled["pinned"] += 1
+            case Edited():
+                self._take(Item(event.post, "edited"))
             case Deleted():
                 self._take(Item(event.post, "deleted"))
             case UserUpdated():
@@ -202,13 +205,19 @@ class Intake:
             self._catching_up = asyncio.create_task(self._catch_up())
 
     async def _catch_up(self) -> None:
-        """Until everything was fetched. After a first failure work goes on, and what is fetched late comes late."""
+        """Until everything was fetched. After a first failure work goes on, and what is fetched late comes late.
+
+        In the first run it waits a while longer: as long as no channels were listed, nobody is heard in any.
+        """
+        began, at = time.monotonic(), self._client.server_clock.now() - _DATE_MILLISECONDS
         try:
             for delay in backoff():
                 if await self._fetch_missed():
                     self.cursors.release()
+                    self.cursors.begin_everywhere(at)
                     return
-                self.workers.start()
+                if not self.book.is_new or time.monotonic() - began > _FIRST_LISTING_SECONDS:
+                    self.workers.start()
                 await asyncio.sleep(delay)
         finally:
             self.workers.start()
@@ -246,13 +255,14 @@ class Intake:
     def _take_missed(self, channel: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         channel_id, channel_type, name = (str(channel.get(key, "")) for key in ("id", "type", "display_name"))
         items = []
-        for row in rows:
-            if (post := parse_post(row)) is None:
-                self.unhandled["malformed post"] += 1
-                continue
+        posts = [post for post in map(parse_post, rows) if post is not None]
+        self.unhandled["malformed post"] += len(rows) - len(posts)
+        last_addition = next((post.id for post in reversed(posts) if added_by(post, self.me)), None)
+        for post in posts:
             # What was known before in another version counts as edited.
             for kind in _VERSIONS[bool(post.delete_at), bool(post.edit_at)]:
-                if self._is_new((item := Item(post, kind, channel_type, name, missed=True)).key):
+                item = Item(post, kind, channel_type, name, missed=True, is_over=post.id != last_addition)
+                if self._is_new(item.key):
                     items.append(item)
                     break
         if items:
@@ -290,14 +300,18 @@ class Intake:
             self.joins.removed(item.channel_id)
             return
         channel_type, channel_name = await self._reader.channel(item)
-        inbound = await self._reader.read(item, self.me, channel_type, channel_name)
+        heard = await self._judge.may_be_heard(item.post, self.me, channel_type)
+        inbound = await self._reader.read(item, self.me, channel_type, channel_name, asks=heard)
         if inbound.origin is Origin.SELF:
             root = inbound.chat.thread or inbound.message_id
             self.threads.spoke(root, inbound.sent_at, is_root=inbound.chat.thread is None)
-        elif added := added_by(item.post, self.me):
-            await self._mind_join(inbound, *added)
-        elif item.kind == "posted" and inbound.origin is not Origin.SERVER:
-            self._meet_channel(inbound, item)
+        elif item.kind == "posted":
+            # What becomes of the server's word on an addition later, is no addition.
+            if added := added_by(item.post, self.me):
+                if not item.is_over:
+                    await self._mind_join(inbound, *added)
+            elif inbound.origin is not Origin.SERVER:
+                self._meet_channel(inbound, item)
         buffer = buffer_of(item.post.channel_id, inbound.chat)
         if inbound.deletes:
             self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))

@@ -54,10 +54,9 @@ class Joins:
         self._heard_of = set(entries)
         self._to_leave = {c for c, entry in entries.items() if entry.status is Status.BARRED and entry.by != _NOBODY}
 
-    @property
-    def barred(self) -> frozenset[str]:
-        """Channels that are not served, although the settings serve all."""
-        return self._book.barred - self._listed
+    def bars(self, channel_id: str) -> bool:
+        """Whether the channel is not served, although the settings serve all."""
+        return channel_id in self._book.barred and channel_id not in self._listed
 
     def knows(self, channel_id: str) -> bool:
         """Whether it is settled how we came into that channel, or nobody wants to know."""
@@ -102,7 +101,7 @@ class Joins:
         group messages for their first post.
         """
         types = {str(channel.get("id")): channel.get("type") for channel in channels}
-        for channel_id in (self._heard_of | self._book.approved | self._book.barred) - types.keys():
+        for channel_id in (self._heard_of | self._book.approved | self._book.barred.keys()) - types.keys():
             self.removed(channel_id)
         ours = [channel_id for channel_id, channel_type in types.items() if channel_type != "D"]
         self._heard_of = set(ours)
@@ -111,7 +110,7 @@ class Joins:
         for channel_id in ours:
             if types[channel_id] != "G":
                 self.meet(channel_id, None)
-        leaving = {c for c in self._to_leave & self.barred if types.get(c) not in {None, "G"}}
+        leaving = {c for c in self._to_leave if self.bars(c) and types.get(c) not in {None, "G"}}
         self._to_leave.clear()
         return {channel_id for channel_id in leaving if await self._leave(channel_id)}
 

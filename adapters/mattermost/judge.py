@@ -14,17 +14,20 @@ from ...common.identity import Standing, standing_of
 from ...common.ledger import Ledger
 from ...common.policy import Policy, decide
 from ...common.restraint import Past, Rules, Versions, horizon, restrain
+from ...common.server_clock import ServerClock
+from .decode import origin_of
 from .joins import Joins
 from .reader import Item
 from .settings import MattermostSettings
 from .threads import Threads
+from .wire import Post
 
 CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
 """Mattermost's channel types as the host names them."""
 
 
 class Judge:
-    """Knows the operator's policy and asks everybody who has a word in it. `now` is the server's time."""
+    """Knows the operator's policy and asks everybody who has a word in it."""
 
     def __init__(
         self,
@@ -36,7 +39,7 @@ class Judge:
         ledger: Ledger,
         *,
         is_bot: Callable[[str], Awaitable[bool]],
-        now: Callable[[], int],
+        clock: ServerClock,
     ) -> None:
         self._settings = settings
         self._host = host
@@ -46,11 +49,12 @@ class Judge:
         self._threads = threads
         self._ledger = ledger
         self._is_bot = is_bot
-        self._now = now
+        self._clock = clock
         self._versions = Versions()
         self._program_turns: Counter[str] = Counter()
         self._policy = settings.policy()
         self._listed = replace(self._policy, every_chat=False)
+        self._nothing = replace(self._listed, chats=frozenset())
         self._rules = Rules(self._policy.observe, int(settings.catch_up_minutes * 60_000))
         self._people = {chat_type: settings.people(chat_type) for chat_type in CHAT_TYPES.values()}
 
@@ -65,16 +69,17 @@ class Judge:
         decision = self.at_first_sight(inbound, me)
         if isinstance(decision, Ignore) and decision.rule < 6:
             return decision, _NOBODY
-        root, ours = inbound.chat.thread, False
-        if root and inbound.chat.is_group and decision.rule == 10:
-            ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
-            inbound = replace(inbound, in_our_thread=ours)
         if is_program:
             standing = await self._program(
                 inbound.sender, channel_id, channel_type, heard=isinstance(decision, Dispatch)
             )
         else:
             standing = self.standing(inbound.sender, channel_id, channel_type)
+        root, ours = inbound.chat.thread, False
+        # A stranger's words are observed in whichever thread; nobody waits for the server's word on it.
+        if root and inbound.chat.is_group and decision.rule == 10 and standing.authority is not Authority.STRANGER:
+            ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
+            inbound = replace(inbound, in_our_thread=ours)
         needless = standing.rights.turn and not ours
         return decision if needless else self._decide(inbound, me, standing.authority), standing
 
@@ -88,6 +93,14 @@ class Judge:
             is_bot=heard and await self._is_bot(account.uid or ""),
         )
         return Standing(f"program:{account.uid}", None, allowed=False, listed=False, authority=authority)
+
+    async def may_be_heard(self, post: Post, me: Me, channel_type: str) -> bool:
+        """Whether a post can be more than observed: else nobody waits for what the server knows of its names."""
+        author = Address(post.user_id)
+        if self.standing(author, post.channel_id, channel_type).authority is not Authority.STRANGER:
+            return True
+        is_program = origin_of(post, me) is Origin.PROGRAM
+        return is_program and self._policy.bots != "none" and await self._is_bot(post.user_id)
 
     def at_first_sight(self, inbound: Inbound, me: Me) -> Decision:
         """The decision if the author may have everything and the thread is not ours."""
@@ -103,7 +116,9 @@ class Judge:
     def _served(self, channel_id: str) -> Policy:
         """What is served, as far as that channel is concerned: one not known yet only where the settings list it."""
         policy = self._policy if self._joins.knows(channel_id) else self._listed
-        return policy.with_chats(self._book.approved, barred=self._joins.barred | self._book.revoked)
+        if self._joins.bars(channel_id):
+            return self._nothing
+        return policy.with_chats(self._book.approved, barred=self._book.revoked)
 
     def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
         """Who a person is to the host, in a channel of that type."""
@@ -121,7 +136,10 @@ class Judge:
 
     def _restrained(self, decision: Decision, inbound: Inbound, item: Item) -> Decision:
         """The decision with what the past and the clock make of it, from now on part of the past itself."""
-        channel_id, mark, now = item.post.channel_id, dispatched(inbound.message_id), self._now()
+        channel_id, mark = item.post.channel_id, dispatched(inbound.message_id)
+        post = item.post
+        dated = max(post.create_at, post.edit_at, post.update_at or 0)
+        now = self._clock.now_with(dated, live=not item.missed)
         if inbound.origin is Origin.PERSON:
             del self._program_turns[channel_id]
         elif inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):

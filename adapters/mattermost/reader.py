@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from .people import People
 from .wire import Post
 
 logger = logging.getLogger(__name__)
+
+KEEP_CHANNELS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Item:
     """Whom the server notifies of it, as far as it said."""
     missed: bool = False
     """Fetched afterwards, not received when it was written."""
+    is_over: bool = False
+    """Somebody added us to the channel, and later somebody did again."""
 
     @property
     def key(self) -> str:
@@ -50,29 +55,35 @@ class Channels(Protocol):
 
 
 class Reader:
-    """Reads posts. Remembers the channels it met."""
+    """Reads posts. Remembers the channels it met last."""
 
     def __init__(self, client: Channels, people: People) -> None:
         self._client = client
         self._people = people
-        self._channels: dict[str, tuple[str, str]] = {}
+        self._channels: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     async def channel(self, item: Item) -> tuple[str, str]:
         """Type and display name of the post's channel; edits and deletions do not carry them."""
         channel_id = item.post.channel_id
         if item.channel_type:
-            self._channels[channel_id] = (item.channel_type, item.channel_name)
+            self._remember(channel_id, item.channel_type, item.channel_name)
         if channel_id not in self._channels:
             try:
                 channel = await self._client.channel(channel_id)
             except (HardenedError, ValueError) as exc:
                 logger.warning("a channel could not be looked up: %s", exc)
                 return "O", ""
-            self._channels[channel_id] = (str(channel.get("type", "O")), str(channel.get("display_name", "")))
+            self._remember(channel_id, str(channel.get("type", "O")), str(channel.get("display_name", "")))
         return self._channels[channel_id]
 
-    async def read(self, item: Item, me: Me, channel_type: str, channel_name: str) -> Inbound:
-        """The post in our vocabulary; names in it that are not known yet are asked for once."""
+    def _remember(self, channel_id: str, channel_type: str, name: str) -> None:
+        self._channels[channel_id] = (channel_type, name)
+        self._channels.move_to_end(channel_id)
+        if len(self._channels) > KEEP_CHANNELS:
+            self._channels.popitem(last=False)
+
+    async def read(self, item: Item, me: Me, channel_type: str, channel_name: str, *, asks: bool) -> Inbound:
+        """The post in our vocabulary; names in it that are not known yet are asked for once, where it `asks`."""
 
         def read() -> Decoded:
             return to_inbound(
@@ -87,7 +98,7 @@ class Reader:
             )
 
         decoded = read()
-        if decoded.unknown_names and await self._people.look_up(decoded.unknown_names):
+        if asks and decoded.unknown_names and await self._people.look_up(decoded.unknown_names):
             decoded = read()
         return decoded.inbound
 

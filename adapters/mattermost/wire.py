@@ -48,6 +48,7 @@ class Post(_Wire):
 
     id: Id
     create_at: Milliseconds
+    update_at: Lenient[Milliseconds] = None
     edit_at: Milliseconds = 0
     delete_at: Milliseconds = 0
     user_id: Id

@@ -257,7 +257,7 @@ class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def _resolve_recipient(self, chat_id: str) -> str:
         """The ACI for a number where it is known: signal-cli's better address."""
-        return (self.connection and self.connection.intake.directory.uid_of(chat_id)) or chat_id
+        return (self.connection and self.connection.intake.senders.directory.uid_of(chat_id)) or chat_id
 
     async def get_chat_info(self, chat_id: str) -> dict[str, Any]:
         """Name and kind of a chat, from what is known locally."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 _STATE_RETRIES = (0.5, 2.0, 8.0)
 _LISTING_SECONDS = 30.0
 """How long an event waits for the groups there were at connect."""
+LOOK_AGAIN_SECONDS = 10.0
+"""How long after a look at a group that is not approved there is none at another."""
+_HANDED_ON_MILLISECONDS = 60_000
+"""How long before the listing an event may have come to the daemon that was waiting for us."""
 KEEP_NAMES = 5_000
 
 
@@ -126,6 +130,8 @@ class Invitations:
         self._present: dict[str, Membership] = {}
         """The groups of the last listing."""
         self._listed_at = 0.0
+        self._looked_at: float | None = None
+        """At a group that is not approved."""
         self._listed = asyncio.Event()
         self.names: OrderedDict[str, str] = OrderedDict()
 
@@ -177,17 +183,28 @@ class Invitations:
             await self._try("updateGroup", group_id)
 
     async def _still_in(self, group_id: str) -> str | None:
-        if group_id not in self._book.approved:
+        is_approved = group_id in self._book.approved
+        if not is_approved and not self._may_look():
             return None
-        group = await self._look(group_id)
+        # Once: what cannot be fetched is no sign of anything, and what is said in the group waits.
+        group = await self._look(group_id, retries=())
         match group and group.membership:
-            case Membership.PENDING:
+            case Membership.PENDING if is_approved:
                 await self._try("updateGroup", group_id)
                 return "approved before"
             case Membership.OUT:
                 self._book.forget(group_id)
+                self._present.pop(group_id, None)
                 return "removed"
         return None
+
+    def _may_look(self) -> bool:
+        """Whether it is time for a look at a group that is not approved: in those, strangers say how often."""
+        now = self._clock()
+        if self._looked_at is not None and now - self._looked_at < LOOK_AGAIN_SECONDS:
+            return False
+        self._looked_at = now
+        return True
 
     async def _judge(self, event: Inbound, actor: Standing) -> str:
         """`approved`, or why not. Only a confirmed actor opens a group."""
@@ -226,8 +243,10 @@ class Invitations:
             return True
         if event.received_at is None:
             return False
-        # The daemon may have put us in while it handed on what had waited for us.
-        return self._server_now() - event.received_at > (self._clock() - self._listed_at) * 1000
+        # The daemon may have put us in while it handed on what had waited for us, and had that only just then.
+        now, listed = self._server_now(), (self._clock() - self._listed_at) * 1000
+        handed_on = now if event.delivered_at is None else event.delivered_at
+        return now - event.received_at > listed and now - handed_on <= listed + _HANDED_ON_MILLISECONDS
 
     def _name(self, group_id: str, name: str | None) -> None:
         if name:
@@ -236,9 +255,9 @@ class Invitations:
             if len(self.names) > KEEP_NAMES:
                 self.names.popitem(last=False)
 
-    async def _look(self, group_id: str) -> Group | None:
-        """The group as the server has it, looked at again for a while as long as it cannot be fetched."""
-        for delay in (*_STATE_RETRIES, None):
+    async def _look(self, group_id: str, retries: Sequence[float] = _STATE_RETRIES) -> Group | None:
+        """The group as the server has it, looked at again after `retries` seconds as long as it cannot be fetched."""
+        for delay in (*retries, None):
             try:
                 # Naming the group makes the daemon fetch it anew.
                 result = await self._client.rpc("listGroups", {"groupId": [group_id]})

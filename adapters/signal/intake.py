@@ -9,18 +9,16 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ...common import pairs
-from ...common.accepting import HostWord, Standings
+from ...common.accepting import HostWord
 from ...common.authority import Authority, Rights
 from ...common.chatbook import ChatBook
 from ...common.errors import HardenedError
 from ...common.events import (
     Address,
-    Chat,
     Decision,
     Dispatch,
     Ignore,
@@ -33,11 +31,11 @@ from ...common.events import (
 )
 from ...common.fair_queue import Place
 from ...common.handover import Accepted, Commit, apply_edit
-from ...common.identity import DirectChats, Directory, Learnt, Pair, Source, Standing, as_aci, as_number
+from ...common.identity import Standing, as_aci, as_number
 from ...common.ledger import Ledger
 from ...common.observation import Observations
 from ...common.policy import Policy, decide
-from ...common.restraint import Past, Rules, Versions, horizon, restrain
+from ...common.restraint import Past, Rules, Versions, arrived_at, horizon, restrain
 from ...common.server_clock import ServerClock
 from ...common.store import Store
 from ...common.trace import Trace
@@ -47,7 +45,7 @@ from ...common.workers import ChatWorkers
 from .client import SignalClient
 from .decode import LONG_TEXT, OTHER_ACCOUNT, decode, glimpse, group_of
 from .groups import Invitations
-from .resolve import Resolver, report_move
+from .senders import Senders
 from .settings import SignalSettings
 
 logger = logging.getLogger(__name__)
@@ -63,8 +61,6 @@ _LONGEST_TEXT_BYTES = 2**20
 """Signal's own clients end a text at 64 KiB."""
 
 _OWNER = Foreign("the owner of this account")
-_OUR_NAME = Foreign("Hermes")
-"""What a mention of us reads as when the account's profile has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,45 +86,28 @@ class Intake:
     ) -> None:
         self._settings = settings
         self._client = client
-        self._store = store
         self._observed = observed
-        self._sent = sent
-        self._account = Address(as_aci(settings.account), as_number(settings.account))
-        self.me = Me(self._account.uid, self._account.number, sent)
-        self._host = host
-        self._standings = Standings(self._look_up)
         self._deliver = deliver
         self._policy = settings.policy()
         self._rules = Rules(self._policy.observe, dispatches_again=True)
         self._clock = ServerClock()
         self._versions = Versions()
-        self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
         self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
-        self.ledger = Ledger(store, "signal", time.time)
+        self.ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
         self.trace = Trace(store, "signal", time.time)
         self.book = ChatBook(store, "signal", time.time)
         self.unhandled: Counter[str] = Counter()
         self._held: deque[bytes] = deque()
-        self.directory = Directory()
-        self._direct_chats = DirectChats()
+        self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._let_in)
+
+    @property
+    def me(self) -> Me:
+        """Who we are, as far as that is known."""
+        return self.senders.me
 
     async def prepare(self) -> None:
         """Load what earlier runs left."""
-        self.directory = Directory(
-            await pairs.recorded(self._store),
-            remember=self._remember_pair,
-            forget=partial(pairs.forget, self._store),
-            is_named=self._is_named,
-        )
-        self._learnt()
-        self._direct_chats = DirectChats(
-            await pairs.recorded_chats(self._store),
-            owner=self.directory.uid_of,
-            remember=partial(pairs.record_chat, self._store),
-            forget=partial(pairs.forget_chat, self._store),
-            is_named=self.directory.is_named,
-        )
-        self.resolver = Resolver(self._client, self.directory, self._people["dm"], time.monotonic, self.trace.pseudonym)
+        await self.senders.prepare()
         self.invitations = Invitations(
             self._client,
             self.book,
@@ -143,7 +122,7 @@ class Intake:
 
     async def take_stock(self) -> None:
         """Learn from the daemon who is who and which groups there are. A failure leaves what is on disk."""
-        await self.resolver.start()
+        await self.senders.resolver.start()
         if not self.invitations.is_stocked:
             await _or_warn(self.invitations.take_stock())
 
@@ -161,10 +140,7 @@ class Intake:
         """Somebody else wrote to the state file: take over what the operator ordered."""
         for group_id in await self.book.refresh():
             await self.invitations.accept(group_id)
-        for number, uid in self.directory.moved():
-            if await pairs.is_confirmed(self._store, number, uid):
-                self.directory.confirm(number, uid)
-                self._learnt()
+        await self.senders.take_orders()
 
     async def close_books(self) -> None:
         """End of the grace: groups nobody invited us to by now are served only when an admin says so."""
@@ -176,14 +152,10 @@ class Intake:
 
     async def close(self) -> None:
         await self.workers.close()
-        await self.resolver.close()
+        await self.senders.close()
 
-    def _learnt(self) -> None:
-        """The directory knows more: perhaps who we are, and who the host takes somebody for."""
-        number = self._account.number
-        whole = self.directory.complete(Address(self._account.uid or self.directory.uid_of(number), number))
-        self.me = Me(whole.uid, whole.number, self._sent)
-        self._standings.forget()
+    def _let_in(self) -> None:
+        """Receive what was held, once our number is known."""
         if self.me.number is not None:
             held, self._held = self._held, deque()
             for data in held:
@@ -200,7 +172,7 @@ class Intake:
         """Take one event off the stream. Never waits and never raises."""
         if (group_id := group_of(data)) and self._ignores(group_id) and self._thrown_away(data, group_id):
             return
-        inbound = decode(data, self._settings.account, self.me, self._name)
+        inbound = decode(data, self._settings.account, self.me, self.senders.name)
         if isinstance(inbound, Unhandled):
             if inbound.kind == OTHER_ACCOUNT and self.me.number is None:
                 self._hold(data)
@@ -208,7 +180,7 @@ class Intake:
             self.unhandled[inbound.kind] += 1
             logger.debug("event skipped: %s", inbound.kind)
             return
-        if not self.directory.aliases(inbound.sender):
+        if not self.senders.directory.aliases(inbound.sender):
             self.unhandled["moved number"] += 1
             return
         if inbound.delivered_at is not None:
@@ -232,18 +204,11 @@ class Intake:
             return False
         if self.ledger.claim(inbound.key):
             self.ledger.ignore(inbound.key)
-            self._meet(inbound)
+            self.senders.meet(inbound)
             self.trace.decided(inbound, decision)
         else:
             self.unhandled["duplicate"] += 1
         return True
-
-    def _meet(self, inbound: Inbound) -> None:
-        """Learn what an envelope says of its sender."""
-        if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
-            report_move(inbound.sender, self.trace.pseudonym)
-        if inbound.sender_name:
-            self.directory.name(inbound.sender, inbound.sender_name)
 
     def _place(self, item: Inbound | _LookedUp) -> Place:
         """A request is what would be one of somebody who is allowed."""
@@ -254,15 +219,12 @@ class Intake:
     def _authority(self, inbound: Inbound) -> Authority:
         if inbound.origin is not Origin.PERSON:
             return Authority.ALLOWED
-        return self._ask(inbound.sender, inbound.chat, self._chat_id(inbound)).authority
-
-    def _name(self, address: Address) -> Foreign:
-        return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
+        return self.senders.standing(inbound.sender, inbound.chat, self.senders.chat_id(inbound)).authority
 
     async def _process(self, item: Inbound | _LookedUp) -> None:
         inbound = item.inbound if isinstance(item, _LookedUp) else item
-        self._meet(inbound)
-        chat_id = self._chat_id(inbound)
+        self.senders.meet(inbound)
+        chat_id = self.senders.chat_id(inbound)
         if inbound.chat.is_group and (verdict := await self._mind_group(inbound, chat_id)):
             self.trace.noted(inbound, "invitation", verdict)
         if inbound.deletes:
@@ -274,9 +236,9 @@ class Intake:
             self.trace.decided(inbound, decision)
             self.ledger.ignore(inbound.key)
             return
-        standing = self._ask(inbound.sender, inbound.chat, chat_id)
-        if item is inbound and self._wants_look_up(inbound, standing):
-            self.workers.defer(_queue(inbound), _LookedUp(inbound), self.resolver.again())
+        standing = self.senders.standing(inbound.sender, inbound.chat, chat_id)
+        if item is inbound and self.senders.wants_look_up(inbound, standing):
+            self.workers.defer(_queue(inbound), _LookedUp(inbound), self.senders.resolver.again())
             return
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
@@ -292,7 +254,8 @@ class Intake:
             return
         commit = self.ledger.commit if isinstance(accepted, Dispatch) else self.ledger.note
         await self._deliver(
-            self._accepted(inbound, accepted, standing, chat_id), partial(commit, inbound.key, sent_at=inbound.sent_at)
+            self._accepted(inbound, accepted, standing, chat_id),
+            partial(commit, inbound.key, sent_at=arrived_at(inbound)),
         )
 
     def _restrained(self, decision: Decision, inbound: Inbound) -> Decision:
@@ -309,10 +272,11 @@ class Intake:
         return decision
 
     def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
-        author = inbound.sender_name or self.directory.name_of(inbound.sender)
+        author = inbound.sender_name or self.senders.directory.name_of(inbound.sender)
         if inbound.origin is Origin.OWN_DEVICE and inbound.chat.is_group:
             author = _OWNER
-        ours = inbound.quote is not None and self.me.recognises(inbound.quote.author) is True
+        quote = inbound.quote
+        ours = quote is not None and self.me.recognises(quote.author) is True
         return Accepted(
             inbound,
             decision,
@@ -322,14 +286,14 @@ class Intake:
             author,
             quote_is_ours=ours,
             quote_is_trusted=ours
-            or (inbound.quote is not None and self._ask(inbound.quote.author, inbound.chat, chat_id).rights.turn),
+            or (quote is not None and self.senders.standing(quote.author, inbound.chat, chat_id).rights.turn),
         )
 
     def chat_name(self, chat_id: str) -> Foreign:
         """The name of a chat by the host's id of it, empty where none is known."""
         if chat_id.startswith("group:"):
             return as_name(self.invitations.names.get(chat_id[6:]))
-        return self.directory.name_of(Address(as_aci(chat_id), as_number(chat_id)))
+        return self.senders.directory.name_of(Address(as_aci(chat_id), as_number(chat_id)))
 
     def _decide(self, inbound: Inbound, authority: Authority) -> Decision:
         return decide(inbound, self.me, self._served(), authority=authority)
@@ -341,37 +305,12 @@ class Intake:
         """Let a group event be judged; the verdict when there is one. In a known group it does not matter who acted."""
         actor = _NOBODY
         if inbound.opens_group and not self.book.knows(inbound.chat.id):
-            actor = self._ask(inbound.sender, inbound.chat, chat_id)
-            if self._wants_look_up(inbound, actor):
+            actor = self.senders.standing(inbound.sender, inbound.chat, chat_id)
+            if self.senders.wants_look_up(inbound, actor):
                 # What others say here makes the group known, and its opening nobody's act: they wait.
-                await self.resolver.again()
-                actor = self._ask(inbound.sender, inbound.chat, chat_id)
+                await self.senders.resolver.again()
+                actor = self.senders.standing(inbound.sender, inbound.chat, chat_id)
         return await self.invitations.consider(inbound, actor)
-
-    def _wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
-        """Whether it may change who the sender is to the host: nobody named them, and not all is known of them."""
-        if standing.allowed or standing.listed:
-            return False
-        whole = self.directory.complete(inbound.sender)
-        return not (whole.uid and whole.number) and self.resolver.is_due()
-
-    def _ask(self, person: Address, chat: Chat, chat_id: str) -> Standing:
-        return self._standings.of(person, "group" if chat.is_group else "dm", chat_id)
-
-    def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Standing:
-        return self.directory.standing(
-            person,
-            self._people[chat_type],
-            lambda alias: self._host.accepts(alias, chat_type, chat_id),
-            self._host.paired,
-            is_open=chat_type == "group" and self._settings.group_members == "open",
-        )
-
-    def _chat_id(self, inbound: Inbound) -> str:
-        if inbound.chat.is_group:
-            return f"group:{inbound.chat.id}"
-        aliases = self.directory.aliases(inbound.sender) or (inbound.sender.number or "",)
-        return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
 
     async def _with_whole_text(self, inbound: Inbound, rights: Rights) -> Inbound:
         """Without the long-text attachment, and with its text where the message holds only the beginning of it.
@@ -389,16 +328,6 @@ class Intake:
                 logger.warning("the rest of a long text could not be fetched: %s", type(exc).__name__)
                 text += "\n(The rest of this text could not be fetched.)"
         return replace(inbound, text=text, attachments=others)
-
-    def _remember_pair(self, pair: Pair) -> None:
-        pairs.record(self._store, pair, time.time())
-        self._learnt()
-
-    def _is_named(self, aliases: Sequence[str]) -> bool:
-        """Whether that is somebody the operator listed or paired, or us."""
-        listed = any(lists.spellings(aliases) for lists in self._people.values())
-        ours = {self._settings.account, self.me.uid, self.me.number}
-        return listed or not ours.isdisjoint(aliases) or any(map(self._host.paired, aliases))
 
 
 def _queue(inbound: Inbound) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gateway.pairing
 import gateway.run
 from aiohttp import web
 from hermes_cli.plugins import invoke_hook
@@ -28,7 +29,7 @@ from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
 from tests.gateway_process import gateway_config
 
 HOME = Path(gateway.run._hermes_home)
-"""The one home of a test process: the host keeps some of its paths from when it was imported."""
+"""The one home of a test process: these modules keep some of their paths from when they were imported."""
 
 _AGENT = tempfile.TemporaryDirectory(prefix="hermes-agent-", ignore_cleanup_errors=True)
 AGENT = Path(_AGENT.name)
