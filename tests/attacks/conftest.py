@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
@@ -19,6 +20,8 @@ PLUGIN_ONLY = "plugins:\n  enabled: [hardened-adapters]\n"
 STAGES: dict[str, type[Stage]] = {"signal": SignalStage, "mattermost": MattermostStage}
 
 _numbers = count()
+LONGEST = 120.0
+"""Seconds a stage may be open."""
 OpenStage = Callable[..., AbstractAsyncContextManager[Any]]
 
 
@@ -37,7 +40,8 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> OpenStage:
         config: Any = None,
         **extra: Any,
     ) -> AsyncIterator[Stage]:
-        async with Model() as model:
+        # What waits for ever fails, and shows where it waits.
+        async with asyncio.timeout(LONGEST), Model() as model:
             clean_home(model.base_url, **(config or {}))
             # A name of its own for the same home: what a process keeps by home is new with each stage.
             home = tmp_path / f"home{next(_numbers)}"
