@@ -117,7 +117,8 @@ def signal_adapter(name: str, daemon: FakeSignalDaemon, **extra: Any) -> Any:
 def mattermost_adapter(name: str, server: FakeMattermostServer) -> Any:
     """A Mattermost adapter that is not connected."""
     if name == OURS:
-        return created_mattermost(server)[1]
+        # Every round has new channels, to which nobody added the bot, and all rounds have one state file.
+        return created_mattermost(server, join_policy="ignore")[1]
     return _stock(Platform.MATTERMOST, PlatformConfig(enabled=True, token=TOKEN, extra={"url": server.url}))
 
 

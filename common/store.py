@@ -237,9 +237,8 @@ class Store:
                 work = partial(self._carry_out_batch, cached=cached)
                 self._transaction = asyncio.get_running_loop().run_in_executor(self._thread, work)
                 self._transaction.add_done_callback(self._end)
-            transaction = self._transaction
-            await asyncio.wait({transaction})
-            if not transaction.result():
+            # One of many that wait may be cancelled; the transaction is everybody's.
+            if not await asyncio.shield(self._transaction):
                 return False
         return True
 
