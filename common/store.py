@@ -233,17 +233,13 @@ class Store:
         while any(backlog.reaches_back_to(number) for backlog in self._backlogs(cached=cached)):
             if self._connection is None:
                 return False
-            if self._transaction is None:
+            if self._transaction is None or self._transaction.done():
                 work = partial(self._carry_out_batch, cached=cached)
                 self._transaction = asyncio.get_running_loop().run_in_executor(self._thread, work)
-                self._transaction.add_done_callback(self._end)
             # One of many that wait may be cancelled; the transaction is everybody's.
             if not await asyncio.shield(self._transaction):
                 return False
         return True
-
-    def _end(self, _: asyncio.Future[bool]) -> None:
-        self._transaction = None
 
     async def _write_behind(self) -> None:
         while True:
