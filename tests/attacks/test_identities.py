@@ -99,7 +99,7 @@ async def test_what_comes_before_we_know_ourselves_is_held_not_lost(stage: OpenS
             return on.daemon.contacts
 
         async def speaks() -> None:
-            await on.daemon.streams_open(1)
+            await on.daemon.streams_open(1, timeout=None)
             await on.daemon.emit_event(variant("dm_text", ADMIN, text="early bird"))
             await asyncio.sleep(0.1)
             known.set()
