@@ -41,7 +41,7 @@ MEMORY_SECRET = "the DM said 0815"
 """In MEMORY.md, and nobody's to read by a reference."""
 REFUSAL = "⛔"
 
-WITHIN = 20.0
+WITHIN = 60.0
 ARRIVAL = 0.01
 """Seconds a frame may take over loopback: both ends are in this process."""
 
