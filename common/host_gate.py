@@ -102,12 +102,11 @@ class Gate:
                 if refusal.told:
                     await adapter.send(event.source.chat_id, refusal.told)
                 return True
-            if not event.internal and (
+            apart = not event.internal and (
                 host_busy.would_merge(event, session_key, adapter)
                 or host_questions.approval_of_others(event, self._authority(event), self._extra, adapter)
-            ):
-                return host_busy.queue_apart(event, session_key, adapter) or await handler(event, session_key)
-            return await handler(event, session_key)
+            )
+            return (apart and host_busy.queue_apart(event, session_key, adapter)) or await handler(event, session_key)
 
         return handle
 
