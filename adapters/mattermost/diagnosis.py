@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ...common import wording
 from ...common.authority import RIGHTS, Authority
 from ...common.config import is_exposed
 from ...common.errors import Fatal, HardenedError, NotSent, RateLimited
@@ -47,7 +48,7 @@ def _sentence(text: str) -> str:
 
 def printable(value: object) -> str:
     """A name the server told, fit for a terminal and not too long."""
-    return "".join(c for c in str(value or "") if c.isprintable())[:40]
+    return wording.printable(str(value or ""), 40)
 
 
 def refused(check: str, error: HardenedError, remedy: str) -> Finding:

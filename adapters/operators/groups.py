@@ -16,7 +16,6 @@ from ...common.chatbook import Status, entries, order
 from ...common.errors import HardenedError, StateError
 from ...common.served import Served, find, overview
 from ...common.store import pseudonymizer
-from ...common.wording import printable
 from . import networks
 from .output import Rows, console, say, write_json
 
@@ -91,9 +90,5 @@ def _table(rows: Iterable[Served]) -> Rows:
         result.add_column(heading, no_wrap=heading == "id")
     for row in rows:
         sign = Text("served", style="green") if row.served else Text("not served", style="dim")
-        result.add_row(sign, *map(_cell, (row.network, row.name, row.id, row.membership, row.because)))
+        result.add_row(sign, *map(Text, (row.network, row.name, row.id, row.membership, row.because)))
     return result
-
-
-def _cell(text: str) -> Text:
-    return Text(printable(text))
