@@ -2,57 +2,59 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'common/*' 2>/dev/null)
+SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'cli/*' 'common/*' 2>/dev/null)
 
 .PHONY: demo test test-e2e test-faults test-attacks test-matrix soak fuzz bench docs pictures lint types clean
 MINUTES ?= 3
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
-	@$(BIN)/python -m tests.demo $(DEMO)
+	@$(BIN)/python tools/demo.py $(DEMO)
 
 test: lint types
-	@$(BIN)/python -m pytest
+	@$(BIN)/pytest
 
 test-e2e: $(VENV)/.installed $(VENV)/.e2e
-	@$(BIN)/python -m pytest tests/e2e -o addopts="-ra --import-mode=importlib"
+	@$(BIN)/pytest tests/e2e -o addopts="-ra --import-mode=importlib"
 
 test-faults: $(VENV)/.installed
-	@$(BIN)/python -m pytest tests/test_faults_signal.py tests/test_faults_mattermost.py tests/test_faults_closing.py tests/test_kill.py
+	@$(BIN)/pytest tests/test_faults_signal.py tests/test_faults_mattermost.py tests/test_faults_closing.py tests/test_kill.py
 
 test-attacks: $(VENV)/.installed
-	@$(BIN)/python -m pytest tests/attacks
+	@$(BIN)/pytest tests/attacks
 
 test-matrix: $(VENV)/.installed
-	@$(BIN)/python -m tests.matrix $(HERMES)
+	@$(BIN)/python tools/matrix.py $(HERMES)
 
 soak: $(VENV)/.installed
-	@$(BIN)/python -m tests.soak $(MINUTES)
+	@$(BIN)/python tools/soak.py $(MINUTES)
 
 fuzz: $(VENV)/.installed
-	@$(BIN)/python -m tests.fuzz $(MINUTES)
+	@$(BIN)/python tools/fuzz.py $(MINUTES)
 
 # BENCH="signal decide --quick" measures less.
 bench: $(VENV)/.installed
-	@$(BIN)/python -m benchmarks $(BENCH)
+	@$(BIN)/python -P -m benchmarks $(BENCH)
 
 # The settings tables in docs/, from the settings themselves.
 docs: $(VENV)/.installed
-	@$(BIN)/python -m tests.settings_tables
+	@$(BIN)/python tools/settings_tables.py
 
 pictures: $(VENV)/.installed
-	@$(BIN)/python -m tests.pictures
+	@$(BIN)/python tools/pictures.py
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 types: $(VENV)/.installed
-	@$(BIN)/mypy -p hermes_hardened_adapters.adapters -p hermes_hardened_adapters.common
+	@$(BIN)/mypy -p hermes_hardened_adapters.adapters -p hermes_hardened_adapters.cli -p hermes_hardened_adapters.common
 	@$(BIN)/mypy --follow-imports=silent -p benchmarks
 
 $(VENV)/.tools: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77"
 	@$(BIN)/python -m pip install --quiet ".[hermes,dev]"
+	@# Behind site-packages, where Hermes has modules named `cli` and `tools`, too.
+	@cd $(VENV)/lib/python3*/site-packages && printf '%s\n' "$(CURDIR)" "$(CURDIR)/tools" > repository.pth
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.tools $(SOURCES)

@@ -2,6 +2,6 @@
 
 import sys
 
-from hermes_hardened_adapters.adapters.operators.cli import main
+from hermes_hardened_adapters.cli.main import main
 
 sys.exit(main(sys.argv[1:]))

@@ -12,8 +12,8 @@ from .signal import plugin as signal
 
 def register(ctx: Any) -> None:
     """Register the platforms, the hooks that tell what the model is shown and who asks, and the commands."""
-    from ..common.host_strict import keep_secret
-    from ..common.strict import CONNECTING, variables
+    from ..common.host.strict_mode import keep_secret
+    from ..common.settings.strict import CONNECTING, variables
 
     signal.register(ctx)
     mattermost.register(ctx)
@@ -24,8 +24,8 @@ def register(ctx: Any) -> None:
 
 
 def _shown(*, user_message: object = None, turn_id: object = None, sender_id: object = None, **_: object) -> None:
-    from ..common.host_questions import turn_began
-    from ..common.observation import confirm_everywhere
+    from ..common.host.questions import turn_began
+    from ..common.inbound.observation import confirm_everywhere
 
     if isinstance(user_message, str):
         confirm_everywhere(user_message)
@@ -33,20 +33,20 @@ def _shown(*, user_message: object = None, turn_id: object = None, sender_id: ob
 
 
 def _asked(*, session_key: object = None, turn_id: object = None, **_: object) -> None:
-    from ..common.host_questions import approval_asked
+    from ..common.host.questions import approval_asked
 
     if isinstance(session_key, str):
         approval_asked(session_key, str(turn_id or ""))
 
 
 def _commands(parser: ArgumentParser) -> None:
-    from .operators.cli import add_commands
+    from ..cli.main import add_commands
 
     add_commands(parser)
 
 
 def _command(arguments: Namespace) -> NoReturn:
-    from .operators.cli import run
+    from ..cli.main import run
 
     # The host ignores what a command returns.
     sys.exit(run(arguments))

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .measure import Row, Series
+from benchmarks.measure import Row, Series
 
 ROWS = {
     "signal": ("inbound", "signal_rows"),
@@ -115,7 +115,7 @@ def _prepare(home: Path) -> None:
         del os.environ[name]
     os.environ["HOME"] = os.environ["HERMES_HOME"] = str(home)
     (home / "config.yaml").write_text(_CONFIG)
-    from .sides import SETTINGS
+    from benchmarks.sides import SETTINGS
 
     os.environ |= SETTINGS
     logging.disable(logging.WARNING)

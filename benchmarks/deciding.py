@@ -11,17 +11,16 @@ from unittest.mock import patch
 
 from hermes_hardened_adapters.adapters.mattermost import decode as mattermost
 from hermes_hardened_adapters.adapters.signal.decode import decode
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.events import Inbound, Me, Unhandled
-from hermes_hardened_adapters.common.policy import Policy, decide
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.events import Inbound, Me, Unhandled
+from hermes_hardened_adapters.common.core.policy import Policy, decide
 
+from benchmarks.measure import Metrics, Row, Target, interleaved, series
+from benchmarks.sides import OURS, SIDES, STOCK, mattermost_side, next_seq, signal_side
+from benchmarks.traffic import Batch, mattermost_batch, signal_batch
 from tests.fakes.mattermost_rest import new_id
 from tests.fakes.signal_daemon import ACCOUNT, FIXTURES, OWN_ACI, recorded
 from tests.mattermost_recorded import HERMES, NAMES, RECORDED, USERS, event_in, frames
-
-from .measure import Metrics, Row, Target, interleaved, series
-from .sides import OURS, SIDES, STOCK, mattermost_side, next_seq, signal_side
-from .traffic import Batch, mattermost_batch, signal_batch
 
 _DECISIONS = 100_000
 _IGNORED = 1_000

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from .measure import Metrics, Row, Series, Target, interleaved
+from benchmarks.measure import Metrics, Row, Series, Target, interleaved
 
 _RUNS = 4
 """Of which the quickest counts: other programs can only slow a start, and a difference is noisier than a time."""

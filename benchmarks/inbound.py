@@ -8,11 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from benchmarks.measure import Metrics, Row, Target, interleaved
+from benchmarks.sides import OURS, SIDES, STOCK, UNCHECKED, mattermost_side, next_seq, signal_side
+from benchmarks.traffic import CHATS, PEOPLE, Batch, Team, mattermost_batch, signal_batch
 from tests.fakes.mattermost_rest import new_id
-
-from .measure import Metrics, Row, Target, interleaved
-from .sides import OURS, SIDES, STOCK, UNCHECKED, mattermost_side, next_seq, signal_side
-from .traffic import CHATS, PEOPLE, Batch, Team, mattermost_batch, signal_batch
 
 FLOOR = "floor"
 _WARM_UP = 100

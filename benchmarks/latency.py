@@ -12,13 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from benchmarks.measure import Metrics, Row, Target, interleaved, percentile
+from benchmarks.sides import OURS, SIDES, STOCK, Side, mattermost_side, next_seq, signal_side
+from benchmarks.traffic import Team, chunked, mattermost_event, packed, signal_event
 from tests.fakes.mattermost_rest import Fault
 from tests.fakes.signal_daemon import FakeSignalDaemon
 from tests.process import megabytes
-
-from .measure import Metrics, Row, Target, interleaved, percentile
-from .sides import OURS, SIDES, STOCK, Side, mattermost_side, next_seq, signal_side
-from .traffic import Team, chunked, mattermost_event, packed, signal_event
 
 _SLOW_SECONDS = 2.0
 _EVERY_SECONDS = 0.02
@@ -123,7 +122,7 @@ async def _flow(side: Side, message: Callable[[int], bytes], count: int, every: 
 async def _in_a_process(name: str, seconds: float) -> Metrics:
     """The load on one side in a process of its own, so that its memory is its own."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"{__package__}.latency", name, str(seconds)),
+        *(sys.executable, "-P", "-m", f"{__package__}.latency", name, str(seconds)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -6,12 +6,12 @@ import gc
 import time
 import tracemalloc
 
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.background import KEEP_LINES, Line
-from hermes_hardened_adapters.common.observation import Observations
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.inbound.background import KEEP_LINES, Line
+from hermes_hardened_adapters.common.inbound.observation import Observations
 
-from .measure import Metrics, Row, Target, series
-from .traffic import aci_of, group_of, padding
+from benchmarks.measure import Metrics, Row, Target, series
+from benchmarks.traffic import aci_of, group_of, padding
 
 _CHATS = 200
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from hermes_hardened_adapters.adapters.mattermost.grammar import find_mentions
+from hermes_hardened_adapters.adapters.mattermost.mentions.grammar import find_mentions
 
-from .measure import Metrics, Row, Target, series
-from .traffic import padding
+from benchmarks.measure import Metrics, Row, Target, series
+from benchmarks.traffic import padding
 
 _SIZE = 16_000
 _LONGER = 4

@@ -16,15 +16,14 @@ from typing import Any
 
 from gateway.config import GatewayConfig, Platform, PlatformConfig
 from gateway.run import GatewayRunner
-from hermes_hardened_adapters.common.host import stock_adapter
+from hermes_hardened_adapters.common.host.contract import stock_adapter
 
+from benchmarks.traffic import CHATS, LISTED, PEOPLE, Batch, Team, aci_of, group_of, number_of
 from tests.fakes.mattermost_rest import HERMES
 from tests.fakes.mattermost_server import FakeMattermostServer
 from tests.fakes.mattermost_websocket import TOKEN
 from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon, contact
 from tests.hosted import created, created_mattermost
-
-from .traffic import CHATS, LISTED, PEOPLE, Batch, Team, aci_of, group_of, number_of
 
 OURS, STOCK, UNCHECKED = "ours", "stock", "stock, sender unchecked"
 SIDES = (OURS, STOCK)

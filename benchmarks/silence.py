@@ -7,10 +7,10 @@ import sys
 import time
 from unittest.mock import patch
 
-from hermes_hardened_adapters.common.host import stock_adapter
+from hermes_hardened_adapters.common.host.contract import stock_adapter
 
-from .measure import Metrics, Row, Series, Target
-from .sides import OURS, STOCK, signal_side
+from benchmarks.measure import Metrics, Row, Series, Target
+from benchmarks.sides import OURS, STOCK, signal_side
 
 _LIMIT_SECONDS = 16.0
 """The least that may be set for SIGNAL_SSE_STALE_SECONDS."""

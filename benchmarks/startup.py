@@ -6,11 +6,10 @@ import time
 from collections import Counter
 from functools import partial
 
+from benchmarks.measure import Metrics, Row, Target, interleaved
+from benchmarks.sides import OURS, SIDES, STOCK, signal_adapter
+from benchmarks.traffic import LISTED, aci_of, group_of, number_of
 from tests.fakes.signal_daemon import FakeSignalDaemon, contact, group
-
-from .measure import Metrics, Row, Target, interleaved
-from .sides import OURS, SIDES, STOCK, signal_adapter
-from .traffic import LISTED, aci_of, group_of, number_of
 
 _CONTACTS = 500
 _GROUPS = 100

@@ -18,6 +18,7 @@ RUN useradd --uid 10000 --user-group --no-create-home --home-dir /opt/data herme
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE __main__.py ./
 COPY adapters adapters
+COPY cli cli
 COPY common common
 # hadolint ignore=SC2086
 RUN pip install --no-cache-dir . "hermes-agent==${HERMES_VERSION}" ${EXTRA_PACKAGES}

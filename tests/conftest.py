@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.store import Store
+from hermes_hardened_adapters.common.state.store import Store
 
-from .figures import Figures
+from tests.figures import Figures
 
 _FIGURES = pytest.StashKey[Figures]()
 _HOME = tempfile.TemporaryDirectory(prefix="hermes-test-", ignore_cleanup_errors=True)

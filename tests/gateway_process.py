@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hermes_hardened_adapters.common.errors import StateError
-from hermes_hardened_adapters.common.trace import Entry, entries
+from hermes_hardened_adapters.common.core.errors import StateError
+from hermes_hardened_adapters.common.state.trace import Entry, entries
 
 PLUGIN = "hardened-adapters"
 STATE_DB = Path("hardened_adapters") / "state.db"

@@ -12,8 +12,8 @@ from gateway.config import GatewayConfig, Platform, PlatformConfig
 from gateway.run import GatewayRunner
 from hermes_cli.plugins import discover_plugins
 
-from .fakes.mattermost_server import TOKEN, FakeMattermostServer
-from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
+from tests.fakes.mattermost_server import TOKEN, FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
 
 SETTLE_SECONDS = 5.0
 _SESSION_FLAGS = ("group_sessions_per_user", "thread_sessions_per_user")

@@ -15,8 +15,8 @@ from gateway.config import GatewayConfig, Platform, PlatformConfig
 from gateway.run import GatewayRunner
 from hermes_cli.plugins import discover_plugins
 
-from .fakes.mattermost_websocket import TOKEN
-from .fakes.signal_daemon import ACCOUNT
+from tests.fakes.mattermost_websocket import TOKEN
+from tests.fakes.signal_daemon import ACCOUNT
 
 READY = "ready"
 

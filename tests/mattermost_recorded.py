@@ -8,7 +8,7 @@ from typing import Any
 
 from hermes_hardened_adapters.adapters.mattermost.decode import Event, event_of
 from hermes_hardened_adapters.adapters.mattermost.sequence import frame_of
-from hermes_hardened_adapters.common.events import Unhandled
+from hermes_hardened_adapters.common.core.events import Unhandled
 
 FIXTURES = Path(__file__).parent / "fixtures" / "mattermost"
 IDS: dict[str, Any] = json.loads((FIXTURES / "ids.json").read_text())

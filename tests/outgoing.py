@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from .fakes.mattermost_server import ALICE as MATTERMOST_ALICE
-from .fakes.mattermost_server import DM, HERMES, FakeMattermostServer
-from .fakes.signal_daemon import ALICE, ALICE_ACI, FakeSignalDaemon, contact, recorded_event
-from .hosted import Hosted, hosted, hosted_mattermost
+from tests.fakes.mattermost_server import ALICE as MATTERMOST_ALICE
+from tests.fakes.mattermost_server import DM, HERMES, FakeMattermostServer
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, FakeSignalDaemon, contact, recorded_event
+from tests.hosted import Hosted, hosted, hosted_mattermost
 
 NETWORKS = ("signal", "mattermost")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hermes_hardened_adapters.adapters.operators import cli
-from hermes_hardened_adapters.common.events import Address, Inbound
-from hermes_hardened_adapters.common.host_setup import Setup
+from hermes_hardened_adapters.cli import main
+from hermes_hardened_adapters.common.core.events import Address, Inbound
+from hermes_hardened_adapters.common.host.setup import Setup
 from rich.console import Console
 
 
@@ -55,7 +55,7 @@ class Shape:
 def arguments(*argv: str | Path) -> argparse.Namespace:
     """A command line as the command's own parser reads it."""
     parser = argparse.ArgumentParser()
-    cli.add_commands(parser)
+    main.add_commands(parser)
     return parser.parse_args([str(argument) for argument in argv])
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from hermes_hardened_adapters.common.trace import Entry
+from hermes_hardened_adapters.common.state.trace import Entry
 from rich.table import Table
 from rich.text import Text
 

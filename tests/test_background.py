@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hermes_hardened_adapters.common.authority import RIGHTS, Authority
-from hermes_hardened_adapters.common.background import KEEP_CHARACTERS, KEEP_LINES, Background, Line
-from hermes_hardened_adapters.common.wording import TEXT_CHARACTERS
+from hermes_hardened_adapters.common.core.authority import RIGHTS, Authority
+from hermes_hardened_adapters.common.core.wording import TEXT_CHARACTERS
+from hermes_hardened_adapters.common.inbound.background import KEEP_CHARACTERS, KEEP_LINES, Background, Line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

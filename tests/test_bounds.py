@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hermes_hardened_adapters.adapters.mattermost.decode import parse_post, to_inbound
 from hermes_hardened_adapters.adapters.signal.decode import decode as decode_signal
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.events import (
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.events import (
     MOST_ATTACHMENTS,
     MOST_MENTIONS,
     Address,
@@ -22,11 +22,11 @@ from hermes_hardened_adapters.common.events import (
     Mention,
     Reason,
 )
-from hermes_hardened_adapters.common.mentions import addressed
-from hermes_hardened_adapters.common.policy import Policy, decide
+from hermes_hardened_adapters.common.core.mentions import addressed
+from hermes_hardened_adapters.common.core.policy import Policy, decide
 
-from .fakes.signal_daemon import ACCOUNT, CAROL_ACI, OWN_ACI, recorded_event
-from .mattermost_recorded import HERMES, NAMES, USERS, frame
+from tests.fakes.signal_daemon import ACCOUNT, CAROL_ACI, OWN_ACI, recorded_event
+from tests.mattermost_recorded import HERMES, NAMES, USERS, frame
 
 OPEN = Policy(every_chat=True)
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from gateway.config import PlatformConfig
 from hermes_hardened_adapters.adapters.mattermost.adapter import MattermostAdapter
-from hermes_hardened_adapters.adapters.mattermost.grammar import defused, find_mentions
+from hermes_hardened_adapters.adapters.mattermost.mentions.grammar import defused, find_mentions
 from hermes_hardened_adapters.adapters.mattermost.plugin import _send_standalone
 
-from .fakes.mattermost_server import DM, OPS, TOKEN, FakeMattermostServer
-from .outgoing import PNG, Outgoing, outgoing
+from tests.fakes.mattermost_server import DM, OPS, TOKEN, FakeMattermostServer
+from tests.outgoing import PNG, Outgoing, outgoing
 
 FENCES = ["```\n{}\n```", "~~~\n{}\n~~~", "````text\n```\n{}\n````", "`{}`", "    {}"]
 

@@ -8,13 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.chatbook import ChatBook, Entry, Status, entries, order
-from hermes_hardened_adapters.common.errors import StateError
-from hermes_hardened_adapters.common.policy import Policy
-from hermes_hardened_adapters.common.pseudonymizer import Pseudonymizer
-from hermes_hardened_adapters.common.schema import STEPS
-from hermes_hardened_adapters.common.served import LiveChat, find, overview
-from hermes_hardened_adapters.common.store import Store, change, read
+from hermes_hardened_adapters.common.core.errors import StateError
+from hermes_hardened_adapters.common.core.policy import Policy
+from hermes_hardened_adapters.common.state.allowlist import ChatBook, Entry, Status, entries, order
+from hermes_hardened_adapters.common.state.overview import LiveChat, find, overview
+from hermes_hardened_adapters.common.state.pseudonymizer import Pseudonymizer
+from hermes_hardened_adapters.common.state.schema import STEPS
+from hermes_hardened_adapters.common.state.store import Store, change, read
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
-from hermes_hardened_adapters.common.errors import ConfigError
+from hermes_hardened_adapters.common.core.errors import ConfigError
 
-from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP
 
 LEAST = {"SIGNAL_HTTP_URL": "http://127.0.0.1:8080/", "SIGNAL_ACCOUNT": ACCOUNT}
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.signal import resolve
-from hermes_hardened_adapters.common.host_closing import handover_seconds
+from hermes_hardened_adapters.adapters.signal.people import resolve
+from hermes_hardened_adapters.common.host.profile import handover_seconds
 
-from .fakes.mattermost_rest import Fault
-from .fakes.mattermost_server import ALICE as ALICE_THERE
-from .fakes.mattermost_server import OPS, FakeMattermostServer
-from .fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact, group
-from .hosted import Hosted, SignalHosted, created_mattermost, hosted, hosted_mattermost
-from .scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, MALLORY, in_group, variant
+from tests.fakes.mattermost_rest import Fault
+from tests.fakes.mattermost_server import ALICE as ALICE_THERE
+from tests.fakes.mattermost_server import OPS, FakeMattermostServer
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.hosted import Hosted, SignalHosted, created_mattermost, hosted, hosted_mattermost
+from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, MALLORY, in_group, variant
 
 FEW, MANY = 60, 1_100
 AROUND = pytest.mark.parametrize("mentions", [FEW, MANY], ids=["control", "flood"])

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import yaml
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
-from hermes_hardened_adapters.adapters.operators.cli import add_commands
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
+from hermes_hardened_adapters.cli.main import add_commands
 
 from tests.compose_file import COMPOSE, DOCKER, ENTRY, HEALTH_SCRIPT, ROOT, SECRETS, document, services
 

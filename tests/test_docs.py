@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.config import Settings
-from hermes_hardened_adapters.common.events import Reason
+from hermes_hardened_adapters.common.core.events import Reason
+from hermes_hardened_adapters.common.settings.config import Settings
 
-from .settings_tables import DOCS, PAGES, rewritten, table
+from settings_tables import DOCS, PAGES, rewritten, table
 
 ROOT = DOCS.parent
 CONTENT = {path: path.read_text() for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))}
@@ -17,7 +17,9 @@ THE_HOSTS_OWN = {f"{p}_{n}" for p in ("SIGNAL", "MATTERMOST") for n in ("ALLOW_A
     "SIGNAL_REACTIONS"
 }
 COMPOSES_OWN = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker" / "compose.yaml").read_text()))
-SOURCE = "\n".join(path.read_text() for folder in ("adapters", "common") for path in (ROOT / folder).rglob("*.py"))
+SOURCE = "\n".join(
+    path.read_text() for folder in ("adapters", "cli", "common") for path in (ROOT / folder).rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -83,7 +85,7 @@ def test_every_reason_is_explained(reason: Reason) -> None:
 
 
 def test_every_verdict_on_an_invitation_is_explained() -> None:
-    files = ("adapters/signal/groups.py", "adapters/mattermost/joins.py")
+    files = ("adapters/signal/invitations.py", "adapters/mattermost/invitations.py")
     judges = "\n".join((ROOT / name).read_text() for name in files)
     verdicts = set(re.findall(r'(?:return|verdict =) "([a-z ]+)"', judges))
     assert len(verdicts) >= 7
@@ -94,7 +96,7 @@ def test_every_verdict_on_an_invitation_is_explained() -> None:
 def test_every_error_code_is_explained_and_none_is_made_up() -> None:
     codes = set(re.findall(r'Fatal\(\s*"([a-z_]+)"', SOURCE))
     assert len(codes) > 10
-    # Put together in common/reconnect.py and common/host_status.py.
+    # Put together in common/stream/reconnect.py and common/host/status.py.
     codes |= {f"{p}_{what}" for p in PAGES for what in ("stream_failed", "unreachable", "failed")}
     page = CONTENT[DOCS / "troubleshooting.md"]
     explained = set(re.findall(r"`((?:signal|mattermost)_[a-z_]+)`", page.partition("## Error codes")[2]))
@@ -102,7 +104,7 @@ def test_every_error_code_is_explained_and_none_is_made_up() -> None:
 
 
 def test_every_check_of_mattermost_is_on_its_page() -> None:
-    doctor = (ROOT / "adapters/mattermost/doctor.py").read_text()
+    doctor = (ROOT / "adapters/mattermost/doctor/checks.py").read_text()
     checks = {"settings", *re.findall(r'^    "(\w+)": Visit', doctor, re.MULTILINE)}
     assert len(checks) > 10
     page = CONTENT[DOCS / "mattermost.md"]

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.operators import doctor
-from hermes_hardened_adapters.common import host, host_doctor, state_file
-from hermes_hardened_adapters.common.checks import guarded, masked
-from hermes_hardened_adapters.common.errors import StateError
-from hermes_hardened_adapters.common.findings import Finding, Status
-from hermes_hardened_adapters.common.store import Store
+from hermes_hardened_adapters.cli import doctor
+from hermes_hardened_adapters.common.core.errors import StateError
+from hermes_hardened_adapters.common.doctor import state_file
+from hermes_hardened_adapters.common.doctor.checks import guarded, masked
+from hermes_hardened_adapters.common.doctor.findings import Finding, Status
+from hermes_hardened_adapters.common.host import checks, contract
+from hermes_hardened_adapters.common.state.store import Store
 from rich.console import Console
 
-from .fakes.echo_model import EchoModel
-from .fakes.signal_daemon import (
+from tests.fakes.echo_model import EchoModel
+from tests.fakes.signal_daemon import (
     ACCOUNT,
     ALICE,
     ALICE_ACI,
@@ -33,7 +34,7 @@ from .fakes.signal_daemon import (
     contact,
     group,
 )
-from .gateway_process import GatewayProcess
+from tests.gateway_process import GatewayProcess
 
 ENABLED = {"plugins": {"enabled": ["hardened-adapters"]}}
 MODULE = (sys.executable, "-m", "hermes_hardened_adapters")
@@ -271,7 +272,7 @@ async def test_a_check_that_breaks_off_is_a_finding_and_the_rest_goes_on(
         yield Finding("hermes.gateway", Status.OK, "Fine.")
         raise LookupError("with a secret")
 
-    monkeypatch.setattr(host_doctor, "gateway", broken)
+    monkeypatch.setattr(checks, "gateway", broken)
     findings = [f async for f in doctor.examine("signal")]
     (failed,) = [f for f in findings if f.check == "hermes.gateway" and f.status is Status.FAILED]
     assert "LookupError" in failed.what
@@ -283,7 +284,7 @@ async def test_a_hermes_that_cannot_read_its_configuration(monkeypatch: pytest.M
     def broken() -> Any:
         raise LookupError("with a secret")
 
-    monkeypatch.setattr("hermes_hardened_adapters.common.host_setup.load", broken)
+    monkeypatch.setattr("hermes_hardened_adapters.cli.doctor.load_setup", broken)
     last = [f async for f in doctor.examine("signal")][-1]
     assert (last.status, "LookupError" in last.what, "hermes doctor" in last.remedy) == (Status.FAILED, True, True)
     assert "secret" not in last.what
@@ -315,7 +316,7 @@ async def test_beside_a_gateway_that_listens_the_stream_is_looked_at(tmp_path: P
 )
 def test_the_version_of_hermes(monkeypatch: pytest.MonkeyPatch, version: str, status: Status) -> None:
     monkeypatch.setattr(metadata, "version", lambda _: version)
-    finding = only(host_doctor.version())
+    finding = only(checks.version())
     assert finding.status is status
     assert version in finding.what
     assert bool(finding.remedy) == (status is not Status.OK)
@@ -334,8 +335,8 @@ async def test_without_hermes_nothing_else_is_checked(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("network", ["signal", "mattermost"])
 def test_a_hermes_that_changed_what_is_inherited(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
     module = import_module(f"hermes_hardened_adapters.adapters.{network}.adapter")
-    stock = host._first_module(host.STOCK_MODULES[network])
-    cls = getattr(stock, host._STOCK_CLASSES[network])
+    stock = contract._first_module(contract.STOCK_MODULES[network])
+    cls = getattr(stock, contract._STOCK_CLASSES[network])
     monkeypatch.delitem(sys.modules, module.__name__)
     monkeypatch.setattr(cls, "send_typing", None)
     monkeypatch.setattr(cls, "send", lambda self: None)
@@ -357,39 +358,39 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_no_gateway_is_running(hermes_home: Path) -> None:
-    finding = only(host_doctor.gateway())
+    finding = only(checks.gateway())
     assert (finding.status, "hermes gateway run" in finding.remedy) == (Status.ADVICE, True)
-    assert not host_doctor.listening("signal")
+    assert not checks.listening("signal")
 
 
 def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "fatal", "error_code": "signal_host_pinned"}
     gateway["telegram"] = {"state": "fatal"}
-    findings = list(host_doctor.gateway())
+    findings = list(checks.gateway())
     assert [f.status for f in findings] == [Status.OK, Status.ADVICE]
     assert "signal_host_pinned" in findings[1].what
-    assert not host_doctor.listening("signal")
+    assert not checks.listening("signal")
 
 
 def test_a_gateway_that_is_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "connected"}
-    assert only(host_doctor.gateway()).status is Status.OK
-    assert host_doctor.listening("signal")
-    assert not host_doctor.listening("mattermost")
+    assert only(checks.gateway()).status is Status.OK
+    assert checks.listening("signal")
+    assert not checks.listening("mattermost")
 
 
 def test_what_hermes_is_asked_for(hermes_home: Path) -> None:
-    assert host_doctor.outgoing_files().is_dir()
-    assert host_doctor.paired("signal") == 0
+    assert checks.outgoing_files().is_dir()
+    assert checks.paired("signal") == 0
 
 
 @pytest.mark.parametrize("config", ["[]", "7", "plugins: 7", "plugins: {enabled: hardened-adapters}", "\x00"])
 def test_odd_configurations(tmp_path: Path, config: str) -> None:
     (tmp_path / "config.yaml").write_text(config)
-    odd = host_doctor.raw(tmp_path)
-    assert only(host_doctor.loaded(odd)).status is Status.FAILED
-    assert not host_doctor.switched_off(odd, "signal")
-    assert only(host_doctor.configuration(tmp_path)).status in Status
+    odd = checks.raw(tmp_path)
+    assert only(checks.loaded(odd)).status is Status.FAILED
+    assert not checks.switched_off(odd, "signal")
+    assert only(checks.configuration(tmp_path)).status in Status
 
 
 @pytest.mark.parametrize(
@@ -404,7 +405,7 @@ def test_odd_configurations(tmp_path: Path, config: str) -> None:
     ],
 )
 def test_where_a_platform_is_switched_off(config: Mapping[str, Any], off: bool) -> None:
-    assert host_doctor.switched_off(config, "signal") is off
+    assert checks.switched_off(config, "signal") is off
 
 
 # -- the state file
@@ -518,4 +519,4 @@ def test_the_report_takes_texts_as_they_are() -> None:
 
 def test_every_kind_of_finding_has_its_sign() -> None:
     assert set(doctor._SIGNS) == set(doctor._COUNTED) == set(Status)
-    assert set(doctor.NETWORKS) == set(host.STOCK_MODULES)
+    assert set(doctor.NETWORKS) == set(contract.STOCK_MODULES)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.events import Reason
+from hermes_hardened_adapters.common.core.events import Reason
 
-from .fakes.mattermost_server import ALICE, BOB, DM, OPS, FakeMattermostServer
-from .fakes.signal_daemon import FakeSignalDaemon, recorded_event
-from .hosted import Hosted, hosted, hosted_mattermost
+from tests.fakes.mattermost_server import ALICE, BOB, DM, OPS, FakeMattermostServer
+from tests.fakes.signal_daemon import FakeSignalDaemon, recorded_event
+from tests.hosted import Hosted, hosted, hosted_mattermost
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

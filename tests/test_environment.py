@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hermes_hardened_adapters.common import environment
+from hermes_hardened_adapters.common.settings import environment
 
 
 def test_settings_are_shown_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from hermes_hardened_adapters.common.authority import RIGHTS, Authority
-from hermes_hardened_adapters.common.fair_queue import FairQueue, Place
+from hermes_hardened_adapters.common.core.authority import RIGHTS, Authority
+from hermes_hardened_adapters.common.inbound.fair_queue import FairQueue, Place
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

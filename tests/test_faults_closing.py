@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from .fakes.mattermost_rest import Fault
-from .fakes.mattermost_server import ALICE as ALICE_THERE
-from .fakes.mattermost_server import DM, FakeMattermostServer
-from .fakes.signal_daemon import ALICE, ALICE_ACI, FakeSignalDaemon, contact
-from .fakes.tcp_proxy import Mode, TcpProxy
-from .hosted import created, created_mattermost
-from .traffic import Tally, from_alice, handed_over, hurry, told_anew
+from tests.fakes.mattermost_rest import Fault
+from tests.fakes.mattermost_server import ALICE as ALICE_THERE
+from tests.fakes.mattermost_server import DM, FakeMattermostServer
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, FakeSignalDaemon, contact
+from tests.fakes.tcp_proxy import Mode, TcpProxy
+from tests.hosted import created, created_mattermost
+from tests.traffic import Tally, from_alice, handed_over, hurry, told_anew
 
 CYCLES = 50
 CLOSED_WITHIN = 2.0

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from .fakes.mattermost_rest import Fault
-from .fakes.mattermost_server import ALICE, BOB, DM, OPS, SECRET, FakeMattermostServer
-from .figures import Figures
-from .hosted import Hosted, hosted_mattermost
-from .traffic import Tally, handed_over, hurry
+from tests.fakes.mattermost_rest import Fault
+from tests.fakes.mattermost_server import ALICE, BOB, DM, OPS, SECRET, FakeMattermostServer
+from tests.figures import Figures
+from tests.hosted import Hosted, hosted_mattermost
+from tests.traffic import Tally, handed_over, hurry
 
 CHANNELS = {"dm": DM, "ops": OPS, "secret": SECRET}
 

@@ -13,10 +13,10 @@ import pytest
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
 from hermes_hardened_adapters.adapters.signal.sse import EventParser
 from hermes_hardened_adapters.adapters.signal.stream import SignalStream
-from hermes_hardened_adapters.common.errors import HardenedError
+from hermes_hardened_adapters.common.core.errors import HardenedError
 
-from .fakes.clock import Time
-from .fakes.signal_daemon import (
+from tests.fakes.clock import Time
+from tests.fakes.signal_daemon import (
     ACCOUNT,
     ALICE,
     ALICE_ACI,
@@ -32,10 +32,10 @@ from .fakes.signal_daemon import (
     raw_daemon,
     recorded,
 )
-from .fakes.tcp_proxy import Link, Mode, TcpProxy
-from .figures import Figures
-from .hosted import SignalHosted, hosted
-from .traffic import KEEPALIVE_SECONDS, SPEAKERS, Tally, handed_over, hurry
+from tests.fakes.tcp_proxy import Link, Mode, TcpProxy
+from tests.figures import Figures
+from tests.hosted import SignalHosted, hosted
+from tests.traffic import KEEPALIVE_SECONDS, SPEAKERS, Tally, handed_over, hurry
 
 NAMES = sorted(path.stem for path in FIXTURES.glob("*.sse"))
 SMALL, BIG = "typing_start", "big_200k"

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 from hermes_hardened_adapters.adapters.signal.client import RpcError, SignalClient
-from hermes_hardened_adapters.common.authority import RIGHTS, Authority, FileLimits
-from hermes_hardened_adapters.common.errors import ConnectionLost, FileTooLarge, Unanswered
-from hermes_hardened_adapters.common.events import Attachment
-from hermes_hardened_adapters.common.media import fetch_all
+from hermes_hardened_adapters.common.core.authority import RIGHTS, Authority, FileLimits
+from hermes_hardened_adapters.common.core.errors import ConnectionLost, FileTooLarge, Unanswered
+from hermes_hardened_adapters.common.core.events import Attachment
+from hermes_hardened_adapters.common.inbound.media import fetch_all
 from pytest_aiohttp import AiohttpServer
 
-from .fakes.mattermost_server import ALICE, FakeMattermostServer
-from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
-from .outgoing import NETWORKS, outgoing
+from tests.fakes.mattermost_server import ALICE, FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
+from tests.outgoing import NETWORKS, outgoing
 
 
 def content_of(path: str) -> bytes:

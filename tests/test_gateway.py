@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from demo import scenes
 from tests import scene_mattermost
-from tests.demo import scenes
 from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
 from tests.fakes.mattermost_server import OPS
 from tests.fakes.signal_daemon import FakeSignalDaemon

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from agent.context_references import parse_context_references, preprocess_context_references_async
-from hermes_hardened_adapters.common.host_files import without_home_references
+from hermes_hardened_adapters.common.host.files import without_home_references
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

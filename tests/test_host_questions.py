@@ -13,8 +13,9 @@ from gateway.config import Platform
 from gateway.platforms.base import MessageEvent
 from gateway.session import SessionSource
 from gateway.session_context import clear_session_vars, set_session_vars
-from hermes_hardened_adapters.common import host, host_questions
-from hermes_hardened_adapters.common.authority import Authority
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.host import questions, sessions
+
 from tools import approval, slash_confirm
 
 ANN, BOB = "ann", "bob"
@@ -31,10 +32,10 @@ def event(text: str, user: str = ANN, chat_type: str = "group") -> Any:
 
 
 def may(text: str, authority: Authority, user: str = ANN, *, runner: Any = None, extra: Any = SHARED) -> bool:
-    return host_questions.refused(event(text, user), authority, extra, SimpleNamespace(gateway_runner=runner)) is None
+    return questions.refused(event(text, user), authority, extra, SimpleNamespace(gateway_runner=runner)) is None
 
 
-KEY = host.session_key(source(), SHARED)
+KEY = sessions.session_key(source(), SHARED)
 
 
 async def _done(choice: str) -> str:
@@ -47,7 +48,7 @@ def approval_of_bob() -> Iterator[None]:
     with approval._lock:
         approval._gateway_queues[KEY] = [approval._ApprovalEntry({"command": "rm -rf /"})]
     tokens = set_session_vars(platform="signal", user_id=BOB)
-    host_questions.approval_asked(KEY)
+    questions.approval_asked(KEY)
     clear_session_vars(tokens)
     yield
     with approval._lock:
@@ -58,7 +59,7 @@ def approval_of_bob() -> Iterator[None]:
 def confirmation_of_bob() -> Iterator[None]:
     """`/new` waits for a confirmation; Bob typed it."""
     slash_confirm.register(KEY, "c1", "new", _done)
-    host_questions.confirmation_asked(event("/new", BOB), SHARED, None)
+    questions.confirmation_asked(event("/new", BOB), SHARED, None)
     yield
     slash_confirm.clear(KEY)
 
@@ -149,7 +150,7 @@ def test_commands_are_for_those_whom_the_host_judges(text: str, least: Authority
 @pytest.mark.parametrize("chat_type", ["dm", "group"])
 def test_plain_words_that_the_host_takes_for_a_command_are_one(chat_type: str) -> None:
     def refused(authority: Authority) -> bool:
-        return host_questions.refused(event("Restart gateway!", ANN, chat_type), authority, {}, None) is not None
+        return questions.refused(event("Restart gateway!", ANN, chat_type), authority, {}, None) is not None
 
     assert not refused(ALLOWED)
     assert refused(MEMBER) is (chat_type == "dm")
@@ -157,15 +158,15 @@ def test_plain_words_that_the_host_takes_for_a_command_are_one(chat_type: str) -
 
 @pytest.mark.parametrize("authority", [PROGRAM, STRANGER])
 def test_strangers_and_programs_see_no_sign(authority: Authority) -> None:
-    assert host_questions.refused(event("/yolo"), authority, SHARED, None) == host_questions.Refusal(None)
-    told = host_questions.refused(event("/yolo"), MEMBER, SHARED, None)
+    assert questions.refused(event("/yolo"), authority, SHARED, None) == questions.Refusal(None)
+    told = questions.refused(event("/yolo"), MEMBER, SHARED, None)
     assert told is not None
     assert told.told
 
 
 def test_who_asks_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_questions, "_KEEP", 10)
-    ask: Callable[[str], None] = host_questions.approval_asked
+    monkeypatch.setattr(questions, "_KEEP", 10)
+    ask: Callable[[str], None] = questions.approval_asked
     for number in range(50):
         ask(f"session {number}")
-    assert len(host_questions._approvals) <= 10
+    assert len(questions._approvals) <= 10

@@ -6,21 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.accepting import Standings
-from hermes_hardened_adapters.common.direct_chats import DirectChats
-from hermes_hardened_adapters.common.events import Address, Me
-from hermes_hardened_adapters.common.identity import (
-    Directory,
-    Learnt,
-    Lists,
-    Pair,
-    Source,
-    Standing,
-    as_aci,
-    as_number,
-)
+from hermes_hardened_adapters.adapters.signal.people.direct_chats import DirectChats
+from hermes_hardened_adapters.adapters.signal.people.directory import Directory, Learnt
+from hermes_hardened_adapters.common.core.events import Address, Me
+from hermes_hardened_adapters.common.core.people import Lists, Standing, as_aci, as_number
+from hermes_hardened_adapters.common.inbound.authorization import Standings
+from hermes_hardened_adapters.common.state.identities import Pair, Source
 
-from .fakes.signal_daemon import ALICE, ALICE_ACI, BOB, BOB_ACI, CAROL, CAROL_ACI
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, BOB, BOB_ACI, CAROL, CAROL_ACI
 
 
 def accepting(*listed: str) -> Callable[[str], bool]:

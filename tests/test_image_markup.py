@@ -10,7 +10,7 @@ import pytest
 from gateway.platforms.base import BasePlatformAdapter
 from hermes_hardened_adapters.adapters.mattermost.adapter import MattermostAdapter
 from hermes_hardened_adapters.adapters.signal.adapter import SignalAdapter
-from hermes_hardened_adapters.common.image_markup import as_addresses, extract_images
+from hermes_hardened_adapters.common.core.image_markup import as_addresses, extract_images
 from hypothesis import example, given
 from hypothesis import strategies as st
 from plugins.platforms.mattermost.adapter import MattermostAdapter as Stock

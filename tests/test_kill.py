@@ -15,12 +15,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from .fakes.mattermost_server import ALICE as ALICE_THERE
-from .fakes.mattermost_server import DM, OPS, FakeMattermostServer
-from .fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact, group
-from .figures import Figures
-from .hosted_process import READY
-from .traffic import SPEAKERS, Tally
+from tests.fakes.mattermost_server import ALICE as ALICE_THERE
+from tests.fakes.mattermost_server import DM, OPS, FakeMattermostServer
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.figures import Figures
+from tests.hosted_process import READY
+from tests.traffic import SPEAKERS, Tally
 
 KILLS = 4
 CHATS = 5
@@ -39,7 +39,7 @@ async def child(home: Path, daemon: FakeSignalDaemon, server: FakeMattermostServ
         "MATTERMOST_ALLOWED_USERS": ALICE_THERE,
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.hosted_process", daemon.url, server.url, str(log)),
+        *(sys.executable, "-P", "-m", "tests.hosted_process", daemon.url, server.url, str(log)),
         env=environment,
         cwd=Path(__file__).parent.parent,
         stdout=asyncio.subprocess.PIPE,

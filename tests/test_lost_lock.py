@@ -11,15 +11,15 @@ import os
 import sys
 from pathlib import Path
 
-from hermes_hardened_adapters.common.chatbook import Status, entries
-from hermes_hardened_adapters.common.host import state_file
-from hermes_hardened_adapters.common.store import read
+from hermes_hardened_adapters.common.host.profile import state_file
+from hermes_hardened_adapters.common.state.allowlist import Status, entries
+from hermes_hardened_adapters.common.state.store import read
 
-from .fakes.mattermost_server import ALICE as ALICE_THERE
-from .fakes.mattermost_server import DM, FakeMattermostServer
-from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, FakeSignalDaemon, contact, group
-from .scene_signal import ALICE_A, ALLOTMENT, variant
-from .test_kill import child
+from tests.fakes.mattermost_server import ALICE as ALICE_THERE
+from tests.fakes.mattermost_server import DM, FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, FakeSignalDaemon, contact, group
+from tests.scene_signal import ALICE_A, ALLOTMENT, variant
+from tests.test_kill import child
 
 WITHIN_SECONDS = 30.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hermes_hardened_adapters.common.masking import command_span, mask
+from hermes_hardened_adapters.common.recording.masking import command_span, mask
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.host import VERIFIED_HERMES
+from hermes_hardened_adapters.common.host.contract import VERIFIED_HERMES
 
-from tests import matrix
+import matrix
 
 WORKFLOW = matrix.ROOT / ".github" / "workflows" / "ci.yml"
 

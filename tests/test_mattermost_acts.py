@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.chatbook import Status, entries, order
-from hermes_hardened_adapters.common.store import change
+from hermes_hardened_adapters.common.state.allowlist import Status, entries, order
+from hermes_hardened_adapters.common.state.store import change
 
-from .fakes.mattermost_rest import Fault
-from .fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, FakeMattermostServer
-from .hosted import Hosted, hosted_mattermost
+from tests.fakes.mattermost_rest import Fault
+from tests.fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, FakeMattermostServer
+from tests.hosted import Hosted, hosted_mattermost
 
 
 @pytest.fixture

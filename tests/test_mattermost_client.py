@@ -14,15 +14,15 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
-from hermes_hardened_adapters.adapters.mattermost.failures import ApiError, refusal
-from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, FileTooLarge, RateLimited, Unanswered
+from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
+from hermes_hardened_adapters.adapters.mattermost.rest.failures import ApiError, refusal
+from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, FileTooLarge, RateLimited, Unanswered
 from pydantic import SecretStr
 from pytest_aiohttp import AiohttpServer
 
-from .fakes.clock import Time
-from .fakes.mattermost_rest import FIXTURES
-from .fakes.mattermost_server import (
+from tests.fakes.clock import Time
+from tests.fakes.mattermost_rest import FIXTURES
+from tests.fakes.mattermost_server import (
     ALICE,
     BOB,
     DM,

@@ -22,13 +22,13 @@ from hermes_hardened_adapters.adapters.mattermost.decode import (
     to_inbound,
 )
 from hermes_hardened_adapters.adapters.mattermost.sequence import frame_of
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.events import Address, Attachment, Chat, Me, Origin, Unhandled
-from hermes_hardened_adapters.common.policy import Policy, decide
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Me, Origin, Unhandled
+from hermes_hardened_adapters.common.core.policy import Policy, decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .mattermost_recorded import CHANNELS, HERMES, NAMES, RECORDED, USERS, event_in, frame, frames, packed
+from tests.mattermost_recorded import CHANNELS, HERMES, NAMES, RECORDED, USERS, event_in, frame, frames, packed
 
 ME = Me(HERMES)
 ALICE, ADMIN, BOB = USERS["alice"], USERS["admin"], USERS["bob"]

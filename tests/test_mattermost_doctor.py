@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hermes_hardened_adapters.adapters.mattermost import diagnosis
-from hermes_hardened_adapters.adapters.mattermost.doctor import examine
-from hermes_hardened_adapters.adapters.mattermost.failures import transport_failure
-from hermes_hardened_adapters.common import chatbook
-from hermes_hardened_adapters.common.chatbook import order
-from hermes_hardened_adapters.common.errors import Fatal
-from hermes_hardened_adapters.common.findings import Finding, Status
+from hermes_hardened_adapters.adapters.mattermost.doctor import server as server_checks
+from hermes_hardened_adapters.adapters.mattermost.doctor.checks import examine
+from hermes_hardened_adapters.adapters.mattermost.rest.failures import transport_failure
+from hermes_hardened_adapters.common.core.errors import Fatal
+from hermes_hardened_adapters.common.doctor.findings import Finding, Status
+from hermes_hardened_adapters.common.state import allowlist
+from hermes_hardened_adapters.common.state.allowlist import order
 from pytest_aiohttp import AiohttpServer
 
-from .fakes.mattermost_server import (
+from tests.fakes.mattermost_server import (
     ALICE,
     BOB,
     GROUP_MESSAGE,
@@ -189,9 +189,9 @@ async def test_it_is_ill(server: FakeMattermostServer, examined: Examined) -> No
 
 
 def test_plain_http_beyond_this_machine() -> None:
-    assert diagnosis.address("http://127.0.0.1:8065").status is Status.OK
-    assert diagnosis.address("https://chat.example.com").status is Status.OK
-    finding = diagnosis.address("http://chat.example.com")
+    assert server_checks.address("http://127.0.0.1:8065").status is Status.OK
+    assert server_checks.address("https://chat.example.com").status is Status.OK
+    finding = server_checks.address("http://chat.example.com")
     assert finding.status is Status.ADVICE
     assert "https://" in finding.remedy
 
@@ -242,7 +242,7 @@ def test_a_certificate_out_of_date() -> None:
     connection: Any = None
     failure = transport_failure(ClientConnectorCertificateError(connection, expired), "https://chat.example.com")
     assert isinstance(failure, Fatal)
-    finding = diagnosis.refused("address", failure, "")
+    finding = server_checks.refused("address", failure, "")
     assert finding.what == "The certificate of https://chat.example.com is not valid today."
     assert "Renew it" in finding.remedy
 
@@ -271,7 +271,7 @@ async def test_the_clocks(
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Sun, 99 Nov 2026 06:33:20 GMT", "Sun, 22 Nov 99999 06:33:20 GMT"])
 def test_a_server_that_tells_no_time(date: str) -> None:
-    assert diagnosis.clock(date, 0, 1, 900).status is Status.SKIPPED
+    assert server_checks.clock(date, 0, 1, 900).status is Status.SKIPPED
 
 
 # -- the account
@@ -304,7 +304,7 @@ async def test_an_old_server(server: FakeMattermostServer, examined: Examined, v
 
 @pytest.mark.parametrize("version", ["5.37.0", "10.2.1", "11.0.0-rc1", "5.37.0..6d9aa448.false"])
 def test_a_server_new_enough(version: str) -> None:
-    assert diagnosis.version(version).status is Status.OK
+    assert server_checks.version(version).status is Status.OK
 
 
 async def test_no_attachments(server: FakeMattermostServer, examined: Examined) -> None:
@@ -415,9 +415,9 @@ async def test_an_allowed_channel_the_bot_is_not_in(server: FakeMattermostServer
     assert NOBODY in finding.what
 
 
-@pytest.mark.parametrize("status", [chatbook.Status.APPROVED, chatbook.Status.GRANTED])
+@pytest.mark.parametrize("status", [allowlist.Status.APPROVED, allowlist.Status.GRANTED])
 async def test_channels_the_bot_is_in_without_serving_them(
-    server: FakeMattermostServer, examined: Examined, status: chatbook.Status
+    server: FakeMattermostServer, examined: Examined, status: allowlist.Status
 ) -> None:
     order(examined.state, "mattermost", SECRET, status, "operator", "", 0)
     finding = only(await examined(server, allowed_channels=[OPS]), "channels", Status.ADVICE)
@@ -428,14 +428,14 @@ async def test_channels_the_bot_is_in_without_serving_them(
 
 
 async def test_a_revoked_channel(server: FakeMattermostServer, examined: Examined) -> None:
-    order(examined.state, "mattermost", SECRET, chatbook.Status.REVOKED, "operator", "", 0)
+    order(examined.state, "mattermost", SECRET, allowlist.Status.REVOKED, "operator", "", 0)
     finding = only(await examined(server), "channels", Status.ADVICE)
     assert SECRET in finding.what
     assert "groups approve" in finding.remedy
 
 
 async def test_an_approved_channel_the_bot_is_not_in(server: FakeMattermostServer, examined: Examined) -> None:
-    order(examined.state, "mattermost", NOBODY, chatbook.Status.GRANTED, "operator", "", 0)
+    order(examined.state, "mattermost", NOBODY, allowlist.Status.GRANTED, "operator", "", 0)
     finding = only(await examined(server), "channels", Status.ADVICE)
     assert NOBODY in finding.what
     assert "groups revoke" in finding.remedy

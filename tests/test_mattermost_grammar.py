@@ -8,12 +8,12 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.mattermost.grammar import defused, find_mentions
+from hermes_hardened_adapters.adapters.mattermost.mentions.grammar import defused, find_mentions
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from .mattermost_recorded import NAMES, RECORDED, USERS, frames
-from .mattermost_reference import reference
+from tests.mattermost_recorded import NAMES, RECORDED, USERS, frames
+from tests.mattermost_reference import reference
 
 KNOWN = {"hermes": "H", "bob": "B", "bob_": "B_", "hermes.fan": "F"}
 

@@ -14,12 +14,12 @@ from gateway.platform_registry import platform_registry
 from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
 from hermes_hardened_adapters.adapters.mattermost import connection
-from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
-from hermes_hardened_adapters.common.chatbook import Status
+from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
+from hermes_hardened_adapters.common.state.allowlist import Status
 
-from .fakes.mattermost_rest import Fault
-from .fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, TEAM, FakeMattermostServer
-from .hosted import Hosted, created_mattermost, hosted_mattermost
+from tests.fakes.mattermost_rest import Fault
+from tests.fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, TEAM, FakeMattermostServer
+from tests.hosted import Hosted, created_mattermost, hosted_mattermost
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.host import session_key
+from hermes_hardened_adapters.common.host.sessions import session_key
 
-from .fakes.mattermost_server import ALICE, BOB, DM, HERMES, OPS, FakeMattermostServer
-from .hosted import Hosted, hosted_mattermost
+from tests.fakes.mattermost_server import ALICE, BOB, DM, HERMES, OPS, FakeMattermostServer
+from tests.hosted import Hosted, hosted_mattermost
 
 MARKS: list[dict[str, Any]] = [
     {"props": {"from_webhook": "true"}},

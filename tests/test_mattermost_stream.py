@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
+from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
 from hermes_hardened_adapters.adapters.mattermost.sequence import Frame, Place, Sequence, frame_of
 from hermes_hardened_adapters.adapters.mattermost.stream import MattermostStream
-from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, HardenedError
+from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, HardenedError
 from pytest_aiohttp import AiohttpServer
 
-from .fakes.clock import Time
-from .fakes.mattermost_rest import recorded
-from .fakes.mattermost_server import ALICE, OPS, TOKEN, FakeMattermostServer, Fault, recorded_frames
+from tests.fakes.clock import Time
+from tests.fakes.mattermost_rest import recorded
+from tests.fakes.mattermost_server import ALICE, OPS, TOKEN, FakeMattermostServer, Fault, recorded_frames
 
 HELLO = {"event": "hello", "data": {"connection_id": "one"}, "seq": 0}
 

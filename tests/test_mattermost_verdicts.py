@@ -7,18 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.mattermost.decode import (
-    Deleted,
-    Edited,
-    Posted,
-    UserRemoved,
-    to_inbound,
-)
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.events import Decision, Dispatch, Inbound, Me, Observe, Origin, Unhandled
-from hermes_hardened_adapters.common.policy import Policy, decide
+from hermes_hardened_adapters.adapters.mattermost.decode import Deleted, Edited, Posted, UserRemoved, to_inbound
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.events import Decision, Dispatch, Inbound, Me, Observe, Origin, Unhandled
+from hermes_hardened_adapters.common.core.policy import Policy, decide
 
-from .mattermost_recorded import CHANNELS, HERMES, NAMES, RECORDED, USERS, event_in, frames
+from tests.mattermost_recorded import CHANNELS, HERMES, NAMES, RECORDED, USERS, event_in, frames
 
 STRICT = Policy(
     chats=frozenset(channel for name, channel in CHANNELS.items() if not name.startswith("dm_")), require_mention=True

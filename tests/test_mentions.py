@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 
 import pytest
-from hermes_hardened_adapters.common.events import Address, Me, Mention
-from hermes_hardened_adapters.common.mentions import addressed, readable, starts_command, without_alias
+from hermes_hardened_adapters.common.core.events import Address, Me, Mention
+from hermes_hardened_adapters.common.core.mentions import addressed, readable, starts_command, without_alias
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from hermes_hardened_adapters.common import observation
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.background import KEEP_CHARACTERS, KEEP_LINES, Line
-from hermes_hardened_adapters.common.observation import (
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.wording import TEXT_CHARACTERS
+from hermes_hardened_adapters.common.inbound import observation
+from hermes_hardened_adapters.common.inbound.background import KEEP_CHARACTERS, KEEP_LINES, Line
+from hermes_hardened_adapters.common.inbound.observation import (
     KEEP_SECONDS,
     Observations,
     confirm_everywhere,
     observations,
 )
-from hermes_hardened_adapters.common.store import Store
-from hermes_hardened_adapters.common.wording import TEXT_CHARACTERS
+from hermes_hardened_adapters.common.state.store import Store
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.operators import cli
-from hermes_hardened_adapters.adapters.operators.trace import followed
-from hermes_hardened_adapters.common import status
-from hermes_hardened_adapters.common.host import state_file
-from hermes_hardened_adapters.common.store import pseudonymizer
+from hermes_hardened_adapters.cli import main
+from hermes_hardened_adapters.cli.trace import followed
+from hermes_hardened_adapters.common.host.profile import state_file
+from hermes_hardened_adapters.common.state import snapshot
+from hermes_hardened_adapters.common.state.store import pseudonymizer
 
-from .fakes.mattermost_server import ALICE as ALICE_ID
-from .fakes.mattermost_server import BOB as BOB_ID
-from .fakes.mattermost_server import DM, HERMES, OPS, TOKEN, FakeMattermostServer
-from .fakes.signal_daemon import (
+from tests.fakes.mattermost_server import ALICE as ALICE_ID
+from tests.fakes.mattermost_server import BOB as BOB_ID
+from tests.fakes.mattermost_server import DM, HERMES, OPS, TOKEN, FakeMattermostServer
+from tests.fakes.signal_daemon import (
     ACCOUNT,
     ALICE,
     ALICE_ACI,
@@ -33,15 +33,15 @@ from .fakes.signal_daemon import (
     contact,
     group,
 )
-from .hosted import Hosted, hosted, hosted_mattermost
-from .scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, Person, in_group, variant
+from tests.hosted import Hosted, hosted, hosted_mattermost
+from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, Person, in_group, variant
 
 
 @pytest.fixture
 async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", f"{ALICE},{CAROL}")
     monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
-    monkeypatch.setattr(status, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(snapshot, "EVERY_SECONDS", 0.05)
     async with FakeSignalDaemon(groups=[group(), group(ALLOTMENT, name="Allotment")]) as daemon:
         daemon.contacts += [contact(ALICE, ALICE_ACI, "Alice"), contact(CAROL, CAROL_ACI, "Carol")]
         monkeypatch.setenv("SIGNAL_HTTP_URL", daemon.url)
@@ -60,7 +60,7 @@ async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 async def operated(*command: str) -> int:
     """Run a command as from another process; its exit status."""
-    return await asyncio.to_thread(cli.main, command)
+    return await asyncio.to_thread(main.main, command)
 
 
 def named(identity: str) -> str:
@@ -213,7 +213,7 @@ async def test_a_gateway_that_hangs_is_not_called_listening(
 ) -> None:
     async with hosted(daemon):
         await asyncio.sleep(0.3)
-        monkeypatch.setattr(status, "FRESH_SECONDS", -1.0)
+        monkeypatch.setattr(snapshot, "FRESH_SECONDS", -1.0)
         assert await operated("status") == 1
         assert "no gateway has been running" in capsys.readouterr().out
 

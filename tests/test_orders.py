@@ -8,16 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common import chatbook as module
-from hermes_hardened_adapters.common import orders as orders_module
-from hermes_hardened_adapters.common import pairs
-from hermes_hardened_adapters.common.chatbook import ChatBook, Status, entries, order
-from hermes_hardened_adapters.common.database import journal_of
-from hermes_hardened_adapters.common.identity import Directory, Learnt, Pair, Source
-from hermes_hardened_adapters.common.orders import ChatOrder, Journal, NumberOrder, Order
-from hermes_hardened_adapters.common.pseudonymizer import Pseudonymizer
-from hermes_hardened_adapters.common.schema import BOUND_AUDIT
-from hermes_hardened_adapters.common.store import Store, change, pseudonymizer, read
+from hermes_hardened_adapters.adapters.signal.people.directory import Directory, Learnt
+from hermes_hardened_adapters.common.state import allowlist as module
+from hermes_hardened_adapters.common.state import identities
+from hermes_hardened_adapters.common.state import orders as orders_module
+from hermes_hardened_adapters.common.state.allowlist import ChatBook, Status, entries, order
+from hermes_hardened_adapters.common.state.database import journal_of
+from hermes_hardened_adapters.common.state.identities import Pair, Source
+from hermes_hardened_adapters.common.state.orders import ChatOrder, Journal, NumberOrder, Order
+from hermes_hardened_adapters.common.state.pseudonymizer import Pseudonymizer
+from hermes_hardened_adapters.common.state.schema import BOUND_AUDIT
+from hermes_hardened_adapters.common.state.store import Store, change, pseudonymizer, read
 
 NUMBER = "+15550002222"
 OLD, NEW = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -153,21 +154,21 @@ async def test_who_is_revoked_in_either_is_revoked(store: Store, winner: str) ->
 
 
 async def test_a_number_that_moved_stays_so_without_the_state_file(store: Store) -> None:
-    directory = Directory(remember=lambda pair: pairs.record(store, pair, 1.0))
+    directory = Directory(remember=lambda pair: identities.record(store, pair, 1.0))
     directory.learn(NUMBER, OLD, Source.CONTACTS)
     assert directory.learn(NUMBER, NEW, Source.ENVELOPE) is Learnt.MOVED
     await started_anew(store, without="state.db")
-    (pair,) = await pairs.recorded(store)
+    (pair,) = await identities.recorded(store)
     assert (pair.number, pair.uid, pair.moved_to) == (NUMBER, OLD, NEW)
     assert Directory([pair]).learn(NUMBER, NEW, Source.ENVELOPE) is not Learnt.NEW
     # The operator confirms it from outside; what the gateway still believes does not undo that.
     confirmed = ("UPDATE identity SET uid = ?, moved_to = NULL", (NEW,), NumberOrder(NUMBER, NEW, None, 2.0))
     change(store.path, [confirmed])
-    pairs.record(store, Pair(NUMBER, OLD, Source.ENVELOPE, NEW), 3.0)
+    identities.record(store, Pair(NUMBER, OLD, Source.ENVELOPE, NEW), 3.0)
     await store.flush()
     for without in ("nothing", "orders", "nothing"):
         await started_anew(store, without=without)
-        assert [(p.uid, p.moved_to) for p in await pairs.recorded(store)] == [(NEW, None)]
+        assert [(p.uid, p.moved_to) for p in await identities.recorded(store)] == [(NEW, None)]
 
 
 async def test_a_confirmed_number_stays_so_without_the_state_file(store: Store) -> None:
@@ -175,7 +176,7 @@ async def test_a_confirmed_number_stays_so_without_the_state_file(store: Store) 
         store.path, [("INSERT INTO identity VALUES (?, ?, 2, NULL)", (NUMBER, NEW), NumberOrder(NUMBER, NEW, None, 2))]
     )
     await started_anew(store, without="state.db")
-    assert await pairs.recorded(store) == [Pair(NUMBER, NEW, Source.ENVELOPE)]
+    assert await identities.recorded(store) == [Pair(NUMBER, NEW, Source.ENVELOPE)]
 
 
 # -- a moment ago

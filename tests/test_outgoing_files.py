@@ -13,15 +13,15 @@ from urllib.parse import quote
 import pytest
 from gateway.config import PlatformConfig
 from gateway.platforms import base
-from hermes_hardened_adapters.common import host_files
-from hermes_hardened_adapters.common.host_files import deliverable, homes
-from hermes_hardened_adapters.common.host_outgoing import guarded, paths_of
+from hermes_hardened_adapters.common.host import files
+from hermes_hardened_adapters.common.host.files import deliverable, homes
+from hermes_hardened_adapters.common.host.outgoing import guarded, paths_of
 
-from .fakes.echo_model import EchoModel
-from .fakes.mattermost_server import OPS, TOKEN, FakeMattermostServer
-from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, FakeSignalDaemon, contact, recorded_event
-from .gateway_process import GatewayProcess, signal_env
-from .outgoing import NETWORKS, PNG, Outgoing, outgoing
+from tests.fakes.echo_model import EchoModel
+from tests.fakes.mattermost_server import OPS, TOKEN, FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, FakeSignalDaemon, contact, recorded_event
+from tests.gateway_process import GatewayProcess, signal_env
+from tests.outgoing import NETWORKS, PNG, Outgoing, outgoing
 
 NOTICE = "⚠️ A file was not sent: it belongs to the agent itself."
 SECRET = b"\x89PNG\r\n\x1a\nevery chat's transcripts"
@@ -221,7 +221,7 @@ def test_the_hosts_media_caches_may_be_sent(hermes_home: Path) -> None:
         assert deliverable(str(cache / "file.bin"), homes(hermes_home)), name
     host_root = importlib.import_module("hermes_constants").get_default_hermes_root()
     assert host_root in homes(hermes_home)
-    assert os.path.expanduser("~/.hermes") in map(str, host_files.homes(hermes_home))
+    assert os.path.expanduser("~/.hermes") in map(str, files.homes(hermes_home))
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ROOMS = ("adapters", "cli", "common")
 HEAVY = ("aiohttp", "pydantic", "aiohttp_sse_client", "gateway.run")
 
 
@@ -20,7 +21,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy, out = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("dist")
     for name in ("pyproject.toml", "README.md", "LICENSE", "__main__.py"):
         (copy / name).write_bytes((ROOT / name).read_bytes())
-    for path in [*ROOT.glob("adapters/**/*"), *ROOT.glob("common/**/*")]:
+    for path in [path for room in ROOMS for path in ROOT.glob(f"{room}/**/*")]:
         if path.suffix in {".py", ".typed"}:
             (copy / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
             (copy / path.relative_to(ROOT)).write_bytes(path.read_bytes())
@@ -36,7 +37,7 @@ def test_the_wheel_holds_one_import_root_and_every_module(wheel: Path) -> None:
         "hermes_hardened_adapters",
         "hermes_hardened_adapters-0.1.0.dist-info",
     }
-    for path in [*ROOT.glob("adapters/**/*.py"), *ROOT.glob("common/**/*.py")]:
+    for path in [path for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py")]:
         assert f"hermes_hardened_adapters/{path.relative_to(ROOT)}" in names
     assert "hermes_hardened_adapters/__main__.py" in names
     assert "hermes_hardened_adapters/adapters/py.typed" in names

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.pictures import NotFetched, Picture, Pictures, is_public
+from hermes_hardened_adapters.common.host.pictures import NotFetched, Picture, Pictures, is_public
 
-from .fakes.picture_server import PictureServer, picture_server
-from .outgoing import NETWORKS, PNG, Outgoing, outgoing
+from tests.fakes.picture_server import PictureServer, picture_server
+from tests.outgoing import NETWORKS, PNG, Outgoing, outgoing
 
 OUTSIDE, INSIDE = "127.0.0.1", "127.0.0.2"
 """In these tests the first is a public address."""

@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.events import (
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.events import (
     Address,
     Attachment,
     Chat,
@@ -24,7 +24,7 @@ from hermes_hardened_adapters.common.events import (
     Quote,
     Reason,
 )
-from hermes_hardened_adapters.common.policy import Policy, decide
+from hermes_hardened_adapters.common.core.policy import Policy, decide
 
 ME = Me("me", "+15550001111", sent={"1000"})
 SAID = Inbound("k", "2000", 2000, Chat("g", "Group"), Address("alice", "+15550002222"), text="hello")

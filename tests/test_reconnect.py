@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import islice
 
 import pytest
-from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, HardenedError
-from hermes_hardened_adapters.common.reconnect import Decision, Pace, backoff, classify
+from hermes_hardened_adapters.common.core.backoff import backoff
+from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, HardenedError
+from hermes_hardened_adapters.common.stream.reconnect import Decision, Pace, classify
 
 
 class Clock:

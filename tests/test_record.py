@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.operators import record
 from hermes_hardened_adapters.adapters.signal.decode import decode
-from hermes_hardened_adapters.adapters.signal.recording import SignalRecording, events_of, framed
-from hermes_hardened_adapters.common.errors import ConfigError, Fatal
-from hermes_hardened_adapters.common.events import Me
-from hermes_hardened_adapters.common.leaks import Leak, Originals
-from hermes_hardened_adapters.common.pseudonyms import Pseudonyms, content_type
+from hermes_hardened_adapters.adapters.signal.recording.rewriting import SignalRecording, events_of, framed
+from hermes_hardened_adapters.cli import record
+from hermes_hardened_adapters.common.core.errors import ConfigError, Fatal
+from hermes_hardened_adapters.common.core.events import Me
+from hermes_hardened_adapters.common.recording.leaks import Leak, Originals
+from hermes_hardened_adapters.common.recording.pseudonyms import Pseudonyms, content_type
 
-from .fakes.signal_daemon import (
+from tests.fakes.signal_daemon import (
     ACCOUNT,
     ALICE,
     ALICE_ACI,
@@ -35,7 +35,7 @@ from .fakes.signal_daemon import (
     recorded,
     recorded_event,
 )
-from .recordings import Shape, arguments, interrupted, names, setup, told
+from tests.recordings import Shape, arguments, interrupted, names, setup, told
 
 CASES = sorted(path.stem for path in FIXTURES.glob("*.sse"))
 COMMANDS = {"sethome", "status"}

@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.mattermost.decode import Deleted, Edited, Posted, to_inbound
-from hermes_hardened_adapters.adapters.mattermost.recording import MattermostRecording
-from hermes_hardened_adapters.adapters.operators import record
-from hermes_hardened_adapters.common.errors import Fatal
-from hermes_hardened_adapters.common.events import Me
-from hermes_hardened_adapters.common.leaks import Leak
-from hermes_hardened_adapters.common.masking import mask
-from hermes_hardened_adapters.common.mentions import addressed, starts_command
-from hermes_hardened_adapters.common.pseudonyms import Pseudonyms
+from hermes_hardened_adapters.adapters.mattermost.recording.rewriting import MattermostRecording
+from hermes_hardened_adapters.cli import record
+from hermes_hardened_adapters.common.core.errors import Fatal
+from hermes_hardened_adapters.common.core.events import Me
+from hermes_hardened_adapters.common.core.mentions import addressed, starts_command
+from hermes_hardened_adapters.common.recording.leaks import Leak
+from hermes_hardened_adapters.common.recording.masking import mask
+from hermes_hardened_adapters.common.recording.pseudonyms import Pseudonyms
 
-from .fakes.mattermost_rest import recorded
-from .fakes.mattermost_server import ALICE, BOB, DM, HERMES, OPS, TOKEN, FakeMattermostServer
-from .mattermost_recorded import CHANNELS, RECORDED, USERS, event_in, frame, frames, packed
-from .recordings import Shape, arguments, interrupted, names, setup, told
+from tests.fakes.mattermost_rest import recorded
+from tests.fakes.mattermost_server import ALICE, BOB, DM, HERMES, OPS, TOKEN, FakeMattermostServer
+from tests.mattermost_recorded import CHANNELS, RECORDED, USERS, event_in, frame, frames, packed
+from tests.recordings import Shape, arguments, interrupted, names, setup, told
 
 COMMANDS = {"status", "new", "help", "sethome", "stop"}
 USER_LIST = [{"id": user_id, "username": name, "email": f"{name}@example.org"} for name, user_id in USERS.items()]

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.mattermost import recording as of_mattermost
-from hermes_hardened_adapters.adapters.signal import recording as of_signal
-from hermes_hardened_adapters.common import pseudonyms
-from hermes_hardened_adapters.common.leaks import Leak, Originals
-from hermes_hardened_adapters.common.masking import mask
-from hermes_hardened_adapters.common.pseudonyms import Pseudonyms
+from hermes_hardened_adapters.adapters.mattermost.recording import rewriting as of_mattermost
+from hermes_hardened_adapters.adapters.signal.recording import rewriting as of_signal
+from hermes_hardened_adapters.common.recording import pseudonyms
+from hermes_hardened_adapters.common.recording.leaks import Leak, Originals
+from hermes_hardened_adapters.common.recording.masking import mask
+from hermes_hardened_adapters.common.recording.pseudonyms import Pseudonyms
 
-from .fakes.mattermost_server import HERMES
-from .fakes.signal_daemon import recorded_event
-from .mattermost_recorded import frame, packed
+from tests.fakes.mattermost_server import HERMES
+from tests.fakes.signal_daemon import recorded_event
+from tests.mattermost_recorded import frame, packed
 
 BITS = f"{int.from_bytes(b'Rendezvous'):b}"
 HIDDEN = {

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from gateway.session_context import clear_session_vars, set_session_vars
 from hermes_cli.plugins import invoke_hook
-from hermes_hardened_adapters.common import host, host_questions
-from hermes_hardened_adapters.common.host_files import without_home_references
-from tools import approval, slash_confirm
+from hermes_hardened_adapters.common.host import questions, sessions
+from hermes_hardened_adapters.common.host.files import without_home_references
 
-from .fakes.mattermost_rest import Fault
-from .fakes.mattermost_server import ALICE as ALICE_THERE
-from .fakes.mattermost_server import BOB as BOB_THERE
-from .fakes.mattermost_server import DM, OPS, FakeMattermostServer
-from .fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
-from .hosted import Hosted, SignalHosted, hosted, hosted_mattermost
-from .scene_signal import ALICE_A, MALLORY, Person, in_group
+from tests.fakes.mattermost_rest import Fault
+from tests.fakes.mattermost_server import ALICE as ALICE_THERE
+from tests.fakes.mattermost_server import BOB as BOB_THERE
+from tests.fakes.mattermost_server import DM, OPS, FakeMattermostServer
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.hosted import Hosted, SignalHosted, hosted, hosted_mattermost
+from tests.scene_signal import ALICE_A, MALLORY, Person, in_group
+from tools import approval, slash_confirm
 
 
 @dataclass
@@ -134,10 +134,10 @@ async def test_a_question_of_another_profiles_session_is_found(daemon: FakeSigna
     async with hosted(daemon) as host_:
         behind(host_)
         source = host_.adapter.build_source(chat_id="group:x", chat_type="group", user_id=ALICE)
-        assert len(host.session_keys(source, {}, host_.adapter)) == 1
+        assert len(sessions.session_keys(source, {}, host_.adapter)) == 1
         host_.runner.config.multiplex_profiles = True
         host_.runner._profile_adapters = {"work": {host_.adapter.platform: host_.adapter}}
-        ours, runners = host.session_keys(source, {}, host_.adapter)
+        ours, runners = sessions.session_keys(source, {}, host_.adapter)
         assert (ours.split(":")[1], runners.split(":")[1]) == ("main", "work")
         assert source.profile is None
 
@@ -151,7 +151,7 @@ def test_an_approval_is_the_turns_whose_words_asked_for_it() -> None:
             bound = approval.set_current_observability_context(turn_id=turn)
             approval._fire_approval_hook("pre_approval_request", session_key="shared", command="rm -rf /")
             approval.reset_current_observability_context(bound)
-            assert host_questions._approvals["shared"] == asker
+            assert questions._approvals["shared"] == asker
     finally:
         clear_session_vars(tokens)
 

@@ -15,19 +15,19 @@ from typing import Any
 import pytest
 from hermes_hardened_adapters.adapters.mattermost import catchup
 from hermes_hardened_adapters.adapters.mattermost.catchup import Cursors
-from hermes_hardened_adapters.common import chatbook, ledger
-from hermes_hardened_adapters.common.chatbook import ChatBook, Status, entries
-from hermes_hardened_adapters.common.database import connect
-from hermes_hardened_adapters.common.server_clock import ServerClock
-from hermes_hardened_adapters.common.store import Store, change
+from hermes_hardened_adapters.common.core.server_clock import ServerClock
+from hermes_hardened_adapters.common.state import allowlist, ledger
+from hermes_hardened_adapters.common.state.allowlist import ChatBook, Status, entries
+from hermes_hardened_adapters.common.state.database import connect
+from hermes_hardened_adapters.common.state.store import Store, change
 
-from .fakes.mattermost_rest import Fault
-from .fakes.mattermost_server import ALICE as ALICE_THERE
-from .fakes.mattermost_server import DM, HERMES, OPS, FakeMattermostServer
-from .fakes.mattermost_websocket import event_of, post_event
-from .fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
-from .hosted import Hosted, SignalHosted, created, hosted, hosted_mattermost
-from .scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, MALLORY, Person, in_group, variant
+from tests.fakes.mattermost_rest import Fault
+from tests.fakes.mattermost_server import ALICE as ALICE_THERE
+from tests.fakes.mattermost_server import DM, HERMES, OPS, FakeMattermostServer
+from tests.fakes.mattermost_websocket import event_of, post_event
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.hosted import Hosted, SignalHosted, created, hosted, hosted_mattermost
+from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, MALLORY, Person, in_group, variant
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -364,14 +364,14 @@ async def test_what_members_change_where_the_first_event_was_missed_opens_nothin
 async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
     book = ChatBook(store, "mattermost", time.time)
     await book.load()
-    for number in range(2 * chatbook.KEEP_KNOWN):
+    for number in range(2 * allowlist.KEEP_KNOWN):
         book.bar(f"c{number}", by="mallory")
-    assert len(book.barred) == chatbook.KEEP_KNOWN
+    assert len(book.barred) == allowlist.KEEP_KNOWN
     await store.flush()
     for path in (store.path, None):
         if path is None:
             store.path.with_name("orders").rename(store.path.with_name("kept"))
-        assert len(entries(store.path, "mattermost")) == chatbook.KEEP_KNOWN
+        assert len(entries(store.path, "mattermost")) == allowlist.KEEP_KNOWN
 
 
 async def test_where_channels_were_left_off_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

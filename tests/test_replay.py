@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.operators import replay
-from hermes_hardened_adapters.adapters.signal import fixture
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
-from hermes_hardened_adapters.adapters.signal.recording import SignalRecording, events_of
-from hermes_hardened_adapters.adapters.signal.replay import Playback, ReplayDaemon
+from hermes_hardened_adapters.adapters.signal.recording import fixture
+from hermes_hardened_adapters.adapters.signal.recording.daemon import Playback, ReplayDaemon
+from hermes_hardened_adapters.adapters.signal.recording.rewriting import SignalRecording, events_of
 from hermes_hardened_adapters.adapters.signal.stream import SignalStream
-from hermes_hardened_adapters.common.errors import ConfigError, Fatal, HardenedError
-from hermes_hardened_adapters.common.playback import Faults, delays, fault_of, timeline
-from hermes_hardened_adapters.common.trace import entries
+from hermes_hardened_adapters.cli import replay
+from hermes_hardened_adapters.common.core.errors import ConfigError, Fatal, HardenedError
+from hermes_hardened_adapters.common.recording.playback import Faults, delays, fault_of, timeline
+from hermes_hardened_adapters.common.state.trace import entries
 
-from .fakes.signal_daemon import (
+from tests.fakes.signal_daemon import (
     ACCOUNT,
     ALICE,
     ALICE_ACI,
@@ -34,9 +34,9 @@ from .fakes.signal_daemon import (
     group,
     recorded,
 )
-from .hosted import hosted
-from .recordings import arguments, interrupted, told
-from .test_record import CASES, CONTACTS, recorded_by
+from tests.hosted import hosted
+from tests.recordings import arguments, interrupted, told
+from tests.test_record import CASES, CONTACTS, recorded_by
 
 # -- pace and faults
 

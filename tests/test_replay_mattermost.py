@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.mattermost import fixture
-from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
-from hermes_hardened_adapters.adapters.mattermost.playback import Playback
-from hermes_hardened_adapters.adapters.mattermost.recording import MattermostRecording
+from hermes_hardened_adapters.adapters.mattermost.recording import fixture
+from hermes_hardened_adapters.adapters.mattermost.recording.playback import Playback
+from hermes_hardened_adapters.adapters.mattermost.recording.rewriting import MattermostRecording
+from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
 from hermes_hardened_adapters.adapters.mattermost.stream import MattermostStream
-from hermes_hardened_adapters.adapters.operators import replay
-from hermes_hardened_adapters.common.errors import ConfigError, Fatal, HardenedError
-from hermes_hardened_adapters.common.playback import Faults, delays, fault_of
-from hermes_hardened_adapters.common.trace import entries
+from hermes_hardened_adapters.cli import replay
+from hermes_hardened_adapters.common.core.errors import ConfigError, Fatal, HardenedError
+from hermes_hardened_adapters.common.recording.playback import Faults, delays, fault_of
+from hermes_hardened_adapters.common.state.trace import entries
 
-from .fakes.mattermost_rest import HERMES
-from .fakes.mattermost_server import ALICE, DM, OPS
-from .hosted import hosted_mattermost
-from .mattermost_recorded import FIXTURES, RECORDED, USERS, frames
-from .recordings import arguments, interrupted, told
-from .test_record_mattermost import ALL, ME, USER_LIST, recorded_by
+from tests.fakes.mattermost_rest import HERMES
+from tests.fakes.mattermost_server import ALICE, DM, OPS
+from tests.hosted import hosted_mattermost
+from tests.mattermost_recorded import FIXTURES, RECORDED, USERS, frames
+from tests.recordings import arguments, interrupted, told
+from tests.test_record_mattermost import ALL, ME, USER_LIST, recorded_by
 
 EVENTS = [event for event in map(json.loads, ALL) if event.get("event") not in {None, "hello"}]
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hermes_hardened_adapters.common.events import Address, Chat, Decision, Dispatch, Ignore, Inbound, Observe, Origin
-from hermes_hardened_adapters.common.events import Reason as R
-from hermes_hardened_adapters.common.restraint import Past, Rules, Version, Versions, digest, restrain
-from hermes_hardened_adapters.common.server_clock import ServerClock
+from hermes_hardened_adapters.common.core.events import (
+    Address,
+    Chat,
+    Decision,
+    Dispatch,
+    Ignore,
+    Inbound,
+    Observe,
+    Origin,
+)
+from hermes_hardened_adapters.common.core.events import Reason as R
+from hermes_hardened_adapters.common.core.restraint import Past, Rules, Version, Versions, digest, restrain
+from hermes_hardened_adapters.common.core.server_clock import ServerClock
 
 MINUTE = 60_000
 NOW = 1_795_000_000_000

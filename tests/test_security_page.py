@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .settings_tables import DOCS
+from settings_tables import DOCS
 
 PAGE = (DOCS / "security.md").read_text()
 TESTS = {

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 from hermes_hardened_adapters.adapters.signal.client import RpcError, SignalClient
-from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, Unanswered
+from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, Unanswered
 from pytest_aiohttp import AiohttpServer
 
-from .fakes.signal_daemon import ACCOUNT, FakeSignalDaemon, RawConnection, RpcFault, raw_daemon
+from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon, RawConnection, RpcFault, raw_daemon
 
 
 @pytest.fixture

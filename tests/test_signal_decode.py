@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.decode import decode, glimpse, group_of
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.events import Address, Attachment, Chat, Inbound, Me, Origin, Unhandled
-from hermes_hardened_adapters.common.policy import Policy, decide
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Inbound, Me, Origin, Unhandled
+from hermes_hardened_adapters.common.core.policy import Policy, decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, CAROL_ACI, GROUP, OWN_ACI, recorded_event
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, CAROL_ACI, GROUP, OWN_ACI, recorded_event
 
 ME = Me(OWN_ACI, ACCOUNT)
 

@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hermes_hardened_adapters.adapters.signal import doctor, doctor_files
-from hermes_hardened_adapters.adapters.signal.doctor_case import Surroundings, command_lines
-from hermes_hardened_adapters.common.findings import Finding, Status
-from hermes_hardened_adapters.common.store import Store
+from hermes_hardened_adapters.adapters.signal.doctor import checks
+from hermes_hardened_adapters.adapters.signal.doctor import files as file_checks
+from hermes_hardened_adapters.adapters.signal.doctor.case import Surroundings, command_lines
+from hermes_hardened_adapters.common.doctor.findings import Finding, Status
+from hermes_hardened_adapters.common.state.store import Store
 
-from .fakes.signal_daemon import (
+from tests.fakes.signal_daemon import (
     ACCOUNT,
     ALICE,
     ALICE_ACI,
@@ -92,7 +93,7 @@ class Clinic:
 
     async def examine(self, **environment: str) -> list[Finding]:
         settings = {**self.environment, **environment}
-        return [f async for f in doctor.examine(self.extra, settings, self.state, self.around)]
+        return [f async for f in checks.examine(self.extra, settings, self.state, self.around)]
 
     async def only(self, check: str, status: Status, **environment: str) -> Finding:
         """The one finding of a check with that status."""
@@ -563,7 +564,7 @@ async def test_a_folder_that_is_not_there(clinic: Clinic, tmp_path: Path) -> Non
 
 
 def test_the_file_that_is_shown_can_never_be_uploaded() -> None:
-    with zipfile.ZipFile(io.BytesIO(doctor_files._empty_sticker_pack())) as pack:
+    with zipfile.ZipFile(io.BytesIO(file_checks._empty_sticker_pack())) as pack:
         assert json.loads(pack.read("manifest.json")) == {"stickers": []}
 
 

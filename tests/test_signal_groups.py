@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.client import RpcError
-from hermes_hardened_adapters.adapters.signal.groups import Invitations, Membership, read_groups
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.chatbook import ChatBook
-from hermes_hardened_adapters.common.errors import ConnectionLost
-from hermes_hardened_adapters.common.events import Address, Chat, Inbound, Me, Origin
-from hermes_hardened_adapters.common.identity import Standing
-from hermes_hardened_adapters.common.store import Store
+from hermes_hardened_adapters.adapters.signal.invitations import Invitations, Membership, read_groups
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.errors import ConnectionLost
+from hermes_hardened_adapters.common.core.events import Address, Chat, Inbound, Me, Origin
+from hermes_hardened_adapters.common.core.people import Standing
+from hermes_hardened_adapters.common.state.allowlist import ChatBook
+from hermes_hardened_adapters.common.state.store import Store
 
-from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, BOB, BOB_ACI, GROUP, OWN_ACI, group
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, BOB, BOB_ACI, GROUP, OWN_ACI, group
 
 ME = Me(OWN_ACI, ACCOUNT)
 US = (ACCOUNT, OWN_ACI)

@@ -11,11 +11,12 @@ import pytest
 from gateway.config import Platform
 from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
-from hermes_hardened_adapters.adapters.signal import connection, intake, resolve
-from hermes_hardened_adapters.common.chatbook import Status
-from hermes_hardened_adapters.common.errors import Unanswered
+from hermes_hardened_adapters.adapters.signal import connection
+from hermes_hardened_adapters.adapters.signal.people import resolve
+from hermes_hardened_adapters.common.core.errors import Unanswered
+from hermes_hardened_adapters.common.state.allowlist import Status
 
-from .fakes.signal_daemon import (
+from tests.fakes.signal_daemon import (
     ACCOUNT,
     ALICE,
     ALICE_ACI,
@@ -32,7 +33,7 @@ from .fakes.signal_daemon import (
     recorded,
     recorded_event,
 )
-from .hosted import created, hosted
+from tests.hosted import created, hosted
 
 NEW_GROUP = "+/8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0="
 MUTE_METHODS = {"listContacts", "listGroups", "getUserStatus"}
@@ -566,7 +567,7 @@ async def test_what_waits_for_the_accounts_number_is_bounded(
     async def offline(_: dict[str, Any]) -> Any:
         raise RpcFault(-3, "offline")
 
-    monkeypatch.setattr(intake, "_HELD", 2)
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.source._HELD", 2)
     daemon.handlers["listContacts"] = offline
     async with hosted(daemon, account=OWN_ACI) as host:
         await host.emit(*[fresh("group_text", message=f"{number}") for number in range(5)])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.client import RpcError
-from hermes_hardened_adapters.adapters.signal.outbox import Refused, Sent, send
-from hermes_hardened_adapters.common.errors import Fatal, NotSent, RateLimited, Unanswered
+from hermes_hardened_adapters.adapters.signal.sending import Refused, Sent, send
+from hermes_hardened_adapters.common.core.errors import Fatal, NotSent, RateLimited, Unanswered
 
 OK = {"timestamp": 17, "results": [{"type": "SUCCESS"}]}
 

@@ -6,11 +6,20 @@ from dataclasses import replace
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.decode import decode
-from hermes_hardened_adapters.common.authority import Authority
-from hermes_hardened_adapters.common.events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Reason, Unhandled
-from hermes_hardened_adapters.common.policy import Policy, decide
+from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.events import (
+    Decision,
+    Dispatch,
+    Ignore,
+    Inbound,
+    Me,
+    Observe,
+    Reason,
+    Unhandled,
+)
+from hermes_hardened_adapters.common.core.policy import Policy, decide
 
-from .fakes.signal_daemon import ACCOUNT, CAROL_ACI, FIXTURES, GROUP, OWN_ACI, recorded
+from tests.fakes.signal_daemon import ACCOUNT, CAROL_ACI, FIXTURES, GROUP, OWN_ACI, recorded
 
 ME = Me(OWN_ACI, ACCOUNT)
 STRICT = Policy(chats=frozenset({GROUP}), require_mention=True)

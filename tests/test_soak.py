@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from . import soak
+import soak
 
 
 def test_a_short_soak_loses_and_doubles_nothing(

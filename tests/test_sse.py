@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp_sse_client.client import EventSource
 from hermes_hardened_adapters.adapters.signal.sse import EventParser, EventStream, Refused, ServerEvent
-from hermes_hardened_adapters.common.errors import ConnectionLost
+from hermes_hardened_adapters.common.core.errors import ConnectionLost
 from hypothesis import given
 from hypothesis import strategies as st
 

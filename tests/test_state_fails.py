@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common import database
-from hermes_hardened_adapters.common import store as module
-from hermes_hardened_adapters.common.chatbook import ChatBook, Status, entries, order
-from hermes_hardened_adapters.common.database import carry_out, connect, journal_of
-from hermes_hardened_adapters.common.errors import StateError
-from hermes_hardened_adapters.common.ledger import Ledger
-from hermes_hardened_adapters.common.orders import ChatOrder
-from hermes_hardened_adapters.common.schema import SCHEMA_VERSION
-from hermes_hardened_adapters.common.store import Store, change, read
+from hermes_hardened_adapters.common.core.errors import StateError
+from hermes_hardened_adapters.common.state import database
+from hermes_hardened_adapters.common.state import store as module
+from hermes_hardened_adapters.common.state.allowlist import ChatBook, Status, entries, order
+from hermes_hardened_adapters.common.state.database import carry_out, connect, journal_of
+from hermes_hardened_adapters.common.state.ledger import Ledger
+from hermes_hardened_adapters.common.state.orders import ChatOrder
+from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION
+from hermes_hardened_adapters.common.state.store import Store, change, read
 
 
 def set_aside(folder: Path) -> list[str]:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.operators import cli
-from hermes_hardened_adapters.common import ledger, status
-from hermes_hardened_adapters.common.chatbook import Status, entries
-from hermes_hardened_adapters.common.database import journal_of
-from hermes_hardened_adapters.common.host import state_file
+from hermes_hardened_adapters.cli import main
+from hermes_hardened_adapters.common.host.profile import state_file
+from hermes_hardened_adapters.common.state import ledger, snapshot
+from hermes_hardened_adapters.common.state.allowlist import Status, entries
+from hermes_hardened_adapters.common.state.database import journal_of
 
-from .fakes.mattermost_server import ALICE as ALICE_THERE
-from .fakes.mattermost_server import DM, FakeMattermostServer
-from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
-from .hosted import created, created_mattermost, hosted, hosted_mattermost
-from .scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, in_group, variant
+from tests.fakes.mattermost_server import ALICE as ALICE_THERE
+from tests.fakes.mattermost_server import DM, FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.hosted import created, created_mattermost, hosted, hosted_mattermost
+from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, in_group, variant
 
 HOSTILE = "Allotment\x1b[2J\x1b]0;owned\x07\n✓ Family\u202e @file:notes"
 
@@ -68,12 +68,12 @@ async def test_an_order_that_cannot_be_kept_is_no_success(
 ) -> None:
     command = ("groups", "revoke", ALLOTMENT)
     orders_that_make_no_sense(state_file(hermes_home))
-    assert await asyncio.to_thread(cli.main, command) == 2
+    assert await asyncio.to_thread(main.main, command) == 2
     written = capsys.readouterr()
     assert "line 1 of the orders" in written.err
     assert "revoked" not in written.out
     journal_of(state_file(hermes_home)).path.unlink()
-    assert await asyncio.to_thread(cli.main, command) == 0
+    assert await asyncio.to_thread(main.main, command) == 0
     assert f"signal {ALLOTMENT}: revoked" in capsys.readouterr().out
 
 
@@ -163,11 +163,11 @@ async def test_both_networks_and_their_reconnects_share_one_connection(
 async def test_a_groups_name_writes_no_more_than_its_line(
     daemon: FakeSignalDaemon, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(status, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(snapshot, "EVERY_SECONDS", 0.05)
     monkeypatch.setenv("COLUMNS", "200")
     daemon.groups = [group(), group(ALLOTMENT, name=HOSTILE)]
     async with hosted(daemon, allow_admin_from=[ALICE]) as host:
-        assert await asyncio.to_thread(cli.main, ("groups", "list")) == 0
+        assert await asyncio.to_thread(main.main, ("groups", "list")) == 0
         table = capsys.readouterr().out
         await host.emit(variant("dm_text", ALICE_A, text="/adapters groups list"))
         await host.emit(variant("dm_text", ALICE_A, text=f"/adapters groups revoke {ALLOTMENT}"))

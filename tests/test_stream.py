@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 from hermes_hardened_adapters.adapters.signal.stream import SignalStream
-from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal, HardenedError
+from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, HardenedError
 
 from tests.fakes.clock import Time
 from tests.fakes.signal_daemon import (

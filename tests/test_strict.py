@@ -15,12 +15,13 @@ from gateway.run import GatewayRunner
 from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
-from hermes_hardened_adapters.common import host_strict, strict
-from hermes_hardened_adapters.common.errors import ConfigError
-from hermes_hardened_adapters.common.findings import Status
+from hermes_hardened_adapters.common.core.errors import ConfigError
+from hermes_hardened_adapters.common.doctor.findings import Status
+from hermes_hardened_adapters.common.host import strict_mode
+from hermes_hardened_adapters.common.settings import strict
 
-from .fakes.mattermost_server import OPS, FakeMattermostServer
-from .fakes.signal_daemon import ACCOUNT, ALICE, FakeSignalDaemon
+from tests.fakes.mattermost_server import OPS, FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, FakeSignalDaemon
 
 URL = "http://127.0.0.1:8080"
 SIGNAL = {"HARDENED_SIGNAL_HTTP_URL": URL, "HARDENED_SIGNAL_ACCOUNT": ACCOUNT}
@@ -124,10 +125,10 @@ def test_where_a_configuration_file_says_where_to_connect(document: dict[str, An
 def test_both_files_are_looked_into(hermes_home: Path) -> None:
     (hermes_home / "gateway.json").write_text(json.dumps({"platforms": {"mattermost": {"token": "secret"}}}))
     (hermes_home / "config.yaml").write_text("mattermost:\n  url: https://chat.example.com\n")
-    assert host_strict.written("mattermost") == ["platforms.mattermost.token", "mattermost.url"]
+    assert strict_mode.written("mattermost") == ["platforms.mattermost.token", "mattermost.url"]
     (hermes_home / "gateway.json").write_text("{half")
     (hermes_home / "config.yaml").write_text("- a list\n")
-    assert host_strict.written("mattermost") == []
+    assert strict_mode.written("mattermost") == []
 
 
 # -- findings
@@ -188,7 +189,7 @@ def test_a_platform_that_was_switched_off_stays_off(variables: pytest.MonkeyPatc
 
 
 def test_nothing_is_handed_over_without_strict_names(variables: pytest.MonkeyPatch) -> None:
-    assert host_strict.handed("signal", ("http_url",)) is None
+    assert strict_mode.handed("signal", ("http_url",)) is None
     assert Platform.SIGNAL not in load_gateway_config().platforms
 
 
@@ -256,7 +257,7 @@ def test_commands_that_the_agent_runs_see_none_of_the_strict_names(variables: py
 def test_names_are_kept_secret_where_the_host_has_made_its_list_already(monkeypatch: pytest.MonkeyPatch) -> None:
     local = importlib.import_module("tools.environments.local")
     monkeypatch.setattr(local, "_HERMES_PROVIDER_ENV_BLOCKLIST", frozenset({"MATTERMOST_TOKEN"}))
-    host_strict.keep_secret(["HARDENED_MATTERMOST_TOKEN"])
+    strict_mode.keep_secret(["HARDENED_MATTERMOST_TOKEN"])
     assert {"HARDENED_MATTERMOST_TOKEN", "MATTERMOST_TOKEN"} == local._HERMES_PROVIDER_ENV_BLOCKLIST
 
 
@@ -264,7 +265,7 @@ def test_a_host_that_keeps_its_secrets_otherwise_is_told_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delattr("hermes_cli.config.OPTIONAL_ENV_VARS")
-    host_strict.keep_secret(["HARDENED_MATTERMOST_TOKEN"])
+    strict_mode.keep_secret(["HARDENED_MATTERMOST_TOKEN"])
     assert "commands that the agent runs may see HARDENED_MATTERMOST_TOKEN" in caplog.text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.strict import CONNECTING, PREFIX
+from hermes_hardened_adapters.common.settings.strict import CONNECTING, PREFIX
 
 from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import EchoModel

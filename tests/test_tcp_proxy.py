@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from .fakes.signal_daemon import RawConnection, raw_daemon
-from .fakes.tcp_proxy import Mode, TcpProxy
+from tests.fakes.signal_daemon import RawConnection, raw_daemon
+from tests.fakes.tcp_proxy import Mode, TcpProxy
 
 BODY = b"0123456789" * 10
 

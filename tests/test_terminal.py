@@ -13,19 +13,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.adapters.operators import cli
-from hermes_hardened_adapters.adapters.operators.doctor import Report
-from hermes_hardened_adapters.adapters.operators.output import Rows, Screen, say, write_json
-from hermes_hardened_adapters.common import status
-from hermes_hardened_adapters.common.findings import Finding, Status
-from hermes_hardened_adapters.common.host import state_file
+from hermes_hardened_adapters.cli import main
+from hermes_hardened_adapters.cli.doctor import Report
+from hermes_hardened_adapters.cli.output import Rows, Screen, say, write_json
+from hermes_hardened_adapters.common.doctor.findings import Finding, Status
+from hermes_hardened_adapters.common.host.profile import state_file
+from hermes_hardened_adapters.common.state import snapshot
 from rich.text import Text
 
-from .fakes.mattermost_server import ALICE as ALICE_ID
-from .fakes.mattermost_server import TOKEN, FakeMattermostServer
-from .fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
-from .hosted import hosted
-from .scene_signal import ALICE_A, ALLOTMENT, variant
+from tests.fakes.mattermost_server import ALICE as ALICE_ID
+from tests.fakes.mattermost_server import TOKEN, FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.hosted import hosted
+from tests.scene_signal import ALICE_A, ALLOTMENT, variant
 
 HOSTILE = "Ops\x1b]0;owned\x07\r\x9b2J\x08\u202egnp\u2066\u200b\u2060\U000e0041\n✗ lost\u2028\x85\x1b[8mEnd"
 SHOWN = "Ops"
@@ -40,7 +40,7 @@ def acts(written: str) -> set[str]:
 @pytest.fixture
 async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
-    monkeypatch.setattr(status, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(snapshot, "EVERY_SECONDS", 0.05)
     async with FakeSignalDaemon(groups=[group(), group(ALLOTMENT, name=HOSTILE)]) as daemon:
         daemon.contacts.append(contact(ALICE, ALICE_ACI, HOSTILE))
         monkeypatch.setenv("SIGNAL_HTTP_URL", daemon.url)
@@ -60,7 +60,7 @@ async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 async def operated(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[str, str]:
     """What a command writes to its two streams."""
     capsys.readouterr()
-    await asyncio.to_thread(cli.main, command)
+    await asyncio.to_thread(main.main, command)
     written = capsys.readouterr()
     return written.out, written.err
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hermes_hardened_adapters.common import trace as module
-from hermes_hardened_adapters.common.events import Address, Chat, Dispatch, Ignore, Inbound, Observe, Reason
-from hermes_hardened_adapters.common.store import Store
-from hermes_hardened_adapters.common.trace import Trace
+from hermes_hardened_adapters.common.core.events import Address, Chat, Dispatch, Ignore, Inbound, Observe, Reason
+from hermes_hardened_adapters.common.state import trace as module
+from hermes_hardened_adapters.common.state.store import Store
+from hermes_hardened_adapters.common.state.trace import Trace
 
 NUMBER = "+15550002222"
 SAID = Inbound("k", "17", 17, Chat("group-id"), Address(None, NUMBER), text="a secret")

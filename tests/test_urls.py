@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from hermes_hardened_adapters.adapters.mattermost import diagnosis
-from hermes_hardened_adapters.adapters.signal import doctor
+from hermes_hardened_adapters.adapters.mattermost.doctor import server
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
-from hermes_hardened_adapters.common.config import base_url, is_exposed, on_loopback, without_user
-from hermes_hardened_adapters.common.findings import Finding, Status
+from hermes_hardened_adapters.adapters.signal.doctor import checks
+from hermes_hardened_adapters.common.doctor.findings import Finding, Status
+from hermes_hardened_adapters.common.settings.config import base_url, is_exposed, on_loopback, without_user
 from pytest_aiohttp import AiohttpServer
 
-from .fakes.mattermost_server import FakeMattermostServer
-from .fakes.signal_daemon import ACCOUNT, ALICE, FakeSignalDaemon
-from .hosted import created, created_mattermost, hosted
+from tests.fakes.mattermost_server import FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, FakeSignalDaemon
+from tests.hosted import created, created_mattermost, hosted
 
 PASSWORD = "correct-horse"
 HERE = ["127.0.0.1:8080", "127.8.9.1", "localhost", "LOCALHOST:80", "[::1]:8080", "[::ffff:127.0.0.1]", "a:b@127.0.0.1"]
@@ -38,9 +38,9 @@ def test_plain_http_to_anywhere_else_is(where: str) -> None:
     for scheme in ("http", "HTTP", "Http"):
         assert not on_loopback(f"{scheme}://{where}")
         assert is_exposed(f"{scheme}://{where}")
-        assert diagnosis.address(f"{scheme}://{where}").status is Status.ADVICE
+        assert server.address(f"{scheme}://{where}").status is Status.ADVICE
     assert not is_exposed(f"https://{where}")
-    assert diagnosis.address(f"https://{where}").status is Status.OK
+    assert server.address(f"https://{where}").status is Status.OK
 
 
 def test_an_address_is_written_with_its_scheme_in_lower_case() -> None:
@@ -122,7 +122,7 @@ async def test_the_health_check_has_the_password_and_follows_no_redirect(aiohttp
 
 async def examined(url: str, state: Path) -> list[Finding]:
     environment = {"SIGNAL_HTTP_URL": url, "SIGNAL_ACCOUNT": ACCOUNT, "SIGNAL_ALLOWED_USERS": ALICE}
-    return [finding async for finding in doctor.examine({}, environment, state)]
+    return [finding async for finding in checks.examine({}, environment, state)]
 
 
 async def test_signals_plain_http_beyond_this_machine_is_reported(

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from agent.context_references import parse_context_references
-from hermes_hardened_adapters.common import wording
-from hermes_hardened_adapters.common.wording import Foreign, mention, name, printable, without_references
+from hermes_hardened_adapters.common.core import wording
+from hermes_hardened_adapters.common.core.wording import Foreign, mention, name, printable, without_references
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

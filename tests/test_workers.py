@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hermes_hardened_adapters.common.authority import RIGHTS, Authority
-from hermes_hardened_adapters.common.fair_queue import CROWDED, LENGTH, Place
-from hermes_hardened_adapters.common.workers import ChatWorkers
+from hermes_hardened_adapters.common.core.authority import RIGHTS, Authority
+from hermes_hardened_adapters.common.inbound.fair_queue import CROWDED, LENGTH, Place
+from hermes_hardened_adapters.common.inbound.workers import ChatWorkers
 
 
 def anybody(item: object) -> Place:

@@ -9,9 +9,9 @@ import pytest
 from gateway.config import Platform, load_gateway_config
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
-from hermes_hardened_adapters.common import environment
+from hermes_hardened_adapters.common.settings import environment
 
-from .fakes.signal_daemon import ACCOUNT, ALICE, GROUP
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, GROUP
 
 CHANNEL, USER = "c" * 26, "u" * 26
 BLOCKS = {

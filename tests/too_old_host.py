@@ -1,11 +1,11 @@
-"""A Hermes older than these adapters work with: both platforms stay off and say so. Run by `tests/matrix.py` alone."""
+"""A Hermes older than these adapters work with: both platforms stay off and say so. Run by `tools/matrix.py` alone."""
 
 from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
 
-from hermes_hardened_adapters.common.host import VERIFIED_HERMES
+from hermes_hardened_adapters.common.host.contract import VERIFIED_HERMES
 
 from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import EchoModel

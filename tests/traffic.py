@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.mattermost import connection as mattermost
-from hermes_hardened_adapters.adapters.mattermost import intake as mattermost_intake
-from hermes_hardened_adapters.adapters.mattermost.client import MattermostClient
+from hermes_hardened_adapters.adapters.mattermost import source as mattermost_intake
+from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
 from hermes_hardened_adapters.adapters.mattermost.stream import MattermostStream
 from hermes_hardened_adapters.adapters.signal import connection as signal
 from hermes_hardened_adapters.adapters.signal.stream import SignalStream
 
-from .fakes.signal_daemon import ACCOUNT, OWN_ACI, recorded_event
-from .figures import Figures
+from tests.fakes.signal_daemon import ACCOUNT, OWN_ACI, recorded_event
+from tests.figures import Figures
 
 STALE_SECONDS = 1.0
 KEEPALIVE_SECONDS = 0.1

@@ -16,27 +16,27 @@ from gateway.platforms.base import (
     resolve_channel_prompt,
 )
 
-from ...common import host, host_closing, host_outgoing, host_strict
-from ...common.accepting import HostWord
-from ...common.errors import ConnectionLost, HardenedError
-from ...common.events import Attachment, Observe, Origin
-from ...common.handover import Accepted, Commit
-from ...common.host_gate import Gate
-from ...common.host_send import send_all, send_once
-from ...common.host_status import HostStatus
-from ...common.image_markup import as_addresses
-from ...common.observation import observations
-from ...common.wording import Foreign, file_name
-from .client import MattermostClient
+from ...common.core.errors import ConnectionLost, HardenedError
+from ...common.core.events import Attachment, Observe, Origin
+from ...common.core.image_markup import as_addresses
+from ...common.core.wording import Foreign, file_name
+from ...common.host import contract, outgoing, people, profile, strict_mode
+from ...common.host.interceptor import Gate
+from ...common.host.sending import send_all, send_once
+from ...common.host.status import HostStatus
+from ...common.inbound.authorization import HostWord
+from ...common.inbound.delivery import Accepted, Commit
+from ...common.inbound.observation import observations
 from .connection import Connection
-from .failures import ApiError
-from .grammar import defused
 from .judge import CHAT_TYPES
+from .mentions.grammar import defused
+from .rest.client import MattermostClient
+from .rest.failures import ApiError
 from .settings import MattermostSettings
 
 logger = logging.getLogger(__name__)
 
-_CONTRACT: host.Contract = {
+_CONTRACT: contract.Contract = {
     "_api_get": ("path",),
     "_api_post": ("path", "payload"),
     "_api_put": ("path", "payload"),
@@ -49,22 +49,22 @@ _CONTRACT: host.Contract = {
     "edit_message": ("chat_id", "message_id", "content"),
 }
 _FILE_NAME_BYTES = 200
-_Stock: Any = host.stock_adapter("mattermost", {**_CONTRACT, **host_outgoing.CONTRACT})
+_Stock: Any = contract.stock_adapter("mattermost", {**_CONTRACT, **outgoing.CONTRACT})
 
 
-class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
+class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
     """One bot account on one server."""
 
     def __init__(self, config: Any) -> None:
         extra = {**(config.extra or {}), **({"token": config.token} if config.token else {})}
-        written = host_strict.written("mattermost")
-        self._settings = MattermostSettings.load(extra, host.environment(), written)
+        written = strict_mode.written("mattermost")
+        self._settings = MattermostSettings.load(extra, profile.environment(), written)
         # The host tries no platform again whose token it does not know (gateway/run.py, the reconnect queue).
         config.token = self._settings.token.get_secret_value()
         super().__init__(config)
         self._reply_mode = self._settings.reply_mode
-        home = host.home()
-        self.state = host.state_file(home)
+        home = profile.home()
+        self.state = profile.state_file(home)
         self._observed = observations(str(home), "mattermost", time.time)
         self._gate = Gate(self._observed, self.config.extra)
         self.connection: Connection | None = None
@@ -79,10 +79,10 @@ class MattermostAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
             self._settings,
             self.state,
             self._observed,
-            host=HostWord(self._is_sender_authorized, lambda user_id: host.is_paired(self, user_id)),
+            host=HostWord(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
-            handover_seconds=host_closing.handover_seconds(),
+            handover_seconds=profile.handover_seconds(),
         )
         try:
             me = await connection.log_in()

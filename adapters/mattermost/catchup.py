@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from ...common.store import Store
+from ...common.state.store import Store
 
 _NETWORK = "mattermost"
 _EVERYWHERE = ""

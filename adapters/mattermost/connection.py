@@ -8,19 +8,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from ...common.accepting import HostWord
-from ...common.config import is_exposed
-from ...common.errors import HardenedError
-from ...common.handover import Accepted, Commit
-from ...common.observation import Observations
-from ...common.opening import Opening
-from ...common.served import LiveChat
-from ...common.status import Snapshot, put_down, snapshot
-from ...common.store import shared
-from .client import MattermostClient
-from .intake import Intake
-from .joins import live_channels
+from ...common.core.errors import HardenedError
+from ...common.inbound.authorization import HostWord
+from ...common.inbound.delivery import Accepted, Commit
+from ...common.inbound.observation import Observations
+from ...common.settings.config import is_exposed
+from ...common.state.overview import LiveChat
+from ...common.state.snapshot import Snapshot, put_down, snapshot
+from ...common.state.store import shared
+from ...common.stream.lifespan import Opening
+from .invitations import live_channels
+from .rest.client import MattermostClient
 from .settings import MattermostSettings
+from .source import Intake
 from .stream import MattermostStream
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from ...common.events import (
+from ...common.core.events import (
     MOST_ATTACHMENTS,
     MOST_MENTIONS,
     Address,
@@ -21,10 +21,10 @@ from ...common.events import (
     Origin,
     Unhandled,
 )
-from ...common.wording import Foreign, file_name
-from ...common.wording import name as as_name
+from ...common.core.wording import Foreign, file_name
+from ...common.core.wording import name as as_name
 from . import wire
-from .grammar import UserIdOf, find_mentions
+from .mentions.grammar import UserIdOf, find_mentions
 from .sequence import Frame
 
 NameOf = Callable[[str], str]

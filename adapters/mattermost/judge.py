@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ...common.accepting import HostWord, Standings
-from ...common.authority import Authority, of_program
-from ...common.chatbook import ChatBook
-from ...common.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Origin
-from ...common.identity import Standing, standing_of
-from ...common.ledger import Ledger
-from ...common.policy import Policy, decide
-from ...common.restraint import Past, Rules, Versions, horizon, restrain
-from ...common.server_clock import ServerClock
+from ...common.core.authority import Authority, of_program
+from ...common.core.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Origin
+from ...common.core.people import Standing, standing_of
+from ...common.core.policy import Policy, decide
+from ...common.core.restraint import Past, Rules, Versions, horizon, restrain
+from ...common.core.server_clock import ServerClock
+from ...common.inbound.authorization import HostWord, Standings
+from ...common.state.allowlist import ChatBook
+from ...common.state.ledger import Ledger
 from .decode import origin_of
-from .joins import Joins
+from .invitations import Joins
 from .reader import Item
 from .settings import MattermostSettings
 from .threads import Threads

@@ -10,7 +10,7 @@ import importlib
 from importlib.util import find_spec
 from typing import Any
 
-from ...common import environment, strict
+from ...common.settings import environment, strict
 
 _NEEDS = ("aiohttp", "mattermostdriver", "pydantic")
 _SHOWN = {
@@ -56,18 +56,18 @@ def _installed() -> bool:
 
 def _is_configured(config: Any) -> bool:
     """What is half or wrong in strict mode is for the settings to say."""
-    from ...common import host, host_strict
+    from ...common.host import profile, strict_mode
 
-    extra, variables = getattr(config, "extra", None) or {}, host.environment()
+    extra, variables = getattr(config, "extra", None) or {}, profile.environment()
     token = getattr(config, "token", None) or variables.get("MATTERMOST_TOKEN")
-    return bool(token and (extra.get("url") or variables.get("MATTERMOST_URL"))) or host_strict.is_on("mattermost")
+    return bool(token and (extra.get("url") or variables.get("MATTERMOST_URL"))) or strict_mode.is_on("mattermost")
 
 
 def _in_strict_mode() -> dict[str, Any] | None:
     """The address alone: what stands in `PlatformConfig.extra` may be shown, and there is no other way to hand it."""
-    from ...common import host_strict
+    from ...common.host import strict_mode
 
-    return host_strict.handed("mattermost", ("url",))
+    return strict_mode.handed("mattermost", ("url",))
 
 
 def _from_yaml(_: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
@@ -89,29 +89,29 @@ async def _send_standalone(config: Any, chat_id: str, message: str, **kwargs: An
 
     It sends no file of the agent itself, and notifies nobody by @channel.
     """
-    from ...common import host, host_files, host_strict
-    from ...common.errors import ConfigError
-    from .grammar import defused
+    from ...common.core.errors import ConfigError
+    from ...common.host import files, profile, strict_mode
+    from .mentions.grammar import defused
     from .settings import MattermostSettings
 
-    if host_strict.is_on("mattermost"):
+    if strict_mode.is_on("mattermost"):
         try:
             settings = MattermostSettings.load(
-                config.extra or {}, host.environment(), host_strict.written("mattermost")
+                config.extra or {}, profile.environment(), strict_mode.written("mattermost")
             )
         except ConfigError as exc:
             return {"error": str(exc)}
         token = settings.token.get_secret_value()
         config = dataclasses.replace(config, token=token, extra={**(config.extra or {}), "url": settings.url})
     media = kwargs.get("media_files") or []
-    kwargs["media_files"] = host_files.deliverable_media(media, host_files.homes(host.home()))
+    kwargs["media_files"] = files.deliverable_media(media, files.homes(profile.home()))
     if len(kwargs["media_files"]) < len(media):
-        message = f"{message}\n{host_files.NOT_SENT}".strip()
+        message = f"{message}\n{files.NOT_SENT}".strip()
     result: dict[str, Any] = await _stock()._standalone_send(config, chat_id, defused(message), **kwargs)
     return result
 
 
 def _stock() -> Any:
-    from ...common.host import STOCK_MODULES
+    from ...common.host.contract import STOCK_MODULES
 
     return importlib.import_module(STOCK_MODULES["mattermost"][0])

@@ -7,12 +7,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ...common.errors import HardenedError
-from ...common.events import Inbound, Me, Origin
-from ...common.wording import Foreign
-from ...common.wording import name as as_name
+from ...common.core.errors import HardenedError
+from ...common.core.events import Inbound, Me, Origin
+from ...common.core.wording import Foreign
+from ...common.core.wording import name as as_name
 from .decode import Decoded, Kind, to_inbound
-from .people import People
+from .usernames import People
 from .wire import Post
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 
 from pydantic import FilePath, SecretStr, field_validator
 
-from ...common.config import Entries, Flag, Settings, base_url, load, setting
-from ...common.policy import Policy
+from ...common.core.policy import Policy
+from ...common.settings.config import Entries, Flag, Settings, base_url, load, setting
 
 _ID = re.compile(r"[a-z0-9]{26}")
 

@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from itertools import chain
 from typing import NoReturn
 
-from ...common.errors import HardenedError
-from ...common.reconnect import Reconnection, backoff
+from ...common.core.backoff import backoff
+from ...common.core.errors import HardenedError
+from ...common.stream.reconnect import Reconnection
+from .link import Server, Socket, StreamStats
 from .sequence import Frame, Sequence
-from .websocket import Server, Socket, StreamStats
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 from collections import OrderedDict
 from typing import Any, Protocol
 
-from ...common.errors import HardenedError
+from ...common.core.errors import HardenedError
 
 logger = logging.getLogger(__name__)
 

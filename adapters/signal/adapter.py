@@ -28,25 +28,25 @@ from gateway.platforms.signal_rate_limit import (
     _is_signal_rate_limit_error,
 )
 
-from ...common import host, host_closing, host_outgoing, host_strict
-from ...common.accepting import HostWord
-from ...common.config import without_user
-from ...common.errors import HardenedError
-from ...common.events import Attachment, Inbound, Observe
-from ...common.handover import Accepted, Commit
-from ...common.host_gate import Gate
-from ...common.host_send import send_all, send_once
-from ...common.host_status import HostStatus
-from ...common.mentions import readable
-from ...common.observation import observations
-from . import outbox
+from ...common.core.errors import HardenedError
+from ...common.core.events import Attachment, Inbound, Observe
+from ...common.core.mentions import readable
+from ...common.host import contract, outgoing, people, profile, strict_mode
+from ...common.host.interceptor import Gate
+from ...common.host.sending import send_all, send_once
+from ...common.host.status import HostStatus
+from ...common.inbound.authorization import HostWord
+from ...common.inbound.delivery import Accepted, Commit
+from ...common.inbound.observation import observations
+from ...common.settings.config import without_user
+from . import sending
 from .client import RpcError
 from .connection import Connection
 from .settings import SignalSettings
 
 logger = logging.getLogger(__name__)
 
-_CONTRACT: host.Contract = {
+_CONTRACT: contract.Contract = {
     "_rpc": ("method", "params", "rpc_id", "log_failures", "raise_on_rate_limit", "timeout"),
     "_resolve_recipient": ("chat_id",),
     "_stop_typing_indicator": ("chat_id",),
@@ -60,29 +60,29 @@ _CONTRACT: host.Contract = {
     "send": ("chat_id", "content", "reply_to", "metadata"),
     "get_chat_info": ("chat_id",),
 }
-_Stock: Any = host.stock_adapter("signal", {**_CONTRACT, **host_outgoing.CONTRACT})
-host.hush_numbers(_Stock)
+_Stock: Any = contract.stock_adapter("signal", {**_CONTRACT, **outgoing.CONTRACT})
+contract.hush_numbers(_Stock)
 
 _KEEP_SAID = 500
 _QUOTED_CHARACTERS = 200
 
 
-class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
+class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
     """One account on one signal-cli daemon."""
 
     splits_long_messages = True
 
     def __init__(self, config: Any) -> None:
-        written = host_strict.written("signal")
-        self._settings = SignalSettings.load(config.extra or {}, host.environment(), written)
+        written = strict_mode.written("signal")
+        self._settings = SignalSettings.load(config.extra or {}, profile.environment(), written)
         shown = without_user(self._settings.http_url)
         if shown != self._settings.http_url:
             # Stock logs the URL it is given; the host keeps its own configuration, to make an adapter anew.
             config = dataclasses.replace(config, extra={**(config.extra or {}), "http_url": shown})
         super().__init__(config)
         self.http_url, self.account = shown, self._settings.account
-        home = host.home()
-        self.state = host.state_file(home)
+        home = profile.home()
+        self.state = profile.state_file(home)
         self._observed = observations(str(home), "signal", time.time)
         self._gate = Gate(self._observed, self.config.extra)
         self.connection: Connection | None = None
@@ -102,10 +102,10 @@ class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
             self.state,
             self._observed,
             sent=self._sent_message_timestamps,
-            host=HostWord(self._is_sender_authorized, lambda user_id: host.is_paired(self, user_id)),
+            host=HostWord(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
-            handover_seconds=host_closing.handover_seconds(),
+            handover_seconds=profile.handover_seconds(),
         )
         try:
             await connection.open()
@@ -200,7 +200,7 @@ class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
             params = {**to, "message": text, **({"textStyles": styles} if styles else {})}
             if self.config.reply_to_mode == "all" or (self.config.reply_to_mode == "first" and number == 0):
                 params |= self._quote(chat_id, reply_to)
-            sent = await outbox.send(connection.client, params)
+            sent = await sending.send(connection.client, params)
             # Signal has no id by which an unfinished answer could be edited: the host is given none.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
 
@@ -218,8 +218,8 @@ class SignalAdapter(host_outgoing.guarded(_Stock)):  # type: ignore[misc]
     def _validate_send_result(self, result: Any) -> tuple[bool, str | None]:
         """Stock's judgement of files it sent: one member reached is a success."""
         try:
-            outbox.sent(result)
-        except outbox.Refused as exc:
+            sending.sent(result)
+        except sending.Refused as exc:
             return False, str(exc)
         return True, None
 

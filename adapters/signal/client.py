@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from ...common.errors import ConnectionLost, Fatal, FileTooLarge, HardenedError, NotSent, Unanswered
+from ...common.core.errors import ConnectionLost, Fatal, FileTooLarge, HardenedError, NotSent, Unanswered
 
 _CHECK_SECONDS = 10.0
 _FILE_SECONDS = 60.0

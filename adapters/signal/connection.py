@@ -9,19 +9,19 @@ from collections.abc import Awaitable, Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
-from ...common.accepting import HostWord
-from ...common.config import is_exposed
-from ...common.errors import HardenedError
-from ...common.handover import Accepted, Commit
-from ...common.observation import Observations
-from ...common.opening import Opening
-from ...common.served import LiveChat
-from ...common.status import Snapshot, put_down, snapshot
-from ...common.store import shared
+from ...common.core.errors import HardenedError
+from ...common.inbound.authorization import HostWord
+from ...common.inbound.delivery import Accepted, Commit
+from ...common.inbound.observation import Observations
+from ...common.settings.config import is_exposed
+from ...common.state.overview import LiveChat
+from ...common.state.snapshot import Snapshot, put_down, snapshot
+from ...common.state.store import shared
+from ...common.stream.lifespan import Opening
 from .client import SignalClient
-from .groups import live_groups
-from .intake import Intake
+from .invitations import live_groups
 from .settings import SignalSettings
+from .source import Intake
 from .stream import SignalStream
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
-from ...common.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Quote, Unhandled, said_by
-from ...common.identity import as_aci, as_number
-from ...common.wording import Foreign, file_name
-from ...common.wording import name as as_name
+from ...common.core.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Quote, Unhandled, said_by
+from ...common.core.people import as_aci, as_number
+from ...common.core.wording import Foreign, file_name
+from ...common.core.wording import name as as_name
 from . import wire
 
 LONG_TEXT = "text/x-signal-plain"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Any
 
-from ...common import environment, strict
+from ...common.settings import environment, strict
 
 _NEEDS = ("aiohttp", "aiohttp_sse_client", "pydantic")
 
@@ -43,17 +43,17 @@ def _installed() -> bool:
 
 def _is_configured(config: Any) -> bool:
     """What is half or wrong in strict mode is for the settings to say."""
-    from ...common import host_strict
+    from ...common.host import strict_mode
 
     extra = getattr(config, "extra", None) or {}
-    return bool(extra.get("http_url") and extra.get("account")) or host_strict.is_on("signal")
+    return bool(extra.get("http_url") and extra.get("account")) or strict_mode.is_on("signal")
 
 
 def _in_strict_mode() -> dict[str, Any] | None:
     """Both go into `PlatformConfig.extra`: `hermes send` and cron jobs look there, too."""
-    from ...common import host_strict
+    from ...common.host import strict_mode
 
-    return host_strict.handed("signal", ("http_url", "account"))
+    return strict_mode.handed("signal", ("http_url", "account"))
 
 
 def _from_yaml(_: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator
 
-from ...common.config import Entries, Flag, Settings, base_url, load, setting
-from ...common.identity import as_aci, as_number
-from ...common.policy import Policy
+from ...common.core.people import as_aci, as_number
+from ...common.core.policy import Policy
+from ...common.settings.config import Entries, Flag, Settings, base_url, load, setting
 
 
 class SignalSettings(Settings):

@@ -17,7 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp_sse_client.client import CONTENT_TYPE_EVENT_STREAM, EventSource
 from multidict import CIMultiDict
 
-from ...common.errors import ConnectionLost, HardenedError
+from ...common.core.errors import ConnectionLost, HardenedError
 
 EVENT_CAP = 64 * 2**20
 """Bytes of one event beyond which it is skipped."""

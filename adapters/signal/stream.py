@@ -13,9 +13,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from itertools import chain
 from typing import NoReturn
 
-from ...common.errors import HardenedError
-from ...common.reconnect import Reconnection, backoff
-from .subscription import Daemon, StreamStats, Subscription
+from ...common.core.backoff import backoff
+from ...common.core.errors import HardenedError
+from ...common.stream.reconnect import Reconnection
+from .link import Daemon, StreamStats, Subscription
 
 logger = logging.getLogger(__name__)
 

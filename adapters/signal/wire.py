@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from ...common.events import MOST_ATTACHMENTS, MOST_MENTIONS
+from ...common.core.events import MOST_ATTACHMENTS, MOST_MENTIONS
 
 
 def _first(most: int) -> BeforeValidator:

@@ -22,11 +22,11 @@ import gateway.pairing
 import gateway.run
 from aiohttp import web
 from hermes_cli.plugins import invoke_hook
-from tools import approval, clarify_gateway, slash_confirm
 
 from tests.attacks.table import COMMANDS_OF_LISTED, Door, Kind
 from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
 from tests.gateway_process import gateway_config
+from tools import approval, clarify_gateway, slash_confirm
 
 HOME = Path(gateway.run._hermes_home)
 """The one home of a test process: these modules keep some of their paths from when they were imported."""

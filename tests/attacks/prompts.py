@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any
 
-from tools import approval, clarify_gateway, slash_confirm
-
 from tests.attacks.harness import AGENT, HOME, Stage
 from tests.attacks.table import Kind
+from tools import approval, clarify_gateway, slash_confirm
 
 APPROVALS = ("yes", "Yes", "ok", "y", "👍", "approve", "confirm", "always", "session", "/approve", "/approve always")
 DENIALS = ("no", "n", "👎", "deny", "reject", "cancel", "/deny")

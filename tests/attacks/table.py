@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hermes_hardened_adapters.common.authority import Authority
+from hermes_hardened_adapters.common.core.authority import Authority
 
 
 class Door(StrEnum):

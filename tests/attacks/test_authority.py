@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
-from hermes_hardened_adapters.common.authority import Authority
+from hermes_hardened_adapters.common.core.authority import Authority
 
 from tests.attacks.conftest import OpenStage
 from tests.attacks.harness import REFUSAL, REPORT, SECRET, File, Stage

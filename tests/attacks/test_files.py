@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hermes_hardened_adapters.common.authority import RIGHTS
+from hermes_hardened_adapters.common.core.authority import RIGHTS
 
 from tests.attacks.conftest import OpenStage
 from tests.attacks.harness import AGENT, HOME, MEMORY_SECRET, REPORT, File, Stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hermes_hardened_adapters.adapters.operators import cli
+from hermes_hardened_adapters.cli import main
 
 from tests.attacks.conftest import OpenStage
 from tests.attacks.signal_stage import ADMIN, LISTED, SignalStage
@@ -29,7 +29,7 @@ async def dispatched(on: SignalStage, who: Person, text: str) -> bool:
 async def operated(*words: str) -> int:
     """A command of the operator's, from beside the gateway; its exit status."""
     try:
-        return await asyncio.to_thread(cli.main, list(words))
+        return await asyncio.to_thread(main.main, list(words))
     except SystemExit as exc:
         return int(str(exc.code))
 

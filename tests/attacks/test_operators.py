@@ -9,7 +9,7 @@ import logging
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.operators import cli
+from hermes_hardened_adapters.cli import main
 
 from tests.attacks.conftest import OpenStage
 from tests.attacks.harness import Stage
@@ -58,7 +58,7 @@ async def test_a_title_in_a_terminal_acts_on_nothing(stage: OpenStage, network: 
         name_the_chat(on, words)
         written = io.StringIO()
         with contextlib.redirect_stdout(written):
-            assert await asyncio.to_thread(cli.main, ["groups", "list"]) in {0, 1}
+            assert await asyncio.to_thread(main.main, ["groups", "list"]) in {0, 1}
         return written.getvalue()
 
     async with stage(network, agent=False) as on:

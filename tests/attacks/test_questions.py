@@ -6,7 +6,7 @@ The control of each case is the admin, who answers the same question the same wa
 from __future__ import annotations
 
 import pytest
-from hermes_hardened_adapters.common.authority import Authority
+from hermes_hardened_adapters.common.core.authority import Authority
 
 from tests.attacks.conftest import OpenStage
 from tests.attacks.harness import REFUSAL, Stage

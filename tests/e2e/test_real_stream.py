@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 import pytest_asyncio
 from hermes_hardened_adapters.adapters.signal.client import RpcError, SignalClient
-from hermes_hardened_adapters.common.errors import ConnectionLost, Fatal
+from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal
 
-from tests.demo_daemon import keepalives, listening, refusal
+from demo_daemon import keepalives, listening, refusal
 from tests.e2e.relay import AccountlessRelay
 from tests.e2e.signal_cli import SignalCliDaemon, free_port
 from tests.fakes.signal_daemon import ACCOUNT

@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader, web
-from hermes_hardened_adapters.adapters.mattermost import replay_rest
-from hermes_hardened_adapters.adapters.mattermost.replay_rest import Handler, Object, Refused, RestApi, new_id, no_route
+from hermes_hardened_adapters.adapters.mattermost.recording import rest
+from hermes_hardened_adapters.adapters.mattermost.recording.rest import (
+    Handler,
+    Object,
+    Refused,
+    RestApi,
+    new_id,
+    no_route,
+)
 
 __all__ = ["Handler", "Object", "Refused", "RestApi", "new_id", "no_route"]
 
@@ -23,7 +30,7 @@ def recorded(name: str) -> Any:
     return json.loads((FIXTURES / f"{name}.json").read_text())["body"]
 
 
-class Call(replay_rest.Call):
+class Call(rest.Call):
     """One request as it arrived, kept."""
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from hermes_hardened_adapters.adapters.mattermost.replay_routes import MAX_POST_SIZE, Routes, listed
+from hermes_hardened_adapters.adapters.mattermost.recording.routes import MAX_POST_SIZE, Routes, listed
 
-from .mattermost_rest import HERMES, Call, Handler, Object, Refused, new_id, no_route, recorded
+from tests.fakes.mattermost_rest import HERMES, Call, Handler, Object, Refused, new_id, no_route, recorded
 
 if TYPE_CHECKING:
-    from .mattermost_server import FakeMattermostServer
+    from tests.fakes.mattermost_server import FakeMattermostServer
 
 __all__ = ["MAX_POST_SIZE"]
 

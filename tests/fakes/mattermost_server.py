@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hermes_hardened_adapters.adapters.mattermost.replay import ReplayServer
-from hermes_hardened_adapters.adapters.mattermost.replay_rest import RestApi
+from hermes_hardened_adapters.adapters.mattermost.recording.rest import RestApi
+from hermes_hardened_adapters.adapters.mattermost.recording.server import ReplayServer
 
-from .mattermost_rest import HERMES, Call, Fault, FaultyRestApi, Object, new_id, recorded
-from .mattermost_routes import FakeRoutes, file_info
-from .mattermost_websocket import TOKEN, event_of, post_event
+from tests.fakes.mattermost_rest import HERMES, Call, Fault, FaultyRestApi, Object, new_id, recorded
+from tests.fakes.mattermost_routes import FakeRoutes, file_info
+from tests.fakes.mattermost_websocket import TOKEN, event_of, post_event
 
 __all__ = ["TOKEN", "Fault"]
 

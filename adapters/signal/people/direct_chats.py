@@ -1,0 +1,54 @@
+"""Under which id each person's direct chat first appeared."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from ....common.core.people import as_aci
+from .directory import overflow
+
+
+class DirectChats:
+    """Under which id a person's direct chat first appeared, so that a session survives what is learnt later.
+
+    `owner` is the ACI that a number belongs to; `remember`, `forget` and `is_named` are as the directory's, by alias.
+    """
+
+    def __init__(
+        self,
+        known: Iterable[tuple[str, str]] = (),
+        *,
+        owner: Callable[[str], str | None] = lambda _: None,
+        remember: Callable[[str, str], None] = lambda *_: None,
+        forget: Callable[[str], None] = lambda _: None,
+        is_named: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._ids = OrderedDict(known)
+        self._owner = owner
+        self._remember = remember
+        self._forget = forget
+        self._is_named = is_named
+        self._make_room()
+
+    def id_for(self, aliases: tuple[str, ...]) -> str:
+        """The chat id for the person with these aliases (not empty; the preferred first)."""
+        aci = next((alias for alias in aliases if as_aci(alias)), None)
+        ids = {alias: self._ids[alias] for alias in aliases if alias in self._ids}
+        theirs = {alias: chat_id for alias, chat_id in ids.items() if self._is_theirs(chat_id, aci)}
+        chat_id = next(iter(theirs.values()), aliases[0])
+        for alias in aliases:
+            if alias not in theirs:
+                self._ids[alias] = chat_id
+                self._remember(alias, chat_id)
+        self._make_room()
+        return chat_id
+
+    def _is_theirs(self, chat_id: str, aci: str | None) -> bool:
+        """Whether what is said there goes to the person with that ACI: since then, a number may have moved."""
+        return aci is None or (as_aci(chat_id) or self._owner(chat_id) or aci) == aci
+
+    def _make_room(self) -> None:
+        for alias in overflow(self._ids, self._is_named):
+            del self._ids[alias]
+            self._forget(alias)

@@ -1,0 +1,183 @@
+"""Which phone number belongs to which ACI, and the names of both.
+
+On Signal a person has an ACI (stable), perhaps a number, perhaps a PNI. A PNI is never anybody's identity. Pairs are
+learnt only from envelopes and from signal-cli's own contact store; a number belongs to one ACI until the operator
+lists another himself, because numbers are reassigned to strangers.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import Any
+
+from ....common.core.events import Address
+from ....common.core.people import Lists, Standing, as_aci, as_number, standing_of
+from ....common.core.wording import Foreign
+from ....common.core.wording import name as as_name
+from ....common.state.identities import Pair, Source
+
+KEEP_PEOPLE = 20_000
+"""Pairs, names and aliases of direct chats, each; who is listed or paired goes beyond it."""
+_UNNAMED = Foreign()
+
+
+class Learnt(IntEnum):
+    """What became of a pair that was offered."""
+
+    KNOWN = 0
+    NEW = 1
+    MOVED = 2
+    """The number is another ACI's (said once): refused until the operator lists the new ACI or confirms the move."""
+
+
+Named = Callable[[Sequence[str]], bool]
+"""Whether somebody with these aliases is listed or paired, so that they are never forgotten."""
+
+
+def overflow(entries: OrderedDict[str, Any], is_named: Callable[[str], bool]) -> Iterator[str]:
+    """The oldest keys beyond `KEEP_PEOPLE`, for the caller to drop; those of named people are put last instead."""
+    for _ in range(len(entries)):
+        if len(entries) <= KEEP_PEOPLE:
+            return
+        oldest = next(iter(entries))
+        if is_named(oldest):
+            entries.move_to_end(oldest)
+        else:
+            yield oldest
+
+
+class Directory:
+    """The pairs known so far, as far as there is room; whoever `is_named` is never forgotten.
+
+    `remember` is called with every pair that is to be kept on disk, `forget` with the number of one that is not.
+    """
+
+    def __init__(
+        self,
+        pairs: Iterable[Pair] = (),
+        *,
+        remember: Callable[[Pair], None] = lambda _: None,
+        forget: Callable[[str], None] = lambda _: None,
+        is_named: Named = lambda _: False,
+    ) -> None:
+        self._pairs = OrderedDict((pair.number, pair) for pair in pairs)
+        self._numbers: dict[str, list[str]] = {}
+        for pair in self._pairs.values():
+            self._numbers.setdefault(pair.uid, []).append(pair.number)
+        self._names: OrderedDict[str, Foreign] = OrderedDict()
+        self._remember = remember
+        self._forget = forget
+        self._is_named = is_named
+        self._make_room()
+
+    def learn(self, number: str | None, uid: str | None, source: Source) -> Learnt:
+        """Take note that a number and an ACI belong together; never overwrites a pair with another ACI."""
+        if number is None or uid is None:
+            return Learnt.KNOWN
+        known = self._pairs.get(number)
+        if known is None:
+            self._put(Pair(number, uid, source))
+            return Learnt.NEW
+        if known.uid == uid:
+            if source > known.source:
+                self._put(Pair(number, uid, source, known.moved_to))
+            return Learnt.KNOWN
+        if source < known.source:
+            return Learnt.KNOWN
+        if known.moved_to == uid:
+            return Learnt.KNOWN
+        self._put(Pair(number, known.uid, known.source, uid))
+        return Learnt.MOVED
+
+    def moved(self) -> list[tuple[str, str]]:
+        """Numbers that turned up with another ACI, and that ACI."""
+        return [(pair.number, pair.moved_to) for pair in self._pairs.values() if pair.moved_to]
+
+    def confirm(self, number: str, uid: str) -> None:
+        """The operator wrote down that a number which turned up with that ACI is still the same person's."""
+        pair = self._pairs.get(number)
+        if pair is None or pair.moved_to != uid:
+            return
+        self._numbers[pair.uid].remove(number)
+        self._pairs[number] = Pair(number, uid, Source.ENVELOPE)
+        self._numbers.setdefault(uid, []).append(number)
+
+    def _put(self, pair: Pair) -> None:
+        self._pairs[pair.number] = pair
+        numbers = self._numbers.setdefault(pair.uid, [])
+        if pair.number not in numbers:
+            numbers.append(pair.number)
+        self._remember(pair)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        for number in overflow(self._pairs, self.is_named):
+            uid = self._pairs.pop(number).uid
+            self._numbers[uid].remove(number)
+            if not self._numbers[uid]:
+                del self._numbers[uid]
+            self._forget(number)
+
+    def is_named(self, alias: str) -> bool:
+        """Whether the person with that number or ACI is listed or paired."""
+        number = as_number(alias)
+        return self._is_named(self.aliases(Address(as_aci(alias) or self.uid_of(number), number)))
+
+    def has_moved(self, number: str | None) -> bool:
+        """Whether the number turned up with another ACI, and nobody has confirmed that yet."""
+        pair = self._pairs.get(number or "")
+        return pair is not None and pair.moved_to is not None
+
+    def uid_of(self, number: str | None) -> str | None:
+        pair = self._pairs.get(number or "")
+        return pair.uid if pair else None
+
+    def complete(self, address: Address) -> Address:
+        """The address with what is known about it, and without a number that is somebody else's.
+
+        A number alone is nobody once it has moved: it may be its old owner or its new one.
+        """
+        if address.uid is None and self.has_moved(address.number):
+            return Address()
+        uid = address.uid or self.uid_of(address.number)
+        if address.number and self.uid_of(address.number) in {None, uid}:
+            return Address(uid, address.number)
+        numbers = self._numbers.get(uid or "")
+        return Address(uid, numbers[0] if numbers else None)
+
+    def aliases(self, address: Address) -> tuple[str, ...]:
+        """Every identity the person at that address provably has: numbers first, then the ACI."""
+        whole = self.complete(address)
+        numbers = [whole.number, *self._numbers.get(whole.uid or "", ())]
+        return tuple(dict.fromkeys(alias for alias in (*numbers, whole.uid) if alias))
+
+    def standing(
+        self,
+        address: Address,
+        lists: Lists,
+        accepts: Callable[[str], bool | None],
+        paired: Callable[[str], bool] = lambda _: False,
+        *,
+        is_open: bool = False,
+    ) -> Standing:
+        """The person at that address as the host shall know them; the rest as in `standing_of`."""
+        uid = self.complete(address).uid
+        return standing_of(self.aliases(address), uid, lists, accepts, paired, is_open=is_open)
+
+    def name_of(self, address: Address) -> Foreign:
+        """The display name, never a number or an id; empty where none is known."""
+        uid = address.uid or self.uid_of(address.number)
+        return self._names.get(uid or "") or self._names.get(address.number or "") or _UNNAMED
+
+    def name(self, address: Address, name: str) -> None:
+        """Take note of a display name."""
+        if key := address.uid or address.number:
+            self._names[key] = as_name(name)
+        for forgotten in overflow(self._names, self.is_named):
+            del self._names[forgotten]
+
+    def unresolved(self, lists: Lists) -> tuple[str, ...]:
+        """The listed numbers whose ACI is not known."""
+        return tuple(number for number in lists.numbers() if number not in self._pairs)

@@ -1,0 +1,137 @@
+"""Who people are: numbers, ACIs, names and direct chats of an account, and the host's word on its people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Sequence
+from functools import partial
+
+from ....common.core.events import Address, Chat, Inbound, Me
+from ....common.core.people import Standing, as_aci, as_number
+from ....common.core.wording import Foreign
+from ....common.inbound.authorization import HostWord, Standings
+from ....common.state import direct_chats, identities
+from ....common.state.identities import Pair, Source
+from ....common.state.store import Store
+from ..client import SignalClient
+from ..settings import SignalSettings
+from .direct_chats import DirectChats
+from .directory import Directory, Learnt
+from .resolve import Resolver, report_move
+
+_OUR_NAME = Foreign("Hermes")
+"""What a mention of us reads as when the account's profile has no name."""
+
+
+class Senders:
+    """Call `prepare` before all else, and `close` at last.
+
+    `me` is who we are, as far as that is known; `on_learnt` is called whenever more is known of somebody.
+    """
+
+    def __init__(
+        self,
+        settings: SignalSettings,
+        client: SignalClient,
+        store: Store,
+        host: HostWord,
+        *,
+        sent: Container[str],
+        on_learnt: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._host = host
+        self._sent = sent
+        self._on_learnt = on_learnt
+        self._account = Address(as_aci(settings.account), as_number(settings.account))
+        self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
+        self._members_talk = settings.group_members == "open"
+        self._standings = Standings(self._look_up)
+        self._direct_chats = DirectChats()
+        self.directory = Directory()
+        self.me = Me(self._account.uid, self._account.number, sent)
+
+    async def prepare(self) -> None:
+        """Load what earlier runs left; raises StateError."""
+        self.directory = Directory(
+            await identities.recorded(self._store),
+            remember=self._remember,
+            forget=partial(identities.forget, self._store),
+            is_named=self._is_named,
+        )
+        self._learnt()
+        self._direct_chats = DirectChats(
+            await direct_chats.recorded_chats(self._store),
+            owner=self.directory.uid_of,
+            remember=partial(direct_chats.record_chat, self._store),
+            forget=partial(direct_chats.forget_chat, self._store),
+            is_named=self.directory.is_named,
+        )
+        self.resolver = Resolver(
+            self._client, self.directory, self._people["dm"], time.monotonic, self._store.pseudonym
+        )
+
+    async def close(self) -> None:
+        await self.resolver.close()
+
+    async def take_orders(self) -> None:
+        """Take over which moves the operator has confirmed; raises StateError."""
+        for number, uid in self.directory.moved():
+            if await identities.is_confirmed(self._store, number, uid):
+                self.directory.confirm(number, uid)
+                self._learnt()
+
+    def meet(self, inbound: Inbound) -> None:
+        """Learn what an envelope says of its sender."""
+        if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
+            report_move(inbound.sender, self._store.pseudonym)
+        if inbound.sender_name:
+            self.directory.name(inbound.sender, inbound.sender_name)
+
+    def name(self, address: Address) -> Foreign:
+        """The display name, empty where none is known."""
+        return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
+
+    def standing(self, person: Address, chat: Chat, chat_id: str) -> Standing:
+        """A person as the host shall know them in a chat, by its own and the host's id."""
+        return self._standings.of(person, "group" if chat.is_group else "dm", chat_id)
+
+    def wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
+        """A look-up may change who the sender is to the host: nobody named them, and not all is known of them."""
+        if standing.allowed or standing.listed:
+            return False
+        whole = self.directory.complete(inbound.sender)
+        return not (whole.uid and whole.number) and self.resolver.is_due()
+
+    def chat_id(self, inbound: Inbound) -> str:
+        """The host's id of the chat a message is in."""
+        if inbound.chat.is_group:
+            return f"group:{inbound.chat.id}"
+        aliases = self.directory.aliases(inbound.sender) or (inbound.sender.number or "",)
+        return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
+
+    def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Standing:
+        return self.directory.standing(
+            person,
+            self._people[chat_type],
+            lambda alias: self._host.accepts(alias, chat_type, chat_id),
+            self._host.paired,
+            is_open=chat_type == "group" and self._members_talk,
+        )
+
+    def _is_named(self, aliases: Sequence[str]) -> bool:
+        listed = any(lists.spellings(aliases) for lists in self._people.values())
+        ours = {self._account.uid, self._account.number, self.me.uid, self.me.number}
+        return listed or not ours.isdisjoint(aliases) or any(map(self._host.paired, aliases))
+
+    def _remember(self, pair: Pair) -> None:
+        identities.record(self._store, pair, time.time())
+        self._learnt()
+
+    def _learnt(self) -> None:
+        number = self._account.number
+        whole = self.directory.complete(Address(self._account.uid or self.directory.uid_of(number), number))
+        self.me = Me(whole.uid, whole.number, self._sent)
+        self._standings.forget()
+        self._on_learnt()

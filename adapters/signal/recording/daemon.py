@@ -1,0 +1,233 @@
+"""A stand-in for signal-cli's HTTP daemon, without a Signal account behind it: what it serves is what it is given.
+
+It speaks what `signal-cli daemon --http` speaks (`/api/v1/check`, `/events`, `/rpc`), framed byte for byte like 0.14.6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from ....common.recording.playback import Faults
+from .rewriting import framed
+
+KEEPALIVE = b":\n"
+KEEPALIVE_SECONDS = 15.0
+_REQUEST_BYTES = 256 * 2**20
+_POLL_SECONDS = 0.02
+
+
+class RpcFault(Exception):
+    """Answers a call with a JSON-RPC error."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.body = {"code": code, "message": message, "data": data}
+
+
+@dataclass
+class ReplayDaemon:
+    """Serves from `start` until `stop`; `async with` does both. Every event goes to every open stream."""
+
+    account: str = ""
+    contacts: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    attachments: dict[str, bytes] = field(default_factory=dict)
+    header_delay: float = 0.0
+    """Seconds until the response headers of /events, as daemons before 0.14.4 delay them."""
+    refuse_events: int | None = None
+    """Answer /events with this status instead of a stream."""
+
+    streams: list[web.StreamResponse] = field(default_factory=list)
+    url: str = ""
+    _runner: web.AppRunner | None = None
+    _sent: int = 1795400000000
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __aenter__(self) -> ReplayDaemon:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        """Listen; raises OSError when the port is taken."""
+        app = web.Application(client_max_size=_REQUEST_BYTES)
+        app.router.add_get("/api/v1/check", self._check)
+        app.router.add_get("/api/v1/events", self._events)
+        app.router.add_post("/api/v1/rpc", self._rpc)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        address, bound = self._runner.addresses[0][:2]
+        self.url = f"http://{f'[{address}]' if ':' in address else address}:{bound}"
+
+    async def stop(self) -> None:
+        self.drop_streams()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    # -- what is done to it
+
+    async def emit(self, *bodies: bytes) -> None:
+        """Write raw bytes to every open stream, as the daemon fans events out."""
+        for stream in list(self.streams):
+            for body in bodies:
+                try:
+                    await stream.write(body)
+                except ConnectionResetError:
+                    # Like the daemon, which notices a closed stream only when writing fails.
+                    if stream in self.streams:
+                        self.streams.remove(stream)
+                    break
+
+    async def emit_event(self, *events: object) -> None:
+        await self.emit(*(framed(event) for event in events))
+
+    def forget_streams(self) -> list[web.StreamResponse]:
+        """Black hole: the open streams stay open, but nothing more is ever written to them."""
+        lost, self.streams = self.streams, []
+        return lost
+
+    def drop_streams(self) -> None:
+        """Abort every open stream in the middle, without the terminating chunk."""
+        for stream in self.forget_streams():
+            if stream._req is not None and stream._req.transport is not None:
+                stream._req.transport.abort()
+
+    async def streams_open(self, count: int, timeout: float | None = 5.0) -> None:
+        """Wait until that many streams are subscribed."""
+        async with asyncio.timeout(timeout):
+            while len(self.streams) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    # -- what a client sees
+
+    def refusal(self, request: web.Request) -> int | None:
+        """The status with which a request to /events is refused."""
+        return self.refuse_events
+
+    async def _check(self, _: web.Request) -> web.Response:
+        return web.Response()
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        if (status := self.refusal(request)) is not None:
+            return web.Response(status=status)
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        if self.header_delay:
+            await asyncio.sleep(self.header_delay)
+        await stream.prepare(request)
+        self.streams.append(stream)
+        self._arrived.set()
+        try:
+            while request.transport is not None and not request.transport.is_closing():
+                await asyncio.sleep(_POLL_SECONDS)
+        finally:
+            if stream in self.streams:
+                self.streams.remove(stream)
+        return stream
+
+    async def _rpc(self, request: web.Request) -> web.Response:
+        payload = await request.json()
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": payload.get("id")}
+        try:
+            answer["result"] = await self.result(payload["method"], payload.get("params") or {})
+        except RpcFault as fault:
+            answer["error"] = fault.body
+        return web.json_response(answer)
+
+    async def result(self, method: str, params: dict[str, Any]) -> Any:
+        """The answer to a call; raises RpcFault."""
+        match method:
+            case "version":
+                return {"version": "0.14.6"}
+            case "listContacts":
+                return self.contacts
+            case "listGroups":
+                wanted = params.get("groupId")
+                return [group for group in self.groups if wanted is None or group["id"] in wanted]
+            case "getUserStatus":
+                return [self.status_of(number) for number in params["recipient"]]
+            case "getAttachment":
+                body = self.attachments.get(params["id"])
+                if body is None:
+                    raise RpcFault(-1, "Could not find attachment")
+                return {"data": base64.b64encode(body).decode()}
+            case "send" | "updateGroup" | "quitGroup" | "sendReaction":
+                self._sent += 1
+                return {"timestamp": self._sent, "results": []}
+            case "sendTyping" | "sendReceipt":
+                return {}
+        raise RpcFault(-32601, "Method not implemented")
+
+    def status_of(self, number: str) -> dict[str, Any]:
+        """What Signal's servers know of a number."""
+        uuid = next((contact.get("uuid") for contact in self.contacts if contact.get("number") == number), None)
+        return {"recipient": number, "number": number, "uuid": uuid, "isRegistered": uuid is not None}
+
+
+FAULTS = frozenset({"cut", "silence", "half", "status", "late-headers", "duplicate"})
+
+
+class Playback:
+    """Plays events to whoever subscribes: one after another, and only while somebody does, like a daemon that runs with
+    `--receive-mode on-connection`. `waits` are the seconds before each; `played` counts those that went out.
+    """
+
+    def __init__(
+        self,
+        daemon: ReplayDaemon,
+        events: list[bytes],
+        waits: list[float],
+        faults: Faults,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.played = 0
+        self._daemon = daemon
+        self._events = events
+        self._waits = waits
+        self._faults = faults
+        self._sleep = sleep
+        status = faults.number("status")
+        daemon.refuse_events = None if status is None else int(status)
+        daemon.header_delay = faults.number("late-headers") or 0.0
+
+    async def run(self) -> None:
+        """Return when all is played."""
+        keeping_alive = asyncio.create_task(self._keep_alive())
+        try:
+            for number, (event, wait) in enumerate(zip(self._events, self._waits, strict=True), 1):
+                await self._daemon.streams_open(1, timeout=None)
+                await self._sleep(wait)
+                await self._daemon.streams_open(1, timeout=None)
+                await self._play(number, event)
+                self.played = number
+        finally:
+            keeping_alive.cancel()
+
+    async def _play(self, number: int, event: bytes) -> None:
+        if self._faults.strike("half", number):
+            # What was cut in the middle is lost: signal-cli replays nothing.
+            await self._daemon.emit(event[: len(event) // 2])
+            self._daemon.drop_streams()
+            return
+        await self._daemon.emit(event)
+        if self._faults.strike("duplicate", number):
+            await self._daemon.emit(event)
+        if self._faults.strike("cut", number):
+            self._daemon.drop_streams()
+        if self._faults.strike("silence", number):
+            self._daemon.forget_streams()
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(KEEPALIVE_SECONDS)
+            await self._daemon.emit(KEEPALIVE)

@@ -1,0 +1,94 @@
+"""`groups list|approve|revoke`: which groups and channels are served. Orders reach a running gateway at once."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from rich.text import Text
+
+from ..common.core.errors import HardenedError, StateError
+from ..common.host.setup import Setup, load_setup
+from ..common.state.allowlist import Status, entries, order
+from ..common.state.overview import Served, find, overview
+from ..common.state.store import pseudonymizer
+from . import networks
+from .output import Rows, console, say, write_json
+
+_ORDERS = (
+    ("approve", Status.GRANTED, "serve one from now on"),
+    ("revoke", Status.REVOKED, "serve one no longer, whatever the settings say"),
+)
+_ASK_SECONDS = 20.0
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`groups list [--json]`, `groups approve|revoke ID [--why TEXT]`"""
+    parser = commands.add_parser("groups", help="list, approve and revoke groups and channels")
+    acts = parser.add_subparsers(title="acts", metavar="act", required=True)
+    listing = acts.add_parser("list", help="groups and channels, whether they are served, and why")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=_list)
+    for act, status, what in _ORDERS:
+        ordering = acts.add_parser(act, help=what)
+        ordering.add_argument("chat", help="its id, or its pseudonym in the trace")
+        ordering.add_argument("--why", default="", help="a reason, kept with the order")
+        ordering.set_defaults(run=_order, status=status)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    rows = _overview(load_setup())
+    if arguments.json:
+        write_json([asdict(row) for row in rows])
+    else:
+        console().print(_table(rows))
+    return 0
+
+
+def _order(arguments: argparse.Namespace) -> int:
+    setup = load_setup()
+    network, chat_id = _found(arguments.chat, setup)
+    status: Status = arguments.status
+    order(setup.state, network, chat_id, status, getpass.getuser(), arguments.why, time.time())
+    say(f"{network} {chat_id}: {status}")
+    if status is Status.REVOKED and networks.policy(network, setup).serves(chat_id):
+        say("The settings allow it: take it off them, too, for the case that the state file is lost.", style="yellow")
+    return 0
+
+
+def _found(spelled: str, setup: Setup) -> tuple[str, str]:
+    network = networks.network_of(spelled)
+    if network is not None and network in setup.extras:
+        return network, spelled
+    if row := find(spelled, _overview(setup), pseudonymizer(setup.state)):
+        return row.network, row.id
+    raise StateError(f"{spelled} is no group or channel known here: look at `groups list`")
+
+
+def _overview(setup: Setup) -> list[Served]:
+    return [row for network in setup.extras for row in _overview_of(network, setup)]
+
+
+def _overview_of(network: str, setup: Setup) -> list[Served]:
+    policy = networks.policy(network, setup)
+    known = entries(setup.state, network) if setup.state.exists() else {}
+    try:
+        live = asyncio.run(asyncio.wait_for(networks.chats(network, setup), _ASK_SECONDS))
+    except (HardenedError, TimeoutError) as exc:
+        say(f"{network} cannot be asked: {exc or 'no answer'}", style="yellow", stderr=True)
+        live = []
+    return overview(network, policy, live, known)
+
+
+def _table(rows: Iterable[Served]) -> Rows:
+    result = Rows(box=None, pad_edge=False)
+    for heading in ("", "network", "name", "id", "membership", "why"):
+        result.add_column(heading, no_wrap=heading == "id")
+    for row in rows:
+        sign = Text("served", style="green") if row.served else Text("not served", style="dim")
+        result.add_row(sign, *map(Text, (row.network, row.name, row.id, row.membership, row.because)))
+    return result

@@ -1,0 +1,45 @@
+"""`status`: how the running gateway's connections are doing. Exit status 1 when one that should listen does not."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+
+from rich.text import Text
+
+from ..common.core.errors import StateError
+from ..common.host.setup import load_setup
+from ..common.state.snapshot import Snapshot, taken
+from .output import Rows, console, write_json
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`status [--json]`"""
+    parser = commands.add_parser("status", help="streams, queues, ledger and decisions of the running gateway")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    setup = load_setup()
+    if not setup.extras:
+        raise StateError("neither Signal nor Mattermost is configured")
+    now = time.time()
+    snapshots = {network: taken(setup.state, network) for network in setup.extras}
+    faults = {name: found.fault(now) if found else "has never listened" for name, found in snapshots.items()}
+    if arguments.json:
+        rows = [{"network": n, "fault": faults[n], **(asdict(s) if s else {})} for n, s in snapshots.items()]
+        write_json(rows)
+    else:
+        for name, found in snapshots.items():
+            console().print(_table(name, found, faults[name], now))
+    return 1 if any(faults.values()) else 0
+
+
+def _table(network: str, found: Snapshot | None, fault: str, now: float) -> Rows:
+    result = Rows(title=network, title_justify="left", show_header=False, box=None)
+    for label, value in found.rows(now) if found else [("state", fault)]:
+        style = ("red" if fault else "green") if label == "state" else ""
+        result.add_row(label, Text(value, style=style))
+    return result

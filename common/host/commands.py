@@ -1,0 +1,103 @@
+"""`/adapters`: the operator's commands from a chat, for admins in direct messages.
+
+It is answered here and not by the host, which would not tell a plugin's command who is asking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..core.errors import HardenedError
+from ..core.policy import Policy
+from ..core.wording import Foreign
+from ..state.allowlist import ChatBook, Status, entries
+from ..state.overview import LiveChat, Served, find, overview
+from ..state.snapshot import Snapshot
+from ..state.trace import entries as trace_entries
+from . import people
+
+COMMAND = "/adapters"
+_TRACED = 15
+_USAGE = f"{COMMAND} status | trace [number] | groups list | groups approve ID [reason] | groups revoke ID [reason]"
+_ORDERS = {"approve": Status.GRANTED, "revoke": Status.REVOKED}
+
+
+class Operated(Protocol):
+    """A network's connection, as far as it can be operated from a chat."""
+
+    book: ChatBook
+    policy: Policy
+
+    def snapshot(self) -> Snapshot: ...
+
+    async def chats(self) -> list[LiveChat]: ...
+
+    async def approved(self, chat_id: str) -> None: ...
+
+    async def flush(self) -> None: ...
+
+
+async def answer(event: Any, extra: Mapping[str, Any], connection: Operated, state: Path) -> str | None:
+    """The answer to an event that is such a command, None for any other. The host has to know the sender as allowed."""
+    first, *words = (event.text or "").split(maxsplit=1) or [""]
+    if first.lower() != COMMAND:
+        return None
+    if not people.is_admin(event.source, extra):
+        return "⛔ Only an admin (allow_admin_from) may use this command."
+    if event.source.chat_type != "dm":
+        return "Ask me in a direct message: the answer is not for everybody here."
+    try:
+        return await _Desk(connection, state, str(event.source.user_id)).carry_out("".join(words).split())
+    except HardenedError as exc:
+        return f"That did not work: {exc}"
+
+
+class _Desk:
+    """Carries out one admin's command."""
+
+    def __init__(self, connection: Operated, state: Path, admin: str) -> None:
+        self._connection = connection
+        self._state = state
+        self._admin = admin
+
+    async def carry_out(self, words: list[str]) -> str:
+        match words:
+            case ["status"]:
+                now = time.time()
+                return "\n".join(f"{label}: {value}" for label, value in self._connection.snapshot().rows(now))
+            case ["trace", *count]:
+                return await self._trace(int(count[0]) if count and count[0].isdecimal() else _TRACED)
+            case ["groups", "list"]:
+                return "\n".join(_line(row) for row in await self._overview()) or "none"
+            case ["groups", ("approve" | "revoke") as act, chat, *why]:
+                return await self._order(_ORDERS[act], chat, " ".join(why))
+        return _USAGE
+
+    async def _trace(self, count: int) -> str:
+        network = self._connection.snapshot().network
+        await self._connection.flush()
+        found = [entry for entry in await asyncio.to_thread(trace_entries, self._state) if entry.network == network]
+        return "\n".join(entry.line() for entry in found[-count:]) or "nothing yet"
+
+    async def _overview(self) -> list[Served]:
+        network = self._connection.snapshot().network
+        known = await asyncio.to_thread(entries, self._state, network)
+        return overview(network, self._connection.policy, await self._connection.chats(), known)
+
+    async def _order(self, status: Status, chat: str, why: str) -> str:
+        row = find(chat, await self._overview(), self._connection.book.pseudonym)
+        if row is None:
+            return "There is no such group or channel here; look at `groups list`."
+        await self._connection.book.order(row.id, status, self._admin, why)
+        if status is Status.GRANTED:
+            await self._connection.approved(row.id)
+        return f"{Foreign(row.name) or row.id}: {status}"
+
+
+def _line(row: Served) -> str:
+    sign, name = "✓" if row.served else "✗", Foreign(row.name) or "(no name)"
+    return f"{sign} {name} {row.id} {row.membership}: {Foreign(row.because)}"

@@ -1,0 +1,39 @@
+"""The host's message events, with `observe_only`."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+
+@cache
+def event_class() -> Any:
+    """The host's MessageEvent with `observe_only`: its own class where it has the field, else a subclass."""
+    host_event: Any = importlib.import_module("gateway.platforms.base").MessageEvent
+    if "observe_only" in {field.name for field in dataclasses.fields(host_event)}:
+        return host_event
+
+    @dataclasses.dataclass
+    class ObservableMessageEvent(host_event):  # type: ignore[misc]
+        observe_only: bool = False
+
+    return ObservableMessageEvent
+
+
+def message_type(content_types: Sequence[str]) -> Any:
+    """The host's MessageType by what is attached; audio wins, so that a voice memo is heard."""
+    kinds = _message_types()
+    if not content_types:
+        return kinds.TEXT
+    for prefix, kind in (("audio/", kinds.VOICE), ("image/", kinds.PHOTO), ("video/", kinds.VIDEO)):
+        if any(content_type.startswith(prefix) for content_type in content_types):
+            return kind
+    return kinds.DOCUMENT
+
+
+@cache
+def _message_types() -> Any:
+    return importlib.import_module("gateway.platforms.base").MessageType

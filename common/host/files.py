@@ -1,0 +1,159 @@
+"""The seam to Hermes for files: which may be sent, and which references in a person's words lead to HERMES_HOME.
+
+HERMES_HOME holds what every chat said (state.db, memories, logs) and the operator's keys. The model's words, and those
+of a person who is allowed to talk to it, are not the operator's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core.wording import without_references
+from ..settings.environment import variables
+
+MEDIA_CACHES = tuple(
+    map(
+        Path,
+        (
+            *("cache/images", "cache/audio", "cache/videos", "cache/documents", "cache/screenshots"),
+            *("image_cache", "audio_cache", "video_cache", "document_cache", "browser_screenshots"),
+        ),
+    )
+)
+"""The host's media caches in a HERMES_HOME, in its new and its old layout (gateway/platforms/base.py)."""
+
+NOT_SENT = "⚠️ A file was not sent: it belongs to the agent itself."
+"""What the chat is told instead."""
+
+_CANDIDATE = re.compile(r"@(?=(?:diff|staged)\b|[a-z_]+:)")
+_MOST_REFERENCES = 50
+_LONGEST_PATH = 4096
+
+
+def homes(home: Path) -> tuple[Path, ...]:
+    """A profile's HERMES_HOME, the root it is a profile of, and the default one."""
+    return home, *(p.parent.parent for p in (home, home.resolve()) if p.parent.name == "profiles"), _default_home()
+
+
+def _default_home() -> Path:
+    return Path(os.path.expanduser("~")) / ".hermes"
+
+
+def deliverable(path: str, own_homes: Sequence[Path]) -> str | None:
+    """The path, resolved, of a file that may be sent; None for one that may not.
+
+    Refused are files in any of the homes outside the media caches of the first one, /proc, and everything that is no
+    file. A missing file is left to whoever opens it.
+    """
+    resolved = _resolve(path)
+    if resolved is None or resolved.is_relative_to("/proc") or (resolved.exists() and not resolved.is_file()):
+        return None
+    inside = _within(resolved, own_homes[0])
+    if inside is not None and any(inside.is_relative_to(cache) for cache in MEDIA_CACHES):
+        return str(resolved)
+    return None if any(_within(resolved, home) is not None for home in own_homes) else str(resolved)
+
+
+def deliverable_media(media: Sequence[Any], own_homes: Sequence[Path]) -> list[Any]:
+    """Those of the host's attachments that may be sent: a path, or one in a tuple or a mapping, in its place."""
+    kept = []
+    for item in media:
+        path = item.get("path") if isinstance(item, dict) else item[0] if isinstance(item, tuple) else item
+        if path and deliverable(str(path), own_homes) is not None:
+            kept.append(item)
+    return kept
+
+
+def working_directory() -> Path:
+    """Where the host resolves references from (gateway/run.py)."""
+    return Path(variables().get("TERMINAL_CWD", os.path.expanduser("~")))
+
+
+def without_home_references(text: str, home: Path, cwd: Path) -> str:
+    """The text without a live `@` before what the host would resolve into HERMES_HOME or list of it.
+
+    Reads the file system, for symbolic links. All references die where there are more than fifty, and where the host
+    reads them in a way that is not known.
+    """
+    candidates = [found.start() for found in _CANDIDATE.finditer(text)]
+    if not candidates:
+        return text
+    host = _references()
+    if host is None or len(candidates) > _MOST_REFERENCES:
+        return without_references(text)
+    # From the end: the value of a reference may hold another one.
+    for at in reversed(candidates):
+        if (found := host.REFERENCE_PATTERN.match(text, at)) is None:
+            continue
+        reference = host.parse_context_references(text[max(at - 1, 0) : found.end()])[0]
+        if _reaches(reference.kind, reference.target, homes(home), cwd):
+            text = f"{text[:at]}\uff20{text[at + 1 :]}"
+    return text
+
+
+def _references() -> Any:
+    try:
+        module = importlib.import_module("agent.context_references")
+    except ModuleNotFoundError:
+        return None
+    return module if {"REFERENCE_PATTERN", "parse_context_references"} <= vars(module).keys() else None
+
+
+def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bool:
+    """Whether the host would show something of one of the homes (agent/context_references.py, _expand_reference)."""
+    start = _resolve(str(cwd))
+    if start is None:
+        return True
+    match kind:
+        case "url":
+            # Whoever fetches it may pass over blanks, as the parsers of URLs do.
+            return "".join(target.split()).lstrip("`\"'").lower().startswith("file:")
+        case "diff" | "staged" | "git":
+            tree = next((d for d in (start, *start.parents) if (d / ".git").exists()), start)
+            return any(
+                _within(start, home) is not None or _within(home.resolve(), tree) is not None for home in own_homes
+            )
+        case "file" | "folder":
+            path = _resolve(str(start / os.path.expanduser(target))) if len(target) <= _LONGEST_PATH else None
+            return path is None or any(
+                _within(path, home) is not None or (kind == "folder" and _lists(path, home.resolve()))
+                for home in own_homes
+            )
+    return True
+
+
+def _lists(folder: Path, home: Path) -> bool:
+    """Whether the host's listing of a folder goes down into the home: it skips what begins with a dot."""
+    below = _within(home, folder)
+    return below is not None and not any(part.startswith(".") for part in below.parts)
+
+
+def _resolve(path: str) -> Path | None:
+    try:
+        return Path(os.path.expanduser(path)).resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def _within(path: Path, folder: Path) -> Path | None:
+    """A resolved path, relative to the folder it is in; None when it is elsewhere.
+
+    Folders are compared as the file system knows them, so that a mount under another name is the same one.
+    """
+    try:
+        wanted = folder.stat()
+    except OSError:
+        resolved = folder.resolve()
+        return path.relative_to(resolved) if path.is_relative_to(resolved) else None
+    for parent in (path, *path.parents):
+        try:
+            if os.path.samestat(parent.stat(), wanted):
+                return path.relative_to(parent)
+        except OSError:
+            continue
+    return None

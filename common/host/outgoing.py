@@ -1,0 +1,153 @@
+"""The seam to Hermes for what an answer attaches: a stock class whose sending methods ask before they send."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import inspect
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from ..core.image_markup import extract_images
+from . import contract, files, profile
+from .pictures import NotFetched, Pictures
+
+logger = logging.getLogger(__name__)
+
+CONTRACT: contract.Contract = {
+    "extract_images": ("content",),
+    "send_image": ("chat_id", "image_url", "caption"),
+    "send_image_file": ("chat_id", "image_path", "caption", "reply_to", "metadata"),
+    "send_multiple_images": ("chat_id", "images", "metadata", "human_delay"),
+}
+
+_REFUSED = object()
+_SENDS = re.compile(r"_?(send|play|upload|post)_")
+_NAMES_A_FILE = re.compile(r"(?:.*_)?(?:path|file|photo|picture|image|video|audio|voice|document|animation|sticker)s?")
+
+
+def paths_of(method: Callable[..., object]) -> list[str]:
+    """The parameters of a sending method that name local files."""
+    return [name for name in inspect.signature(method).parameters if _NAMES_A_FILE.fullmatch(name) and name != "images"]
+
+
+def guarded(stock: Any) -> Any:
+    """A subclass of the stock class that sends no file of HERMES_HOME outside its media caches, and says so.
+
+    Pictures named by their address are fetched by `pictures`, never by stock.
+    """
+
+    class Guarded(stock):  # type: ignore[misc]
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            self.homes = files.homes(profile.home())
+            self.pictures = Pictures()
+
+        async def send_image(
+            self,
+            chat_id: str,
+            image_url: str,
+            caption: str | None = None,
+            reply_to: str | None = None,
+            metadata: dict[str, Any] | None = None,
+            **_: Any,
+        ) -> Any:
+            """Send a picture by its address, or the address where none is to be had."""
+            if (path := await _picture(self, image_url)) is not None:
+                return await self.send_image_file(chat_id, path, caption, reply_to, metadata=metadata)
+            return await self.send(chat_id, f"{caption or ''}\n{image_url}".strip(), reply_to, metadata)
+
+        async def send_multiple_images(
+            self,
+            chat_id: str,
+            images: Sequence[tuple[str, str]],
+            metadata: dict[str, Any] | None = None,
+            human_delay: float = 0.0,
+        ) -> None:
+            """Send pictures together, each by its address or as a `file://` one."""
+            allowed, addresses, refused = [], [], False
+            for address, caption in images:
+                if (path := await _picture(self, address)) is None:
+                    addresses.append(f"{caption}\n{address}".strip())
+                elif (resolved := files.deliverable(path, self.homes)) is not None:
+                    allowed.append((f"file://{quote(resolved)}", caption))
+                else:
+                    refused = True
+            if refused:
+                await _refuse(self, {"chat_id": chat_id, "metadata": metadata})
+            if addresses:
+                await self.send(chat_id, "\n".join(addresses), metadata=metadata)
+            if allowed:
+                await super().send_multiple_images(chat_id, allowed, metadata, human_delay)
+
+        @staticmethod
+        def extract_images(content: str) -> tuple[list[tuple[str, str]], str]:
+            """What the host finds, without its pattern's quadratic time."""
+            return extract_images(content)
+
+    for name, method in inspect.getmembers(stock, inspect.iscoroutinefunction):
+        if _SENDS.match(name) and name not in vars(Guarded) and (names := paths_of(method)):
+            setattr(Guarded, name, _asking(method, names))
+    return Guarded
+
+
+def _asking(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Callable[..., Awaitable[Any]]:
+    """The method, called with resolved paths, or not at all."""
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    async def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = signature.bind(self, *args, **kwargs)
+        for name in names:
+            paths: Any = call.arguments.get(name)
+            several = isinstance(paths, list | tuple)
+            resolved = [_deliverable(path, self.homes) for path in (paths if several else (paths,))]
+            if _REFUSED in resolved:
+                return await _refuse(self, call.arguments)
+            call.arguments[name] = resolved if several else resolved[0]
+        return await method(*call.args, **call.kwargs)
+
+    return ask
+
+
+def _deliverable(value: Any, homes: Sequence[Path]) -> Any:
+    """The resolved path, or `_REFUSED`; a value that names no file as it is."""
+    if not isinstance(value, str | os.PathLike):
+        return value
+    path = str(value)
+    return files.deliverable(_local(path) or path, homes) or _REFUSED
+
+
+async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
+    """Say in the chat that a file stays here; the host's SendResult of a failure."""
+    logger.warning("a file of HERMES_HOME outside its media caches was not sent")
+    metadata = call.get("metadata") or (call.get("kwargs") or {}).get("metadata")
+    await adapter.send(call["chat_id"], files.NOT_SENT, metadata=metadata)
+    result: Any = importlib.import_module("gateway.platforms.base").SendResult
+    return result(success=False, error="a file of the agent itself is not sent")
+
+
+async def _picture(adapter: Any, address: str) -> str | None:
+    """The path of the picture at an address: in the host's cache, or where a `file://` one points; None without one."""
+    if (path := _local(address)) is not None:
+        return path
+    base: Any = importlib.import_module("gateway.platforms.base")
+    try:
+        picture = await adapter.pictures.fetch(address)
+        return str(await asyncio.to_thread(base.cache_image_from_bytes, picture.data, picture.extension))
+    except (NotFetched, OSError, ValueError) as exc:
+        logger.info(
+            "a picture's address is posted instead: %s", exc if isinstance(exc, NotFetched) else type(exc).__name__
+        )
+    return None
+
+
+def _local(address: str) -> str | None:
+    """The path in a `file://` address, None for any other."""
+    return unquote(address[7:]) if address[:7].lower() == "file://" else None

@@ -1,0 +1,61 @@
+"""Answers in several messages: what the host is told of them."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ..core.errors import ConnectionLost, HardenedError, RateLimited, Unanswered
+
+logger = logging.getLogger(__name__)
+
+
+async def send_once(
+    self: Any,
+    chat_id: str,
+    content: str,
+    reply_to: str | None = None,
+    metadata: Any = None,
+    max_retries: int = 0,
+    base_delay: float = 0.0,
+) -> Any:
+    """An adapter's `_send_with_retry`: what may be repeated was; a second try of the host would say it again."""
+    return await self.send(chat_id, content, reply_to, metadata)
+
+
+async def send_all(
+    parts: Sequence[str], send: Callable[[int, str], Awaitable[str | None]], kind_of: Callable[[Exception], str | None]
+) -> Any:
+    """Send the parts in order (`send` gets number and text, gives the message's id); the host's SendResult.
+
+    One that fails ends it, and the error says how many were sent. `kind_of` gives one of the host's SEND_ERROR_KINDS
+    for an error it knows.
+    """
+    result: Any = importlib.import_module("gateway.platforms.base").SendResult
+    sent: list[str | None] = []
+    try:
+        for number, part in enumerate(parts):
+            sent.append(await send(number, part))
+    except (HardenedError, ValueError) as exc:
+        logger.warning("%d of %d messages of an answer were sent: %s", len(sent), len(parts), exc)
+        return result(
+            success=False,
+            error=f"{len(sent)} of {len(parts)} messages were sent: {exc}",
+            message_id=sent[-1] if sent else None,
+            raw_response={"sent": list(sent), "of": len(parts)},
+            retry_after=exc.retry_after if isinstance(exc, RateLimited) else None,
+            error_kind=kind_of(exc) or _kind(exc),
+        )
+    *earlier, last = sent or [None]
+    return result(success=True, message_id=last, continuation_message_ids=tuple(id_ for id_ in earlier if id_))
+
+
+def _kind(exc: Exception) -> str:
+    match exc:
+        case RateLimited():
+            return "rate_limited"
+        case Unanswered() | ConnectionLost():
+            return "transient"
+    return "unknown"

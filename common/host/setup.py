@@ -1,0 +1,50 @@
+"""The operator's set-up as the gateway would see it, for commands that run beside the gateway."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import contract, profile
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """`extras` holds what the host would hand each of our platforms, and only those that it would start."""
+
+    home: Path
+    environment: Mapping[str, str]
+    extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        """The state file of this profile's gateway."""
+        return profile.state_file(self.home)
+
+
+def load_setup() -> Setup:
+    """Read `.env`, `config.yaml` and the environment with the host's own code; raises HostContractError without it."""
+    contract.check_version()
+    home = profile.home()
+    importlib.import_module("hermes_cli.env_loader").load_hermes_dotenv(hermes_home=home)
+    config: Any = importlib.import_module("gateway.config").load_gateway_config()
+    extras = {
+        platform.value: {**(settings.extra or {}), **({"token": settings.token} if settings.token else {})}
+        for platform, settings in config.platforms.items()
+        if platform.value in contract.STOCK_MODULES and settings.enabled
+    }
+    return Setup(home, profile.environment(), extras)
+
+
+def slash_commands() -> frozenset[str]:
+    """The names of the host's own slash commands, which are public."""
+    registry: Any = importlib.import_module("hermes_cli.commands").COMMAND_REGISTRY
+    return frozenset(name for command in registry for name in (command.name, *command.aliases))
+
+
+def gateway_runs() -> bool:
+    """Whether this profile's gateway is running."""
+    return bool(importlib.import_module("gateway.status").is_gateway_running(cleanup_stale=False))

@@ -1,0 +1,204 @@
+"""The bounded queue of one chat, in which nobody can take another's place. Pure.
+
+Items leave in the order in which they came, but for those of an author who is held: they wait, in order, until the
+author is let go, and are next then.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ..core.authority import RIGHTS, Authority
+
+LENGTH = 1_000
+"""Items that may wait in one chat."""
+CROWDED = 100
+"""Once more than this many wait, and until the queue is empty, an author's share counts (`Rights.waiting`)."""
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose an item is, and whether it asks something of the agent."""
+
+    author: str
+    authority: Authority
+    is_request: bool
+
+    @property
+    def is_turn(self) -> bool:
+        """A request of somebody whose requests the agent gets."""
+        return self.is_request and RIGHTS[self.authority].turn
+
+
+class FairQueue(Generic[_Item]):
+    """A queue that sheds the lowest authority first, there what is no request, there the oldest of who has the most.
+
+    `place` is asked once for each item, and for none while the queue is short.
+    """
+
+    def __init__(self, place: Callable[[_Item], Place], length: int = LENGTH, crowded: int = CROWDED) -> None:
+        self._place = place
+        self._length = length
+        self._crowded = min(length, crowded)
+        self._waiting: OrderedDict[_Entry[_Item], None] = OrderedDict()
+        self._held: dict[str, OrderedDict[_Entry[_Item], None]] = {}
+        self._held_count = 0
+        self._ranks: dict[tuple[Authority, bool], _Rank[_Item]] = {}
+        """Every item by rank and author while the queue is crowded, else empty."""
+
+    def __len__(self) -> int:
+        return len(self._waiting) + self._held_count
+
+    def push(self, item: _Item) -> list[Place]:
+        """Append an item; the places of those that had to go for it."""
+        entry = _Entry(item)
+        self._waiting[entry] = None
+        return self._admit(entry)
+
+    def pop(self) -> _Item | None:
+        """The next item; None when there is none but those of authors who are held."""
+        while self._waiting:
+            entry, _ = self._waiting.popitem(last=False)
+            if self._held and (held := self._held.get(self._placed(entry).author)) is not None:
+                held[entry] = None
+                self._held_count += 1
+                continue
+            if self._ranks:
+                place = self._placed(entry)
+                self._take((place.authority, place.is_request), place.author)
+            return entry.item
+        return None
+
+    def hold(self, item: _Item) -> tuple[str, list[Place]]:
+        """Put an item before all others of its author and hold that author, who is returned with what had to go."""
+        entry = _Entry(item)
+        author = self._placed(entry).author
+        held = self._held.setdefault(author, OrderedDict())
+        held[entry] = None
+        held.move_to_end(entry, last=False)
+        self._held_count += 1
+        return author, self._admit(entry, first=True)
+
+    def let_go(self, author: str) -> None:
+        """An author's items that were held are next."""
+        held = self._held.pop(author, None) or OrderedDict()
+        self._held_count -= len(held)
+        for entry in reversed(held):
+            self._waiting[entry] = None
+            self._waiting.move_to_end(entry, last=False)
+
+    def take(self) -> list[_Item]:
+        """Take out, in order, all items that are not held."""
+        items = [entry.item for entry in self._waiting]
+        self._waiting.clear()
+        self._ranks.clear()
+        return items
+
+    def _placed(self, entry: _Entry[_Item]) -> Place:
+        if entry.place is None:
+            entry.place = self._place(entry.item)
+        return entry.place
+
+    def _admit(self, entry: _Entry[_Item], *, first: bool = False) -> list[Place]:
+        """Note where an item belongs, and make room."""
+        if self._ranks:
+            entries: Iterable[_Entry[_Item]] = (entry,)
+        elif len(self) > self._crowded:
+            entries, first = [one for held in self._held.values() for one in held], False
+            entries += self._waiting
+        else:
+            return []
+        authors = dict.fromkeys(self._note(one, first=first) for one in entries)
+        gone = [place for author, authority in authors for place in self._beyond_share(author, authority)]
+        while len(self) > self._length:
+            rank = min(self._ranks)
+            gone.append(self._drop(rank, self._ranks[rank].most()))
+        return gone
+
+    def _note(self, entry: _Entry[_Item], *, first: bool) -> tuple[str, Authority]:
+        place = self._placed(entry)
+        rank = self._ranks.setdefault((place.authority, place.is_request), _Rank())
+        rank.add(place.author, entry, first=first)
+        return place.author, place.authority
+
+    def _beyond_share(self, author: str, authority: Authority) -> list[Place]:
+        """Shed what an author has too many of."""
+        ranks = [rank for rank in ((authority, False), (authority, True)) if rank in self._ranks]
+        beyond = sum(self._ranks[rank].count(author) for rank in ranks) - RIGHTS[authority].waiting
+        gone: list[Place] = []
+        for rank in ranks:
+            if beyond > len(gone):
+                gone += [
+                    self._drop(rank, author) for _ in range(min(beyond - len(gone), self._ranks[rank].count(author)))
+                ]
+        return gone
+
+    def _drop(self, rank: tuple[Authority, bool], author: str) -> Place:
+        entry = self._take(rank, author)
+        if entry in self._waiting:
+            del self._waiting[entry]
+        else:
+            del self._held[author][entry]
+            self._held_count -= 1
+        return self._placed(entry)
+
+    def _take(self, rank: tuple[Authority, bool], author: str) -> _Entry[_Item]:
+        entry = self._ranks[rank].take(author)
+        if not self._ranks[rank]:
+            del self._ranks[rank]
+        return entry
+
+
+@dataclass(eq=False, slots=True)
+class _Entry(Generic[_Item]):
+    item: _Item
+    place: Place | None = None
+
+
+class _Rank(Generic[_Item]):
+    """The items of one authority that are requests, or that are none, by author; each step in constant time."""
+
+    def __init__(self) -> None:
+        self._authors: dict[str, deque[_Entry[_Item]]] = {}
+        self._with_count: dict[int, dict[str, None]] = {}
+        self._most = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._authors)
+
+    def add(self, author: str, entry: _Entry[_Item], *, first: bool) -> None:
+        """Add an author's newest item, or his first."""
+        entries = self._authors.setdefault(author, deque())
+        entries.appendleft(entry) if first else entries.append(entry)
+        self._count(author, len(entries) - 1, len(entries))
+
+    def take(self, author: str) -> _Entry[_Item]:
+        """Take an author's first item out."""
+        entries = self._authors[author]
+        entry = entries.popleft()
+        if not entries:
+            del self._authors[author]
+        self._count(author, len(entries) + 1, len(entries))
+        return entry
+
+    def count(self, author: str) -> int:
+        return len(self._authors.get(author, ()))
+
+    def most(self) -> str:
+        """The author with the most items."""
+        return next(iter(self._with_count[self._most]))
+
+    def _count(self, author: str, before: int, after: int) -> None:
+        if before:
+            del self._with_count[before][author]
+            if not self._with_count[before]:
+                del self._with_count[before]
+        if after:
+            self._with_count.setdefault(after, {})[author] = None
+        if after > self._most or self._most not in self._with_count:
+            self._most = after

@@ -1,0 +1,86 @@
+"""Attachments of dispatched messages: fetched within limits, and what could not be had is told to the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from ..core.authority import FileLimits
+from ..core.errors import FileTooLarge
+from ..core.events import Attachment
+from ..core.wording import Foreign, name
+
+logger = logging.getLogger(__name__)
+
+_NAMED = 20
+"""Missing files that are named one by one."""
+_CONTENT_TYPE_CHARACTERS = 60
+
+Fetch = Callable[[Attachment, int], Awaitable[tuple[str | None, str]]]
+"""An attachment with an id and the bytes it may have, to (path in the host's cache or None, content type where none
+was announced). Raises FileTooLarge as soon as more bytes arrive."""
+
+
+@dataclass(slots=True)
+class Media:
+    """Paths and content types side by side, and one line for each file that is missing."""
+
+    paths: list[str] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+async def fetch_all(attachments: Sequence[Attachment], fetch: Fetch, hurry: asyncio.Event, limits: FileLimits) -> Media:
+    """Fetch the attachments within the limits, until somebody is in a hurry. An announced size is only a hint."""
+    media = Media()
+    for number, attachment in enumerate(attachments):
+        why: str | None
+        if number >= limits.files:
+            why = "is one too many to be fetched" if limits.files else "is not fetched"
+        else:
+            why = await _fetched(attachment, fetch, hurry, limits.bytes, media)
+        if why:
+            media.missing.append(f"({describe(attachment)} {why}.)")
+    if (more := len(media.missing) - _NAMED) > 0:
+        media.missing[_NAMED:] = [f"({more} more files are missing.)"]
+    return media
+
+
+async def _fetched(
+    attachment: Attachment, fetch: Fetch, hurry: asyncio.Event, max_bytes: int, media: Media
+) -> str | None:
+    """Add the file to `media`; or why it is missing."""
+    too_large = "is too large to be fetched"
+    if attachment.size is not None and attachment.size > max_bytes:
+        return too_large
+    try:
+        path, content_type = await _unless(hurry, fetch(attachment, max_bytes)) if attachment.id else (None, "")
+    except FileTooLarge:
+        return too_large
+    except Exception as exc:
+        logger.warning("an attachment could not be fetched: %s", type(exc).__name__)
+        path = None
+    if path is None:
+        return "could not be fetched"
+    media.paths.append(path)
+    media.types.append(attachment.content_type or content_type)
+    return None
+
+
+async def _unless(hurry: asyncio.Event, fetching: Awaitable[tuple[str | None, str]]) -> tuple[str | None, str]:
+    fetch, interruption = asyncio.ensure_future(fetching), asyncio.ensure_future(hurry.wait())
+    try:
+        await asyncio.wait({fetch, interruption}, return_when=asyncio.FIRST_COMPLETED)
+        return fetch.result() if fetch.done() else (None, "")
+    finally:
+        fetch.cancel()
+        interruption.cancel()
+        await asyncio.gather(fetch, interruption, return_exceptions=True)
+
+
+def describe(attachment: Attachment) -> str:
+    """The file in words, for the agent."""
+    called = f" {name(attachment.filename)}" if attachment.filename else ""
+    return f"Attachment{called}, {Foreign(attachment.content_type, _CONTENT_TYPE_CHARACTERS) or 'of unknown type'},"

@@ -1,0 +1,56 @@
+"""Who is who, on disk: pairs in the state file, those that moved in the journal of orders too, and direct chats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from .database import Statement
+from .orders import NumberOrder
+from .store import Store
+
+
+class Source(IntEnum):
+    """Where a pair was learnt; the higher is the stronger."""
+
+    CONTACTS = 1
+    ENVELOPE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A number and the ACI it belongs to. `moved_to` is the ACI that showed up with it later."""
+
+    number: str
+    uid: str
+    source: Source
+    moved_to: str | None = None
+
+
+def record(store: Store, pair: Pair, at: float) -> None:
+    """Put a pair on disk, unless the operator has confirmed another ACI there meanwhile. `at` is Unix time."""
+    upsert: Statement = (
+        "INSERT INTO identity VALUES (?, ?, ?, ?) ON CONFLICT (number)"
+        " DO UPDATE SET source = excluded.source, moved_to = excluded.moved_to WHERE uid = excluded.uid",
+        (pair.number, pair.uid, int(pair.source), pair.moved_to),
+    )
+    if pair.moved_to:
+        upsert = (*upsert, NumberOrder(pair.number, pair.uid, pair.moved_to, at))
+    store.keep(upsert)
+
+
+async def recorded(store: Store) -> list[Pair]:
+    """Every pair on disk; raises StateError."""
+    rows = await store.rows("SELECT number, uid, source, moved_to FROM identity ORDER BY rowid")
+    return [Pair(number, uid, Source(source), moved_to) for number, uid, source, moved_to in rows]
+
+
+def forget(store: Store, number: str) -> None:
+    """Take a pair from disk."""
+    store.write("DELETE FROM identity WHERE number = ?", (number,))
+
+
+async def is_confirmed(store: Store, number: str, uid: str) -> bool:
+    """Whether the operator said that a number which turned up with that ACI is the same person's; raises StateError."""
+    confirmed = "SELECT 1 FROM identity WHERE number = ? AND uid = ? AND moved_to IS NULL"
+    return bool(await store.rows(confirmed, (number, uid)))

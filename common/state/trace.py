@@ -1,0 +1,108 @@
+"""Why did you not answer? The last decisions, kept on disk, without any text and without plain identities."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ..core.events import Decision, Dispatch, Ignore, Inbound, Observe
+from .store import Store, read
+
+KEEP_ROWS = 2_000
+_PRUNE_EVERY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the trace. `at` is Unix time; `chat` and `who` are pseudonyms, `event` is the network's message id."""
+
+    number: int
+    at: float
+    network: str
+    chat: str
+    who: str
+    event: str
+    verdict: str
+    rule: int
+    reason: str
+
+    def time(self) -> str:
+        """When, in the local time zone."""
+        return datetime.fromtimestamp(self.at).astimezone().strftime("%d %b %H:%M:%S")
+
+    def place(self) -> str:
+        """The chat, for people."""
+        return "(direct)" if self.chat == self.who else self.chat
+
+    def line(self) -> str:
+        """All but the network in one line."""
+        rule = f" by rule {self.rule}" if self.rule else ""
+        return f"{self.time()} {self.place()} {self.who}: {self.verdict}{rule}, {self.reason} ({self.event})"
+
+
+def entries(state: Path, *, after: int = 0) -> list[Entry]:
+    """The entries of a state file with a higher number than `after`, oldest first; raises StateError."""
+    columns = "rowid, at, network, chat, who, event, verdict, rule, reason"
+    return [Entry(*row) for row in read(state, f"SELECT {columns} FROM trace WHERE rowid > ? ORDER BY rowid", (after,))]
+
+
+class Trace:
+    """Records decisions of one network. `now` is Unix time."""
+
+    def __init__(self, store: Store, network: str, now: Callable[[], float]) -> None:
+        self._store = store
+        self._network = network
+        self._now = now
+        self._recorded = 0
+        self.counts: Counter[str] = Counter()
+
+    def pseudonym(self, identity: str) -> str:
+        """What a person or a chat is called here and in logs."""
+        return self._store.pseudonym(identity)
+
+    def decided(self, inbound: Inbound, decision: Decision) -> None:
+        """Take down a decision; what has nothing to read is only counted."""
+        verdict = _verdict(decision)
+        self.counts[f"{verdict} {decision.reason}"] += 1
+        if not inbound.contentless:
+            self._row(inbound, verdict, decision.rule, decision.reason)
+
+    def noted(self, inbound: Inbound, verdict: str, reason: str) -> None:
+        """Take down something that is no decision about a text, an invitation for instance."""
+        self.counts[f"{verdict} {reason}"] += 1
+        self._row(inbound, verdict, 0, reason)
+
+    def _row(self, inbound: Inbound, verdict: str, rule: int, reason: str) -> None:
+        who = self.pseudonym(inbound.sender.uid or inbound.sender.number or "")
+        self._store.write_later(
+            "INSERT INTO trace VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self._now(),
+                self._network,
+                self.pseudonym(inbound.chat.id) or who,
+                who,
+                inbound.message_id,
+                verdict,
+                rule,
+                reason,
+            ),
+        )
+        self._recorded += 1
+        if self._recorded % _PRUNE_EVERY == 1:
+            self._store.write_later(
+                "DELETE FROM trace WHERE rowid <= (SELECT max(rowid) FROM trace) - ?",
+                (KEEP_ROWS,),
+            )
+
+
+def _verdict(decision: Decision) -> str:
+    match decision:
+        case Dispatch():
+            return "dispatch"
+        case Observe():
+            return "observe"
+        case Ignore():
+            return "ignore"

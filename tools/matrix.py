@@ -1,0 +1,136 @@
+"""The scenario tests against several versions of Hermes: `python tools/matrix.py [VERSION | newer]...`.
+
+Each has a virtual environment of its own under `.venv-matrix`. Without arguments: one that is too old, those verified,
+and those that were published since. Exit status 1 when one failed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from hermes_hardened_adapters.common.host.contract import VERIFIED_HERMES, numbers
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+TOO_OLD = "0.18.0"
+SCENARIOS = (
+    "test_doctor.py",
+    "test_gateway.py",
+    "test_home_references.py",
+    "test_host.py",
+    "test_host_questions.py",
+    "test_mattermost_hosted.py",
+    "test_mattermost_programs.py",
+    "test_operated.py",
+    "test_outgoing_files.py",
+    "test_packaging.py",
+    "test_record.py",
+    "test_red_people.py",
+    "test_signal_hosted.py",
+    "test_strict.py",
+    "test_strict_gateway.py",
+    "test_yaml.py",
+)
+REFUSAL = "too_old_host.py"
+"""What is run against a version that is too old. Not a part of the suite, which such a version cannot pass."""
+
+
+class Result(NamedTuple):
+    """What a run came to. Without tests it did not get so far as to run one."""
+
+    version: str
+    tests: int
+    failed: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.tests > 0 and self.failed == 0
+
+
+def newer(published: Sequence[str]) -> list[str]:
+    """The releases since the newest that was verified, oldest first."""
+    released = [version for version in published if re.fullmatch(r"[\d.]+", version)]
+    return sorted((v for v in released if numbers(v) > numbers(VERIFIED_HERMES[-1])), key=numbers)
+
+
+def published() -> list[str]:
+    """Every version of hermes-agent that pip can install."""
+    command = [sys.executable, "-m", "pip", "index", "versions", "hermes-agent"]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (versions,) = re.findall(r"^Available versions: (.*)$", answer, re.MULTILINE)
+    return [version.strip() for version in versions.split(",")]
+
+
+def tests(version: str) -> list[str]:
+    """The files of tests that are run against a version."""
+    names = (REFUSAL,) if numbers(version) < numbers(VERIFIED_HERMES[0]) else SCENARIOS
+    return [f"tests/{name}" for name in names]
+
+
+def run(version: str) -> Result:
+    """Install that version beside the project as it is now, and run its tests."""
+    home = ROOT / ".venv-matrix" / version
+    python, report = home / "bin" / "python", home / "report.xml"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    report.unlink(missing_ok=True)
+    installed = all(
+        subprocess.run([*pip, *more], cwd=ROOT).returncode == 0
+        for more in (
+            ["setuptools>=77", f"hermes-agent=={version}", ".[dev]"],
+            ["--no-deps", "--no-build-isolation", "--force-reinstall", "."],
+        )
+    )
+    for left in (ROOT / "build", *ROOT.glob("*.egg-info")):
+        shutil.rmtree(left, ignore_errors=True)
+    if installed:
+        (site_packages,) = home.glob("lib/*/site-packages")
+        (site_packages / "repository.pth").write_text(f"{ROOT}\n{ROOT / 'tools'}\n")
+        subprocess.run([python, "-P", "-m", "pytest", "-q", f"--junit-xml={report}", *tests(version)], cwd=ROOT)
+    return result(version, report)
+
+
+def result(version: str, report: Path) -> Result:
+    """Read a report of pytest's; without one there were no tests."""
+    if not report.exists():
+        return Result(version, 0, 0, 0.0)
+    suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+
+    def total(name: str) -> float:
+        return sum(float(suite.get(name, 0)) for suite in suites)
+
+    failed = total("failures") + total("errors") + total("skipped")
+    return Result(version, int(total("tests")), int(failed), total("time"))
+
+
+def table(results: Sequence[Result]) -> Table:
+    """For people; a test that was skipped counts as failed."""
+    shown = Table("hermes-agent", "expected", "passed", "failed", "seconds", box=None, pad_edge=False)
+    for version, count, failed, seconds in results:
+        expected = "refused" if tests(version) == [f"tests/{REFUSAL}"] else "works"
+        shown.add_row(version, expected, str(count - failed), str(failed) if count else "no tests", f"{seconds:.0f}")
+    return shown
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the versions asked for; the exit status."""
+    versions: list[str] = []
+    for argument in arguments or (TOO_OLD, *VERIFIED_HERMES, "newer"):
+        versions += newer(published()) if argument == "newer" else [argument]
+    results = [run(version) for version in versions]
+    Console().print(table(results))
+    return 0 if all(each.ok for each in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""`make pictures`: the README's picture of `doctor` and `trace`, taken of the real commands beside the real gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from pathlib import Path
+
+from hermes_hardened_adapters.common.settings.strict import CONNECTING, PREFIX
+from rich.console import Console
+from rich.text import Text
+
+from tests import scene_signal
+from tests.fakes.echo_model import EchoModel
+from tests.fakes.signal_daemon import ACCOUNT, KEEPALIVE, OWN_ACI, FakeSignalDaemon, group
+from tests.gateway_process import GatewayProcess
+from tests.scene import play
+from tests.scene_signal import ALLOTMENT, LOTTERY, SignalNetwork
+
+PICTURE = Path(__file__).parent.parent / "docs" / "terminal.svg"
+WIDTH = 118
+LINES = 6
+"""Of the scene, so that the trace has something to show."""
+
+
+async def main() -> None:
+    """Play a part of the Signal scene and look at the gateway with both commands."""
+    strict = {name: f"{PREFIX}{name}" for name in CONNECTING["signal"].values()}
+    async with scene_signal.stage() as daemon, EchoModel() as model:
+        env = {strict.get(name, name): value for name, value in scene_signal.environment(daemon).items()}
+        gateway = GatewayProcess(model.base_url, env=env, platforms=("signal",))
+        async with gateway:
+            await daemon.streams_open(1)
+            lines = scene_signal.lines(daemon)[:LINES]
+            await play(SignalNetwork(daemon), model, gateway, [(line,) for line in lines])
+            daemon.groups.append(group(LOTTERY, name="You have won", pending=((ACCOUNT, OWN_ACI),), is_member=False))
+            daemon.groups.append(group(ALLOTMENT, name="Allotment"))
+            keepalives = asyncio.create_task(_keep_alive(daemon))
+            shown = [await _shown(gateway, *command) for command in (("doctor", "--network", "signal"), ("trace",))]
+            keepalives.cancel()
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
+    for text in shown:
+        console.print(text)
+    PICTURE.write_text(console.export_svg(title="hermes adapters", clear=False))
+
+
+async def _keep_alive(daemon: FakeSignalDaemon) -> None:
+    while True:
+        await daemon.emit(KEEPALIVE)
+        await asyncio.sleep(1)
+
+
+async def _shown(gateway: GatewayProcess, *command: str) -> Text:
+    """The command and what it writes, in colour."""
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).parent / "hermes"),
+        "adapters",
+        *command,
+        env={
+            **gateway.env,
+            "HOME": str(gateway.home),
+            "HERMES_HOME": str(gateway.home),
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "FORCE_COLOR": "1",
+            "COLUMNS": str(WIDTH),
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    written, _ = await process.communicate()
+    prompt = Text(f"$ hermes adapters {' '.join(command)}\n", style="bold")
+    return prompt + Text.from_ansi(written.decode().replace(str(gateway.home), "~/.hermes"))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
