@@ -14,7 +14,7 @@ from rich.text import Text
 from ..common.core.errors import HardenedError, StateError
 from ..common.host.setup import Setup, load_setup
 from ..common.state.allowlist import Status, entries, order
-from ..common.state.overview import Served, find, overview
+from ..common.state.overview import ChatRow, find, overview
 from ..common.state.store import pseudonymizer
 from . import networks
 from .output import Rows, console, say, write_json
@@ -69,11 +69,11 @@ def _found(spelled: str, setup: Setup) -> tuple[str, str]:
     raise StateError(f"{spelled} is no group or channel known here: look at `groups list`")
 
 
-def _overview(setup: Setup) -> list[Served]:
+def _overview(setup: Setup) -> list[ChatRow]:
     return [row for network in setup.extras for row in _overview_of(network, setup)]
 
 
-def _overview_of(network: str, setup: Setup) -> list[Served]:
+def _overview_of(network: str, setup: Setup) -> list[ChatRow]:
     policy = networks.policy(network, setup)
     known = entries(setup.state, network) if setup.state.exists() else {}
     try:
@@ -84,7 +84,7 @@ def _overview_of(network: str, setup: Setup) -> list[Served]:
     return overview(network, policy, live, known)
 
 
-def _table(rows: Iterable[Served]) -> Rows:
+def _table(rows: Iterable[ChatRow]) -> Rows:
     result = Rows(box=None, pad_edge=False)
     for heading in ("", "network", "name", "id", "membership", "why"):
         result.add_column(heading, no_wrap=heading == "id")

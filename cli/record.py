@@ -19,7 +19,7 @@ from rich.console import Console
 
 from ..common.core.errors import ConfigError, HardenedError
 from ..common.host.setup import Setup, gateway_runs, load_setup, slash_commands
-from ..common.recording.capture import Tape
+from ..common.recording.capture import Capture
 from ..common.recording.leaks import Leak
 from .foreground import interruptible
 from .output import console
@@ -75,31 +75,31 @@ def _run(arguments: argparse.Namespace) -> int:
 async def record(arguments: argparse.Namespace, setup: Setup, name: str, told: Console) -> int:
     """Record and write; the exit status. How it went is written to `told`."""
     async with interruptible() as stop:
-        tape = Tape(arguments.megabytes * _MEGABYTE, stop)
+        capture = Capture(arguments.megabytes * _MEGABYTE, stop)
         timer = asyncio.get_running_loop().call_later(arguments.seconds, stop.set)
         told.print(f"recording {arguments.network}; Ctrl-C ends it", highlight=False)
         try:
-            files, dropped = await _recorded(arguments.network, setup, tape)
+            files, dropped = await _recorded(arguments.network, setup, capture)
         except Leak as leak:
             told.print(str(leak), style="red", markup=False, highlight=False)
             return 1
         finally:
             timer.cancel()
-    if tape.failure is not None:
-        told.print(f"it ended early: {tape.failure}", style="yellow", markup=False, highlight=False)
-    if tape.full:
+    if capture.failure is not None:
+        told.print(f"it ended early: {capture.failure}", style="yellow", markup=False, highlight=False)
+    if capture.full:
         told.print(f"it ended at {arguments.megabytes} megabytes", style="yellow", highlight=False)
-    if not tape.bytes:
+    if not capture.bytes:
         told.print("nothing came in that time, so nothing was written", style="yellow", highlight=False)
         return 1
     written = write(arguments.out, name, files)
     told.print(f"{dropped} events were left out as unreadable; no original is left in:", highlight=False)
     for path in written:
         told.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)
-    return 1 if tape.failure else 0
+    return 1 if capture.failure else 0
 
 
-async def _recorded(network: str, setup: Setup, tape: Tape) -> tuple[dict[str, bytes], int]:
+async def _recorded(network: str, setup: Setup, capture: Capture) -> tuple[dict[str, bytes], int]:
     """The files by suffix, and how many events were dropped."""
     commands, extra = slash_commands(), setup.extras.get(network, {})
     if network == "signal":
@@ -107,14 +107,14 @@ async def _recorded(network: str, setup: Setup, tape: Tape) -> tuple[dict[str, b
         from ..adapters.signal.recording import recorder, rewriting
 
         events = rewriting.SignalRecording(commands)
-        files = await recorder.record(settings.SignalSettings.load(extra, setup.environment), events, tape)
+        files = await recorder.record(settings.SignalSettings.load(extra, setup.environment), events, capture)
         return files, events.dropped
     from ..adapters.mattermost.recording import recorder as of_mattermost
     from ..adapters.mattermost.recording import rewriting as frames_of_mattermost
     from ..adapters.mattermost.settings import MattermostSettings
 
     frames = frames_of_mattermost.MattermostRecording(commands)
-    files = await of_mattermost.record(MattermostSettings.load(extra, setup.environment), frames, tape)
+    files = await of_mattermost.record(MattermostSettings.load(extra, setup.environment), frames, capture)
     return files, frames.dropped
 
 

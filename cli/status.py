@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ..common.core.errors import StateError
 from ..common.host.setup import load_setup
-from ..common.state.snapshot import Snapshot, taken
+from ..common.state.snapshot import Snapshot, read_snapshot
 from .output import Rows, console, write_json
 
 
@@ -26,7 +26,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not setup.extras:
         raise StateError("neither Signal nor Mattermost is configured")
     now = time.time()
-    snapshots = {network: taken(setup.state, network) for network in setup.extras}
+    snapshots = {network: read_snapshot(setup.state, network) for network in setup.extras}
     faults = {name: found.fault(now) if found else "has never listened" for name, found in snapshots.items()}
     if arguments.json:
         rows = [{"network": n, "fault": faults[n], **(asdict(s) if s else {})} for n, s in snapshots.items()]

@@ -49,7 +49,7 @@ class Shape:
         )
 
     def _who(self, address: Address) -> tuple[int | None, int | None]:
-        return self.number(address.uid), self.number(address.number)
+        return self.number(address.id), self.number(address.number)
 
 
 def arguments(*argv: str | Path) -> argparse.Namespace:

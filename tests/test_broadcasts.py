@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from gateway.config import PlatformConfig
 from hermes_hardened_adapters.adapters.mattermost.adapter import MattermostAdapter
-from hermes_hardened_adapters.adapters.mattermost.mentions.grammar import defused, find_mentions
+from hermes_hardened_adapters.adapters.mattermost.mentions.grammar import find_mentions, without_broadcasts
 from hermes_hardened_adapters.adapters.mattermost.plugin import _send_standalone
 
 from tests.fakes.mattermost_server import DM, OPS, TOKEN, FakeMattermostServer
@@ -31,7 +31,7 @@ async def test_a_cut_code_block_notifies_nobody(fence: str, hermes_home: Path, m
     assert not notifies(text)
     async with outgoing("mattermost", monkeypatch) as out:
         limit = out.adapter.connection.post_size
-        cut = MattermostAdapter.truncate_message(defused(text), limit)
+        cut = MattermostAdapter.truncate_message(without_broadcasts(text), limit)
         assert fence.startswith("```\n") or any(map(notifies, cut)), "the cut alone makes some live"
         assert (await out.adapter.send(DM, text)).success
         assert len(posted(out)) >= len(cut)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hermes_hardened_adapters.common.core.errors import StateError
 from hermes_hardened_adapters.common.core.policy import Policy
-from hermes_hardened_adapters.common.state.allowlist import ChatBook, Entry, Status, entries, order
+from hermes_hardened_adapters.common.state.allowlist import Entry, RuntimeAllowlist, Status, entries, order
 from hermes_hardened_adapters.common.state.overview import LiveChat, find, overview
 from hermes_hardened_adapters.common.state.pseudonymizer import Pseudonymizer
 from hermes_hardened_adapters.common.state.schema import STEPS
@@ -18,13 +18,13 @@ from hermes_hardened_adapters.common.state.store import Store, change, read
 
 
 @pytest.fixture
-async def book(store: Store) -> ChatBook:
+async def book(store: Store) -> RuntimeAllowlist:
     return await loaded(store)
 
 
-async def loaded(store: Store) -> ChatBook:
+async def loaded(store: Store) -> RuntimeAllowlist:
     await store.flush()
-    book = ChatBook(store, "signal", lambda: 1000.0)
+    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     return book
 
@@ -37,7 +37,7 @@ def set_aside(folder: Path) -> list[Path]:
     return list(folder.glob("*.unusable*"))
 
 
-async def test_an_order_from_outside_is_taken_over_once(store: Store, book: ChatBook) -> None:
+async def test_an_order_from_outside_is_taken_over_once(store: Store, book: RuntimeAllowlist) -> None:
     ordered(store, "a", Status.GRANTED)
     ordered(store, "b", Status.REVOKED)
     ordered(store, "c", Status.GRANTED, "mattermost")
@@ -46,7 +46,7 @@ async def test_an_order_from_outside_is_taken_over_once(store: Store, book: Chat
     assert await book.refresh() == []
 
 
-async def test_the_last_order_counts_whoever_gave_it(store: Store, book: ChatBook) -> None:
+async def test_the_last_order_counts_whoever_gave_it(store: Store, book: RuntimeAllowlist) -> None:
     await book.order("a", Status.GRANTED, "admin", "")
     await store.flush()
     ordered(store, "a", Status.REVOKED)
@@ -59,7 +59,7 @@ async def test_the_last_order_counts_whoever_gave_it(store: Store, book: ChatBoo
 
 
 async def test_an_order_given_while_orders_are_read_is_not_undone(
-    store: Store, book: ChatBook, monkeypatch: pytest.MonkeyPatch
+    store: Store, book: RuntimeAllowlist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ordered(store, "a", Status.REVOKED)
     rows, ordering = store.rows, []
@@ -76,7 +76,7 @@ async def test_an_order_given_while_orders_are_read_is_not_undone(
     assert book.approved == {"a"}
 
 
-async def test_what_the_operator_revoked_no_invitation_brings_back(store: Store, book: ChatBook) -> None:
+async def test_what_the_operator_revoked_no_invitation_brings_back(store: Store, book: RuntimeAllowlist) -> None:
     ordered(store, "a", Status.REVOKED)
     await book.refresh()
     book.forget("a")
@@ -86,7 +86,7 @@ async def test_what_the_operator_revoked_no_invitation_brings_back(store: Store,
     assert (await loaded(store)).revoked == {"a"}
 
 
-async def test_a_removal_ends_an_invitation_but_no_order(store: Store, book: ChatBook) -> None:
+async def test_a_removal_ends_an_invitation_but_no_order(store: Store, book: RuntimeAllowlist) -> None:
     book.approve("invited", by="alice")
     await book.order("granted", Status.GRANTED, "admin", "")
     for chat in ("invited", "granted"):
@@ -95,7 +95,7 @@ async def test_a_removal_ends_an_invitation_but_no_order(store: Store, book: Cha
     assert not book.knows("invited")
 
 
-async def test_an_invitation_after_an_order_is_not_taken_for_news(store: Store, book: ChatBook) -> None:
+async def test_an_invitation_after_an_order_is_not_taken_for_news(store: Store, book: RuntimeAllowlist) -> None:
     """What the book itself wrote about invitations does not bring a forgotten chat back."""
     book.approve("a", by="alice")
     book.forget("a")
@@ -104,7 +104,7 @@ async def test_an_invitation_after_an_order_is_not_taken_for_news(store: Store, 
     assert book.approved == {"b"}
 
 
-async def test_everything_is_audited(store: Store, book: ChatBook) -> None:
+async def test_everything_is_audited(store: Store, book: RuntimeAllowlist) -> None:
     book.approve("a", by="alice")
     await book.order("a", Status.REVOKED, "admin", "too loud")
     await store.flush()
@@ -118,7 +118,7 @@ async def test_everything_is_audited(store: Store, book: ChatBook) -> None:
     assert entries(store.path, "signal") == {"a": Entry(Status.GRANTED, "operator", 2000.0, "because")}
 
 
-async def test_a_write_from_outside_is_noticed(store: Store, book: ChatBook) -> None:
+async def test_a_write_from_outside_is_noticed(store: Store, book: RuntimeAllowlist) -> None:
     async def changed() -> None:
         await book.refresh()
 

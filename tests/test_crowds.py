@@ -88,7 +88,7 @@ async def test_a_request_amid_mentions_by_a_stranger_on_mattermost(server: FakeM
             if number == 50:
                 await server.post(ALICE_THERE, OPS, "@hermes what is for lunch?")
         await received(host, mentions + 1)
-        host.adapter._gate.hurry.set()
+        host.adapter._interceptor.closing.set()
         await host.settled()
         assert reached(host)[1:] == ["what is for lunch?"]
         assert len(host.reached) == 2

@@ -17,8 +17,8 @@ from hermes_hardened_adapters.adapters.mattermost.decode import (
     UserRemoved,
     UserUpdated,
     added_by,
-    glimpse,
     parse_post,
+    peek,
     to_inbound,
 )
 from hermes_hardened_adapters.adapters.mattermost.sequence import frame_of
@@ -273,7 +273,7 @@ def _decided(data: str) -> None:
             decide(inbound, ME, Policy(every_chat=True), authority=Authority.ALLOWED)
             added_by(event.post, ME)
     frame = frame_of(data)
-    if frame and isinstance(event, Posted) and (seen := glimpse(frame, ME)):
+    if frame and isinstance(event, Posted) and (seen := peek(frame, ME)):
         known = {"channel_type": event.channel_type, "user_id_of": USERS.get, "name_of": lambda _: ""}
         inbound = to_inbound(event.post, ME, **known).inbound  # type: ignore[arg-type]
         unseen = {"origin": Origin.PERSON, "sender_name": "", "mentions": (), "broadcast": False, "attachments": ()}
@@ -286,7 +286,7 @@ def test_a_post_in_a_channel_is_seen_at_a_glimpse(name: str) -> None:
     for text in frames(name):
         said = frame_of(text)
         assert said
-        assert glimpse(said, ME)
+        assert peek(said, ME)
         _decided(text)
 
 
@@ -308,7 +308,7 @@ def test_a_post_in_a_channel_is_seen_at_a_glimpse(name: str) -> None:
 def test_everything_else_has_to_be_read_whole(event: dict[str, Any]) -> None:
     said = frame_of(packed(event))
     assert said
-    assert glimpse(said, ME) is None
+    assert peek(said, ME) is None
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -274,7 +274,7 @@ def inbounds(name: str, policy: Policy = STRICT, people: frozenset[str] = PEOPLE
                     inbound,
                     me,
                     policy,
-                    authority=Authority.ALLOWED if inbound.sender.uid in people else Authority.STRANGER,
+                    authority=Authority.ALLOWED if inbound.sender.id in people else Authority.STRANGER,
                 )
                 verdict = "seen before" if inbound.key in seen else in_short(decision)
                 seen.add(inbound.key)

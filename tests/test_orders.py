@@ -12,7 +12,7 @@ from hermes_hardened_adapters.adapters.signal.people.directory import Directory,
 from hermes_hardened_adapters.common.state import allowlist as module
 from hermes_hardened_adapters.common.state import identities
 from hermes_hardened_adapters.common.state import orders as orders_module
-from hermes_hardened_adapters.common.state.allowlist import ChatBook, Status, entries, order
+from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, Status, entries, order
 from hermes_hardened_adapters.common.state.database import journal_of
 from hermes_hardened_adapters.common.state.identities import Pair, Source
 from hermes_hardened_adapters.common.state.orders import ChatOrder, Journal, NumberOrder, Order
@@ -26,8 +26,8 @@ GIVEN = ChatOrder("signal", "a", Status.REVOKED, "operator", "line\nbreak", 1.0)
 MOVED = NumberOrder(NUMBER, OLD, NEW, 2.0)
 
 
-async def loaded(store: Store) -> ChatBook:
-    book = ChatBook(store, "signal", lambda: 1000.0)
+async def loaded(store: Store) -> RuntimeAllowlist:
+    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     return book
 
@@ -37,7 +37,7 @@ def status_of(store: Store, chat_id: str = "a") -> Status | None:
     return entry.status if entry else None
 
 
-async def started_anew(store: Store, *, without: str) -> ChatBook:
+async def started_anew(store: Store, *, without: str) -> RuntimeAllowlist:
     """The book after a restart before which a file was lost."""
     await store.close()
     for path in store.path.parent.glob(f"{without}*"):
@@ -159,7 +159,7 @@ async def test_a_number_that_moved_stays_so_without_the_state_file(store: Store)
     assert directory.learn(NUMBER, NEW, Source.ENVELOPE) is Learnt.MOVED
     await started_anew(store, without="state.db")
     (pair,) = await identities.recorded(store)
-    assert (pair.number, pair.uid, pair.moved_to) == (NUMBER, OLD, NEW)
+    assert (pair.number, pair.aci, pair.moved_to) == (NUMBER, OLD, NEW)
     assert Directory([pair]).learn(NUMBER, NEW, Source.ENVELOPE) is not Learnt.NEW
     # The operator confirms it from outside; what the gateway still believes does not undo that.
     confirmed = ("UPDATE identity SET uid = ?, moved_to = NULL", (NEW,), NumberOrder(NUMBER, NEW, None, 2.0))
@@ -168,7 +168,7 @@ async def test_a_number_that_moved_stays_so_without_the_state_file(store: Store)
     await store.flush()
     for without in ("nothing", "orders", "nothing"):
         await started_anew(store, without=without)
-        assert [(p.uid, p.moved_to) for p in await identities.recorded(store)] == [(NEW, None)]
+        assert [(p.id, p.moved_to) for p in await identities.recorded(store)] == [(NEW, None)]
 
 
 async def test_a_confirmed_number_stays_so_without_the_state_file(store: Store) -> None:
@@ -182,7 +182,7 @@ async def test_a_confirmed_number_stays_so_without_the_state_file(store: Store) 
 # -- a moment ago
 
 
-def acts(chat_id: str = "a") -> dict[str, Callable[[ChatBook], None]]:
+def acts(chat_id: str = "a") -> dict[str, Callable[[RuntimeAllowlist], None]]:
     return {
         "note": lambda book: book.note(chat_id),
         "approve": lambda book: book.approve(chat_id, by="alice"),
@@ -191,7 +191,7 @@ def acts(chat_id: str = "a") -> dict[str, Callable[[ChatBook], None]]:
     }
 
 
-BEFORE: dict[str, Callable[[ChatBook], None]] = {
+BEFORE: dict[str, Callable[[RuntimeAllowlist], None]] = {
     "unheard of": lambda _: None,
     **{f"after {name}": act for name, act in acts().items()},
 }
@@ -201,7 +201,7 @@ BEFORE: dict[str, Callable[[ChatBook], None]] = {
 @pytest.mark.parametrize("act", acts().values(), ids=acts())
 @pytest.mark.parametrize("given", [Status.REVOKED, Status.GRANTED])
 async def test_no_act_overwrites_an_order_that_memory_does_not_know_yet(
-    store: Store, given: Status, act: Callable[[ChatBook], None], before: Callable[[ChatBook], None]
+    store: Store, given: Status, act: Callable[[RuntimeAllowlist], None], before: Callable[[RuntimeAllowlist], None]
 ) -> None:
     book = await loaded(store)
     before(book)
@@ -263,7 +263,7 @@ async def test_the_chats_merely_known_are_bounded_and_cost_nothing_to_add(
     book.approve("approved", by="alice")
     book.bar("barred", by="mallory")
     await book.order("revoked", Status.REVOKED, "admin", "")
-    monkeypatch.setattr(ChatBook, "_sort", None)  # nothing is sorted anew
+    monkeypatch.setattr(RuntimeAllowlist, "_sort", None)  # nothing is sorted anew
     for number in range(30):
         book.note(str(number))
     await store.flush()

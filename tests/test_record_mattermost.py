@@ -85,7 +85,7 @@ def shapes(texts: list[str], users: dict[str, str]) -> list[Any]:
             assert mention.span is not None
             start, end = mention.span
             told_apart.append(
-                (shape.number(mention.address.uid), one.text[start - 1 : start].isalnum(), one.text[end : end + 1])
+                (shape.number(mention.address.id), one.text[start - 1 : start].isalnum(), one.text[end : end + 1])
             )
         told_apart = [(who, before, mask(after) if not after.isalnum() else "x") for who, before, after in told_apart]
         command = addressed(one.text, one.mentions, Me(users["hermes"]))
@@ -94,7 +94,7 @@ def shapes(texts: list[str], users: dict[str, str]) -> list[Any]:
                 one.origin,
                 one.contentless,
                 one.broadcast,
-                shape.number(one.sender.uid),
+                shape.number(one.sender.id),
                 shape.number(one.chat.id),
                 *map(shape.number, (one.message_id, one.chat.thread, one.edits, one.deletes)),
                 told_apart,

@@ -17,7 +17,7 @@ from hermes_hardened_adapters.adapters.mattermost import catchup
 from hermes_hardened_adapters.adapters.mattermost.catchup import Cursors
 from hermes_hardened_adapters.common.core.server_clock import ServerClock
 from hermes_hardened_adapters.common.state import allowlist, ledger
-from hermes_hardened_adapters.common.state.allowlist import ChatBook, Status, entries
+from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, Status, entries
 from hermes_hardened_adapters.common.state.database import connect
 from hermes_hardened_adapters.common.state.store import Store, change
 
@@ -362,7 +362,7 @@ async def test_what_members_change_where_the_first_event_was_missed_opens_nothin
 
 
 async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
-    book = ChatBook(store, "mattermost", time.time)
+    book = RuntimeAllowlist(store, "mattermost", time.time)
     await book.load()
     for number in range(2 * allowlist.KEEP_KNOWN):
         book.bar(f"c{number}", by="mallory")

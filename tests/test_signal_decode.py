@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.signal.decode import decode, glimpse, group_of
+from hermes_hardened_adapters.adapters.signal.decode import decode, group_of, peek
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Inbound, Me, Origin, Unhandled
 from hermes_hardened_adapters.common.core.policy import Policy, decide
@@ -204,7 +204,7 @@ def _decided(data: str | bytes) -> None:
     if isinstance(inbound, Inbound):
         decide(inbound, ME, Policy(every_chat=True), authority=Authority.ALLOWED)
         decide(inbound, Me(None, ACCOUNT), Policy(), authority=Authority.STRANGER)
-        if seen := glimpse(data if isinstance(data, bytes) else data.encode(), ACCOUNT, ME):
+        if seen := peek(data if isinstance(data, bytes) else data.encode(), ACCOUNT, ME):
             assert seen == replace(inbound, chat=Chat(inbound.chat.id), mentions=(), quote=None, attachments=())
     else:
         assert inbound.kind
@@ -213,7 +213,7 @@ def _decided(data: str | bytes) -> None:
 @pytest.mark.parametrize("name", ["group_text", "group_text_uuid_only", "group_mention_bot"])
 def test_a_text_in_a_group_is_seen_at_a_glimpse(name: str) -> None:
     data = json.dumps(recorded_event(name), separators=(",", ":")).encode()
-    assert glimpse(data, ACCOUNT, ME) is not None
+    assert peek(data, ACCOUNT, ME) is not None
     assert group_of(data) == GROUP
     _decided(data)
 
@@ -234,7 +234,7 @@ def test_a_text_in_a_group_is_seen_at_a_glimpse(name: str) -> None:
     ],
 )
 def test_everything_else_has_to_be_read_whole(event: dict[str, Any]) -> None:
-    assert glimpse(json.dumps(event).encode(), ACCOUNT, ME) is None
+    assert peek(json.dumps(event).encode(), ACCOUNT, ME) is None
 
 
 def test_what_is_no_utf8_is_replaced() -> None:

@@ -12,8 +12,8 @@ from hermes_hardened_adapters.adapters.signal.invitations import Invitations, Me
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.errors import ConnectionLost
 from hermes_hardened_adapters.common.core.events import Address, Chat, Inbound, Me, Origin
-from hermes_hardened_adapters.common.core.people import Standing
-from hermes_hardened_adapters.common.state.allowlist import ChatBook
+from hermes_hardened_adapters.common.core.people import Authorization
+from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist
 from hermes_hardened_adapters.common.state.store import Store
 
 from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, BOB, BOB_ACI, GROUP, OWN_ACI, group
@@ -23,8 +23,8 @@ US = (ACCOUNT, OWN_ACI)
 NOW = 1_795_000_000_000
 ADDED = Inbound("k", "1", 1, Chat(GROUP), Address(ALICE_ACI, ALICE), contentless="group event", opens_group=True)
 TALK = replace(ADDED, contentless=None, opens_group=False, text="hello")
-LISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=True, authority=Authority.ALLOWED)
-UNLISTED = Standing(ALICE, ALICE_ACI, allowed=True, listed=False, authority=Authority.MEMBER)
+LISTED = Authorization(ALICE, ALICE_ACI, allowed=True, listed=True, authority=Authority.ALLOWED)
+UNLISTED = Authorization(ALICE, ALICE_ACI, allowed=True, listed=False, authority=Authority.MEMBER)
 UNFETCHED = group(name=None, members=(), is_member=False)
 PENDING = group(members=((ALICE, ALICE_ACI),), pending=(US,), is_member=False)
 REMOVED = group(members=((ALICE, ALICE_ACI), (BOB, BOB_ACI)), is_member=False)
@@ -56,21 +56,21 @@ class Daemon:
 
 
 @pytest.fixture
-async def book(store: Store) -> ChatBook:
-    book = ChatBook(store, "signal", lambda: 1000.0)
+async def book(store: Store) -> RuntimeAllowlist:
+    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     return book
 
 
 @pytest.fixture
-def judged(book: ChatBook) -> Callable[..., Awaitable[Invitations]]:
+def judged(book: RuntimeAllowlist) -> Callable[..., Awaitable[Invitations]]:
     async def no_wait(_: float) -> None: ...
 
     async def make(daemon: Daemon, policy: str = "approved-only", **options: Any) -> Invitations:
         """Connected, with a daemon that knew no groups then."""
         invitations = Invitations(daemon, book, policy, lambda: ME, server_now=lambda: NOW, sleep=no_wait, **options)
         daemon.states.insert(0, [])
-        await invitations.take_stock()
+        await invitations.sync_groups()
         daemon.calls.clear()
         return invitations
 
@@ -80,26 +80,28 @@ def judged(book: ChatBook) -> Callable[..., Awaitable[Invitations]]:
 Make = Callable[..., Awaitable[Invitations]]
 
 
-async def test_added_by_an_approved_person(judged: Make, book: ChatBook) -> None:
+async def test_added_by_an_approved_person(judged: Make, book: RuntimeAllowlist) -> None:
     assert await (await judged(Daemon(group()))).consider(ADDED, LISTED) == "approved"
     assert book.approved == {GROUP}
 
 
-async def test_created_with_us_in_it(judged: Make, book: ChatBook) -> None:
+async def test_created_with_us_in_it(judged: Make, book: RuntimeAllowlist) -> None:
     created = replace(ADDED, chat=Chat(GROUP, "New"))
     assert await (await judged(Daemon(group()))).consider(created, LISTED) == "approved"
 
 
-async def test_an_invitation_is_accepted(judged: Make, book: ChatBook) -> None:
+async def test_an_invitation_is_accepted(judged: Make, book: RuntimeAllowlist) -> None:
     daemon = Daemon(PENDING)
     assert await (await judged(daemon)).consider(ADDED, LISTED) == "approved"
     assert ("updateGroup", {"groupId": GROUP}) in daemon.calls
 
 
-@pytest.mark.parametrize("standing", [UNLISTED, replace(UNLISTED, allowed=False)])
-async def test_by_somebody_else_nothing_is_done(judged: Make, book: ChatBook, standing: Standing) -> None:
+@pytest.mark.parametrize("authorization", [UNLISTED, replace(UNLISTED, allowed=False)])
+async def test_by_somebody_else_nothing_is_done(
+    judged: Make, book: RuntimeAllowlist, authorization: Authorization
+) -> None:
     daemon = Daemon(PENDING)
-    assert await (await judged(daemon)).consider(ADDED, standing) == "not approved"
+    assert await (await judged(daemon)).consider(ADDED, authorization) == "not approved"
     assert daemon.calls == []
     assert not book.approved
     # What an approved person does there later is no invitation any more.
@@ -113,39 +115,39 @@ async def test_an_unapproved_group_can_be_left(judged: Make) -> None:
     assert daemon.calls == [("quitGroup", {"groupId": GROUP})]
 
 
-async def test_policies(judged: Make, book: ChatBook) -> None:
+async def test_policies(judged: Make, book: RuntimeAllowlist) -> None:
     assert await (await judged(Daemon(group()), "ignore")).consider(ADDED, LISTED) == "ignored by policy"
     book.forget(GROUP)
     assert await (await judged(Daemon(group()), "allow-all")).consider(ADDED, UNLISTED) == "approved"
 
 
-async def test_an_actor_who_is_no_member_opens_nothing(judged: Make, book: ChatBook) -> None:
+async def test_an_actor_who_is_no_member_opens_nothing(judged: Make, book: RuntimeAllowlist) -> None:
     strangers = group(members=(US, (BOB, BOB_ACI)))
     assert await (await judged(Daemon(strangers))).consider(ADDED, LISTED) == "actor is no member"
     assert not book.approved
 
 
-async def test_presence_is_no_act(judged: Make, book: ChatBook) -> None:
+async def test_presence_is_no_act(judged: Make, book: RuntimeAllowlist) -> None:
     invitations = await judged(Daemon(group()))
     assert await invitations.consider(TALK, LISTED) is None
     assert await invitations.consider(ADDED, LISTED) is None
     assert not book.approved
 
 
-async def test_an_unfetched_group_is_looked_at_again(judged: Make, book: ChatBook) -> None:
+async def test_an_unfetched_group_is_looked_at_again(judged: Make, book: RuntimeAllowlist) -> None:
     daemon = Daemon(UNFETCHED, ConnectionLost("x"), UNFETCHED, group())
     assert await (await judged(daemon)).consider(ADDED, LISTED) == "approved"
     assert daemon.did("listGroups") == 4
 
 
-async def test_a_group_that_stays_unfetched_is_neither_opened_nor_refused(judged: Make, book: ChatBook) -> None:
+async def test_a_group_that_stays_unfetched_is_neither_opened_nor_refused(judged: Make, book: RuntimeAllowlist) -> None:
     assert await (await judged(Daemon(UNFETCHED))).consider(ADDED, LISTED) == "unconfirmed"
     assert not book.approved
     assert await (await judged(Daemon(group()))).consider(ADDED, LISTED) == "approved"
 
 
 async def test_an_account_without_a_profile_is_told_the_remedy(
-    judged: Make, book: ChatBook, caplog: pytest.LogCaptureFixture
+    judged: Make, book: RuntimeAllowlist, caplog: pytest.LogCaptureFixture
 ) -> None:
     daemon = Daemon(PENDING)
     daemon.fault = RpcError(-32603, "Cannot join a V2 group as self does not have a versioned profile")
@@ -154,12 +156,12 @@ async def test_an_account_without_a_profile_is_told_the_remedy(
     assert not book.approved
 
 
-async def test_the_owners_other_device_is_the_owner(judged: Make, book: ChatBook) -> None:
+async def test_the_owners_other_device_is_the_owner(judged: Make, book: RuntimeAllowlist) -> None:
     act = replace(ADDED, origin=Origin.OWN_DEVICE, sender=Address(OWN_ACI, ACCOUNT))
     assert await (await judged(Daemon(group()))).consider(act, replace(UNLISTED, listed=False)) == "approved"
 
 
-async def test_removed_from_the_group(judged: Make, book: ChatBook) -> None:
+async def test_removed_from_the_group(judged: Make, book: RuntimeAllowlist) -> None:
     book.approve(GROUP, by=ALICE_ACI)
     assert await (await judged(Daemon(UNFETCHED))).consider(ADDED, LISTED) is None
     assert book.approved == {GROUP}
@@ -169,10 +171,10 @@ async def test_removed_from_the_group(judged: Make, book: ChatBook) -> None:
     assert await (await judged(Daemon(group()))).consider(ADDED, LISTED) == "approved"
 
 
-async def test_a_restart_keeps_what_was_approved(judged: Make, book: ChatBook, store: Store) -> None:
+async def test_a_restart_keeps_what_was_approved(judged: Make, book: RuntimeAllowlist, store: Store) -> None:
     await (await judged(Daemon(group()))).consider(ADDED, LISTED)
     await store.flush()
-    later = ChatBook(store, "signal", lambda: 2000.0)
+    later = RuntimeAllowlist(store, "signal", lambda: 2000.0)
     await later.load()
     assert later.approved == {GROUP}
     assert await store.rows("SELECT by, at FROM chat_group") == [(ALICE_ACI, 1000.0)]
@@ -182,48 +184,50 @@ WAITED = replace(ADDED, received_at=NOW - 60_000)
 LATER = replace(ADDED, received_at=NOW)
 
 
-async def test_groups_that_were_there_before_us_are_approved_by_nobody(judged: Make, book: ChatBook) -> None:
+async def test_groups_that_were_there_before_us_are_approved_by_nobody(judged: Make, book: RuntimeAllowlist) -> None:
     invitations = await judged(Daemon(group()))
-    await invitations.take_stock()
-    await invitations.take_for_granted()
+    await invitations.sync_groups()
+    await invitations.mark_preexisting()
     assert await invitations.consider(WAITED, LISTED) is None
     assert not book.approved
     assert not book.is_new
     assert invitations.names == {GROUP: "Test Group"}
 
 
-async def test_an_invitation_that_waited_for_us_counts(judged: Make, book: ChatBook) -> None:
+async def test_an_invitation_that_waited_for_us_counts(judged: Make, book: RuntimeAllowlist) -> None:
     """At every connect, and also if the daemon has put us in the group before we could see."""
     for _ in range(2):
         invitations = await judged(Daemon(group()))
-        await invitations.take_stock()
+        await invitations.sync_groups()
         assert await invitations.consider(WAITED, LISTED) == "approved"
-        await invitations.take_for_granted()
+        await invitations.mark_preexisting()
         assert book.approved == {GROUP}
         book.forget(GROUP)
 
 
 @pytest.mark.parametrize("event", [LATER, ADDED, replace(LATER, origin=Origin.OWN_DEVICE)])
 async def test_what_is_changed_in_a_group_we_were_in_is_no_act(
-    judged: Make, book: ChatBook, store: Store, event: Inbound
+    judged: Make, book: RuntimeAllowlist, store: Store, event: Inbound
 ) -> None:
     """Neither in this run nor, as the group is known then, in a later one."""
     invitations = await judged(Daemon(group()))
     assert await invitations.consider(LATER, LISTED) == "approved"
     book.forget(GROUP)
-    await invitations.take_stock()
+    await invitations.sync_groups()
     assert await invitations.consider(event, LISTED) == "no joining"
     assert await (await judged(Daemon(group()))).consider(LATER, LISTED) is None
     assert not book.approved
     await store.flush()
-    again = ChatBook(store, "signal", lambda: 2000.0)
+    again = RuntimeAllowlist(store, "signal", lambda: 2000.0)
     await again.load()
     assert again.knows(GROUP)
 
 
-async def test_a_group_whose_state_was_not_known_at_connect_is_opened_by_nobody(judged: Make, book: ChatBook) -> None:
+async def test_a_group_whose_state_was_not_known_at_connect_is_opened_by_nobody(
+    judged: Make, book: RuntimeAllowlist
+) -> None:
     invitations = await judged(Daemon(UNFETCHED, group()))
-    await invitations.take_stock()
+    await invitations.sync_groups()
     assert await invitations.consider(LATER, LISTED) == "no joining"
 
 
@@ -231,33 +235,33 @@ async def test_a_group_whose_state_was_not_known_at_connect_is_opened_by_nobody(
     ("there", "taken"), [(group(), True), (PENDING, True), (UNFETCHED, False), (REMOVED, False), ([], False)]
 )
 async def test_what_nobodys_act_explains_is_noted_after_every_connect(
-    judged: Make, book: ChatBook, there: Any, taken: bool
+    judged: Make, book: RuntimeAllowlist, there: Any, taken: bool
 ) -> None:
-    book.take_stock([])
+    book.mark_preexisting([])
     invitations = await judged(Daemon(there))
-    await invitations.take_stock()
-    await invitations.take_for_granted()
+    await invitations.sync_groups()
+    await invitations.mark_preexisting()
     assert book.knows(GROUP) is taken
     assert not book.approved
 
 
 async def test_a_group_that_came_during_the_grace_is_not_taken_from_its_invitation(
-    judged: Make, book: ChatBook
+    judged: Make, book: RuntimeAllowlist
 ) -> None:
     invitations = await judged(Daemon([], group()))
-    await invitations.take_stock()
-    await invitations.take_for_granted()
+    await invitations.sync_groups()
+    await invitations.mark_preexisting()
     assert await invitations.consider(replace(ADDED, received_at=NOW - 1000), LISTED) == "approved"
 
 
-async def test_we_were_removed_and_are_added_again(judged: Make, book: ChatBook) -> None:
+async def test_we_were_removed_and_are_added_again(judged: Make, book: RuntimeAllowlist) -> None:
     invitations = await judged(Daemon(REMOVED, group()))
-    await invitations.take_stock()
+    await invitations.sync_groups()
     assert await invitations.consider(LATER, LISTED) == "approved"
 
 
 async def test_without_the_groups_there_were_at_connect_nothing_is_opened(
-    book: ChatBook, monkeypatch: pytest.MonkeyPatch
+    book: RuntimeAllowlist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.groups._LISTING_SECONDS", 0.01)
     invitations = Invitations(Daemon(group()), book, "approved-only", lambda: ME, server_now=lambda: NOW)
@@ -281,11 +285,11 @@ async def test_names_of_groups_are_bounded(judged: Make, monkeypatch: pytest.Mon
     assert invitations.names == {"g1": "Group 1", "g3": "Group 3"}
 
 
-async def test_at_connect_groups_we_were_removed_from_are_forgotten(judged: Make, book: ChatBook) -> None:
+async def test_at_connect_groups_we_were_removed_from_are_forgotten(judged: Make, book: RuntimeAllowlist) -> None:
     book.approve(GROUP, by=ALICE_ACI)
-    await (await judged(Daemon(UNFETCHED))).take_stock()
+    await (await judged(Daemon(UNFETCHED))).sync_groups()
     assert book.approved == {GROUP}
-    await (await judged(Daemon(REMOVED))).take_stock()
+    await (await judged(Daemon(REMOVED))).sync_groups()
     assert not book.approved
 
 

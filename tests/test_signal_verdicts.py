@@ -65,7 +65,7 @@ VERDICTS: dict[str, Decision | Unhandled] = {
 def decoded(name: str, me: Me = ME) -> Inbound | Unhandled:
     names = {OWN_ACI: "Hermes", CAROL_ACI: "Carol"}
     data = next(line for line in recorded(name).decode().split("\n") if line.startswith("data:"))
-    return decode(data[5:], ACCOUNT, me, lambda address: names.get(address.uid or "", ""))
+    return decode(data[5:], ACCOUNT, me, lambda address: names.get(address.id or "", ""))
 
 
 def verdict(

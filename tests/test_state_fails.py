@@ -24,7 +24,7 @@ import pytest
 from hermes_hardened_adapters.common.core.errors import StateError
 from hermes_hardened_adapters.common.state import database
 from hermes_hardened_adapters.common.state import store as module
-from hermes_hardened_adapters.common.state.allowlist import ChatBook, Status, entries, order
+from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, Status, entries, order
 from hermes_hardened_adapters.common.state.database import carry_out, connect, journal_of
 from hermes_hardened_adapters.common.state.ledger import Ledger
 from hermes_hardened_adapters.common.state.orders import ChatOrder
@@ -145,7 +145,7 @@ async def test_no_damage_loses_a_revocation(tmp_path: Path, damage: Callable[[Pa
         damage(path)
     store = Store(path)
     await store.open()
-    book = ChatBook(store, "signal", lambda: 1000.0)
+    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     assert book.revoked == {"gone"}
     assert book.knows("heard of") is (damage is None)
@@ -277,10 +277,14 @@ async def test_a_table_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_pat
     path = filled(tmp_path / "state.db")
     store = Store(path)
     await store.open()
-    book = ChatBook(store, "signal", lambda: 1000.0)
+    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     change(path, [(f"DROP TABLE {table}", ()) for table in ("audit", "ledger", "chat_group")])
-    for load in (Ledger(store, "signal", lambda: 1.0).load, ChatBook(store, "signal", lambda: 1.0).load, book.refresh):
+    for load in (
+        Ledger(store, "signal", lambda: 1.0).load,
+        RuntimeAllowlist(store, "signal", lambda: 1.0).load,
+        book.refresh,
+    ):
         with pytest.raises(StateError, match="cannot be read"):
             await load()
     assert book.revoked == {"gone"}
@@ -314,7 +318,7 @@ async def full(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool]
 async def test_what_a_full_disk_does_not_take_is_kept_and_tried_again(
     store: Store, full: Callable[[bool], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    book, ledger = ChatBook(store, "signal", lambda: 1000.0), Ledger(store, "signal", lambda: 1000.0)
+    book, ledger = RuntimeAllowlist(store, "signal", lambda: 1000.0), Ledger(store, "signal", lambda: 1000.0)
     await book.load()
     await full(True)
     for number in range(100):
@@ -340,7 +344,7 @@ async def test_what_a_full_disk_does_not_take_is_kept_and_tried_again(
 async def test_what_waits_for_the_disk_is_bounded_but_for_what_permits_and_forbids(
     store: Store, full: Callable[[bool], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    book = ChatBook(store, "signal", lambda: 1000.0)
+    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     await full(True)
     store._queue._limit, store._cached._limit = 20, 10
@@ -360,7 +364,7 @@ async def test_what_waits_for_the_disk_is_bounded_but_for_what_permits_and_forbi
 async def test_an_order_is_confirmed_when_it_is_on_disk_and_only_then(
     store: Store, full: Callable[[bool], Any]
 ) -> None:
-    book = ChatBook(store, "signal", lambda: 1000.0)
+    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     await book.order("before", Status.GRANTED, "admin", "")
     assert entries(store.path, "signal")["before"].status is Status.GRANTED
@@ -373,7 +377,7 @@ async def test_an_order_is_confirmed_when_it_is_on_disk_and_only_then(
     assert (book.approved, book.revoked) == ({"before"}, {"revoked"})
     assert set(entries(store.path, "signal")) == {"before"}
     with pytest.raises(StateError, match="cannot be written"):
-        await ChatBook(store, "signal", lambda: 1000.0).load()
+        await RuntimeAllowlist(store, "signal", lambda: 1000.0).load()
     await full(False)
     await store.flush()
     assert set(entries(store.path, "signal")) == {"before", "revoked"}
@@ -425,7 +429,7 @@ async def test_another_program_with_the_lock_delays_nothing_but_orders(
     monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
     store = Store(tmp_path / "state.db")
     await store.open()
-    book, ledger = ChatBook(store, "signal", lambda: 1000.0), Ledger(store, "signal", lambda: 1000.0)
+    book, ledger = RuntimeAllowlist(store, "signal", lambda: 1000.0), Ledger(store, "signal", lambda: 1000.0)
     await book.load()
     with held(store.path):
         await ledger.commit("a")
@@ -444,7 +448,7 @@ async def test_orders_that_cannot_be_journalled_wait_until_they_can(
     store: Store, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Path], None]
 ) -> None:
     monkeypatch.setattr(module, "backoff", lambda **_: iter(lambda: 0.05, None))
-    book = ChatBook(store, "signal", lambda: 1000.0)
+    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     await book.order("gone", Status.REVOKED, "admin", "because")
     journal = journal_of(store.path).path

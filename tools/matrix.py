@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from hermes_hardened_adapters.common.host.contract import VERIFIED_HERMES, numbers
+from hermes_hardened_adapters.common.host.contract import VERIFIED_HERMES, version_tuple
 from rich.console import Console
 from rich.table import Table
 
@@ -59,7 +59,7 @@ class Result(NamedTuple):
 def newer(published: Sequence[str]) -> list[str]:
     """The releases since the newest that was verified, oldest first."""
     released = [version for version in published if re.fullmatch(r"[\d.]+", version)]
-    return sorted((v for v in released if numbers(v) > numbers(VERIFIED_HERMES[-1])), key=numbers)
+    return sorted((v for v in released if version_tuple(v) > version_tuple(VERIFIED_HERMES[-1])), key=version_tuple)
 
 
 def published() -> list[str]:
@@ -72,7 +72,7 @@ def published() -> list[str]:
 
 def tests(version: str) -> list[str]:
     """The files of tests that are run against a version."""
-    names = (REFUSAL,) if numbers(version) < numbers(VERIFIED_HERMES[0]) else SCENARIOS
+    names = (REFUSAL,) if version_tuple(version) < version_tuple(VERIFIED_HERMES[0]) else SCENARIOS
     return [f"tests/{name}" for name in names]
 
 

@@ -21,15 +21,15 @@ from ...common.core.events import Attachment, Observe, Origin
 from ...common.core.image_markup import as_addresses
 from ...common.core.wording import Foreign, file_name
 from ...common.host import contract, outgoing, people, profile, strict_mode
-from ...common.host.interceptor import Gate
+from ...common.host.interceptor import Interceptor
 from ...common.host.sending import send_all, send_once
 from ...common.host.status import HostStatus
-from ...common.inbound.authorization import HostWord
-from ...common.inbound.delivery import Accepted, Commit
+from ...common.inbound.authorization import HostAccess
+from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.observation import observations
 from .connection import Connection
 from .judge import CHAT_TYPES
-from .mentions.grammar import defused
+from .mentions.grammar import without_broadcasts
 from .rest.client import MattermostClient
 from .rest.failures import ApiError
 from .settings import MattermostSettings
@@ -66,7 +66,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         home = profile.home()
         self.state = profile.state_file(home)
         self._observed = observations(str(home), "mattermost", time.time)
-        self._gate = Gate(self._observed, self.config.extra)
+        self._interceptor = Interceptor(self._observed, self.config.extra)
         self.connection: Connection | None = None
         self._status = HostStatus(self)
 
@@ -74,12 +74,12 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def connect(self, *, is_reconnect: bool = False) -> bool:
         """Log in and listen. False, with the reason set as fatal error, when the server cannot be had or refuses."""
-        self._gate.hurry.clear()
+        self._interceptor.closing.clear()
         connection = self.connection = Connection(
             self._settings,
             self.state,
             self._observed,
-            host=HostWord(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
+            host=HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
             handover_seconds=profile.handover_seconds(),
@@ -105,7 +105,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def disconnect(self) -> None:
         """Close everything that `connect` opened. Idempotent."""
-        self._gate.hurry.set()
+        self._interceptor.closing.set()
         if self.connection is not None:
             await self.connection.close()
             self.connection = None
@@ -114,31 +114,31 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     # -- inbound
 
-    async def _deliver(self, accepted: Accepted, channel_type: str, commit: Commit) -> None:
+    async def _deliver(self, delivery: Delivery, channel_type: str, commit: Commit) -> None:
         """Hand a post to the host, by way of `handle_message` as everything that reaches it."""
-        inbound, standing = accepted.inbound, accepted.standing
+        inbound, authorization = delivery.inbound, delivery.authorization
         thread = inbound.chat.thread
         if thread is None and self._reply_mode == "thread" and inbound.chat.is_group:
             thread = inbound.message_id
         source = self.build_source(
-            chat_id=accepted.chat_id,
-            chat_name=accepted.chat_name,
+            chat_id=delivery.chat_id,
+            chat_name=delivery.chat_name,
             # Part of the session's key: a program's talk is in no person's session.
             chat_type="program" if inbound.origin is Origin.PROGRAM else CHAT_TYPES.get(channel_type, "channel"),
-            user_id=standing.user_id,
-            user_name=accepted.author or standing.user_id,
+            user_id=authorization.user_id,
+            user_name=delivery.author or authorization.user_id,
             thread_id=thread,
             is_bot=inbound.origin is not Origin.PERSON,
             message_id=inbound.message_id,
-            role_authorized=accepted.admitted,
+            role_authorized=delivery.admitted,
         )
-        if isinstance(accepted.decision, Observe):
-            event = self._gate.observed_event(accepted, source)
+        if isinstance(delivery.decision, Observe):
+            event = self._interceptor.observed_event(delivery, source)
         else:
-            prompt = resolve_channel_prompt(self.config.extra, accepted.chat_id, None)
+            prompt = resolve_channel_prompt(self.config.extra, delivery.chat_id, None)
             raw = {"id": inbound.message_id, "root_id": inbound.chat.thread or ""}
-            event = await self._gate.dispatched_event(
-                accepted, source, self._fetch, raw_message=raw, channel_prompt=prompt
+            event = await self._interceptor.dispatched_event(
+                delivery, source, self._fetch, raw_message=raw, channel_prompt=prompt
             )
         await commit()
         await self.handle_message(event)
@@ -155,16 +155,16 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def handle_message(self, event: Any) -> None:
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
-        if await self._gate.lets_through(event, self):
+        if await self._interceptor.admit(event, self):
             await super().handle_message(event)
 
     def set_message_handler(self, handler: Any) -> None:
         """Take the host's handler, behind the gate."""
-        super().set_message_handler(self._gate.screened(handler, self))
+        super().set_message_handler(self._interceptor.screened(handler, self))
 
     def set_busy_session_handler(self, handler: Any) -> None:
         """Take the host's handler of what comes in while the agent works, behind the gate."""
-        super().set_busy_session_handler(handler and self._gate.screened_while_busy(handler, self))
+        super().set_busy_session_handler(handler and self._interceptor.screened_while_busy(handler, self))
 
     # -- outbound
 
@@ -192,7 +192,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         A cut can end a code block. A mention of everybody has four characters at least and grows by one.
         """
         parts: list[str] = self.truncate_message(text, limit)
-        if any(len(defused(part)) > limit for part in parts):
+        if any(len(without_broadcasts(part)) > limit for part in parts):
             parts = self.truncate_message(text, limit * 4 // 5)
         return parts
 
@@ -217,7 +217,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def send_typing(self, chat_id: str, metadata: dict[str, Any] | None = None) -> None:
         """Show that we type, in the thread we answer in, but not to a stranger."""
-        if self.connection is None or self._gate.is_stranger(chat_id):
+        if self.connection is None or self._interceptor.is_unauthorized_dm(chat_id):
             return
         try:
             await self._client().typing(chat_id, (metadata or {}).get("thread_id"))

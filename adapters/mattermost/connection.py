@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ...common.core.errors import HardenedError
-from ...common.inbound.authorization import HostWord
-from ...common.inbound.delivery import Accepted, Commit
+from ...common.inbound.authorization import HostAccess
+from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ...common.state.overview import LiveChat
-from ...common.state.snapshot import Snapshot, put_down, snapshot
+from ...common.state.snapshot import Snapshot, keep_snapshot_fresh, snapshot
 from ...common.state.store import shared
-from ...common.stream.lifespan import Opening
+from ...common.stream.lifespan import Lifespan
 from .invitations import live_channels
 from .rest.client import MattermostClient
 from .settings import MattermostSettings
@@ -38,8 +38,8 @@ class Connection:
         state: Path,
         observed: Observations,
         *,
-        host: HostWord,
-        deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
+        host: HostAccess,
+        deliver: Callable[[Delivery, str, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -47,7 +47,7 @@ class Connection:
         self._handover_seconds = handover_seconds
         self._observed = observed
         self._store = shared(state)
-        self._opening = Opening()
+        self._lifespan = Lifespan()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.intake = Intake(settings, self.client, self._store, observed, host=host, deliver=deliver)
         self.book, self.policy = self.intake.book, settings.policy()
@@ -58,18 +58,18 @@ class Connection:
         """Our own user. Raises Fatal or ConnectionLost; then, too, `close` is owed."""
         if is_exposed(self._settings.url):
             logger.warning("MATTERMOST_URL is plain http beyond this machine: the token can be read on its way")
-        return await self._opening.run(self._log_in())
+        return await self._lifespan.run(self._log_in())
 
     async def _log_in(self) -> dict[str, Any]:
-        await self._opening.resources.enter_async_context(self.client)
+        await self._lifespan.resources.enter_async_context(self.client)
         return await self.client.me()
 
     async def listen(self) -> None:
         """Return listening, with what was missed since the last run on its way. Raises as `log_in` does."""
-        await self._opening.run(self._listen())
+        await self._lifespan.run(self._listen())
 
     async def _listen(self) -> None:
-        resources = self._opening.resources
+        resources = self._lifespan.resources
         await self._store.open()
         resources.push_async_callback(self._store.close)
         if self._settings.persist_observed:
@@ -77,8 +77,8 @@ class Connection:
             resources.callback(self._observed.forget_store)
         await self.intake.prepare(await self.client.me())
         resources.push_async_callback(self.intake.close)
-        self._opening.beside(put_down(self._store, self.snapshot))
-        self._opening.beside(self._store.watch(self.intake.take_orders))
+        self._lifespan.start_background(keep_snapshot_fresh(self._store, self.snapshot))
+        self._lifespan.start_background(self._store.watch(self.intake.apply_orders))
         await self.stream.open()
         resources.push_async_callback(self._let_go)
         self.intake.gap()
@@ -101,7 +101,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""
-        await self._opening.close()
+        await self._lifespan.close()
 
     async def _ask_post_size(self) -> int:
         try:

@@ -124,7 +124,7 @@ def event_of(frame: Frame) -> Event | Unhandled:
         return Unhandled(f"malformed {frame.event}")
 
 
-def glimpse(frame: Frame, me: Me) -> Inbound | None:
+def peek(frame: Frame, me: Me) -> Inbound | None:
     """What `to_inbound` makes of a post which somebody else wrote in a channel, but for its mentions and files.
 
     Enough to ignore it: a program is not told from a person. None for everything else.
@@ -133,10 +133,10 @@ def glimpse(frame: Frame, me: Me) -> Inbound | None:
     if frame.event != "posted" or frame.seq is None or frame.data.get("channel_type") not in _CHANNELS:
         return None
     try:
-        post = wire.Glimpse.model_validate_json(text if isinstance(text, str) else "")
+        post = wire.Peek.model_validate_json(text if isinstance(text, str) else "")
     except ValidationError:
         return None
-    if me.uid in {None, post.user_id} or not post.message.strip():
+    if me.id in {None, post.user_id} or not post.message.strip():
         return None
     return Inbound(
         post.id,
@@ -228,7 +228,7 @@ def to_inbound(
 def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
     """The channel we were added to and the user id of who did it, when that is what the server's post says."""
     props = post.props or {}
-    if post.type != "system_add_to_channel" or me.uid is None or props.get("addedUserId") != me.uid:
+    if post.type != "system_add_to_channel" or me.id is None or props.get("addedUserId") != me.id:
         return None
     return (post.channel_id, post.user_id) if props.get("userId") == post.user_id else None
 
@@ -241,7 +241,7 @@ def origin_of(post: wire.Post, me: Me) -> Origin:
     """Props can be set by anybody, so they only ever lower trust."""
     if post.type.startswith("system_"):
         return Origin.SERVER
-    if post.user_id == me.uid:
+    if post.user_id == me.id:
         return Origin.SELF
     props = post.props or {}
     marks = {mark for mark in props if mark in _MARKS or mark.startswith("override_")}

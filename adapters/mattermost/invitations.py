@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from ...common.core.errors import HardenedError
-from ...common.core.people import Standing
-from ...common.state.allowlist import ChatBook, Entry, Status
+from ...common.core.people import Authorization
+from ...common.state.allowlist import Entry, RuntimeAllowlist, Status
 from ...common.state.overview import LiveChat
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,9 @@ class Leaves(Protocol):
 class Joins:
     """Judges by `policy` how we came into channels. Those `listed` in the settings are nobody's to judge."""
 
-    def __init__(self, client: Leaves, book: ChatBook, policy: str, listed: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, client: Leaves, book: RuntimeAllowlist, policy: str, listed: frozenset[str] = frozenset()
+    ) -> None:
         self._client = client
         self._book = book
         self._policy = policy
@@ -62,7 +64,7 @@ class Joins:
         """Whether it is settled how we came into that channel, or nobody wants to know."""
         return self._policy != "approved-only" or channel_id in self._listed or self._book.knows(channel_id)
 
-    async def consider(self, channel_id: str, adder: Standing) -> str:
+    async def consider(self, channel_id: str, adder: Authorization) -> str:
         """What became of an addition: a verdict to trace."""
         if self._policy == "ignore":
             return "ignored by policy"
@@ -83,7 +85,7 @@ class Joins:
         logger.info("added to channel %s by %s: %s", channel, who, verdict)
         return verdict
 
-    def meet(self, channel_id: str, opener: Standing | None) -> str | None:
+    def meet(self, channel_id: str, opener: Authorization | None) -> str | None:
         """A channel shows that is not known yet, a group message with its `opener`: the verdict to trace, or None."""
         if self.knows(channel_id) or self._book.is_new:
             return None
@@ -106,7 +108,7 @@ class Joins:
         ours = [channel_id for channel_id, channel_type in types.items() if channel_type != "D"]
         self._heard_of = set(ours)
         if self._book.is_new:
-            self._book.take_stock(ours)
+            self._book.mark_preexisting(ours)
         for channel_id in ours:
             if types[channel_id] != "G":
                 self.meet(channel_id, None)

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from ...common.core.authority import Authority, of_program
 from ...common.core.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Origin
-from ...common.core.people import Standing, standing_of
+from ...common.core.people import Authorization, authorization_of
 from ...common.core.policy import Policy, decide
 from ...common.core.restraint import Past, Rules, Versions, horizon, restrain
 from ...common.core.server_clock import ServerClock
-from ...common.inbound.authorization import HostWord, Standings
-from ...common.state.allowlist import ChatBook
+from ...common.inbound.authorization import AuthorizationCache, HostAccess
+from ...common.state.allowlist import RuntimeAllowlist
 from ...common.state.ledger import Ledger
 from .decode import origin_of
 from .invitations import Joins
@@ -32,8 +32,8 @@ class Judge:
     def __init__(
         self,
         settings: MattermostSettings,
-        host: HostWord,
-        book: ChatBook,
+        host: HostAccess,
+        book: RuntimeAllowlist,
         joins: Joins,
         threads: Threads,
         ledger: Ledger,
@@ -43,7 +43,7 @@ class Judge:
     ) -> None:
         self._settings = settings
         self._host = host
-        self._standings = Standings(self._look_up)
+        self._authorizations = AuthorizationCache(self._look_up)
         self._book = book
         self._joins = joins
         self._threads = threads
@@ -58,46 +58,48 @@ class Judge:
         self._rules = Rules(self._policy.observe, int(settings.catch_up_minutes * 60_000))
         self._people = {chat_type: settings.people(chat_type) for chat_type in CHAT_TYPES.values()}
 
-    async def judge(self, inbound: Inbound, me: Me, item: Item, channel_type: str) -> tuple[Decision, Standing]:
+    async def judge(self, inbound: Inbound, me: Me, item: Item, channel_type: str) -> tuple[Decision, Authorization]:
         """The decision on a post, and who its author is to the host."""
-        decision, standing = await self._judge(inbound, me, item.post.channel_id, channel_type)
-        return self._restrained(decision, inbound, item), standing
+        decision, authorization = await self._judge(inbound, me, item.post.channel_id, channel_type)
+        return self._restrained(decision, inbound, item), authorization
 
-    async def _judge(self, inbound: Inbound, me: Me, channel_id: str, channel_type: str) -> tuple[Decision, Standing]:
+    async def _judge(
+        self, inbound: Inbound, me: Me, channel_id: str, channel_type: str
+    ) -> tuple[Decision, Authorization]:
         """The decision; the host and the thread are asked only where their word changes it."""
         is_program = inbound.origin is Origin.PROGRAM
         decision = self.at_first_sight(inbound, me)
         if isinstance(decision, Ignore) and decision.rule < 6:
             return decision, _NOBODY
         if is_program:
-            standing = await self._program(
+            authorization = await self._program(
                 inbound.sender, channel_id, channel_type, heard=isinstance(decision, Dispatch)
             )
         else:
-            standing = self.standing(inbound.sender, channel_id, channel_type)
+            authorization = self.authorize(inbound.sender, channel_id, channel_type)
         root, ours = inbound.chat.thread, False
         # A stranger's words are observed in whichever thread; nobody waits for the server's word on it.
-        if root and inbound.chat.is_group and decision.rule == 10 and standing.authority is not Authority.STRANGER:
-            ours = await self._threads.is_ours(root, me.uid or "", inbound.sent_at)
+        if root and inbound.chat.is_group and decision.rule == 10 and authorization.authority is not Authority.STRANGER:
+            ours = await self._threads.is_ours(root, me.id or "", inbound.sent_at)
             inbound = replace(inbound, in_our_thread=ours)
-        needless = standing.rights.turn and not ours
-        return decision if needless else self._decide(inbound, me, standing.authority), standing
+        needless = authorization.rights.turn and not ours
+        return decision if needless else self._decide(inbound, me, authorization.authority), authorization
 
-    async def _program(self, account: Address, channel_id: str, channel_type: str, *, heard: bool) -> Standing:
+    async def _program(self, account: Address, channel_id: str, channel_type: str, *, heard: bool) -> Authorization:
         """What posts under an account: a hook's post names its owner, a command's output its caller; neither said it.
 
         The server is asked only about programs that might be `heard`.
         """
         authority = of_program(
-            self.standing(account, channel_id, channel_type).authority,
-            is_bot=heard and await self._is_bot(account.uid or ""),
+            self.authorize(account, channel_id, channel_type).authority,
+            is_bot=heard and await self._is_bot(account.id or ""),
         )
-        return Standing(f"program:{account.uid}", None, allowed=False, listed=False, authority=authority)
+        return Authorization(f"program:{account.id}", None, allowed=False, listed=False, authority=authority)
 
     async def may_be_heard(self, post: Post, me: Me, channel_type: str) -> bool:
         """Whether a post can be more than observed: else nobody waits for what the server knows of its names."""
         author = Address(post.user_id)
-        if self.standing(author, post.channel_id, channel_type).authority is not Authority.STRANGER:
+        if self.authorize(author, post.channel_id, channel_type).authority is not Authority.STRANGER:
             return True
         is_program = origin_of(post, me) is Origin.PROGRAM
         return is_program and self._policy.bots != "none" and await self._is_bot(post.user_id)
@@ -120,13 +122,13 @@ class Judge:
             return self._nothing
         return policy.with_chats(self._book.approved, barred=self._book.revoked)
 
-    def standing(self, person: Address, channel_id: str, channel_type: str) -> Standing:
+    def authorize(self, person: Address, channel_id: str, channel_type: str) -> Authorization:
         """Who a person is to the host, in a channel of that type."""
-        return self._standings.of(person, CHAT_TYPES.get(channel_type, "channel"), channel_id)
+        return self._authorizations.of(person, CHAT_TYPES.get(channel_type, "channel"), channel_id)
 
-    def _look_up(self, person: Address, chat_type: str, channel_id: str) -> Standing:
-        return standing_of(
-            (person.uid,) if person.uid else (),
+    def _look_up(self, person: Address, chat_type: str, channel_id: str) -> Authorization:
+        return authorization_of(
+            (person.id,) if person.id else (),
             None,
             self._people[chat_type],
             lambda user_id: self._host.accepts(user_id, chat_type, channel_id),
@@ -159,7 +161,7 @@ class Judge:
         return decision
 
 
-_NOBODY = Standing("", None, allowed=False, listed=False)
+_NOBODY = Authorization("", None, allowed=False, listed=False)
 
 
 def dispatched(post_id: str) -> str:

@@ -91,7 +91,7 @@ async def _send_standalone(config: Any, chat_id: str, message: str, **kwargs: An
     """
     from ...common.core.errors import ConfigError
     from ...common.host import files, profile, strict_mode
-    from .mentions.grammar import defused
+    from .mentions.grammar import without_broadcasts
     from .settings import MattermostSettings
 
     if strict_mode.is_on("mattermost"):
@@ -107,7 +107,7 @@ async def _send_standalone(config: Any, chat_id: str, message: str, **kwargs: An
     kwargs["media_files"] = files.deliverable_media(media, files.homes(profile.home()))
     if len(kwargs["media_files"]) < len(media):
         message = f"{message}\n{files.NOT_SENT}".strip()
-    result: dict[str, Any] = await _stock()._standalone_send(config, chat_id, defused(message), **kwargs)
+    result: dict[str, Any] = await _stock()._standalone_send(config, chat_id, without_broadcasts(message), **kwargs)
     return result
 
 

@@ -109,4 +109,4 @@ class Reader:
                 return as_name(f"program {inbound.sender_name}")
             case Origin.SERVER:
                 return Foreign("the server")
-        return inbound.sender_name or as_name(await self._people.meet(inbound.sender.uid or ""))
+        return inbound.sender_name or as_name(await self._people.meet(inbound.sender.id or ""))

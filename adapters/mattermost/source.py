@@ -1,7 +1,7 @@
 """The inbound half, from a frame to what the host shall get. Knows no host class.
 
 frame -> event -> ledger -> one queue a channel -> joins, threads, who -> decide() -> `deliver`
-A post in a channel that is not served goes no further than a `glimpse`: decided upon, traced, forgotten.
+A post in a channel that is not served goes no further than a `peek`: decided upon, traced, forgotten.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 from ...common.core.authority import Authority, of_program
 from ...common.core.backoff import backoff
 from ...common.core.errors import HardenedError
-from ...common.core.events import Address, Dispatch, Ignore, Inbound, Me, Observe, Origin, Unhandled, said_by
+from ...common.core.events import Address, Dispatch, Ignore, Inbound, Me, Observe, Origin, Unhandled, message_key
 from ...common.core.wording import name as as_name
-from ...common.inbound.authorization import HostWord
-from ...common.inbound.delivery import Accepted, Commit, apply_edit, buffer_of
+from ...common.inbound.authorization import HostAccess
+from ...common.inbound.delivery import Commit, Delivery, apply_edit, buffer_of
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.workers import ChatWorkers
-from ...common.state.allowlist import ChatBook, entries
+from ...common.state.allowlist import RuntimeAllowlist, entries
 from ...common.state.ledger import Ledger
 from ...common.state.store import Store
 from ...common.state.trace import Trace
@@ -39,9 +39,9 @@ from .decode import (
     UserUpdated,
     added_by,
     event_of,
-    glimpse,
     origin_of,
     parse_post,
+    peek,
 )
 from .invitations import Joins
 from .judge import Judge, dispatched
@@ -78,8 +78,8 @@ class Intake:
         store: Store,
         observed: Observations,
         *,
-        host: HostWord,
-        deliver: Callable[[Accepted, str, Commit], Awaitable[None]],
+        host: HostAccess,
+        deliver: Callable[[Delivery, str, Commit], Awaitable[None]],
     ) -> None:
         self._client = client
         self._store = store
@@ -88,7 +88,7 @@ class Intake:
         self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         self.trace = Trace(store, "mattermost", time.time)
-        self.book = ChatBook(store, "mattermost", time.time)
+        self.book = RuntimeAllowlist(store, "mattermost", time.time)
         self.people = People(client, time.monotonic)
         self.joins = Joins(client, self.book, settings.join_policy, settings.policy().chats)
         self.threads = Threads(client)
@@ -123,7 +123,7 @@ class Intake:
         await self.ledger.load()
         await self.cursors.load()
 
-    async def take_orders(self) -> None:
+    async def apply_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
         await self.book.refresh()
 
@@ -135,7 +135,7 @@ class Intake:
 
     def receive(self, frame: Frame) -> None:
         """Take one event off the stream. Never waits and never raises."""
-        if self._thrown_away(frame):
+        if self._ignored_early(frame):
             return
         event = event_of(frame)
         match event:
@@ -158,22 +158,22 @@ class Intake:
                 self._take(Item(event.post, "deleted"))
             case UserUpdated():
                 self.people.learn(event.user_id, event.username)
-            case UserRemoved() if event.user_id in {None, self.me.uid}:
+            case UserRemoved() if event.user_id in {None, self.me.id}:
                 self.workers.submit(event.channel_id, event)
-            case LeftTeam() if event.user_id == self.me.uid:
+            case LeftTeam() if event.user_id == self.me.id:
                 # No frame tells of its channels.
                 self.gap()
             case Unhandled():
                 self.unhandled[event.kind] += 1
 
-    def _thrown_away(self, frame: Frame) -> bool:
+    def _ignored_early(self, frame: Frame) -> bool:
         """Whether this is a post that is ignored, in a channel that is not served and where nothing is under way."""
         channel_id = frame.broadcast.get("channel_id")
         if not isinstance(channel_id, str) or self._judge.serves(channel_id) or self.workers.busy(channel_id):
             return False
         if not self.joins.knows(channel_id):
             return False
-        inbound = glimpse(frame, self.me)
+        inbound = peek(frame, self.me)
         if inbound is None or inbound.chat.id != channel_id:
             return False
         decision = self._judge.at_first_sight(inbound, self.me)
@@ -269,14 +269,14 @@ class Intake:
         """A request is what the server did not say to be for others only; of missed posts it says nothing."""
         if isinstance(item, UserRemoved):
             return Place("", Authority.ADMIN, is_request=True)
-        is_request = item.missed or item.channel_type == "D" or self.me.uid in item.mentioned
+        is_request = item.missed or item.channel_type == "D" or self.me.id in item.mentioned
         return Place(item.post.user_id, self._authority(item), is_request)
 
     def _authority(self, item: Item) -> Authority:
         origin = origin_of(item.post, self.me)
         if origin is Origin.SELF:
             return Authority.ALLOWED
-        account = self._judge.standing(Address(item.post.user_id), item.post.channel_id, item.channel_type).authority
+        account = self._judge.authorize(Address(item.post.user_id), item.post.channel_id, item.channel_type).authority
         return of_program(account, is_bot=False) if origin is Origin.PROGRAM else account
 
     def _is_new(self, key: str) -> bool:
@@ -299,22 +299,22 @@ class Intake:
             # What becomes of the server's word on an addition later, is no addition.
             if added := added_by(item.post, self.me):
                 if not item.is_over:
-                    await self._mind_join(inbound, *added)
+                    await self._consider_addition(inbound, *added)
             elif inbound.origin is not Origin.SERVER:
                 self._meet_channel(inbound, item)
         buffer = buffer_of(item.post.channel_id, inbound.chat)
         if inbound.deletes:
-            self._observed.delete(buffer, said_by(inbound.sender, inbound.deletes))
-        decision, standing = await self._judge.judge(inbound, self.me, item, channel_type)
+            self._observed.delete(buffer, message_key(inbound.sender, inbound.deletes))
+        decision, authorization = await self._judge.judge(inbound, self.me, item, channel_type)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
             self.ledger.ignore(item.key)
         elif (decided := apply_edit(self._observed, inbound, decision, buffer)) is not None:
             author = await self._reader.author(inbound)
-            accepted = Accepted(
+            accepted = Delivery(
                 inbound,
                 decided,
-                standing,
+                authorization,
                 item.post.channel_id,
                 as_name(channel_name) or author,
                 author,
@@ -335,12 +335,12 @@ class Intake:
             return
         opener = None
         if channel_type == "G" and inbound.origin is Origin.PERSON:
-            opener = self._judge.standing(inbound.sender, channel_id, channel_type)
+            opener = self._judge.authorize(inbound.sender, channel_id, channel_type)
         if verdict := self.joins.meet(channel_id, opener):
             self.trace.noted(inbound, "invitation", verdict)
 
-    async def _mind_join(self, inbound: Inbound, channel_id: str, adder: str) -> None:
-        verdict = await self.joins.consider(channel_id, self._judge.standing(Address(adder), channel_id, "O"))
+    async def _consider_addition(self, inbound: Inbound, channel_id: str, adder: str) -> None:
+        verdict = await self.joins.consider(channel_id, self._judge.authorize(Address(adder), channel_id, "O"))
         self.trace.noted(inbound, "invitation", verdict)
 
 

@@ -62,7 +62,7 @@ class Post(_Wire):
     metadata: Lenient[Metadata] = None
 
 
-class Glimpse(_Wire):
+class Peek(_Wire):
     """A `Post`, if it is what somebody wrote, as far as it takes to ignore it."""
 
     id: Id

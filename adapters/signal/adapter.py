@@ -32,11 +32,11 @@ from ...common.core.errors import HardenedError
 from ...common.core.events import Attachment, Inbound, Observe
 from ...common.core.mentions import readable
 from ...common.host import contract, outgoing, people, profile, strict_mode
-from ...common.host.interceptor import Gate
+from ...common.host.interceptor import Interceptor
 from ...common.host.sending import send_all, send_once
 from ...common.host.status import HostStatus
-from ...common.inbound.authorization import HostWord
-from ...common.inbound.delivery import Accepted, Commit
+from ...common.inbound.authorization import HostAccess
+from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.observation import observations
 from ...common.settings.config import without_user
 from . import sending
@@ -61,7 +61,7 @@ _CONTRACT: contract.Contract = {
     "get_chat_info": ("chat_id",),
 }
 _Stock: Any = contract.stock_adapter("signal", {**_CONTRACT, **outgoing.CONTRACT})
-contract.hush_numbers(_Stock)
+contract.redact_phone_numbers(_Stock)
 
 _KEEP_SAID = 500
 _QUOTED_CHARACTERS = 200
@@ -84,7 +84,7 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         home = profile.home()
         self.state = profile.state_file(home)
         self._observed = observations(str(home), "signal", time.time)
-        self._gate = Gate(self._observed, self.config.extra)
+        self._interceptor = Interceptor(self._observed, self.config.extra)
         self.connection: Connection | None = None
         self._status = HostStatus(self)
         self._said: dict[tuple[str, str], tuple[str, str]] = {}
@@ -96,13 +96,13 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         """Subscribe to the daemon. False, with the reason set as fatal error, when it cannot be or refuses."""
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
             return False
-        self._gate.hurry.clear()
+        self._interceptor.closing.clear()
         connection = self.connection = Connection(
             self._settings,
             self.state,
             self._observed,
             sent=self._sent_message_timestamps,
-            host=HostWord(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
+            host=HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
             deliver=self._deliver,
             on_dead=self._status.died,
             handover_seconds=profile.handover_seconds(),
@@ -122,7 +122,7 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def disconnect(self) -> None:
         """Close everything that `connect` opened. Idempotent."""
-        self._gate.hurry.set()
+        self._interceptor.closing.set()
         if self.connection is not None:
             await self.connection.close()
             self.connection = None
@@ -131,27 +131,27 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     # -- inbound
 
-    async def _deliver(self, accepted: Accepted, commit: Commit) -> None:
+    async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
         """Hand a message to the host, by way of `handle_message` as everything that reaches it."""
-        inbound, standing = accepted.inbound, accepted.standing
+        inbound, authorization = delivery.inbound, delivery.authorization
         source = self.build_source(
-            chat_id=accepted.chat_id,
-            chat_name=accepted.chat_name,
+            chat_id=delivery.chat_id,
+            chat_name=delivery.chat_name,
             chat_type="group" if inbound.chat.is_group else "dm",
-            user_id=standing.user_id,
-            user_name=accepted.author or standing.user_id,
-            user_id_alt=standing.uid,
+            user_id=authorization.user_id,
+            user_name=delivery.author or authorization.user_id,
+            user_id_alt=authorization.aci,
             chat_id_alt=inbound.chat.id or None,
             message_id=inbound.message_id,
-            role_authorized=accepted.admitted,
+            role_authorized=delivery.admitted,
         )
-        if isinstance(accepted.decision, Observe):
-            event = self._gate.observed_event(accepted, source)
+        if isinstance(delivery.decision, Observe):
+            event = self._interceptor.observed_event(delivery, source)
         else:
             raw = _raw_message(inbound)
-            event = await self._gate.dispatched_event(accepted, source, self._fetch, raw_message=raw)
-            self._said[accepted.chat_id, inbound.message_id] = (
-                inbound.sender.uid or inbound.sender.number or "",
+            event = await self._interceptor.dispatched_event(delivery, source, self._fetch, raw_message=raw)
+            self._said[delivery.chat_id, inbound.message_id] = (
+                inbound.sender.id or inbound.sender.number or "",
                 readable(inbound.text, inbound.mentions)[:_QUOTED_CHARACTERS],
             )
             if len(self._said) > _KEEP_SAID:
@@ -168,16 +168,16 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def handle_message(self, event: Any) -> None:
         """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
-        if await self._gate.lets_through(event, self):
+        if await self._interceptor.admit(event, self):
             await super().handle_message(event)
 
     def set_message_handler(self, handler: Any) -> None:
         """Take the host's handler, behind the gate."""
-        super().set_message_handler(self._gate.screened(handler, self))
+        super().set_message_handler(self._interceptor.screened(handler, self))
 
     def set_busy_session_handler(self, handler: Any) -> None:
         """Take the host's handler of what comes in while the agent works, behind the gate."""
-        super().set_busy_session_handler(handler and self._gate.screened_while_busy(handler, self))
+        super().set_busy_session_handler(handler and self._interceptor.screened_while_busy(handler, self))
 
     # -- outbound
 
@@ -257,7 +257,7 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def _resolve_recipient(self, chat_id: str) -> str:
         """The ACI for a number where it is known: signal-cli's better address."""
-        return (self.connection and self.connection.intake.senders.directory.uid_of(chat_id)) or chat_id
+        return (self.connection and self.connection.intake.senders.directory.aci_of(chat_id)) or chat_id
 
     async def get_chat_info(self, chat_id: str) -> dict[str, Any]:
         """Name and kind of a chat, from what is known locally."""
@@ -267,15 +267,15 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def send_typing(self, chat_id: str, metadata: Any = None) -> None:
         """Show that we type, but not to a stranger."""
-        if not self._gate.is_stranger(chat_id):
+        if not self._interceptor.is_unauthorized_dm(chat_id):
             await super().send_typing(chat_id, metadata)
 
     async def _stop_typing_indicator(self, chat_id: str) -> None:
-        if not self._gate.is_stranger(chat_id):
+        if not self._interceptor.is_unauthorized_dm(chat_id):
             await super()._stop_typing_indicator(chat_id)
 
     def _reactions_enabled(self, event: Any = None) -> bool:
-        known = event is None or not self._gate.is_stranger(event.source.chat_id)
+        known = event is None or not self._interceptor.is_unauthorized_dm(event.source.chat_id)
         return known and bool(super()._reactions_enabled(event))
 
 
@@ -298,7 +298,7 @@ def _raw_message(inbound: Inbound) -> dict[str, Any]:
     """What stock's reactions look for."""
     quote = inbound.quote
     return {
-        "sender": inbound.sender.number or inbound.sender.uid,
+        "sender": inbound.sender.number or inbound.sender.id,
         "timestamp_ms": inbound.sent_at,
         "quote": {"id": quote.message_id, "text": quote.text} if quote else None,
     }

@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...common.core.errors import HardenedError
-from ...common.inbound.authorization import HostWord
-from ...common.inbound.delivery import Accepted, Commit
+from ...common.inbound.authorization import HostAccess
+from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ...common.state.overview import LiveChat
-from ...common.state.snapshot import Snapshot, put_down, snapshot
+from ...common.state.snapshot import Snapshot, keep_snapshot_fresh, snapshot
 from ...common.state.store import shared
-from ...common.stream.lifespan import Opening
+from ...common.stream.lifespan import Lifespan
 from .client import SignalClient
 from .invitations import live_groups
 from .settings import SignalSettings
@@ -26,7 +26,7 @@ from .stream import SignalStream
 
 logger = logging.getLogger(__name__)
 
-_STOCK_TAKING_SECONDS = 8.0
+_LEARN_SECONDS = 8.0
 """How long opening waits for the daemon's contacts and groups; afterwards they come in the background."""
 _UNRESOLVED_SECONDS = 30.0
 _GRACE_SECONDS = 60.0
@@ -43,8 +43,8 @@ class Connection:
         observed: Observations,
         *,
         sent: Container[str],
-        host: HostWord,
-        deliver: Callable[[Accepted, Commit], Awaitable[None]],
+        host: HostAccess,
+        deliver: Callable[[Delivery, Commit], Awaitable[None]],
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -52,7 +52,7 @@ class Connection:
         self._handover_seconds = handover_seconds
         self._observed = observed
         self._store = shared(state)
-        self._opening = Opening()
+        self._lifespan = Lifespan()
         self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
         self.intake = Intake(settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver)
@@ -70,14 +70,14 @@ class Connection:
 
         Raises Fatal or ConnectionLost; then, too, `close` is owed.
         """
-        await self._opening.run(self._open())
+        await self._lifespan.run(self._open())
 
     async def _open(self) -> None:
         if is_exposed(self._settings.http_url):
             logger.warning(
                 "SIGNAL_HTTP_URL is plain http beyond this machine: messages can be read, and sent, on the way"
             )
-        resources = self._opening.resources
+        resources = self._lifespan.resources
         await self._store.open()
         resources.push_async_callback(self._store.close)
         if self._settings.persist_observed:
@@ -86,13 +86,13 @@ class Connection:
         await resources.enter_async_context(self.client)
         await self.intake.prepare()
         resources.push_async_callback(self.intake.close)
-        self._opening.beside(put_down(self._store, self.snapshot))
-        self._opening.beside(self._get_to_know())
-        self._opening.beside(self._store.watch(self.intake.take_orders))
+        self._lifespan.start_background(keep_snapshot_fresh(self._store, self.snapshot))
+        self._lifespan.start_background(self._learn_account())
+        self._lifespan.start_background(self._store.watch(self.intake.apply_orders))
         await self.stream.open()
         resources.push_async_callback(self._let_go)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._known.wait(), _STOCK_TAKING_SECONDS)
+            await asyncio.wait_for(self._known.wait(), _LEARN_SECONDS)
         self.intake.start()
 
     async def approved(self, chat_id: str) -> None:
@@ -113,7 +113,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close everything that was opened. Idempotent."""
-        await self._opening.close()
+        await self._lifespan.close()
 
     async def _let_go(self) -> None:
         """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
@@ -121,13 +121,13 @@ class Connection:
         await self.stream.close()
         await self.intake.workers.drain(end - time.monotonic())
 
-    async def _get_to_know(self) -> None:
+    async def _learn_account(self) -> None:
         """Take stock, and ask again until everything is known that decides."""
-        await self.intake.take_stock()
+        await self.intake.learn_account()
         self._known.set()
         while unknown := self.intake.unknown():
             logger.warning("%s", unknown)
             await asyncio.sleep(_UNRESOLVED_SECONDS)
-            await self.intake.take_stock()
+            await self.intake.learn_account()
         await asyncio.sleep(_GRACE_SECONDS)
-        await self.intake.close_books()
+        await self.intake.end_grace_period()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
-from ...common.core.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Quote, Unhandled, said_by
+from ...common.core.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Quote, Unhandled, message_key
 from ...common.core.people import as_aci, as_number
 from ...common.core.wording import Foreign, file_name
 from ...common.core.wording import name as as_name
@@ -68,13 +68,13 @@ def group_of(data: bytes) -> str | None:
     return data[start : data.find(b'"', start)].decode("ascii", "replace")
 
 
-def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
+def peek(data: bytes, account: str, me: Me) -> Inbound | None:
     """What `decode` makes of a text somebody else wrote in a group, but for its mentions, quote and files.
 
     Enough to ignore it. None for everything else.
     """
     try:
-        seen = wire.Glimpse.model_validate_json(data)
+        seen = wire.Peek.model_validate_json(data)
     except ValidationError:
         return None
     message, sender = seen.envelope.data_message, _sender(seen.envelope)
@@ -83,7 +83,7 @@ def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
     sent, chat = str(message.timestamp), Chat(message.group_info.group_id)
     received_at = _server_time(seen.envelope.server_received_timestamp)
     return Inbound(
-        said_by(sender, sent),
+        message_key(sender, sent),
         sent,
         message.timestamp,
         chat,
@@ -95,7 +95,7 @@ def glimpse(data: bytes, account: str, me: Me) -> Inbound | None:
     )
 
 
-def _sender(envelope: wire.Envelope | wire.GlimpsedEnvelope) -> Address:
+def _sender(envelope: wire.Envelope | wire.PeekEnvelope) -> Address:
     return Address(as_aci(envelope.source_uuid), as_number(envelope.source_number) or as_number(envelope.source))
 
 
@@ -151,7 +151,7 @@ def _inbound(
     contentless = contentless or _contentless(body)
     received_at = _server_time(envelope.server_received_timestamp)
     return Inbound(
-        key=said_by(sender, str(sent_at)) + (f" {edits}" if edits else ""),
+        key=message_key(sender, str(sent_at)) + (f" {edits}" if edits else ""),
         message_id=str(sent_at),
         sent_at=sent_at,
         chat=Chat(group.group_id, as_name(group.group_name) or None) if group and group.group_id else Chat(),

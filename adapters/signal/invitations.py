@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 from ...common.core.errors import HardenedError
 from ...common.core.events import Address, Inbound, Me, Origin
-from ...common.core.people import Standing, as_aci, as_number
-from ...common.state.allowlist import ChatBook
+from ...common.core.people import Authorization, as_aci, as_number
+from ...common.state.allowlist import RuntimeAllowlist
 from ...common.state.overview import LiveChat
 from .client import RpcError
 
@@ -61,7 +61,7 @@ class Group:
 
     def includes(self, person: Address) -> bool:
         return any(
-            (p.uid and p.uid == person.uid) or (p.number and p.number == person.number and not (p.uid and person.uid))
+            (p.id and p.id == person.id) or (p.number and p.number == person.number and not (p.id and person.id))
             for p in self.people
         )
 
@@ -108,7 +108,7 @@ class Invitations:
     def __init__(
         self,
         client: Rpc,
-        book: ChatBook,
+        book: RuntimeAllowlist,
         policy: str,
         me: Callable[[], Me],
         *,
@@ -136,11 +136,11 @@ class Invitations:
         self.names: OrderedDict[str, str] = OrderedDict()
 
     @property
-    def is_stocked(self) -> bool:
+    def is_synced(self) -> bool:
         """Whether the groups there were at connect are known."""
         return self._listed.is_set()
 
-    async def take_stock(self) -> None:
+    async def sync_groups(self) -> None:
         """At connect: which groups there are, their names, and what we were removed from meanwhile."""
         groups = list(read_groups(await self._client.rpc("listGroups"), self._me()))
         self._present = {group.id: group.membership for group in groups}
@@ -153,13 +153,13 @@ class Invitations:
             if group.membership is Membership.PENDING and group.id in self._book.approved:
                 await self._try("updateGroup", group.id)
 
-    async def take_for_granted(self) -> None:
+    async def mark_preexisting(self) -> None:
         """Some time after connect: what there was then and nobody's act explains by now is nobody's invitation."""
         here = {Membership.MEMBER, Membership.PENDING}
-        self._book.take_stock([group_id for group_id, membership in self._present.items() if membership in here])
-        await self.take_stock()
+        self._book.mark_preexisting([group_id for group_id, membership in self._present.items() if membership in here])
+        await self.sync_groups()
 
-    async def consider(self, event: Inbound, actor: Standing) -> str | None:
+    async def consider(self, event: Inbound, actor: Authorization) -> str | None:
         """What became of a group event: a verdict to trace, or None when it was none of ours to judge."""
         group_id = event.chat.id
         self._name(group_id, event.chat.name)
@@ -206,7 +206,7 @@ class Invitations:
         self._looked_at = now
         return True
 
-    async def _judge(self, event: Inbound, actor: Standing) -> str:
+    async def _judge(self, event: Inbound, actor: Authorization) -> str:
         """`approved`, or why not. Only a confirmed actor opens a group."""
         group_id = event.chat.id
         is_owner = event.origin is Origin.OWN_DEVICE
@@ -234,7 +234,7 @@ class Invitations:
                 return "unconfirmed"
         if group.membership is not Membership.MEMBER:
             return "not invited"
-        self._book.approve(group_id, by=actor.uid or actor.user_id)
+        self._book.approve(group_id, by=actor.aci or actor.user_id)
         return "approved"
 
     def _may_join_us(self, event: Inbound) -> bool:

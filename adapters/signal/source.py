@@ -1,7 +1,7 @@
 """The inbound half, from the text of an event to what the host shall get. Knows no host class.
 
 event -> decode -> ledger -> one queue a chat -> groups -> who -> decide() -> `deliver`
-A text in a group that is not served goes no further than a `glimpse`: decided upon, traced, forgotten.
+A text in a group that is not served goes no further than a `peek`: decided upon, traced, forgotten.
 """
 
 from __future__ import annotations
@@ -15,24 +15,35 @@ from functools import partial
 
 from ...common.core.authority import Authority, Rights
 from ...common.core.errors import HardenedError
-from ...common.core.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Unhandled, said_by
-from ...common.core.people import Standing, as_aci, as_number
+from ...common.core.events import (
+    Address,
+    Decision,
+    Dispatch,
+    Ignore,
+    Inbound,
+    Me,
+    Observe,
+    Origin,
+    Unhandled,
+    message_key,
+)
+from ...common.core.people import Authorization, as_aci, as_number
 from ...common.core.policy import Policy, decide
 from ...common.core.restraint import Past, Rules, Versions, arrived_at, horizon, restrain
 from ...common.core.server_clock import ServerClock
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
-from ...common.inbound.authorization import HostWord
-from ...common.inbound.delivery import Accepted, Commit, apply_edit
+from ...common.inbound.authorization import HostAccess
+from ...common.inbound.delivery import Commit, Delivery, apply_edit
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.workers import ChatWorkers
-from ...common.state.allowlist import ChatBook
+from ...common.state.allowlist import RuntimeAllowlist
 from ...common.state.ledger import Ledger
 from ...common.state.store import Store
 from ...common.state.trace import Trace
 from .client import SignalClient
-from .decode import LONG_TEXT, OTHER_ACCOUNT, decode, glimpse, group_of
+from .decode import LONG_TEXT, OTHER_ACCOUNT, decode, group_of, peek
 from .invitations import Invitations
 from .people.senders import Senders
 from .settings import SignalSettings
@@ -70,8 +81,8 @@ class Intake:
         observed: Observations,
         *,
         sent: Container[str],
-        host: HostWord,
-        deliver: Callable[[Accepted, Commit], Awaitable[None]],
+        host: HostAccess,
+        deliver: Callable[[Delivery, Commit], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._client = client
@@ -84,10 +95,10 @@ class Intake:
         self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
         self.trace = Trace(store, "signal", time.time)
-        self.book = ChatBook(store, "signal", time.time)
+        self.book = RuntimeAllowlist(store, "signal", time.time)
         self.unhandled: Counter[str] = Counter()
         self._held: deque[bytes] = deque()
-        self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._let_in)
+        self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._release_held)
 
     @property
     def me(self) -> Me:
@@ -109,31 +120,31 @@ class Intake:
         await self.book.load()
         await self.ledger.load()
 
-    async def take_stock(self) -> None:
+    async def learn_account(self) -> None:
         """Learn from the daemon who is who and which groups there are. A failure leaves what is on disk."""
         await self.senders.resolver.start()
-        if not self.invitations.is_stocked:
-            await _or_warn(self.invitations.take_stock())
+        if not self.invitations.is_synced:
+            await _or_warn(self.invitations.sync_groups())
 
     def unknown(self) -> str:
         """What is not known yet although it decides, for the log; empty when all is."""
-        if self.me.uid is None:
+        if self.me.id is None:
             return "the account's own ACI is not known yet; what may be meant for others is only observed"
         if self.me.number is None:
             return "the account's number is not known yet; what is said to it is held"
-        if not self.invitations.is_stocked:
+        if not self.invitations.is_synced:
             return "the account's groups are not known yet; no invitation is accepted"
         return ""
 
-    async def take_orders(self) -> None:
+    async def apply_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
         for group_id in await self.book.refresh():
             await self.invitations.accept(group_id)
-        await self.senders.take_orders()
+        await self.senders.apply_orders()
 
-    async def close_books(self) -> None:
+    async def end_grace_period(self) -> None:
         """End of the grace: groups nobody invited us to by now are served only when an admin says so."""
-        await _or_warn(self.invitations.take_for_granted())
+        await _or_warn(self.invitations.mark_preexisting())
 
     def start(self) -> None:
         """Begin to work on what was received."""
@@ -143,7 +154,7 @@ class Intake:
         await self.workers.close()
         await self.senders.close()
 
-    def _let_in(self) -> None:
+    def _release_held(self) -> None:
         """Receive what was held, once our number is known."""
         if self.me.number is not None:
             held, self._held = self._held, deque()
@@ -159,7 +170,7 @@ class Intake:
 
     def receive(self, data: bytes) -> None:
         """Take one event off the stream. Never waits and never raises."""
-        if (group_id := group_of(data)) and self._ignores(group_id) and self._thrown_away(data, group_id):
+        if (group_id := group_of(data)) and self._ignores(group_id) and self._ignored_early(data, group_id):
             return
         inbound = decode(data, self._settings.account, self.me, self.senders.name)
         if isinstance(inbound, Unhandled):
@@ -183,9 +194,9 @@ class Intake:
         """Whether what is said in a group is not for us: it is known, not served, and nothing of it is under way."""
         return self.book.knows(group_id) and not self._served().serves(group_id) and not self.workers.busy(group_id)
 
-    def _thrown_away(self, data: bytes, group_id: str) -> bool:
+    def _ignored_early(self, data: bytes, group_id: str) -> bool:
         """Whether the event is a text in that group, which is ignored; most of what a busy account hears."""
-        inbound = glimpse(data, self._settings.account, self.me)
+        inbound = peek(data, self._settings.account, self.me)
         if inbound is None or inbound.chat.id != group_id:
             return False
         decision = self._decide(inbound, Authority.ADMIN)
@@ -208,16 +219,16 @@ class Intake:
     def _authority(self, inbound: Inbound) -> Authority:
         if inbound.origin is not Origin.PERSON:
             return Authority.ALLOWED
-        return self.senders.standing(inbound.sender, inbound.chat, self.senders.chat_id(inbound)).authority
+        return self.senders.authorize(inbound.sender, inbound.chat, self.senders.chat_id(inbound)).authority
 
     async def _process(self, item: Inbound | _LookedUp) -> None:
         inbound = item.inbound if isinstance(item, _LookedUp) else item
         self.senders.meet(inbound)
         chat_id = self.senders.chat_id(inbound)
-        if inbound.chat.is_group and (verdict := await self._mind_group(inbound, chat_id)):
+        if inbound.chat.is_group and (verdict := await self._consider_event(inbound, chat_id)):
             self.trace.noted(inbound, "invitation", verdict)
         if inbound.deletes:
-            self._observed.delete(chat_id, said_by(inbound.sender, inbound.deletes))
+            self._observed.delete(chat_id, message_key(inbound.sender, inbound.deletes))
 
         me, decision = self.me, self._decide(inbound, Authority.ADMIN)
         if isinstance(decision, Ignore):
@@ -225,15 +236,15 @@ class Intake:
             self.trace.decided(inbound, decision)
             self.ledger.ignore(inbound.key)
             return
-        standing = self.senders.standing(inbound.sender, inbound.chat, chat_id)
-        if item is inbound and self.senders.wants_look_up(inbound, standing):
+        authorization = self.senders.authorize(inbound.sender, inbound.chat, chat_id)
+        if item is inbound and self.senders.wants_look_up(inbound, authorization):
             self.workers.defer(_queue(inbound), _LookedUp(inbound), self.senders.resolver.again())
             return
         is_cut = any(attachment.content_type == LONG_TEXT for attachment in inbound.attachments)
         if is_cut:
-            inbound = await self._with_whole_text(inbound, standing.rights)
-        if is_cut or not standing.rights.turn or self.me != me:
-            decision = self._decide(inbound, standing.authority)
+            inbound = await self._with_whole_text(inbound, authorization.rights)
+        if is_cut or not authorization.rights.turn or self.me != me:
+            decision = self._decide(inbound, authorization.authority)
         decision = self._restrained(decision, inbound)
         self.trace.decided(inbound, decision)
         if isinstance(decision, Ignore):
@@ -243,7 +254,7 @@ class Intake:
             return
         commit = self.ledger.commit if isinstance(accepted, Dispatch) else self.ledger.note
         await self._deliver(
-            self._accepted(inbound, accepted, standing, chat_id),
+            self._accepted(inbound, accepted, authorization, chat_id),
             partial(commit, inbound.key, sent_at=arrived_at(inbound)),
         )
 
@@ -260,22 +271,24 @@ class Intake:
         self._versions.see(inbound, decision)
         return decision
 
-    def _accepted(self, inbound: Inbound, decision: Dispatch | Observe, standing: Standing, chat_id: str) -> Accepted:
+    def _accepted(
+        self, inbound: Inbound, decision: Dispatch | Observe, authorization: Authorization, chat_id: str
+    ) -> Delivery:
         author = inbound.sender_name or self.senders.directory.name_of(inbound.sender)
         if inbound.origin is Origin.OWN_DEVICE and inbound.chat.is_group:
             author = _OWNER
         quote = inbound.quote
         ours = quote is not None and self.me.recognises(quote.author) is True
-        return Accepted(
+        return Delivery(
             inbound,
             decision,
-            standing,
+            authorization,
             chat_id,
             self.chat_name(chat_id) if inbound.chat.is_group else author,
             author,
             quote_is_ours=ours,
             quote_is_trusted=ours
-            or (quote is not None and self.senders.standing(quote.author, inbound.chat, chat_id).rights.turn),
+            or (quote is not None and self.senders.authorize(quote.author, inbound.chat, chat_id).rights.turn),
         )
 
     def chat_name(self, chat_id: str) -> Foreign:
@@ -290,15 +303,15 @@ class Intake:
     def _served(self) -> Policy:
         return self._policy.with_chats(self.book.approved, barred=self.book.revoked)
 
-    async def _mind_group(self, inbound: Inbound, chat_id: str) -> str | None:
+    async def _consider_event(self, inbound: Inbound, chat_id: str) -> str | None:
         """Let a group event be judged; the verdict when there is one. In a known group it does not matter who acted."""
         actor = _NOBODY
         if inbound.opens_group and not self.book.knows(inbound.chat.id):
-            actor = self.senders.standing(inbound.sender, inbound.chat, chat_id)
+            actor = self.senders.authorize(inbound.sender, inbound.chat, chat_id)
             if self.senders.wants_look_up(inbound, actor):
                 # What others say here makes the group known, and its opening nobody's act: they wait.
                 await self.senders.resolver.again()
-                actor = self.senders.standing(inbound.sender, inbound.chat, chat_id)
+                actor = self.senders.authorize(inbound.sender, inbound.chat, chat_id)
         return await self.invitations.consider(inbound, actor)
 
     async def _with_whole_text(self, inbound: Inbound, rights: Rights) -> Inbound:
@@ -325,10 +338,10 @@ def _queue(inbound: Inbound) -> str:
 
 
 def _author(inbound: Inbound) -> str:
-    return inbound.sender.uid or inbound.sender.number or ""
+    return inbound.sender.id or inbound.sender.number or ""
 
 
-_NOBODY = Standing("", None, allowed=False, listed=False)
+_NOBODY = Authorization("", None, allowed=False, listed=False)
 
 
 async def _or_warn(look: Awaitable[None]) -> None:

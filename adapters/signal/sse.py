@@ -66,7 +66,7 @@ class EventParser:
         self.retry: int | None = None
         """What the server asked for, in milliseconds."""
         self._cap = cap
-        self._opening: bytes | None = b""
+        self._lifespan: bytes | None = b""
         self._after_cr = False
         self._line = bytearray()
         self._type = ""
@@ -106,13 +106,13 @@ class EventParser:
 
     def _without_bom(self, chunk: bytes) -> bytes:
         """Strip one byte order mark at the very beginning, even a split one."""
-        if self._opening is None:
+        if self._lifespan is None:
             return chunk
-        opening = self._opening + chunk
+        opening = self._lifespan + chunk
         if len(opening) < len(_BOM) and _BOM.startswith(opening):
-            self._opening = opening
+            self._lifespan = opening
             return b""
-        self._opening = None
+        self._lifespan = None
         return opening.removeprefix(_BOM)
 
     def _hold(self, piece: bytes) -> None:

@@ -131,33 +131,33 @@ class Event(_Wire):
     exception: ReceiveException | None = None
 
 
-class GlimpsedGroup(_Wire):
+class PeekGroup(_Wire):
     group_id: str = Field(min_length=1)
 
 
-class GlimpsedMessage(_Wire):
+class PeekMessage(_Wire):
     timestamp: int = Field(gt=0, lt=2**53)
     message: str
-    group_info: GlimpsedGroup
+    group_info: PeekGroup
     reaction: None = None
     remote_delete: None = None
 
 
-class GlimpsedEnvelope(_Wire):
+class PeekEnvelope(_Wire):
     source: str | None = None
     source_number: str | None = None
     source_uuid: str | None = None
     source_name: str | None = None
     server_received_timestamp: int | None = None
     server_delivered_timestamp: int | None = None
-    data_message: GlimpsedMessage
+    data_message: PeekMessage
     edit_message: None = None
     sync_message: None = None
 
 
-class Glimpse(_Wire):
+class Peek(_Wire):
     """An `Event`, if it is a text in a group, as far as it takes to ignore it."""
 
-    envelope: GlimpsedEnvelope
+    envelope: PeekEnvelope
     account: str
     exception: None = None

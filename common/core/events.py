@@ -18,34 +18,34 @@ _UNNAMED = Foreign()
 class Address:
     """Who a network says somebody is.
 
-    `uid` is the stable identity (Signal: ACI, lower case; Mattermost: user id), `number` an E.164 phone number.
+    `id` is the stable identity (Signal: ACI, lower case; Mattermost: user id), `number` an E.164 phone number.
     """
 
-    uid: str | None = None
+    id: str | None = None
     number: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.uid or self.number)
+        return bool(self.id or self.number)
 
 
-def said_by(author: Address, message_id: str) -> str:
+def message_key(author: Address, message_id: str) -> str:
     """The key of a message: no two people's messages share one, though their ids may."""
-    return f"{author.uid or author.number} {message_id}"
+    return f"{author.id or author.number} {message_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Me:
     """Who the bot is. `sent` answers whether a message id is one of our own."""
 
-    uid: str | None = None
+    id: str | None = None
     number: str | None = None
     sent: Container[str] = ()
 
     def recognises(self, address: Address) -> bool | None:
-        """Whether that is us; None while our own uid is unknown and the address shows nothing but a uid."""
-        if (address.uid and address.uid == self.uid) or (address.number and address.number == self.number):
+        """Whether that is us; None while our own id is unknown and the address shows nothing but a id."""
+        if (address.id and address.id == self.id) or (address.number and address.number == self.number):
             return True
-        if address.uid and self.uid is None and not address.number:
+        if address.id and self.id is None and not address.number:
             return None
         return False
 

@@ -58,11 +58,11 @@ class Lists:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Authorization:
     """A sender as the host shall know them: `user_id` is the alias it accepts, `allowed` its word on it."""
 
     user_id: str
-    uid: str | None
+    aci: str | None
     allowed: bool
     listed: bool
     """Named by the operator individually; a wildcard names nobody."""
@@ -73,15 +73,15 @@ class Standing:
         return RIGHTS[self.authority]
 
 
-def standing_of(
+def authorization_of(
     aliases: Sequence[str],
-    uid: str | None,
+    aci: str | None,
     lists: Lists,
     accepts: Callable[[str], bool | None],
     paired: Callable[[str], bool],
     *,
     is_open: bool,
-) -> Standing:
+) -> Authorization:
     """Ask the host (`accepts`) about the aliases until it accepts one: admin-listed, allow-listed, then as they come.
 
     `paired` is the host's word on the one it accepts; `is_open` tells a chat that is open to its members.
@@ -96,4 +96,4 @@ def standing_of(
         admins_named=bool(lists.admins),
         admitted=is_open,
     )
-    return Standing(user_id or next(iter(aliases), ""), uid, user_id is not None, bool(spelled), authority)
+    return Authorization(user_id or next(iter(aliases), ""), aci, user_id is not None, bool(spelled), authority)

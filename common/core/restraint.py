@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from .events import Decision, Dispatch, Ignore, Inbound, Observe, Origin, Reason, said_by
+from .events import Decision, Dispatch, Ignore, Inbound, Observe, Origin, Reason, message_key
 from .mentions import starts_command
 
 EDIT_MILLISECONDS = 15 * 60 * 1000
@@ -125,7 +125,7 @@ def digest(inbound: Inbound) -> bytes:
     """Stands in memory for what is said: the text, and who is mentioned where the text itself does not tell."""
     said = [inbound.text]
     if _MENTIONED in inbound.text:
-        said += [mention.address.uid or mention.address.number or "" for mention in inbound.mentions]
+        said += [mention.address.id or mention.address.number or "" for mention in inbound.mentions]
     return blake2b("\0".join(said).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
@@ -137,7 +137,7 @@ class Versions:
 
     def before(self, inbound: Inbound) -> Version | None:
         """The version that an edit replaces, where it was seen."""
-        return self._seen.get(said_by(inbound.sender, inbound.edits)) if inbound.edits else None
+        return self._seen.get(message_key(inbound.sender, inbound.edits)) if inbound.edits else None
 
     def see(self, inbound: Inbound, decision: Decision) -> None:
         """This is the last version now, unless it was nothing to read or said in a chat that is not served.
@@ -151,8 +151,8 @@ class Versions:
         if inbound.edits:
             at = earlier.at if earlier else inbound.first_at
             version = replace(version, at=at, dispatched=dispatched or (earlier is not None and earlier.dispatched))
-            self._put(said_by(inbound.sender, inbound.edits), version)
-        self._put(said_by(inbound.sender, inbound.message_id), version)
+            self._put(message_key(inbound.sender, inbound.edits), version)
+        self._put(message_key(inbound.sender, inbound.message_id), version)
 
     def _put(self, key: str, version: Version) -> None:
         self._seen[key] = version

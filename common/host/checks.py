@@ -27,7 +27,7 @@ def version() -> Iterator[Finding]:
         return
     installed = metadata.version("hermes-agent")
     newest = contract.VERIFIED_HERMES[-1]
-    if contract.numbers(installed) > contract.numbers(newest):
+    if contract.version_tuple(installed) > contract.version_tuple(newest):
         what = f"hermes-agent {installed} is newer than {newest}, the newest these adapters were tested with."
         remedy = f"Upgrade hermes-hardened-adapters, or go back to hermes-agent {newest} if something is amiss."
         yield Finding("hermes.version", Status.ADVICE, what, remedy)

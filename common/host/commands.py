@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from ..core.errors import HardenedError
 from ..core.policy import Policy
 from ..core.wording import Foreign
-from ..state.allowlist import ChatBook, Status, entries
-from ..state.overview import LiveChat, Served, find, overview
+from ..state.allowlist import RuntimeAllowlist, Status, entries
+from ..state.overview import ChatRow, LiveChat, find, overview
 from ..state.snapshot import Snapshot
 from ..state.trace import entries as trace_entries
 from . import people
@@ -29,7 +29,7 @@ _ORDERS = {"approve": Status.GRANTED, "revoke": Status.REVOKED}
 class Operated(Protocol):
     """A network's connection, as far as it can be operated from a chat."""
 
-    book: ChatBook
+    book: RuntimeAllowlist
     policy: Policy
 
     def snapshot(self) -> Snapshot: ...
@@ -83,7 +83,7 @@ class _Desk:
         found = [entry for entry in await asyncio.to_thread(trace_entries, self._state) if entry.network == network]
         return "\n".join(entry.line() for entry in found[-count:]) or "nothing yet"
 
-    async def _overview(self) -> list[Served]:
+    async def _overview(self) -> list[ChatRow]:
         network = self._connection.snapshot().network
         known = await asyncio.to_thread(entries, self._state, network)
         return overview(network, self._connection.policy, await self._connection.chats(), known)
@@ -98,6 +98,6 @@ class _Desk:
         return f"{Foreign(row.name) or row.id}: {status}"
 
 
-def _line(row: Served) -> str:
+def _line(row: ChatRow) -> str:
     sign, name = "✓" if row.served else "✗", Foreign(row.name) or "(no name)"
     return f"{sign} {name} {row.id} {row.membership}: {Foreign(row.because)}"

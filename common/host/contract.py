@@ -90,14 +90,14 @@ def check_version() -> None:
             "hermes-agent is not installed: pip install 'hermes-hardened-adapters[hermes]'"
         ) from None
     oldest = VERIFIED_HERMES[0]
-    if numbers(version) < numbers(oldest):
+    if version_tuple(version) < version_tuple(oldest):
         raise HostContractError(
             f"hermes-agent {version} is too old: {oldest} is the oldest these adapters work with."
             f" pip install 'hermes-agent>={oldest}'"
         )
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def version_tuple(version: str) -> tuple[int, ...]:
     """A release's version to compare by."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
@@ -133,7 +133,7 @@ def _missing_fields() -> Iterator[str]:
             yield f"{name} has no {', '.join(missing)}"
 
 
-class _NoNumbers(logging.Filter):
+class PhoneNumberFilter(logging.Filter):
     """Takes phone numbers out of what stock logs."""
 
     _NUMBER = re.compile(r"\+\d{5,15}")
@@ -145,8 +145,8 @@ class _NoNumbers(logging.Filter):
         return True
 
 
-def hush_numbers(cls: type) -> None:
+def redact_phone_numbers(cls: type) -> None:
     """Keep phone numbers out of the log lines of a stock adapter's module."""
     stock_logger = logging.getLogger(inspect.getmodule(cls).__name__)  # type: ignore[union-attr]
-    if not any(isinstance(present, _NoNumbers) for present in stock_logger.filters):
-        stock_logger.addFilter(_NoNumbers())
+    if not any(isinstance(present, PhoneNumberFilter) for present in stock_logger.filters):
+        stock_logger.addFilter(PhoneNumberFilter())

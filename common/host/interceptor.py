@@ -10,62 +10,62 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..core.authority import Authority
-from ..core.events import said_by
+from ..core.events import message_key
 from ..core.wording import without_references
 from ..inbound.background import Line
-from ..inbound.delivery import Accepted
+from ..inbound.delivery import Delivery
 from ..inbound.media import Fetch, describe, fetch_all
 from ..inbound.observation import Observations
 from . import commands, files, profile, questions, sessions
 from . import events as host_events
 
-_KEEP_STRANGERS = 1_000
+_KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
 
 Handler = Callable[[Any], Awaitable[Any]]
 BusyHandler = Callable[[Any, str], Awaitable[bool]]
 
 
-class Gate:
+class Interceptor:
     """Makes the host's events, and stands in `handle_message` before the host's own. `extra` is PlatformConfig's."""
 
     def __init__(self, observed: Observations, extra: Mapping[str, Any]) -> None:
         self._observed = observed
         self._extra = extra
         self._home = profile.home()
-        self._strangers: OrderedDict[str, None] = OrderedDict()
+        self._unauthorized: OrderedDict[str, None] = OrderedDict()
         self._authorities: OrderedDict[tuple[str, str], Authority] = OrderedDict()
         """The latest authority of an author, by host's chat and user id: the host makes events of its own for them."""
-        self.hurry = asyncio.Event()
+        self.closing = asyncio.Event()
         """Set when the adapter is about to close: files are waited for no longer."""
 
-    def _event(self, accepted: Accepted, source: Any, **fields: Any) -> Any:
-        inbound = accepted.inbound
+    def _event(self, delivery: Delivery, source: Any, **fields: Any) -> Any:
+        inbound = delivery.inbound
         event = host_events.event_class()(
             source=source,
             message_id=inbound.message_id,
             timestamp=_timestamp(inbound.sent_at),
             **{"observe_only": False, **fields},
         )
-        event.metadata["hardened"] = accepted
+        event.metadata["hardened"] = delivery
         return event
 
-    async def lets_through(self, event: Any, adapter: Any) -> bool:
+    async def admit(self, event: Any, adapter: Any) -> bool:
         """Whether the host shall get the event. The host may hand in the same one again (gateway/run.py, restore).
 
         Observed ones go into their buffer; others take along what was observed before them. Commands and answers of
         those who may not are refused here.
         """
-        accepted = event.metadata.get("hardened")
+        delivery = event.metadata.get("hardened")
         if getattr(event, "observe_only", False):
-            if isinstance(accepted, Accepted):
-                self._observed.add(accepted.buffer, _line(accepted, event.text))
+            if isinstance(delivery, Delivery):
+                self._observed.add(delivery.buffer, _line(delivery, event.text))
             return False
-        if event.internal or not isinstance(accepted, Accepted):
+        if event.internal or not isinstance(delivery, Delivery):
             return True
-        self._mind_stranger(accepted)
-        self._remember(accepted, event.source)
-        if accepted.standing.allowed and (reply := await self._operated(event, adapter)):
+        self._track_unauthorized(delivery)
+        self._remember(delivery, event.source)
+        if delivery.authorization.allowed and (reply := await self._operated(event, adapter)):
             await adapter.send(event.source.chat_id, reply)
             return False
         if refusal := self._refused(event, adapter):
@@ -73,7 +73,7 @@ class Gate:
                 await adapter.send(event.source.chat_id, refusal.told)
             return False
         if not event.is_command():
-            self._observed.attach(accepted.buffer, sessions.session_key(event.source, self._extra), event)
+            self._observed.attach(delivery.buffer, sessions.session_key(event.source, self._extra), event)
             if event.channel_context and not event.text:
                 # The host puts what it makes of an attachment before the background, the text behind it.
                 event.text = "(the message attached above)"
@@ -112,9 +112,9 @@ class Gate:
         return handle
 
     def _authority(self, event: Any) -> Authority:
-        accepted = event.metadata.get("hardened")
-        if isinstance(accepted, Accepted):
-            return accepted.standing.authority
+        delivery = event.metadata.get("hardened")
+        if isinstance(delivery, Delivery):
+            return delivery.authorization.authority
         return self._authorities.get((event.source.chat_id, str(event.source.user_id)), Authority.STRANGER)
 
     def _refused(self, event: Any, adapter: Any) -> questions.Refusal | None:
@@ -126,9 +126,9 @@ class Gate:
             return None
         return questions.refused(event, authority, self._extra, adapter)
 
-    def _remember(self, accepted: Accepted, source: Any) -> None:
-        author = accepted.chat_id, str(source.user_id)
-        self._authorities[author] = accepted.standing.authority
+    def _remember(self, delivery: Delivery, source: Any) -> None:
+        author = delivery.chat_id, str(source.user_id)
+        self._authorities[author] = delivery.authorization.authority
         self._authorities.move_to_end(author)
         if len(self._authorities) > _KEEP_AUTHORITIES:
             self._authorities.popitem(last=False)
@@ -138,20 +138,20 @@ class Gate:
             return None
         return await commands.answer(event, self._extra, adapter.connection, adapter.state)
 
-    def observed_event(self, accepted: Accepted, source: Any) -> Any:
+    def observed_event(self, delivery: Delivery, source: Any) -> Any:
         """The observe-only event for a message; its files are named, not fetched."""
-        files = "".join(f" ({describe(a)} not fetched)" for a in accepted.inbound.attachments)
-        return self._event(accepted, source, text=accepted.decision.text + files, observe_only=True)
+        files = "".join(f" ({describe(a)} not fetched)" for a in delivery.inbound.attachments)
+        return self._event(delivery, source, text=delivery.decision.text + files, observe_only=True)
 
-    async def dispatched_event(self, accepted: Accepted, source: Any, fetch: Fetch, **fields: Any) -> Any:
+    async def dispatched_event(self, delivery: Delivery, source: Any, fetch: Fetch, **fields: Any) -> Any:
         """The event for a message the agent gets: with its files, and with what it replies to."""
-        inbound, text, rights = accepted.inbound, accepted.decision.text, accepted.standing.rights
+        inbound, text, rights = delivery.inbound, delivery.decision.text, delivery.authorization.rights
         text = await self._with_references(text) if rights.references else without_references(text)
-        media = await fetch_all(inbound.attachments, fetch, self.hurry, rights.files)
+        media = await fetch_all(inbound.attachments, fetch, self.closing, rights.files)
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)
         event = self._event(
-            accepted,
+            delivery,
             source,
             text=text,
             message_type=host_events.message_type(media.types),
@@ -161,10 +161,10 @@ class Gate:
         )
         if quote := inbound.quote:
             event.reply_to_message_id = quote.message_id or None
-            event.reply_to_text = quote.text if accepted.quote_is_trusted else f"[unverified] {quote.text}"
-            event.reply_to_author_id = quote.author.number or quote.author.uid
+            event.reply_to_text = quote.text if delivery.quote_is_trusted else f"[unverified] {quote.text}"
+            event.reply_to_author_id = quote.author.number or quote.author.id
             event.reply_to_author_name = quote.author_name or None
-            event.reply_to_is_own_message = accepted.quote_is_ours
+            event.reply_to_is_own_message = delivery.quote_is_ours
         return event
 
     async def _with_references(self, text: str) -> str:
@@ -174,28 +174,28 @@ class Gate:
         directory = files.working_directory()
         return await asyncio.to_thread(files.without_home_references, text, self._home, directory)
 
-    def is_stranger(self, chat_id: str) -> bool:
+    def is_unauthorized_dm(self, chat_id: str) -> bool:
         """Whether that is a direct chat with somebody the host refuses. He shall see no sign of us.
 
         The host types and reacts before it judges.
         """
-        return chat_id in self._strangers
+        return chat_id in self._unauthorized
 
-    def _mind_stranger(self, accepted: Accepted) -> None:
-        if accepted.standing.allowed:
-            self._strangers.pop(accepted.chat_id, None)
-        elif not accepted.inbound.chat.is_group:
-            self._strangers[accepted.chat_id] = None
-            self._strangers.move_to_end(accepted.chat_id)
-            if len(self._strangers) > _KEEP_STRANGERS:
-                self._strangers.popitem(last=False)
+    def _track_unauthorized(self, delivery: Delivery) -> None:
+        if delivery.authorization.allowed:
+            self._unauthorized.pop(delivery.chat_id, None)
+        elif not delivery.inbound.chat.is_group:
+            self._unauthorized[delivery.chat_id] = None
+            self._unauthorized.move_to_end(delivery.chat_id)
+            if len(self._unauthorized) > _KEEP_UNAUTHORIZED:
+                self._unauthorized.popitem(last=False)
 
 
-def _line(accepted: Accepted, text: str) -> Line:
+def _line(delivery: Delivery, text: str) -> Line:
     return Line(
-        key=said_by(accepted.inbound.sender, accepted.inbound.message_id),
-        author=accepted.author or "somebody",
-        authority=accepted.standing.authority,
+        key=message_key(delivery.inbound.sender, delivery.inbound.message_id),
+        author=delivery.author or "somebody",
+        authority=delivery.authorization.authority,
         text=text,
         at=time.time(),
     )

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.events import Address
-from ..core.people import Standing
+from ..core.people import Authorization
 
 
 @dataclass(frozen=True, slots=True)
-class HostWord:
+class HostAccess:
     """The host's word on people."""
 
     accepts: Callable[[str, str, str], bool | None]
@@ -20,13 +20,13 @@ class HostWord:
     """It was paired with that user id."""
 
 
-Ask = Callable[[Address, str, str], Standing]
+Ask = Callable[[Address, str, str], Authorization]
 """Who somebody is to the host: (person, chat type, chat id)."""
 
 KEEP_SECONDS = 1.0
 
 
-class Standings:
+class AuthorizationCache:
     """Who people are to the host, where it accepts them, for a second: it reads all its lists for every question.
 
     The host judges each message once more that it is handed, so what it takes back counts at once all the same.
@@ -37,21 +37,21 @@ class Standings:
         self._ask = ask
         self._clock = clock
         self._since = clock()
-        self._accepted: dict[tuple[Address, str, str], Standing] = {}
+        self._accepted: dict[tuple[Address, str, str], Authorization] = {}
 
-    def of(self, person: Address, chat_type: str, chat_id: str) -> Standing:
+    def of(self, person: Address, chat_type: str, chat_id: str) -> Authorization:
         """Who that person is, in that chat."""
         now = self._clock()
         if now - self._since >= KEEP_SECONDS:
             self._since = now
             self.forget()
         question = (person, chat_type, chat_id)
-        standing = self._accepted.get(question)
-        if standing is None:
-            standing = self._ask(*question)
-            if standing.allowed:
-                self._accepted[question] = standing
-        return standing
+        authorization = self._accepted.get(question)
+        if authorization is None:
+            authorization = self._ask(*question)
+            if authorization.allowed:
+                self._accepted[question] = authorization
+        return authorization
 
     def forget(self) -> None:
         """Something else is known of somebody now."""

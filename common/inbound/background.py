@@ -16,7 +16,7 @@ KEEP_CHARACTERS = 4_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """One observed message. `key` is that of `said_by`, `author` a display name, `at` Unix time of its arrival."""
+    """One observed message. `key` is that of `message_key`, `author` a display name, `at` Unix time of its arrival."""
 
     key: str
     author: str

@@ -6,19 +6,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from ..core.authority import Authority
-from ..core.events import Chat, Dispatch, Inbound, Observe, said_by
-from ..core.people import Standing
+from ..core.events import Chat, Dispatch, Inbound, Observe, message_key
+from ..core.people import Authorization
 from ..core.wording import Foreign
 from .observation import Observations
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Delivery:
     """A message the host shall get. `chat_id` is the host's id of the chat."""
 
     inbound: Inbound
     decision: Dispatch | Observe
-    standing: Standing
+    authorization: Authorization
     chat_id: str
     chat_name: Foreign
     author: Foreign
@@ -30,7 +30,7 @@ class Accepted:
     @property
     def admitted(self) -> bool:
         """The host does not accept the author, who has a turn all the same."""
-        return not self.standing.allowed and self.standing.authority is not Authority.STRANGER
+        return not self.authorization.allowed and self.authorization.authority is not Authority.STRANGER
 
     @property
     def buffer(self) -> str:
@@ -53,7 +53,7 @@ def apply_edit(
     """A new version replaces what is still in the buffer (then None); one that cannot is shown as what it is."""
     if inbound.edits is None:
         return decision
-    old = said_by(inbound.sender, inbound.edits)
+    old = message_key(inbound.sender, inbound.edits)
     if isinstance(decision, Observe):
         if observed.edit(buffer, old, decision.text):
             return None

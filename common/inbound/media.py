@@ -32,15 +32,17 @@ class Media:
     missing: list[str] = field(default_factory=list)
 
 
-async def fetch_all(attachments: Sequence[Attachment], fetch: Fetch, hurry: asyncio.Event, limits: FileLimits) -> Media:
-    """Fetch the attachments within the limits, until somebody is in a hurry. An announced size is only a hint."""
+async def fetch_all(
+    attachments: Sequence[Attachment], fetch: Fetch, closing: asyncio.Event, limits: FileLimits
+) -> Media:
+    """Fetch the attachments within the limits, until the adapter closes. An announced size is only a hint."""
     media = Media()
     for number, attachment in enumerate(attachments):
         why: str | None
         if number >= limits.files:
             why = "is one too many to be fetched" if limits.files else "is not fetched"
         else:
-            why = await _fetched(attachment, fetch, hurry, limits.bytes, media)
+            why = await _fetched(attachment, fetch, closing, limits.bytes, media)
         if why:
             media.missing.append(f"({describe(attachment)} {why}.)")
     if (more := len(media.missing) - _NAMED) > 0:
@@ -49,14 +51,14 @@ async def fetch_all(attachments: Sequence[Attachment], fetch: Fetch, hurry: asyn
 
 
 async def _fetched(
-    attachment: Attachment, fetch: Fetch, hurry: asyncio.Event, max_bytes: int, media: Media
+    attachment: Attachment, fetch: Fetch, closing: asyncio.Event, max_bytes: int, media: Media
 ) -> str | None:
     """Add the file to `media`; or why it is missing."""
     too_large = "is too large to be fetched"
     if attachment.size is not None and attachment.size > max_bytes:
         return too_large
     try:
-        path, content_type = await _unless(hurry, fetch(attachment, max_bytes)) if attachment.id else (None, "")
+        path, content_type = await _unless(closing, fetch(attachment, max_bytes)) if attachment.id else (None, "")
     except FileTooLarge:
         return too_large
     except Exception as exc:
@@ -69,8 +71,8 @@ async def _fetched(
     return None
 
 
-async def _unless(hurry: asyncio.Event, fetching: Awaitable[tuple[str | None, str]]) -> tuple[str | None, str]:
-    fetch, interruption = asyncio.ensure_future(fetching), asyncio.ensure_future(hurry.wait())
+async def _unless(closing: asyncio.Event, fetching: Awaitable[tuple[str | None, str]]) -> tuple[str | None, str]:
+    fetch, interruption = asyncio.ensure_future(fetching), asyncio.ensure_future(closing.wait())
     try:
         await asyncio.wait({fetch, interruption}, return_when=asyncio.FIRST_COMPLETED)
         return fetch.result() if fetch.done() else (None, "")

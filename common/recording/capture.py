@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..core.errors import HardenedError
 
 
-class Tape:
+class Capture:
     """Hands what it hears to `take`, with the seconds since its start, until `stop` is set by whoever has a reason."""
 
     def __init__(self, most: int, stop: asyncio.Event, clock: Callable[[], float] = time.monotonic) -> None:
@@ -24,7 +24,7 @@ class Tape:
         self._clock = clock
         self._start = clock()
 
-    def hear(self, data: str) -> None:
+    def record(self, data: str) -> None:
         """One event; what goes beyond the bound is left out."""
         size = len(data.encode("utf-8", "replace"))
         if self.bytes + size > self._most:

@@ -86,7 +86,7 @@ def _with(wanted: Iterable[Status], statuses: Mapping[str, Status]) -> frozenset
     return frozenset(chat_id for chat_id, status in statuses.items() if status in wanted)
 
 
-class ChatBook:
+class RuntimeAllowlist:
     """The groups or channels of a network heard of so far, and those approved, on disk. `now` is Unix time."""
 
     def __init__(self, store: Store, network: str, now: Callable[[], float]) -> None:
@@ -159,7 +159,7 @@ class ChatBook:
     def knows(self, chat_id: str) -> bool:
         return chat_id in self._known or chat_id in self.barred or chat_id in self._statuses
 
-    def take_stock(self, chat_ids: list[str]) -> None:
+    def mark_preexisting(self, chat_ids: list[str]) -> None:
         """Chats that were there before us: known, approved by nobody."""
         for chat_id in chat_ids:
             self.note(chat_id)

@@ -22,7 +22,7 @@ class Pair:
     """A number and the ACI it belongs to. `moved_to` is the ACI that showed up with it later."""
 
     number: str
-    uid: str
+    aci: str
     source: Source
     moved_to: str | None = None
 
@@ -32,17 +32,17 @@ def record(store: Store, pair: Pair, at: float) -> None:
     upsert: Statement = (
         "INSERT INTO identity VALUES (?, ?, ?, ?) ON CONFLICT (number)"
         " DO UPDATE SET source = excluded.source, moved_to = excluded.moved_to WHERE uid = excluded.uid",
-        (pair.number, pair.uid, int(pair.source), pair.moved_to),
+        (pair.number, pair.aci, int(pair.source), pair.moved_to),
     )
     if pair.moved_to:
-        upsert = (*upsert, NumberOrder(pair.number, pair.uid, pair.moved_to, at))
+        upsert = (*upsert, NumberOrder(pair.number, pair.aci, pair.moved_to, at))
     store.keep(upsert)
 
 
 async def recorded(store: Store) -> list[Pair]:
     """Every pair on disk; raises StateError."""
     rows = await store.rows("SELECT number, uid, source, moved_to FROM identity ORDER BY rowid")
-    return [Pair(number, uid, Source(source), moved_to) for number, uid, source, moved_to in rows]
+    return [Pair(number, aci, Source(source), moved_to) for number, aci, source, moved_to in rows]
 
 
 def forget(store: Store, number: str) -> None:
@@ -50,7 +50,7 @@ def forget(store: Store, number: str) -> None:
     store.write("DELETE FROM identity WHERE number = ?", (number,))
 
 
-async def is_confirmed(store: Store, number: str, uid: str) -> bool:
+async def is_confirmed(store: Store, number: str, aci: str) -> bool:
     """Whether the operator said that a number which turned up with that ACI is the same person's; raises StateError."""
     confirmed = "SELECT 1 FROM identity WHERE number = ? AND uid = ? AND moved_to IS NULL"
-    return bool(await store.rows(confirmed, (number, uid)))
+    return bool(await store.rows(confirmed, (number, aci)))

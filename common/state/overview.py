@@ -20,7 +20,7 @@ class LiveChat:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ChatRow:
     """What became of one group or channel. `name` and `membership` are empty where the network could not be asked."""
 
     network: str
@@ -31,18 +31,18 @@ class Served:
     because: str
 
 
-def overview(network: str, policy: Policy, live: Iterable[LiveChat], entries: Mapping[str, Entry]) -> list[Served]:
+def overview(network: str, policy: Policy, live: Iterable[LiveChat], entries: Mapping[str, Entry]) -> list[ChatRow]:
     """Every group or channel the network, the settings or the state file know, the served ones first, by name."""
     chats = {chat.id: chat for chat in live}
     found = []
     for chat_id in {*chats, *entries, *policy.chats} - {"*"}:
         chat = chats.get(chat_id, LiveChat(chat_id, "", ""))
         served, because = _why(chat_id, policy, entries.get(chat_id))
-        found.append(Served(network, chat_id, chat.name, chat.membership, served, because))
+        found.append(ChatRow(network, chat_id, chat.name, chat.membership, served, because))
     return sorted(found, key=lambda row: (not row.served, row.name.lower(), row.id))
 
 
-def find(spelled: str, rows: Iterable[Served], pseudonym: Callable[[str], str]) -> Served | None:
+def find(spelled: str, rows: Iterable[ChatRow], pseudonym: Callable[[str], str]) -> ChatRow | None:
     """The one with that id, or with that pseudonym in the trace; raises StateError where several bear it."""
     rows = list(rows)
     found = [row for row in rows if row.id == spelled] or [row for row in rows if pseudonym(row.id) == spelled]

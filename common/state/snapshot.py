@@ -118,14 +118,14 @@ def snapshot(network: str, stats: Stats, intake: Intake, observed: Observations)
     )
 
 
-async def put_down(store: Store, look: Callable[[], Snapshot]) -> NoReturn:
+async def keep_snapshot_fresh(store: Store, take_snapshot: Callable[[], Snapshot]) -> NoReturn:
     """Keep the state file's snapshot fresh until cancelled; the last one stays."""
     try:
         while True:
-            _write(store, look())
+            _write(store, take_snapshot())
             await asyncio.sleep(EVERY_SECONDS)
     finally:
-        _write(store, look())
+        _write(store, take_snapshot())
 
 
 def _write(store: Store, snapshot: Snapshot) -> None:
@@ -133,7 +133,7 @@ def _write(store: Store, snapshot: Snapshot) -> None:
     store.write_later("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(asdict(snapshot))), key=key)
 
 
-def taken(state: Path, network: str) -> Snapshot | None:
+def read_snapshot(state: Path, network: str) -> Snapshot | None:
     """The last snapshot in a state file, None when there is none; raises StateError."""
     rows = read(state, "SELECT value FROM meta WHERE key = ?", (_key(network),))
     try:

@@ -76,7 +76,7 @@ class Trace:
         self._row(inbound, verdict, 0, reason)
 
     def _row(self, inbound: Inbound, verdict: str, rule: int, reason: str) -> None:
-        who = self.pseudonym(inbound.sender.uid or inbound.sender.number or "")
+        who = self.pseudonym(inbound.sender.id or inbound.sender.number or "")
         self._store.write_later(
             "INSERT INTO trace VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (

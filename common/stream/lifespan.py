@@ -1,4 +1,4 @@
-"""Opening that closing can interrupt, so that nothing is opened behind the back of what has closed."""
+"""Lifespan that closing can interrupt, so that nothing is opened behind the back of what has closed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
 
-class Opening:
+class Lifespan:
     """Runs what opens things onto `resources`; `close` ends it if it still runs and closes everything. One use."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Opening:
             raise
         return result
 
-    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+    def start_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something until `close`; what it raises is a bug, and logged."""
         task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
         task.add_done_callback(_complain)

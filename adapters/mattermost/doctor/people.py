@@ -36,7 +36,7 @@ def people(settings: MattermostSettings, environment: Mapping[str, str], users: 
     everyone = "*" in listed or _says_yes(environment, "MATTERMOST_ALLOW_ALL_USERS")
     # The host looks at this one only where nobody is listed.
     everyone = everyone or (not listed and _says_yes(environment, "GATEWAY_ALLOW_ALL_USERS"))
-    faults = [*_strangers(named(settings), users), *_two_lists(settings, environment)]
+    faults = [*_unauthorized(named(settings), users), *_two_lists(settings, environment)]
     if everyone:
         remedy = (
             "list user ids in MATTERMOST_ALLOWED_USERS instead: who is not named runs no commands and approves nothing"
@@ -58,7 +58,7 @@ def _says_yes(environment: Mapping[str, str], name: str) -> bool:
     return environment.get(name, "").strip().lower() in _TRUE
 
 
-def _strangers(wanted: set[str], users: Iterable[Object]) -> Iterator[Finding]:
+def _unauthorized(wanted: set[str], users: Iterable[Object]) -> Iterator[Finding]:
     known = {str(user.get("id")): user for user in users}
     for user_id in sorted(wanted):
         if user_id not in known:

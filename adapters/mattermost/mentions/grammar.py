@@ -94,7 +94,7 @@ def _places(word: str) -> Iterator[tuple[int, range]]:
             yield part.start(), range(part.end(), part.end() - 1, -1)
 
 
-def defused(text: str) -> str:
+def without_broadcasts(text: str) -> str:
     """The text with its mentions of everybody broken by an invisible character, so that it notifies nobody."""
     for last in reversed(find_mentions(text, lambda _: None).everybody):
         text = f"{text[:last]}\u200b{text[last:]}"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
 from ....common.core.errors import HardenedError
-from ....common.recording.capture import Tape
+from ....common.recording.capture import Capture
 from ..rest.client import MattermostClient
 from ..settings import MattermostSettings
 from ..stream import MattermostStream
@@ -18,15 +18,15 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 100
 
 
-async def record(settings: MattermostSettings, recording: MattermostRecording, tape: Tape) -> dict[str, bytes]:
-    """Fill the tape until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
-    tape.take = recording.take
+async def record(settings: MattermostSettings, recording: MattermostRecording, capture: Capture) -> dict[str, bytes]:
+    """Fill the capture until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
+    capture.take = recording.take
     async with MattermostClient(settings.url, settings.token, ca_file=settings.ca_file) as client:
         me = await client.me()
-        stream = MattermostStream(client, lambda frame: tape.hear(frame.text), lambda: None, tape.died)
+        stream = MattermostStream(client, lambda frame: capture.record(frame.text), lambda: None, capture.died)
         await stream.open()
         try:
-            await tape.stop.wait()
+            await capture.stop.wait()
         finally:
             await stream.close()
         users = []

@@ -21,7 +21,7 @@ from yarl import URL
 
 from ....common.core.errors import ConnectionLost, Fatal
 from ....common.core.server_clock import ServerClock
-from ..mentions.grammar import defused
+from ..mentions.grammar import without_broadcasts
 from .failures import ApiError, not_mattermost
 from .transport import RestClient, no_redirects
 
@@ -203,7 +203,7 @@ class MattermostClient:
         """The new post. With the same `pending_post_id` within 30 s, the server returns the post it has created."""
         post: Object = {
             "channel_id": channel_id,
-            "message": defused(message),
+            "message": without_broadcasts(message),
             "root_id": root_id or "",
             "file_ids": list(file_ids),
             "pending_post_id": pending_post_id or await self._new_pending_id(),
@@ -212,7 +212,7 @@ class MattermostClient:
         return self._object(await self._api.posts.create_post(post))
 
     async def patch_post(self, post_id: str, message: str, props: Object | None = None) -> Object:
-        patch: Object = {"message": defused(message)} | ({} if props is None else {"props": props})
+        patch: Object = {"message": without_broadcasts(message)} | ({} if props is None else {"props": props})
         return self._object(await self._api.posts.patch_post(_id(post_id), patch))
 
     async def delete_post(self, post_id: str) -> None:
@@ -261,7 +261,7 @@ class MattermostClient:
         if not _ENDPOINT.fullmatch(endpoint):
             raise ValueError("not a path of Mattermost's API")
         if payload is not None and "message" in payload:
-            payload = {**payload, "message": defused(str(payload["message"]))}
+            payload = {**payload, "message": without_broadcasts(str(payload["message"]))}
         if (method.upper(), endpoint) == ("POST", "/posts"):
             payload = {"pending_post_id": await self._new_pending_id(), **(payload or {})}
         return self._object(await self._rest.make_request(method, endpoint, payload))

@@ -62,7 +62,7 @@ class Case:
 
     def pairs(self) -> dict[str, str]:
         """Numbers to ACIs, as far as the contact store has both."""
-        return {number: uid for number, uid in self.contacts if number and uid}
+        return {number: aci for number, aci in self.contacts if number and aci}
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the state file says; nothing where it cannot be read, which another check tells."""
@@ -77,7 +77,7 @@ class Case:
         self.contacts = tuple((as_number(row.get("number")), as_aci(row.get("uuid"))) for row in rows)
         for row, names in zip(rows, self.contacts, strict=True):
             if self.settings.account in names:
-                self.me = Me(uid=names[1], number=names[0])
+                self.me = Me(id=names[1], number=names[0])
                 return row
         return None
 

@@ -9,7 +9,7 @@ import aiohttp
 from ....common.core.errors import ConnectionLost, Fatal, NotSent, Unanswered
 from ....common.doctor.checks import masked
 from ....common.doctor.findings import Finding, Status
-from ....common.host.contract import numbers as numbers_of
+from ....common.host.contract import version_tuple
 from ....common.settings.config import is_exposed
 from ..client import RpcError
 from ..link import verdict
@@ -71,7 +71,7 @@ async def reach(case: Case) -> AsyncIterator[Finding]:
 
 async def version(case: Case) -> AsyncIterator[Finding]:
     """Whether that version is one these adapters were written for."""
-    check, numbers = "signal.version", numbers_of(case.version)
+    check, numbers = "signal.version", version_tuple(case.version)
     if len(numbers) < 2:
         what = "The daemon does not tell its version."
         yield Finding(check, Status.ADVICE, what, "Make sure that signal-cli is 0.13.19 or newer.")
@@ -112,7 +112,7 @@ async def account(case: Case) -> AsyncIterator[Finding]:
         what = f"signal-cli does not show {label} ({name}) as its own: the daemon may speak for another account."
         yield Finding(check, Status.FAILED, what, f"Start the daemon for this account, or correct {label}.")
         return
-    if case.me.uid is None:
+    if case.me.id is None:
         what = "signal-cli does not know the account's own ACI, so the bot cannot tell who is mentioned."
         yield Finding(check, Status.ADVICE, what, "Let signal-cli receive messages once while it reaches Signal.")
     else:

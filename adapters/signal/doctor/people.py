@@ -102,7 +102,7 @@ def judge(entry: str, place: str, known: Known, listed: frozenset[str]) -> Findi
 
 async def _known(case: Case, numbers: list[str]) -> Known:
     learnt = case.rows("SELECT number, uid, moved_to FROM identity")
-    kept = {number: uid for number, uid, _ in learnt}
+    kept = {number: aci for number, aci, _ in learnt}
     unresolved = [number for number in numbers if number not in case.pairs() | kept]
     registered = await _directory(case, unresolved) if unresolved else {}
     if any((registered or {}).values()):
@@ -111,7 +111,7 @@ async def _known(case: Case, numbers: list[str]) -> Known:
     return Known(
         pairs=case.pairs() | kept,
         moved={number: moved_to for number, _, moved_to in learnt if moved_to},
-        acis=frozenset(uid for _, uid in case.contacts if uid),
+        acis=frozenset(aci for _, aci in case.contacts if aci),
         registered=registered,
     )
 

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Any
 
 from ....common.core.events import Address
-from ....common.core.people import Lists, Standing, as_aci, as_number, standing_of
+from ....common.core.people import Authorization, Lists, as_aci, as_number, authorization_of
 from ....common.core.wording import Foreign
 from ....common.core.wording import name as as_name
 from ....common.state.identities import Pair, Source
@@ -65,48 +65,48 @@ class Directory:
         self._pairs = OrderedDict((pair.number, pair) for pair in pairs)
         self._numbers: dict[str, list[str]] = {}
         for pair in self._pairs.values():
-            self._numbers.setdefault(pair.uid, []).append(pair.number)
+            self._numbers.setdefault(pair.aci, []).append(pair.number)
         self._names: OrderedDict[str, Foreign] = OrderedDict()
         self._remember = remember
         self._forget = forget
         self._is_named = is_named
         self._make_room()
 
-    def learn(self, number: str | None, uid: str | None, source: Source) -> Learnt:
+    def learn(self, number: str | None, aci: str | None, source: Source) -> Learnt:
         """Take note that a number and an ACI belong together; never overwrites a pair with another ACI."""
-        if number is None or uid is None:
+        if number is None or aci is None:
             return Learnt.KNOWN
         known = self._pairs.get(number)
         if known is None:
-            self._put(Pair(number, uid, source))
+            self._put(Pair(number, aci, source))
             return Learnt.NEW
-        if known.uid == uid:
+        if known.aci == aci:
             if source > known.source:
-                self._put(Pair(number, uid, source, known.moved_to))
+                self._put(Pair(number, aci, source, known.moved_to))
             return Learnt.KNOWN
         if source < known.source:
             return Learnt.KNOWN
-        if known.moved_to == uid:
+        if known.moved_to == aci:
             return Learnt.KNOWN
-        self._put(Pair(number, known.uid, known.source, uid))
+        self._put(Pair(number, known.aci, known.source, aci))
         return Learnt.MOVED
 
     def moved(self) -> list[tuple[str, str]]:
         """Numbers that turned up with another ACI, and that ACI."""
         return [(pair.number, pair.moved_to) for pair in self._pairs.values() if pair.moved_to]
 
-    def confirm(self, number: str, uid: str) -> None:
+    def confirm(self, number: str, aci: str) -> None:
         """The operator wrote down that a number which turned up with that ACI is still the same person's."""
         pair = self._pairs.get(number)
-        if pair is None or pair.moved_to != uid:
+        if pair is None or pair.moved_to != aci:
             return
-        self._numbers[pair.uid].remove(number)
-        self._pairs[number] = Pair(number, uid, Source.ENVELOPE)
-        self._numbers.setdefault(uid, []).append(number)
+        self._numbers[pair.aci].remove(number)
+        self._pairs[number] = Pair(number, aci, Source.ENVELOPE)
+        self._numbers.setdefault(aci, []).append(number)
 
     def _put(self, pair: Pair) -> None:
         self._pairs[pair.number] = pair
-        numbers = self._numbers.setdefault(pair.uid, [])
+        numbers = self._numbers.setdefault(pair.aci, [])
         if pair.number not in numbers:
             numbers.append(pair.number)
         self._remember(pair)
@@ -114,46 +114,46 @@ class Directory:
 
     def _make_room(self) -> None:
         for number in overflow(self._pairs, self.is_named):
-            uid = self._pairs.pop(number).uid
-            self._numbers[uid].remove(number)
-            if not self._numbers[uid]:
-                del self._numbers[uid]
+            aci = self._pairs.pop(number).aci
+            self._numbers[aci].remove(number)
+            if not self._numbers[aci]:
+                del self._numbers[aci]
             self._forget(number)
 
     def is_named(self, alias: str) -> bool:
         """Whether the person with that number or ACI is listed or paired."""
         number = as_number(alias)
-        return self._is_named(self.aliases(Address(as_aci(alias) or self.uid_of(number), number)))
+        return self._is_named(self.aliases(Address(as_aci(alias) or self.aci_of(number), number)))
 
     def has_moved(self, number: str | None) -> bool:
         """Whether the number turned up with another ACI, and nobody has confirmed that yet."""
         pair = self._pairs.get(number or "")
         return pair is not None and pair.moved_to is not None
 
-    def uid_of(self, number: str | None) -> str | None:
+    def aci_of(self, number: str | None) -> str | None:
         pair = self._pairs.get(number or "")
-        return pair.uid if pair else None
+        return pair.aci if pair else None
 
     def complete(self, address: Address) -> Address:
         """The address with what is known about it, and without a number that is somebody else's.
 
         A number alone is nobody once it has moved: it may be its old owner or its new one.
         """
-        if address.uid is None and self.has_moved(address.number):
+        if address.id is None and self.has_moved(address.number):
             return Address()
-        uid = address.uid or self.uid_of(address.number)
-        if address.number and self.uid_of(address.number) in {None, uid}:
-            return Address(uid, address.number)
-        numbers = self._numbers.get(uid or "")
-        return Address(uid, numbers[0] if numbers else None)
+        aci = address.id or self.aci_of(address.number)
+        if address.number and self.aci_of(address.number) in {None, aci}:
+            return Address(aci, address.number)
+        numbers = self._numbers.get(aci or "")
+        return Address(aci, numbers[0] if numbers else None)
 
     def aliases(self, address: Address) -> tuple[str, ...]:
         """Every identity the person at that address provably has: numbers first, then the ACI."""
         whole = self.complete(address)
-        numbers = [whole.number, *self._numbers.get(whole.uid or "", ())]
-        return tuple(dict.fromkeys(alias for alias in (*numbers, whole.uid) if alias))
+        numbers = [whole.number, *self._numbers.get(whole.id or "", ())]
+        return tuple(dict.fromkeys(alias for alias in (*numbers, whole.id) if alias))
 
-    def standing(
+    def authorization(
         self,
         address: Address,
         lists: Lists,
@@ -161,19 +161,19 @@ class Directory:
         paired: Callable[[str], bool] = lambda _: False,
         *,
         is_open: bool = False,
-    ) -> Standing:
-        """The person at that address as the host shall know them; the rest as in `standing_of`."""
-        uid = self.complete(address).uid
-        return standing_of(self.aliases(address), uid, lists, accepts, paired, is_open=is_open)
+    ) -> Authorization:
+        """The person at that address as the host shall know them; the rest as in `authorization_of`."""
+        aci = self.complete(address).id
+        return authorization_of(self.aliases(address), aci, lists, accepts, paired, is_open=is_open)
 
     def name_of(self, address: Address) -> Foreign:
         """The display name, never a number or an id; empty where none is known."""
-        uid = address.uid or self.uid_of(address.number)
-        return self._names.get(uid or "") or self._names.get(address.number or "") or _UNNAMED
+        aci = address.id or self.aci_of(address.number)
+        return self._names.get(aci or "") or self._names.get(address.number or "") or _UNNAMED
 
     def name(self, address: Address, name: str) -> None:
         """Take note of a display name."""
-        if key := address.uid or address.number:
+        if key := address.id or address.number:
             self._names[key] = as_name(name)
         for forgotten in overflow(self._names, self.is_named):
             del self._names[forgotten]

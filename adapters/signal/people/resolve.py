@@ -86,7 +86,7 @@ class Resolver:
             address = Address(as_aci(contact.get("uuid")), as_number(contact.get("number")))
             if name := _name(contact):
                 self._directory.name(address, name)
-            if self._directory.learn(address.number, address.uid, Source.CONTACTS) is Learnt.MOVED:
+            if self._directory.learn(address.number, address.id, Source.CONTACTS) is Learnt.MOVED:
                 report_move(address, self._pseudonym)
 
     async def _ask_network(self, numbers: tuple[str, ...]) -> bool:
@@ -108,7 +108,7 @@ def report_move(address: Address, pseudonym: Callable[[str], str]) -> None:
         "number %s now belongs to another ACI (%s): it is not accepted as the person it was before;"
         " `hermes adapters people confirm` it with the new ACI, or list that ACI itself, to allow it",
         pseudonym(address.number or ""),
-        pseudonym(address.uid or ""),
+        pseudonym(address.id or ""),
     )
 
 

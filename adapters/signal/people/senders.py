@@ -7,9 +7,9 @@ from collections.abc import Callable, Container, Sequence
 from functools import partial
 
 from ....common.core.events import Address, Chat, Inbound, Me
-from ....common.core.people import Standing, as_aci, as_number
+from ....common.core.people import Authorization, as_aci, as_number
 from ....common.core.wording import Foreign
-from ....common.inbound.authorization import HostWord, Standings
+from ....common.inbound.authorization import AuthorizationCache, HostAccess
 from ....common.state import direct_chats, identities
 from ....common.state.identities import Pair, Source
 from ....common.state.store import Store
@@ -34,7 +34,7 @@ class Senders:
         settings: SignalSettings,
         client: SignalClient,
         store: Store,
-        host: HostWord,
+        host: HostAccess,
         *,
         sent: Container[str],
         on_learnt: Callable[[], None],
@@ -47,10 +47,10 @@ class Senders:
         self._account = Address(as_aci(settings.account), as_number(settings.account))
         self._people = {chat_type: settings.people(chat_type) for chat_type in ("dm", "group")}
         self._members_talk = settings.group_members == "open"
-        self._standings = Standings(self._look_up)
+        self._authorizations = AuthorizationCache(self._look_up)
         self._direct_chats = DirectChats()
         self.directory = Directory()
-        self.me = Me(self._account.uid, self._account.number, sent)
+        self.me = Me(self._account.id, self._account.number, sent)
 
     async def prepare(self) -> None:
         """Load what earlier runs left; raises StateError."""
@@ -63,7 +63,7 @@ class Senders:
         self._learnt()
         self._direct_chats = DirectChats(
             await direct_chats.recorded_chats(self._store),
-            owner=self.directory.uid_of,
+            owner=self.directory.aci_of,
             remember=partial(direct_chats.record_chat, self._store),
             forget=partial(direct_chats.forget_chat, self._store),
             is_named=self.directory.is_named,
@@ -75,16 +75,16 @@ class Senders:
     async def close(self) -> None:
         await self.resolver.close()
 
-    async def take_orders(self) -> None:
+    async def apply_orders(self) -> None:
         """Take over which moves the operator has confirmed; raises StateError."""
-        for number, uid in self.directory.moved():
-            if await identities.is_confirmed(self._store, number, uid):
-                self.directory.confirm(number, uid)
+        for number, aci in self.directory.moved():
+            if await identities.is_confirmed(self._store, number, aci):
+                self.directory.confirm(number, aci)
                 self._learnt()
 
     def meet(self, inbound: Inbound) -> None:
         """Learn what an envelope says of its sender."""
-        if self.directory.learn(inbound.sender.number, inbound.sender.uid, Source.ENVELOPE) is Learnt.MOVED:
+        if self.directory.learn(inbound.sender.number, inbound.sender.id, Source.ENVELOPE) is Learnt.MOVED:
             report_move(inbound.sender, self._store.pseudonym)
         if inbound.sender_name:
             self.directory.name(inbound.sender, inbound.sender_name)
@@ -93,16 +93,16 @@ class Senders:
         """The display name, empty where none is known."""
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
 
-    def standing(self, person: Address, chat: Chat, chat_id: str) -> Standing:
+    def authorize(self, person: Address, chat: Chat, chat_id: str) -> Authorization:
         """A person as the host shall know them in a chat, by its own and the host's id."""
-        return self._standings.of(person, "group" if chat.is_group else "dm", chat_id)
+        return self._authorizations.of(person, "group" if chat.is_group else "dm", chat_id)
 
-    def wants_look_up(self, inbound: Inbound, standing: Standing) -> bool:
+    def wants_look_up(self, inbound: Inbound, authorization: Authorization) -> bool:
         """A look-up may change who the sender is to the host: nobody named them, and not all is known of them."""
-        if standing.allowed or standing.listed:
+        if authorization.allowed or authorization.listed:
             return False
         whole = self.directory.complete(inbound.sender)
-        return not (whole.uid and whole.number) and self.resolver.is_due()
+        return not (whole.id and whole.number) and self.resolver.is_due()
 
     def chat_id(self, inbound: Inbound) -> str:
         """The host's id of the chat a message is in."""
@@ -111,8 +111,8 @@ class Senders:
         aliases = self.directory.aliases(inbound.sender) or (inbound.sender.number or "",)
         return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
 
-    def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Standing:
-        return self.directory.standing(
+    def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Authorization:
+        return self.directory.authorization(
             person,
             self._people[chat_type],
             lambda alias: self._host.accepts(alias, chat_type, chat_id),
@@ -122,7 +122,7 @@ class Senders:
 
     def _is_named(self, aliases: Sequence[str]) -> bool:
         listed = any(lists.spellings(aliases) for lists in self._people.values())
-        ours = {self._account.uid, self._account.number, self.me.uid, self.me.number}
+        ours = {self._account.id, self._account.number, self.me.id, self.me.number}
         return listed or not ours.isdisjoint(aliases) or any(map(self._host.paired, aliases))
 
     def _remember(self, pair: Pair) -> None:
@@ -131,7 +131,7 @@ class Senders:
 
     def _learnt(self) -> None:
         number = self._account.number
-        whole = self.directory.complete(Address(self._account.uid or self.directory.uid_of(number), number))
-        self.me = Me(whole.uid, whole.number, self._sent)
-        self._standings.forget()
+        whole = self.directory.complete(Address(self._account.id or self.directory.aci_of(number), number))
+        self.me = Me(whole.id, whole.number, self._sent)
+        self._authorizations.forget()
         self._on_learnt()

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from ....common.core.errors import HardenedError
-from ....common.recording.capture import Tape
+from ....common.recording.capture import Capture
 from ..client import SignalClient
 from ..settings import SignalSettings
 from ..stream import SignalStream
@@ -17,20 +17,20 @@ logger = logging.getLogger(__name__)
 _LISTS_SECONDS = 20.0
 
 
-async def record(settings: SignalSettings, recording: SignalRecording, tape: Tape) -> dict[str, bytes]:
-    """Fill the tape until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
-    tape.take = recording.take
+async def record(settings: SignalSettings, recording: SignalRecording, capture: Capture) -> dict[str, bytes]:
+    """Fill the capture until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
+    capture.take = recording.take
 
     def hear(event: bytes) -> None:
-        tape.hear(event.decode("utf-8", "replace"))
+        capture.record(event.decode("utf-8", "replace"))
 
     async with SignalClient(settings.http_url, settings.account) as client:
-        stream = SignalStream(client, hear, tape.died, stale_after=settings.sse_stale_seconds)
+        stream = SignalStream(client, hear, capture.died, stale_after=settings.sse_stale_seconds)
         await stream.open()
         try:
             contacts = await _listed(client, "listContacts", {"allRecipients": True})
             groups = await _listed(client, "listGroups", {})
-            await tape.stop.wait()
+            await capture.stop.wait()
         finally:
             await stream.close()
     return recording.files(contacts, groups)
