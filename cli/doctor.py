@@ -17,6 +17,7 @@ from ..common.core.errors import HostContractError
 from ..common.doctor import state_file
 from ..common.doctor.checks import guarded
 from ..common.doctor.findings import Finding, Status
+from ..common.doctor.strict import findings as strict_mode_findings
 from ..common.host import checks, profile, strict_mode
 from ..common.host.setup import Setup, load_setup
 from ..common.settings import strict
@@ -120,7 +121,7 @@ async def _network(network: str, setup: Setup, config: Mapping[str, Any], *, ask
         yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(names)} to use it.")
         return
     keys = strict_mode.written(network)
-    async for finding in guarded(f"{network}.strict", strict.findings(network, setup.environment, keys)):
+    async for finding in guarded(f"{network}.strict", strict_mode_findings(network, setup.environment, keys)):
         yield finding
     async for finding in guarded(f"{network}.doctor", _examined(network, extra, setup)):
         yield finding

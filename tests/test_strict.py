@@ -17,6 +17,7 @@ from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSett
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
 from hermes_hardened_adapters.common.core.errors import ConfigError
 from hermes_hardened_adapters.common.doctor.findings import Status
+from hermes_hardened_adapters.common.doctor.strict import findings as strict_findings
 from hermes_hardened_adapters.common.host import strict_mode
 from hermes_hardened_adapters.common.settings import strict
 
@@ -146,7 +147,7 @@ def test_both_files_are_looked_into(hermes_home: Path) -> None:
     ],
 )
 def test_findings(environment: dict[str, str], keys: list[str], status: Status, words: str) -> None:
-    (finding,) = strict.findings("signal", environment, keys)
+    (finding,) = strict_findings("signal", environment, keys)
     assert (finding.check, finding.status) == ("signal.strict", status)
     assert words in finding.what
     assert bool(finding.remedy) == (status is not Status.OK)

@@ -1,1 +1,2 @@
-"""Mattermost: a bot account on a server in front of the Hermes gateway."""
+"""Mattermost: from the server's WebSocket and REST API to the pipeline and back. Imports `common`, and Hermes in
+`plugin` and `adapter` only."""

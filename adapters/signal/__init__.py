@@ -1,1 +1,2 @@
-"""Signal: signal-cli's HTTP daemon in front of the Hermes gateway."""
+"""Signal: from signal-cli's HTTP daemon to the pipeline and back. Imports `common`, and Hermes in `plugin` and
+`adapter` only."""

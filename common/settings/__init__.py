@@ -1,0 +1,1 @@
+"""Settings and the environment, read once and checked as a whole. Imports `core`."""

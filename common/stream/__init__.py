@@ -1,0 +1,1 @@
+"""Staying connected: opening and closing as a whole, reconnecting, supervising a stream. Imports `core`."""
