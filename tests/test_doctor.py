@@ -257,7 +257,7 @@ async def test_findings_come_before_the_slow_checks_end(monkeypatch: pytest.Monk
         reached.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.doctor.examine", slow)
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.doctor.checks.examine", slow)
     async with asyncio.timeout(20):
         async for finding in doctor.examine("signal"):
             if finding.check == "signal.first":

@@ -186,7 +186,7 @@ def test_a_direct_chat_follows_the_present_owner_of_a_number(hidden_first: bool)
 
 
 def test_strangers_are_forgotten_and_named_people_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hermes_hardened_adapters.common.identity.KEEP_PEOPLE", 3)
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.people.directory.KEEP_PEOPLE", 3)
     lists, kept, forgotten = Lists(allowed=(ALICE, CAROL_ACI)), [], []
     directory = Directory(
         [Pair(ALICE, ALICE_ACI, Source.ENVELOPE), Pair(CAROL, CAROL_ACI, Source.ENVELOPE)],

@@ -100,7 +100,7 @@ def test_what_is_not_served_is_not_remembered() -> None:
 
 
 def test_the_memory_of_versions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hermes_hardened_adapters.common.restraint.KEEP_VERSIONS", 2)
+    monkeypatch.setattr("hermes_hardened_adapters.common.core.restraint.KEEP_VERSIONS", 2)
     versions = Versions()
     for number in "123":
         versions.see(replace(SAID, message_id=number), GO)

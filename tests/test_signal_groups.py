@@ -263,7 +263,7 @@ async def test_we_were_removed_and_are_added_again(judged: Make, book: RuntimeAl
 async def test_without_the_groups_there_were_at_connect_nothing_is_opened(
     book: RuntimeAllowlist, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.groups._LISTING_SECONDS", 0.01)
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.invitations._LISTING_SECONDS", 0.01)
     invitations = Invitations(Daemon(group()), book, "approved-only", lambda: ME, server_now=lambda: NOW)
     assert await invitations.consider(LATER, LISTED) == "unconfirmed"
     assert not book.knows(GROUP)
@@ -278,7 +278,7 @@ async def test_what_the_settings_list_is_never_left(judged: Make) -> None:
 
 
 async def test_names_of_groups_are_bounded(judged: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.groups.KEEP_NAMES", 2)
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.invitations.KEEP_NAMES", 2)
     invitations = await judged(Daemon([]))
     for number in (1, 2, 1, 3):
         await invitations.consider(replace(TALK, chat=Chat(f"g{number}", f"Group {number}")), UNLISTED)

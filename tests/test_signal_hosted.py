@@ -189,7 +189,7 @@ async def test_answers_follow_the_confirmed_owner_of_a_number(daemon: FakeSignal
 
 
 async def test_strangers_are_forgotten_on_disk_too(daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hermes_hardened_adapters.common.identity.KEEP_PEOPLE", 6)
+    monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.people.directory.KEEP_PEOPLE", 6)
     async with hosted(daemon) as host:
         await host.emit(fresh("dm_text"))
         for number in range(20):
