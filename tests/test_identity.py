@@ -64,30 +64,30 @@ def test_an_aci_is_compared_in_lower_case() -> None:
 def test_a_listed_number_authorises_the_aci_it_belongs_to() -> None:
     directory = Directory()
     lists = Lists(allowed=(CAROL,))
-    assert not directory.authorization(Address(CAROL_ACI), lists, accepting(CAROL)).allowed
+    assert not directory.authorize(Address(CAROL_ACI), lists, accepting(CAROL)).allowed
     directory.learn(CAROL, CAROL_ACI, Source.CONTACTS)
-    authorization = directory.authorization(Address(CAROL_ACI), lists, accepting(CAROL))
+    authorization = directory.authorize(Address(CAROL_ACI), lists, accepting(CAROL))
     assert (authorization.user_id, authorization.aci, authorization.allowed) == (CAROL, CAROL_ACI, True)
 
 
 def test_a_listed_aci_authorises_a_numbered_sender() -> None:
     directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
     for address in (Address(ALICE_ACI, ALICE), Address(None, ALICE)):
-        authorization = directory.authorization(address, Lists(allowed=(ALICE_ACI,)), accepting(ALICE_ACI))
+        authorization = directory.authorize(address, Lists(allowed=(ALICE_ACI,)), accepting(ALICE_ACI))
         assert (authorization.user_id, authorization.aci, authorization.allowed) == (ALICE_ACI, ALICE_ACI, True)
 
 
 def test_the_admins_spelling_comes_first_when_the_host_accepts_it() -> None:
     directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
     lists = Lists(admins=(ALICE_ACI,), allowed=(ALICE,))
-    both = directory.authorization(Address(ALICE_ACI, ALICE), lists, accepting(ALICE, ALICE_ACI))
-    number_only = directory.authorization(Address(ALICE_ACI, ALICE), lists, accepting(ALICE))
+    both = directory.authorize(Address(ALICE_ACI, ALICE), lists, accepting(ALICE, ALICE_ACI))
+    number_only = directory.authorize(Address(ALICE_ACI, ALICE), lists, accepting(ALICE))
     assert (both.user_id, number_only.user_id) == (ALICE_ACI, ALICE)
 
 
 def test_a_stranger_keeps_his_own_identity() -> None:
     directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
-    authorization = directory.authorization(Address(BOB_ACI), Lists(allowed=(ALICE,)), accepting(ALICE))
+    authorization = directory.authorize(Address(BOB_ACI), Lists(allowed=(ALICE,)), accepting(ALICE))
     assert (authorization.user_id, authorization.allowed, authorization.listed) == (BOB_ACI, False, False)
 
 
@@ -107,21 +107,21 @@ def test_a_number_that_moved_to_another_aci_is_refused() -> None:
     assert directory.learn(ALICE, BOB_ACI, Source.ENVELOPE) is Learnt.KNOWN
     assert kept == [Pair(ALICE, ALICE_ACI, Source.ENVELOPE, moved_to=BOB_ACI)]
     lists = Lists(allowed=(ALICE,))
-    newcomer = directory.authorization(Address(BOB_ACI, ALICE), lists, accepting(ALICE))
+    newcomer = directory.authorize(Address(BOB_ACI, ALICE), lists, accepting(ALICE))
     assert (newcomer.user_id, newcomer.allowed, newcomer.listed) == (BOB_ACI, False, False)
-    assert directory.authorization(Address(ALICE_ACI), lists, accepting(ALICE)).allowed
-    listed = directory.authorization(Address(BOB_ACI, ALICE), Lists(allowed=(BOB_ACI,)), accepting(BOB_ACI))
+    assert directory.authorize(Address(ALICE_ACI), lists, accepting(ALICE)).allowed
+    listed = directory.authorize(Address(BOB_ACI, ALICE), Lists(allowed=(BOB_ACI,)), accepting(BOB_ACI))
     assert listed.allowed
 
 
 def test_a_number_alone_is_nobody_once_it_has_moved() -> None:
     alone, lists = Address(None, ALICE), Lists(allowed=(ALICE, ALICE_ACI))
     directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
-    before = directory.authorization(alone, lists, accepting(ALICE))
-    assert (before.id, before.allowed, before.listed) == (ALICE_ACI, True, True)
+    before = directory.authorize(alone, lists, accepting(ALICE))
+    assert (before.aci, before.allowed, before.listed) == (ALICE_ACI, True, True)
     directory.learn(ALICE, BOB_ACI, Source.ENVELOPE)
-    moved = directory.authorization(alone, lists, lambda _: True, is_open=False)
-    assert (moved.user_id, moved.id, moved.allowed, moved.listed) == ("", None, False, False)
+    moved = directory.authorize(alone, lists, lambda _: True, is_open=False)
+    assert (moved.user_id, moved.aci, moved.allowed, moved.listed) == ("", None, False, False)
     directory.confirm(ALICE, CAROL_ACI)
     assert directory.aliases(alone) == ()
     directory.confirm(ALICE, BOB_ACI)
@@ -139,7 +139,7 @@ def test_a_person_with_a_new_number_stays_the_same_person() -> None:
     directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
     directory.learn(BOB, ALICE_ACI, Source.ENVELOPE)
     assert directory.aliases(Address(ALICE_ACI, BOB)) == (BOB, ALICE, ALICE_ACI)
-    assert directory.authorization(Address(ALICE_ACI, BOB), Lists(allowed=(ALICE,)), accepting(ALICE)).user_id == ALICE
+    assert directory.authorize(Address(ALICE_ACI, BOB), Lists(allowed=(ALICE,)), accepting(ALICE)).user_id == ALICE
 
 
 def test_names_are_found_by_either_identity_and_never_are_one() -> None:

@@ -360,10 +360,10 @@ async def test_a_team_that_was_left_takes_its_channels_along(server: FakeMatterm
     async with hosted_mattermost(server, allowed_channels=[OPS]) as host:
         await server.add_member(channel, HERMES, ALICE)
         await host.settled()
-        assert host.adapter.connection.intake.book.approved == {channel}
+        assert host.adapter.connection.intake.allowlist.approved == {channel}
         server.members[channel].discard(HERMES)
         await server.emit({"event": "leave_team", "data": {"team_id": TEAM, "user_id": HERMES}, "broadcast": {}})
-        await host.until(lambda: not host.adapter.connection.intake.book.approved)
+        await host.until(lambda: not host.adapter.connection.intake.allowlist.approved)
 
 
 async def test_what_was_missed_too_long_ago_is_background(server: FakeMattermostServer) -> None:
@@ -513,6 +513,6 @@ async def test_what_is_said_in_a_channel_that_is_not_served_is_traced_and_no_mor
         await said(host, server, (ALICE, OPS, "@hermes one"), (BOB, OPS, "two"))
         assert intake.trace.counts == {"ignore chat not on the allowlist": 2}
         assert intake.cursors.since(OPS) == max(post["create_at"] for post in server.posts.values())
-        await intake.book.order(OPS, Status.GRANTED, "admin", "")
+        await intake.allowlist.order(OPS, Status.GRANTED, "admin", "")
         await said(host, server, (ALICE, OPS, "@hermes three"))
         assert [event.text for event in host.reached] == ["three"]

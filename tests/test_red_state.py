@@ -355,7 +355,7 @@ async def test_what_members_change_where_the_first_event_was_missed_opens_nothin
         opened = GROUP[:-4] + "AAA="
         daemon.groups.append(group(opened))
         await host.emit(variant("group_update_added", ALICE_A, group_id=opened))
-        assert opened in host.adapter.connection.book.approved
+        assert opened in host.adapter.connection.allowlist.approved
 
 
 # -- bounds
@@ -403,7 +403,7 @@ def test_what_a_link_names_is_as_private(tmp_path: Path) -> None:
 
 async def test_an_order_that_no_version_knows_is_refused_with_the_reason(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon) as host:
-        await host.adapter.connection.book.order(GROUP, Status.REVOKED, "admin", "")
+        await host.adapter.connection.allowlist.order(GROUP, Status.REVOKED, "admin", "")
         state = host.adapter.state
     change(state, [("UPDATE chat_group SET status = 'paused'", ())])
     _, adapter = created(daemon.url)
@@ -412,5 +412,5 @@ async def test_an_order_that_no_version_knows_is_refused_with_the_reason(daemon:
     with closing(sqlite3.connect(state)) as connection, connection:
         connection.execute("UPDATE chat_group SET status = 'revoked'")
     assert await adapter.connect(), adapter.fatal_error_message
-    assert adapter.connection.book.revoked == {GROUP}
+    assert adapter.connection.allowlist.revoked == {GROUP}
     await adapter.disconnect()

@@ -821,6 +821,6 @@ async def test_what_is_said_in_a_group_that_is_not_served_is_traced_and_no_more(
         assert intake.trace.counts == {"ignore chat not on the allowlist": 3}
         assert intake.unhandled == {"duplicate": 1}
         assert intake.senders.directory.aci_of(BOB) == BOB_ACI
-        await intake.book.order(NEW_GROUP, Status.GRANTED, "admin", "")
+        await intake.allowlist.order(NEW_GROUP, Status.GRANTED, "admin", "")
         await host.emit(by(fresh("group_text", **where), BOB, BOB_ACI, "Bob"))
         assert [event.text for event in host.passed] == ["hello group"]

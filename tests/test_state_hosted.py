@@ -122,7 +122,7 @@ async def test_an_admin_is_told_what_was_not_kept_and_the_chat_goes_on(
         await fill_up(host, is_full=False)
         assert await asked(f"/adapters groups revoke {GROUP}") == "Test Group: revoked"
     async with hosted(daemon) as host:
-        assert GROUP in host.adapter.connection.book.revoked
+        assert GROUP in host.adapter.connection.allowlist.revoked
 
 
 async def test_a_flood_in_a_group_that_is_not_served_pushes_no_message_out_of_the_ledger(

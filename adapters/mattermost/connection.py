@@ -50,7 +50,7 @@ class Connection:
         self._lifespan = Lifespan()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.intake = Intake(settings, self.client, self._store, observed, host=host, deliver=deliver)
-        self.book, self.policy = self.intake.book, settings.policy()
+        self.allowlist, self.policy = self.intake.allowlist, settings.policy()
         self.stream = MattermostStream(self.client, self.intake.receive, self.intake.gap, on_dead)
         self.post_size = _POST_SIZE
 

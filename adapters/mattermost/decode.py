@@ -1,4 +1,4 @@
-"""From a frame to an event, and from a post to an `Inbound`. Pure; never raises on what the wire holds."""
+"""Decodes a frame into an event, and a post into an `Inbound`. Pure; no content of the wire makes it raise."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from .mentions.grammar import UserIdOf, find_mentions
 from .sequence import Frame
 
 NameOf = Callable[[str], str]
-"""The username of a user id, empty when it is not known."""
+"""Returns the username of a user id, empty where it is not known."""
 
 Kind = Literal["posted", "edited", "deleted"]
-"""What happened to a post."""
+"""The event that a post arrives with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """`channel_type` is D (direct), G (group message), P (private) or O (open).
+    """A new post. `channel_type` is D (direct), G (group message), P (private) or O (open).
 
-    `mentions` are the user ids the server notifies, None when it sent none: also of a direct message, and of @channel.
+    `mentions` are the user ids that the server notifies, of direct messages and @channel too; None where it sent none.
     """
 
     post: wire.Post
@@ -50,27 +50,27 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """Pinning a post says this too, with the `edit_at` it had before: 0 if it was never edited."""
+    """A changed post. Pinning sends this too, with the `edit_at` of the last edit: 0 if there was none."""
 
     post: wire.Post
 
     @property
     def is_pin(self) -> bool:
-        """Whether the post was changed well after its text was: an edit sets both times at once."""
+        """True if the post was changed well after its last edit: an edit sets both times at once."""
         changed_at = self.post.update_at or self.post.edit_at
         return not self.post.edit_at or changed_at - self.post.edit_at > _EDIT_TAKES_MILLISECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The post is as it was before."""
+    """A deleted post, with its former content."""
 
     post: wire.Post
 
 
 @dataclass(frozen=True, slots=True)
 class UserRemoved:
-    """Somebody is out of a channel; `user_id` None when the server does not say whom it means."""
+    """A removal from a channel; `user_id` is None where the server does not say who was removed."""
 
     channel_id: str
     user_id: str | None
@@ -78,14 +78,14 @@ class UserRemoved:
 
 @dataclass(frozen=True, slots=True)
 class LeftTeam:
-    """Somebody is out of a team and of all its channels, which no frame says of each."""
+    """A user left a team, and with it all its channels; there is no frame for each channel."""
 
     user_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class UserUpdated:
-    """Somebody's name may have changed; the one before is nobody's now."""
+    """A user's name may have changed; their earlier name no longer belongs to anybody."""
 
     user_id: str
     username: str
@@ -96,9 +96,9 @@ Event = Posted | Edited | Deleted | UserRemoved | LeftTeam | UserUpdated
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A post in the common vocabulary, with what that has no place for.
+    """A post in the common vocabulary, with its channel.
 
-    `unknown_names` are lower-case @-names that might be users': once they are known, decode again.
+    `unknown_names` are lower-case @-names that may be usernames: once they are looked up, decode again.
     """
 
     inbound: Inbound
@@ -109,13 +109,13 @@ class Decoded:
 
 _CHANNELS = ("O", "P", "G")
 _EDIT_TAKES_MILLISECONDS = 10_000
-"""The server's plugins may look at an edit before it is stored."""
+"""The server's plugins may hold an edit up between setting its time and storing it."""
 _LONGEST_POST = 65_536
-"""Characters a server takes for a message; those of its attachments may be more."""
+"""Characters that a server accepts in a message; the texts of its attachments may be longer."""
 
 
 def event_of(frame: Frame) -> Event | Unhandled:
-    """What an event says. What is nothing to us is `Unhandled`, whatever it holds."""
+    """Decode an event; `Unhandled` for kinds that are not used, and for malformed ones."""
     if not frame.event or frame.seq is None:
         return Unhandled("malformed")
     try:
@@ -125,9 +125,9 @@ def event_of(frame: Frame) -> Event | Unhandled:
 
 
 def peek(frame: Frame, me: Me) -> Inbound | None:
-    """What `to_inbound` makes of a post which somebody else wrote in a channel, but for its mentions and files.
+    """Decode a post of somebody else in a channel without its mentions and files, just enough to ignore it.
 
-    Enough to ignore it: a program is not told from a person. None for everything else.
+    Programs are not distinguished from people. None for every other event.
     """
     text = frame.data.get("post")
     if frame.event != "posted" or frame.seq is None or frame.data.get("channel_type") not in _CHANNELS:
@@ -150,7 +150,7 @@ def peek(frame: Frame, me: Me) -> Inbound | None:
 
 
 def parse_post(row: object) -> wire.Post | None:
-    """A post as the REST API has it; None for what is none."""
+    """Parse a post of the REST API; None where it does not validate."""
     try:
         return wire.Post.model_validate(row)
     except ValidationError:
@@ -160,16 +160,16 @@ def parse_post(row: object) -> wire.Post | None:
 def _event(event: str, data: dict[str, Any], broadcast: dict[str, Any]) -> Event | Unhandled:
     match event:
         case "posted":
-            said = wire.PostedData.model_validate(data)
-            return Posted(said.post, said.channel_type, said.channel_display_name, said.sender_name, said.mentions)
+            new = wire.PostedData.model_validate(data)
+            return Posted(new.post, new.channel_type, new.channel_display_name, new.sender_name, new.mentions)
         case "post_edited":
             return Edited(wire.PostData.model_validate(data).post)
         case "post_deleted":
             return Deleted(wire.PostData.model_validate(data).post)
         case "user_removed":
-            removed, whose = wire.UserRemovedData.model_validate(data), wire.Broadcast.model_validate(broadcast)
-            if channel_id := removed.channel_id or whose.channel_id:
-                return UserRemoved(channel_id, removed.user_id or whose.user_id)
+            removed, to = wire.UserRemovedData.model_validate(data), wire.Broadcast.model_validate(broadcast)
+            if channel_id := removed.channel_id or to.channel_id:
+                return UserRemoved(channel_id, removed.user_id or to.user_id)
         case "leave_team":
             return LeftTeam(wire.LeaveTeamData.model_validate(data).user_id)
         case "user_updated":
@@ -189,10 +189,10 @@ def to_inbound(
     sender_name: str = "",
     kind: Kind = "posted",
 ) -> Decoded:
-    """What happened to a post. `channel_name` and `sender_name` are for display.
+    """Decode a post. `channel_name` and `sender_name` are for display.
 
-    A channel of unknown type is no direct message. A post that was fetched later is "posted" even if it was edited
-    since, unless an earlier version of it is known.
+    A channel of unknown type is no direct message. A post fetched later is "posted" even if it was edited meanwhile,
+    unless an earlier version of it is known.
     """
     deleted = kind == "deleted" or post.delete_at > 0
     text = "" if deleted else (post.message or "\n".join(_attached_texts(post))[:_LONGEST_POST])
@@ -215,7 +215,6 @@ def to_inbound(
         text=text,
         mentions=tuple(_mention(text, *mention, name_of) for mention in found.mentions[:MOST_MENTIONS]),
         broadcast=found.broadcast,
-        in_our_thread=thread is not None and thread in me.sent,
         attachments=files,
         edits=post.id if edited else None,
         received_at=post.edit_at if edited else post.create_at,
@@ -226,7 +225,7 @@ def to_inbound(
 
 
 def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
-    """The channel we were added to and the user id of who did it, when that is what the server's post says."""
+    """Return the channel that the bot was added to and the actor's user id, if the post is the server's about that."""
     props = post.props or {}
     if post.type != "system_add_to_channel" or me.id is None or props.get("addedUserId") != me.id:
         return None
@@ -238,21 +237,21 @@ _MARKS = ("from_webhook", "from_oauth_app", "from_bot", "from_plugin")
 
 
 def origin_of(post: wire.Post, me: Me) -> Origin:
-    """Props can be set by anybody, so they only ever lower trust."""
+    """Return the kind of author. Anybody can set props, so they only ever lower trust."""
     if post.type.startswith("system_"):
         return Origin.SERVER
     if post.user_id == me.id:
         return Origin.SELF
     props = post.props or {}
     marks = {mark for mark in props if mark in _MARKS or mark.startswith("override_")}
-    # The output of any slash command has an icon to override, be it empty. Only of /me is it what the person typed.
+    # Every slash command's output carries an overriding icon, empty or not; only that of /me is the person's own text.
     if post.type == "me" and props.get("override_icon_url") == "":
         marks.discard("override_icon_url")
     return Origin.PROGRAM if marks or post.type not in _TYPED else Origin.PERSON
 
 
 def _sender_name(post: wire.Post, origin: Origin, name_of: NameOf, shown: str) -> Foreign:
-    """What a program posts is never called after the user id it posts under: a hook's owner, a command's caller."""
+    """Return the display name. A program never gets the name of its account: a hook's owner, a command's caller."""
     if origin is Origin.PROGRAM:
         override = (post.props or {}).get("override_username")
         return as_name(override if isinstance(override, str) and override else shown.removeprefix("@"))
@@ -270,20 +269,20 @@ def _contentless(post: wire.Post, deleted: bool, edited: bool, *, has_content: b
 
 
 def _mention(text: str, start: int, end: int, user_id: str, name_of: NameOf) -> Mention:
-    """Shown as it was typed, unless the @ was typed as something else."""
+    """Name a mention as it was typed, or by the username where the @ was typed as an entity."""
     typed = text[start + 1 : end] if text[start] == "@" else name_of(user_id)
     return Mention(Address(user_id), as_name(typed or "member"), (start, end))
 
 
 def _attached_texts(post: wire.Post) -> Iterator[str]:
-    """The text of message attachments, which integrations post. The fallback says the same once more."""
+    """Yield the texts of message attachments, which integrations post. `fallback` only repeats the others."""
     attached = (post.props or {}).get("attachments")
     for attachment in attached[:MOST_ATTACHMENTS] if isinstance(attached, list) else []:
         if isinstance(attachment, dict):
             texts = [attachment.get(name) for name in ("pretext", "title", "text")]
-            said = [text for text in texts if isinstance(text, str) and text.strip()]
+            written = [text for text in texts if isinstance(text, str) and text.strip()]
             fallback = attachment.get("fallback")
-            yield from said or ([fallback] if isinstance(fallback, str) and fallback.strip() else [])
+            yield from written or ([fallback] if isinstance(fallback, str) and fallback.strip() else [])
 
 
 def _attachments(post: wire.Post) -> Iterator[Attachment]:
@@ -292,5 +291,5 @@ def _attachments(post: wire.Post) -> Iterator[Attachment]:
         yield Attachment(
             file.id, file.mime_type.partition(";")[0].strip().lower(), file_name(file.name) or None, file.size
         )
-    told = {file.id for file in files}
-    yield from (Attachment(file_id, "") for file_id in post.file_ids or () if file_id not in told)
+    described = {file.id for file in files}
+    yield from (Attachment(file_id, "") for file_id in post.file_ids or () if file_id not in described)

@@ -1,130 +1,125 @@
-"""Channels the bot is in: whose act made it so, and what becomes of those that nobody's act explains.
+"""Invitations into channels: the bot serves a channel that somebody who may invite added it to, and leaves others.
 
-Who added us is in the server's own post about it. Nobody tells who opened a group message (type G), which cannot be
-left either: the author of the first post in it is taken for the one.
+The server's own post about the addition names the actor. For a group message (type G), which cannot be left either, no
+post names who opened it: the author of its first post counts as the actor.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from ...common.core.errors import HardenedError
+from ...common.core.invitations import Outcome
 from ...common.core.people import Authorization
 from ...common.state.allowlist import Entry, RuntimeAllowlist, Status
 from ...common.state.overview import LiveChat
+from .rest.client import MattermostClient
 
 logger = logging.getLogger(__name__)
 
 _NOBODY = ""
 
 
-class Lists(Protocol):
-    """The call of `MattermostClient` used to see the channels."""
-
-    async def my_channels(self) -> list[dict[str, Any]]: ...
-
-
-async def live_channels(client: Lists) -> list[LiveChat]:
-    """The channels we are in, direct ones left out; raises HardenedError."""
+async def live_channels(client: MattermostClient) -> list[LiveChat]:
+    """Return the channels the bot is in, without direct ones; raises HardenedError."""
     channels = [channel for channel in await client.my_channels() if channel.get("type") != "D"]
     return [LiveChat(str(c.get("id")), str(c.get("display_name") or c.get("name", "")), "member") for c in channels]
 
 
-class Leaves(Protocol):
-    """The call of `MattermostClient` used here."""
-
-    async def leave_channel(self, channel_id: str) -> None: ...
-
-
-class Joins:
-    """Judges by `policy` how we came into channels. Those `listed` in the settings are nobody's to judge."""
+class Invitations:
+    """Judges additions by `policy`, and keeps the runtime allowlist. Channels that the settings list are never left."""
 
     def __init__(
-        self, client: Leaves, book: RuntimeAllowlist, policy: str, listed: frozenset[str] = frozenset()
+        self,
+        client: MattermostClient,
+        allowlist: RuntimeAllowlist,
+        policy: str,
+        listed: frozenset[str] = frozenset(),
     ) -> None:
         self._client = client
-        self._book = book
+        self._allowlist = allowlist
         self._policy = policy
         self._listed = listed
-        self._heard_of: set[str] = set()
+        self._last_listed: set[str] = set()
         self._to_leave: set[str] = set()
 
     def load(self, entries: Mapping[str, Entry]) -> None:
-        """What earlier runs knew, and what they could not leave."""
-        self._heard_of = set(entries)
+        """Take over the channels that earlier runs knew, and those they failed to leave."""
+        self._last_listed = set(entries)
         self._to_leave = {c for c, entry in entries.items() if entry.status is Status.BARRED and entry.by != _NOBODY}
 
     def bars(self, channel_id: str) -> bool:
-        """Whether the channel is not served, although the settings serve all."""
-        return channel_id in self._book.barred and channel_id not in self._listed
+        """Return True if the channel is not served even where the settings serve all."""
+        return channel_id in self._allowlist.barred and channel_id not in self._listed
 
     def knows(self, channel_id: str) -> bool:
-        """Whether it is settled how we came into that channel, or nobody wants to know."""
-        return self._policy != "approved-only" or channel_id in self._listed or self._book.knows(channel_id)
+        """Return True if the addition to that channel was judged already, or needs no judgement."""
+        return self._policy != "approved-only" or channel_id in self._listed or self._allowlist.knows(channel_id)
 
-    async def consider(self, channel_id: str, adder: Authorization) -> str:
-        """What became of an addition: a verdict to trace."""
+    async def consider(self, channel_id: str, actor: Authorization) -> Outcome:
+        """Judge an addition and act on it."""
         if self._policy == "ignore":
-            return "ignored by policy"
-        if (self._policy == "allow-all" or adder.rights.invites) and channel_id not in self._book.revoked:
-            self._book.approve(channel_id, by=adder.user_id)
-            verdict = "approved"
+            return Outcome.IGNORED
+        if (self._policy == "allow-all" or actor.rights.invites) and channel_id not in self._allowlist.revoked:
+            self._allowlist.approve(channel_id, by=actor.user_id)
+            outcome = Outcome.APPROVED
         elif channel_id in self._listed:
-            verdict = "listed"
+            outcome = Outcome.LISTED
         else:
-            # Nobody is added who is a member: an earlier invitation is over, also if we missed its end.
-            self._book.forget(channel_id)
-            verdict = "approved before"
-            if channel_id not in self._book.approved:
-                self._book.bar(channel_id, by=adder.user_id)
+            # The server adds no member again: an earlier invitation is over, even if its end was missed.
+            self._allowlist.forget(channel_id)
+            outcome = Outcome.APPROVED_BEFORE
+            if channel_id not in self._allowlist.approved:
+                self._allowlist.bar(channel_id, by=actor.user_id)
                 await self._leave(channel_id)
-                verdict = "not approved"
-        channel, who = self._book.pseudonym(channel_id), self._book.pseudonym(adder.user_id)
-        logger.info("added to channel %s by %s: %s", channel, who, verdict)
-        return verdict
+                outcome = Outcome.NOT_APPROVED
+        channel, who = self._allowlist.pseudonym(channel_id), self._allowlist.pseudonym(actor.user_id)
+        logger.info("added to channel %s by %s: %s", channel, who, outcome)
+        return outcome
 
-    def meet(self, channel_id: str, opener: Authorization | None) -> str | None:
-        """A channel shows that is not known yet, a group message with its `opener`: the verdict to trace, or None."""
-        if self.knows(channel_id) or self._book.is_new:
+    def notice(self, channel_id: str, opener: Authorization | None) -> Outcome | None:
+        """Judge a channel that turned up without an addition, a group message by its `opener`; None for a known one."""
+        if self.knows(channel_id) or self._allowlist.is_new:
             return None
         if opener is not None and opener.rights.invites:
-            self._book.approve(channel_id, by=opener.user_id)
-            return "approved"
-        self._book.bar(channel_id, by=opener.user_id if opener else _NOBODY)
-        logger.info("channel %s is not served: nobody who may has added us", self._book.pseudonym(channel_id))
-        return "not approved"
+            self._allowlist.approve(channel_id, by=opener.user_id)
+            return Outcome.APPROVED
+        self._allowlist.bar(channel_id, by=opener.user_id if opener else _NOBODY)
+        channel = self._allowlist.pseudonym(channel_id)
+        logger.info("channel %s is not served: nobody who may invite added the bot", channel)
+        return Outcome.NOT_APPROVED
 
-    async def listed_now(self, channels: Iterable[dict[str, Any]]) -> set[str]:
-        """These are all channels we are in; those of them we leave now, because it failed before.
+    async def sync_channels(self, channels: Iterable[dict[str, Any]]) -> set[str]:
+        """Take over the list of all channels the bot is in; return those left now, because leaving failed before.
 
-        In the first run they were there before us. Later ones wait unapproved for an act among the missed posts, and
-        group messages for their first post.
+        In the first run, all count as present before. Later, a new channel stays unapproved until an addition turns
+        up among the missed posts, and a group message until its first post.
         """
         types = {str(channel.get("id")): channel.get("type") for channel in channels}
-        for channel_id in (self._heard_of | self._book.approved | self._book.barred.keys()) - types.keys():
-            self.removed(channel_id)
+        for channel_id in (self._last_listed | self._allowlist.approved | self._allowlist.barred.keys()) - types.keys():
+            self.forget(channel_id)
         ours = [channel_id for channel_id, channel_type in types.items() if channel_type != "D"]
-        self._heard_of = set(ours)
-        if self._book.is_new:
-            self._book.mark_preexisting(ours)
+        self._last_listed = set(ours)
+        if self._allowlist.is_new:
+            self._allowlist.mark_preexisting(ours)
         for channel_id in ours:
             if types[channel_id] != "G":
-                self.meet(channel_id, None)
+                self.notice(channel_id, None)
         leaving = {c for c in self._to_leave if self.bars(c) and types.get(c) not in {None, "G"}}
         self._to_leave.clear()
         return {channel_id for channel_id in leaving if await self._leave(channel_id)}
 
-    def removed(self, channel_id: str) -> None:
-        """We are out of a channel; an addition starts from nothing."""
-        self._heard_of.discard(channel_id)
-        self._book.forget(channel_id)
+    def forget(self, channel_id: str) -> None:
+        """Forget a channel that the bot is no longer in: a new addition is judged afresh."""
+        self._last_listed.discard(channel_id)
+        self._allowlist.forget(channel_id)
 
     async def _leave(self, channel_id: str) -> bool:
         try:
             await self._client.leave_channel(channel_id)
         except (HardenedError, ValueError) as exc:
-            logger.warning("channel %s could not be left: %s", self._book.pseudonym(channel_id), exc)
+            logger.warning("channel %s could not be left: %s", self._allowlist.pseudonym(channel_id), exc)
             return False
         return True

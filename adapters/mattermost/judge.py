@@ -16,7 +16,7 @@ from ...common.inbound.authorization import AuthorizationCache, HostAccess
 from ...common.state.allowlist import RuntimeAllowlist
 from ...common.state.ledger import Ledger
 from .decode import origin_of
-from .invitations import Joins
+from .invitations import Invitations
 from .reader import Item
 from .settings import MattermostSettings
 from .threads import Threads
@@ -33,8 +33,8 @@ class Judge:
         self,
         settings: MattermostSettings,
         host: HostAccess,
-        book: RuntimeAllowlist,
-        joins: Joins,
+        allowlist: RuntimeAllowlist,
+        invitations: Invitations,
         threads: Threads,
         ledger: Ledger,
         *,
@@ -44,8 +44,8 @@ class Judge:
         self._settings = settings
         self._host = host
         self._authorizations = AuthorizationCache(self._look_up)
-        self._book = book
-        self._joins = joins
+        self._allowlist = allowlist
+        self._invitations = invitations
         self._threads = threads
         self._ledger = ledger
         self._is_bot = is_bot
@@ -117,10 +117,10 @@ class Judge:
 
     def _served(self, channel_id: str) -> Policy:
         """What is served, as far as that channel is concerned: one not known yet only where the settings list it."""
-        policy = self._policy if self._joins.knows(channel_id) else self._listed
-        if self._joins.bars(channel_id):
+        policy = self._policy if self._invitations.knows(channel_id) else self._listed
+        if self._invitations.bars(channel_id):
             return self._nothing
-        return policy.with_chats(self._book.approved, barred=self._book.revoked)
+        return policy.with_chats(self._allowlist.approved, barred=self._allowlist.revoked)
 
     def authorize(self, person: Address, channel_id: str, channel_type: str) -> Authorization:
         """Who a person is to the host, in a channel of that type."""

@@ -12,7 +12,7 @@ from ...common.core.events import Inbound, Me, Origin
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
 from .decode import Decoded, Kind, to_inbound
-from .usernames import People
+from .usernames import Usernames
 from .wire import Post
 
 logger = logging.getLogger(__name__)
@@ -57,9 +57,9 @@ class Channels(Protocol):
 class Reader:
     """Reads posts. Remembers the channels it met last."""
 
-    def __init__(self, client: Channels, people: People) -> None:
+    def __init__(self, client: Channels, usernames: Usernames) -> None:
         self._client = client
-        self._people = people
+        self._usernames = usernames
         self._channels: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     async def channel(self, item: Item) -> tuple[str, str]:
@@ -89,8 +89,8 @@ class Reader:
             return to_inbound(
                 item.post,
                 me,
-                self._people.id_of,
-                self._people.name_of,
+                self._usernames.id_of,
+                self._usernames.name_of,
                 channel_type=channel_type,
                 channel_name=channel_name,
                 sender_name=item.sender_name,
@@ -98,7 +98,7 @@ class Reader:
             )
 
         decoded = read()
-        if asks and decoded.unknown_names and await self._people.look_up(decoded.unknown_names):
+        if asks and decoded.unknown_names and await self._usernames.look_up(decoded.unknown_names):
             decoded = read()
         return decoded.inbound
 
@@ -109,4 +109,4 @@ class Reader:
                 return as_name(f"program {inbound.sender_name}")
             case Origin.SERVER:
                 return Foreign("the server")
-        return inbound.sender_name or as_name(await self._people.meet(inbound.sender.id or ""))
+        return inbound.sender_name or as_name(await self._usernames.fetch_name(inbound.sender.id or ""))

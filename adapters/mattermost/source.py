@@ -1,6 +1,6 @@
 """The inbound half, from a frame to what the host shall get. Knows no host class.
 
-frame -> event -> ledger -> one queue a channel -> joins, threads, who -> decide() -> `deliver`
+frame -> event -> ledger -> one queue a channel -> invitations, threads, who -> decide() -> `deliver`
 A post in a channel that is not served goes no further than a `peek`: decided upon, traced, forgotten.
 """
 
@@ -43,7 +43,7 @@ from .decode import (
     parse_post,
     peek,
 )
-from .invitations import Joins
+from .invitations import Invitations
 from .judge import Judge, dispatched
 from .reader import Item, Reader
 from .rest.client import MattermostClient
@@ -51,7 +51,7 @@ from .rest.failures import ApiError
 from .sequence import Frame
 from .settings import MattermostSettings
 from .threads import Threads
-from .usernames import People
+from .usernames import Usernames
 
 logger = logging.getLogger(__name__)
 
@@ -88,24 +88,24 @@ class Intake:
         self.workers: ChatWorkers[Item | UserRemoved] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         self.trace = Trace(store, "mattermost", time.time)
-        self.book = RuntimeAllowlist(store, "mattermost", time.time)
-        self.people = People(client, time.monotonic)
-        self.joins = Joins(client, self.book, settings.join_policy, settings.policy().chats)
+        self.allowlist = RuntimeAllowlist(store, "mattermost", time.time)
+        self.usernames = Usernames(client, time.monotonic)
+        self.invitations = Invitations(client, self.allowlist, settings.join_policy, settings.policy().chats)
         self.threads = Threads(client)
         self.cursors = Cursors(store)
         self.catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.unhandled: Counter[str] = Counter()
         self.caught_up = 0
         self.me = Me()
-        self._reader = Reader(client, self.people)
+        self._reader = Reader(client, self.usernames)
         self._judge = Judge(
             settings,
             host,
-            self.book,
-            self.joins,
+            self.allowlist,
+            self.invitations,
             self.threads,
             self.ledger,
-            is_bot=self.people.is_bot,
+            is_bot=self.usernames.is_bot,
             clock=client.server_clock,
         )
         self._catching_up: asyncio.Task[None] | None = None
@@ -117,15 +117,15 @@ class Intake:
         Work begins after the first `gap`, with what was missed since the last run.
         """
         self.me = Me(str(me["id"]))
-        self.people.learn(str(me["id"]), str(me.get("username", "")))
-        await self.book.load()
-        self.joins.load(await asyncio.to_thread(entries, self._store.path, "mattermost"))
+        self.usernames.learn(str(me["id"]), str(me.get("username", "")))
+        await self.allowlist.load()
+        self.invitations.load(await asyncio.to_thread(entries, self._store.path, "mattermost"))
         await self.ledger.load()
         await self.cursors.load()
 
     async def apply_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
-        await self.book.refresh()
+        await self.allowlist.refresh()
 
     async def close(self) -> None:
         if self._catching_up is not None:
@@ -157,7 +157,7 @@ class Intake:
             case Deleted():
                 self._take(Item(event.post, "deleted"))
             case UserUpdated():
-                self.people.learn(event.user_id, event.username)
+                self.usernames.learn(event.user_id, event.username)
             case UserRemoved() if event.user_id in {None, self.me.id}:
                 self.workers.submit(event.channel_id, event)
             case LeftTeam() if event.user_id == self.me.id:
@@ -171,7 +171,7 @@ class Intake:
         channel_id = frame.broadcast.get("channel_id")
         if not isinstance(channel_id, str) or self._judge.serves(channel_id) or self.workers.busy(channel_id):
             return False
-        if not self.joins.knows(channel_id):
+        if not self.invitations.knows(channel_id):
             return False
         inbound = peek(frame, self.me)
         if inbound is None or inbound.chat.id != channel_id:
@@ -206,7 +206,7 @@ class Intake:
                     self.cursors.release()
                     self.cursors.begin_everywhere(at)
                     return
-                if not self.book.is_new or time.monotonic() - began > _FIRST_LISTING_SECONDS:
+                if not self.allowlist.is_new or time.monotonic() - began > _FIRST_LISTING_SECONDS:
                     self.workers.start()
                 await asyncio.sleep(delay)
         finally:
@@ -218,7 +218,7 @@ class Intake:
         try:
             async with asyncio.timeout(_CATCH_UP_SECONDS):
                 channels = await self._client.my_channels()
-                left = await self.joins.listed_now(channels)
+                left = await self.invitations.sync_channels(channels)
                 observed = self._observed.chats()
                 for channel in channels:
                     channel_id = str(channel.get("id"))
@@ -234,7 +234,7 @@ class Intake:
                         continue
                     else:
                         if channel.get("type") == "G" and posts and not self.catch_up.has_all(channel, posts):
-                            self.joins.meet(channel_id, None)
+                            self.invitations.notice(channel_id, None)
                         self._take_missed(channel, posts)
                     self.cursors.settle(channel_id)
         except (HardenedError, TimeoutError) as exc:
@@ -287,7 +287,7 @@ class Intake:
 
     async def _process(self, item: Item | UserRemoved) -> None:
         if isinstance(item, UserRemoved):
-            self.joins.removed(item.channel_id)
+            self.invitations.forget(item.channel_id)
             return
         channel_type, channel_name = await self._reader.channel(item)
         heard = await self._judge.may_be_heard(item.post, self.me, channel_type)
@@ -331,16 +331,16 @@ class Intake:
     def _meet_channel(self, inbound: Inbound, item: Item) -> None:
         """The first post we see in a channel that is not known yet. No program opens a group message."""
         channel_id, channel_type = item.post.channel_id, item.channel_type
-        if channel_type in {"", "D"} or self.joins.knows(channel_id):
+        if channel_type in {"", "D"} or self.invitations.knows(channel_id):
             return
         opener = None
         if channel_type == "G" and inbound.origin is Origin.PERSON:
             opener = self._judge.authorize(inbound.sender, channel_id, channel_type)
-        if verdict := self.joins.meet(channel_id, opener):
+        if verdict := self.invitations.notice(channel_id, opener):
             self.trace.noted(inbound, "invitation", verdict)
 
     async def _consider_addition(self, inbound: Inbound, channel_id: str, adder: str) -> None:
-        verdict = await self.joins.consider(channel_id, self._judge.authorize(Address(adder), channel_id, "O"))
+        verdict = await self.invitations.consider(channel_id, self._judge.authorize(Address(adder), channel_id, "O"))
         self.trace.noted(inbound, "invitation", verdict)
 
 

@@ -1,12 +1,13 @@
-"""Which threads are ours: those whose root we wrote, and those in which we answered of late."""
+"""The bot's own threads: those whose root it wrote, and those in which it answered during the last seven days."""
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from typing import Any, Protocol
+from typing import Any
 
 from ...common.core.errors import HardenedError
+from .rest.client import MattermostClient
 
 logger = logging.getLogger(__name__)
 
@@ -14,29 +15,23 @@ OURS_FOR_MILLISECONDS = 7 * 24 * 3600 * 1000
 KEEP_THREADS = 5_000
 
 
-class Posts(Protocol):
-    """The call of `MattermostClient` used here."""
-
-    async def thread(self, post_id: str) -> dict[str, Any]: ...
-
-
 class Threads:
-    """A bounded memory of threads. Our own posts keep it up to date; a thread not met before is fetched once."""
+    """A bounded cache of threads. The bot's own posts keep it up to date; an unknown thread is fetched once."""
 
-    def __init__(self, posts: Posts) -> None:
-        self._posts = posts
+    def __init__(self, client: MattermostClient) -> None:
+        self._client = client
         self._spoke: OrderedDict[str, int] = OrderedDict()
 
     def spoke(self, root_id: str, at: int, *, is_root: bool) -> None:
-        """We wrote the root of a thread (it stays ours), or in it at `at` (milliseconds since the epoch)."""
+        """Record a post of the bot's, by milliseconds since the epoch. A thread whose root it wrote stays its own."""
         latest = max(self._spoke.get(root_id, 0), 2**62 if is_root else at)
         self._remember(root_id, latest)
 
     async def is_ours(self, root_id: str, own_id: str, now: int) -> bool:
-        """Whether what is said in that thread at `now` is said to us. A thread that cannot be fetched is not ours."""
+        """Return True if a post in that thread at `now` addresses the bot; False where it cannot be fetched."""
         if root_id not in self._spoke:
             try:
-                thread = await self._posts.thread(root_id)
+                thread = await self._client.thread(root_id)
             except (HardenedError, ValueError) as exc:
                 logger.warning("a thread could not be fetched: %s", exc)
                 return False
@@ -51,7 +46,7 @@ class Threads:
 
 
 def _last_word(thread: dict[str, Any], root_id: str, own_id: str) -> int:
-    """When we last wrote in a thread as the server sent it; for ever if its root is ours, never if we did not."""
+    """Return when the bot last wrote in a thread, in milliseconds: for ever if it wrote the root, long ago if never."""
     last = -OURS_FOR_MILLISECONDS
     posts = thread.get("posts")
     for post in posts.values() if isinstance(posts, dict) else ():

@@ -1,34 +1,30 @@
-"""Who is who on a Mattermost server: names to user ids and back, asked for when needed and remembered for a while."""
+"""Usernames of a Mattermost server: names to user ids and back, looked up when needed and cached."""
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from ...common.core.errors import HardenedError
+from .rest.client import MattermostClient
 
 logger = logging.getLogger(__name__)
 
 KEEP_NAMES = 20_000
 FORGET_UNKNOWN_SECONDS = 300.0
-"""How long a name nobody bears is not asked for again."""
+"""How long a name that no user has is not looked up again."""
 
 
-class Users(Protocol):
-    """The calls of `MattermostClient` used here."""
+class Usernames:
+    """A bounded cache of usernames. The id identifies a user; the name is for display and for mentions only.
 
-    async def users_by_names(self, names: Iterable[str]) -> list[dict[str, Any]]: ...
+    `clock` is monotonic seconds.
+    """
 
-    async def users_by_ids(self, ids: Iterable[str]) -> list[dict[str, Any]]: ...
-
-
-class People:
-    """A bounded cache of user names. A user's id is his identity; his name is for display and for mentions only."""
-
-    def __init__(self, users: Users, clock: Callable[[], float]) -> None:
-        self._users = users
+    def __init__(self, client: MattermostClient, clock: Callable[[], float]) -> None:
+        self._client = client
         self._clock = clock
         self._ids: OrderedDict[str, str] = OrderedDict()
         self._names: dict[str, str] = {}
@@ -36,15 +32,15 @@ class People:
         self._bots: OrderedDict[str, bool] = OrderedDict()
 
     def id_of(self, name: str) -> str | None:
-        """The id of the user with that name (any case), as far as it is known."""
+        """Return the id of the user with that name (any case), None while it is not known."""
         return self._ids.get(name.lower())
 
     def name_of(self, user_id: str | None) -> str:
-        """The name of a user, empty while it is not known."""
+        """Return the name of a user, empty while it is not known."""
         return self._names.get(user_id or "", "")
 
     def learn(self, user_id: str, name: str) -> None:
-        """Take note of a user's name; the one he had before is nobody's now."""
+        """Record a user's name; their earlier name no longer belongs to anybody."""
         old = self._names.get(user_id)
         if old is not None and old != name.lower():
             self._ids.pop(old, None)
@@ -56,7 +52,7 @@ class People:
             self._names.pop(oldest, None)
 
     async def look_up(self, names: Iterable[str]) -> bool:
-        """Ask the server for names not known yet; whether that taught anything. A failure teaches nothing."""
+        """Look up unknown names on the server; True if any user was found. A failure finds none."""
         now = self._clock()
         wanted = [
             name for name in names if now - self._unknown.get(name, -FORGET_UNKNOWN_SECONDS) >= FORGET_UNKNOWN_SECONDS
@@ -64,7 +60,7 @@ class People:
         if not wanted:
             return False
         try:
-            found = await self._users.users_by_names(wanted)
+            found = await self._client.users_by_names(wanted)
         except HardenedError as exc:
             logger.warning("user names could not be looked up: %s", exc)
             return False
@@ -76,21 +72,21 @@ class People:
                     self._unknown.popitem(last=False)
         return learnt
 
-    async def meet(self, user_id: str) -> str:
-        """The name of a user, asked for when it is not known; empty when the server does not tell."""
+    async def fetch_name(self, user_id: str) -> str:
+        """Return the name of a user, looked up where it is not known; empty where that fails."""
         if user_id not in self._names:
             await self._ask(user_id)
         return self.name_of(user_id)
 
     async def is_bot(self, user_id: str) -> bool:
-        """The server's word that an account is a bot's; no while it cannot be asked."""
+        """Return True if the server marks the account as a bot; False where it cannot be asked."""
         if user_id not in self._bots:
             await self._ask(user_id)
         return self._bots.get(user_id, False)
 
     async def _ask(self, user_id: str) -> None:
         try:
-            self._learn_all(await self._users.users_by_ids([user_id]))
+            self._learn_all(await self._client.users_by_ids([user_id]))
         except (HardenedError, ValueError) as exc:
             logger.warning("a user could not be looked up: %s", exc)
 

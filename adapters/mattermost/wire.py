@@ -1,36 +1,20 @@
-"""What Mattermost's events and posts hold, as far as it is used. Observed on 5.37; unknown fields are ignored."""
+"""Mattermost's events and posts, with the fields that are used. Observed on 5.37."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Json, StringConstraints
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field, Json, StringConstraints
 
-T = TypeVar("T")
-
-
-class _OrNone:
-    """None in the place of what does not validate."""
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
-
-
-Lenient = Annotated[T | None, _OrNone()]
-"""What is not worth losing the whole for: None when it makes no sense."""
+from ...common.core.wire import Lenient, Wire
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{26}$")]
 Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
 """Since the epoch; 0 for never."""
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
-
-
-class FileInfo(_Wire):
-    """The server guesses `mime_type` from the name; `size` is in bytes."""
+class FileInfo(Wire):
+    """A file. The server guesses `mime_type` from the name; `size` is in bytes."""
 
     id: Id
     name: str = ""
@@ -39,12 +23,12 @@ class FileInfo(_Wire):
     size: Lenient[Annotated[int, Field(ge=0)]] = None
 
 
-class Metadata(_Wire):
+class Metadata(Wire):
     files: Lenient[tuple[FileInfo, ...]] = None
 
 
-class Post(_Wire):
-    """`props` can be set by whoever posts, unless `type` begins with `system_`: such posts are the server's own."""
+class Post(Wire):
+    """A post. Its author sets `props`, unless `type` begins with `system_`: such posts are the server's own."""
 
     id: Id
     create_at: Milliseconds
@@ -62,8 +46,8 @@ class Post(_Wire):
     metadata: Lenient[Metadata] = None
 
 
-class Peek(_Wire):
-    """A `Post`, if it is what somebody wrote, as far as it takes to ignore it."""
+class Peek(Wire):
+    """The fields of a `Post` that ignoring it takes; validates only where a person or program wrote it."""
 
     id: Id
     create_at: Milliseconds
@@ -75,17 +59,17 @@ class Peek(_Wire):
     type: Literal[""] = ""
 
 
-class Broadcast(_Wire):
+class Broadcast(Wire):
     user_id: Lenient[Id] = None
     channel_id: Lenient[Id] = None
 
 
-class PostData(_Wire):
+class PostData(Wire):
     post: Json[Post]
 
 
 class PostedData(PostData):
-    """`mentions` is absent when empty; up to 5.37 it lists everybody mentioned, later the recipient only."""
+    """A new post. `mentions` is absent when empty; up to 5.37 it lists everybody mentioned, later the recipient."""
 
     channel_type: str = ""
     channel_display_name: str = ""
@@ -93,21 +77,21 @@ class PostedData(PostData):
     mentions: Lenient[Json[tuple[str, ...]]] = None
 
 
-class UserRemovedData(_Wire):
-    """The removed user gets the channel, everybody else the user; the other one is in the broadcast."""
+class UserRemovedData(Wire):
+    """A removal. The removed user's frame has the channel, all others the user; the broadcast has the other id."""
 
     channel_id: Id | None = None
     user_id: Id | None = None
 
 
-class LeaveTeamData(_Wire):
+class LeaveTeamData(Wire):
     user_id: Id
 
 
-class User(_Wire):
+class User(Wire):
     id: Id
     username: str
 
 
-class UserUpdatedData(_Wire):
+class UserUpdatedData(Wire):
     user: User

@@ -56,7 +56,7 @@ class Connection:
         self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
         self.intake = Intake(settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver)
-        self.book, self.policy = self.intake.book, settings.policy()
+        self.allowlist, self.policy = self.intake.allowlist, settings.policy()
         self.stream = SignalStream(
             self.client,
             self.intake.receive,

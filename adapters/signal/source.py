@@ -95,7 +95,7 @@ class Intake:
         self.workers: ChatWorkers[Inbound | _LookedUp] = ChatWorkers(self._process, self._place)
         self.ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
         self.trace = Trace(store, "signal", time.time)
-        self.book = RuntimeAllowlist(store, "signal", time.time)
+        self.allowlist = RuntimeAllowlist(store, "signal", time.time)
         self.unhandled: Counter[str] = Counter()
         self._held: deque[bytes] = deque()
         self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._release_held)
@@ -110,14 +110,14 @@ class Intake:
         await self.senders.prepare()
         self.invitations = Invitations(
             self._client,
-            self.book,
+            self.allowlist,
             self._settings.group_invite_policy,
             lambda: self.me,
             server_now=self._clock.now,
             is_listed=self._policy.serves,
             quit_unapproved=self._settings.group_quit_unapproved,
         )
-        await self.book.load()
+        await self.allowlist.load()
         await self.ledger.load()
 
     async def learn_account(self) -> None:
@@ -138,7 +138,7 @@ class Intake:
 
     async def apply_orders(self) -> None:
         """Somebody else wrote to the state file: take over what the operator ordered."""
-        for group_id in await self.book.refresh():
+        for group_id in await self.allowlist.refresh():
             await self.invitations.accept(group_id)
         await self.senders.apply_orders()
 
@@ -192,7 +192,9 @@ class Intake:
 
     def _ignores(self, group_id: str) -> bool:
         """Whether what is said in a group is not for us: it is known, not served, and nothing of it is under way."""
-        return self.book.knows(group_id) and not self._served().serves(group_id) and not self.workers.busy(group_id)
+        return (
+            self.allowlist.knows(group_id) and not self._served().serves(group_id) and not self.workers.busy(group_id)
+        )
 
     def _ignored_early(self, data: bytes, group_id: str) -> bool:
         """Whether the event is a text in that group, which is ignored; most of what a busy account hears."""
@@ -301,12 +303,12 @@ class Intake:
         return decide(inbound, self.me, self._served(), authority=authority)
 
     def _served(self) -> Policy:
-        return self._policy.with_chats(self.book.approved, barred=self.book.revoked)
+        return self._policy.with_chats(self.allowlist.approved, barred=self.allowlist.revoked)
 
     async def _consider_event(self, inbound: Inbound, chat_id: str) -> str | None:
         """Let a group event be judged; the verdict when there is one. In a known group it does not matter who acted."""
         actor = _NOBODY
-        if inbound.opens_group and not self.book.knows(inbound.chat.id):
+        if inbound.opens_group and not self.allowlist.knows(inbound.chat.id):
             actor = self.senders.authorize(inbound.sender, inbound.chat, chat_id)
             if self.senders.wants_look_up(inbound, actor):
                 # What others say here makes the group known, and its opening nobody's act: they wait.

@@ -1,13 +1,32 @@
-"""signal-cli's event JSON, as far as it is used. Observed on 0.13.19 and 0.14.6; unknown fields are ignored."""
+"""signal-cli's JSON: the events of its stream and the rows of its answers, with the fields that are used.
+
+Observed on 0.13.19 and 0.14.6.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import logging
+from functools import cache
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    OnErrorOmit,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
-from ...common.core.events import MOST_ATTACHMENTS, MOST_MENTIONS
+from ...common.core.events import MOST_ATTACHMENTS, MOST_MENTIONS, Address
+from ...common.core.people import as_aci, as_number
+from ...common.core.wire import Lenient, Wire
+
+logger = logging.getLogger(__name__)
 
 
 def _first(most: int) -> BeforeValidator:
@@ -15,14 +34,8 @@ def _first(most: int) -> BeforeValidator:
     return BeforeValidator(lambda value: value[:most] if isinstance(value, list) else value)
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=to_camel,
-        hide_input_in_errors=True,
-        defer_build=True,  # only what is parsed by itself needs a validator, and the gateway's start need not wait
-    )
+class _Wire(Wire):
+    model_config = ConfigDict(alias_generator=to_camel)
 
 
 class Mention(_Wire):
@@ -156,8 +169,129 @@ class PeekEnvelope(_Wire):
 
 
 class Peek(_Wire):
-    """An `Event`, if it is a text in a group, as far as it takes to ignore it."""
+    """The fields of an `Event` that ignoring it takes; validates only where the event is a text in a group."""
 
     envelope: PeekEnvelope
     account: str
     exception: None = None
+
+
+# -- rows of answers
+
+Number = Annotated[str | None, PlainValidator(as_number)]
+Aci = Annotated[str | None, PlainValidator(as_aci)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Person(_Wire):
+    """A person in a group or in the contact store."""
+
+    number: Number = None
+    uuid: Aci = None
+
+    @property
+    def address(self) -> Address:
+        return Address(self.uuid, self.number)
+
+
+class Profile(_Wire):
+    given_name: Lenient[str] = None
+    family_name: Lenient[str] = None
+
+
+class Contact(Person):
+    """A row of `listContacts`. With `allRecipients` it never holds a PNI, and the own account is among the rows."""
+
+    name: Lenient[str] = None
+    profile: Lenient[Profile] = None
+
+    @property
+    def display_name(self) -> str:
+        """The name in the account's contacts, else the profile's; empty where there is neither."""
+        profile = self.profile or Profile()
+        return self.name or " ".join(part for part in (profile.given_name, profile.family_name) if part)
+
+
+class UserStatus(_Wire):
+    """A row of `getUserStatus`. `uuid` is a PNI before the first contact, None for a number that is not registered."""
+
+    number: Number = None
+    recipient: Number = None
+    uuid: Lenient[str] = None
+
+
+class GroupRow(_Wire):
+    """A row of `listGroups`. A group that the daemon could not fetch has neither name nor members."""
+
+    id: str
+    name: Lenient[str] = None
+    is_member: Lenient[StrictBool] = None
+    members: Lenient[tuple[OnErrorOmit[Person], ...]] = None
+    pending_members: Lenient[tuple[OnErrorOmit[Person], ...]] = None
+
+
+class SendRow(_Wire):
+    """The result of a `send` for one recipient."""
+
+    type: Lenient[str] = None
+    retry_after_seconds: Lenient[Seconds] = None
+
+    @property
+    def is_success(self) -> bool:
+        return self.type == "SUCCESS"
+
+    @property
+    def is_rate_limited(self) -> bool:
+        return self.type == "RATE_LIMIT_FAILURE"
+
+
+class _Answer(_Wire):
+    @classmethod
+    def read(cls, answer: object) -> Self:
+        """Return the answer, an empty one where it makes no sense. Never raises."""
+        try:
+            return cls.model_validate(answer)
+        except ValidationError:
+            return cls()
+
+
+class SendResult(_Answer):
+    """The result of a `send`."""
+
+    timestamp: Lenient[StrictInt] = None
+    results: Lenient[tuple[OnErrorOmit[SendRow], ...]] = None
+
+    @property
+    def rows(self) -> tuple[SendRow, ...]:
+        return self.results or ()
+
+
+class SendError(_Answer):
+    """The `data` of a JSON-RPC error of `send`."""
+
+    response: Lenient[SendResult] = None
+
+    @property
+    def rows(self) -> tuple[SendRow, ...]:
+        return self.response.rows if self.response else ()
+
+
+_Row = TypeVar("_Row", bound=_Wire)
+
+
+@cache
+def _adapter(model: type[_Row]) -> TypeAdapter[list[_Row]]:
+    return TypeAdapter(list[OnErrorOmit[model]])  # type: ignore[valid-type]
+
+
+def read_rows(model: type[_Row], result: object) -> list[_Row]:
+    """The rows of a call's result that validate. Others are skipped, and counted in the log; never raises."""
+    if not isinstance(result, list):
+        return []
+    # All rows in one call: a busy account has tens of thousands of contacts.
+    rows = _adapter(model).validate_python(result)
+    if skipped := len(result) - len(rows):
+        logger.info(
+            "%d of %d rows (%s) from signal-cli make no sense and were skipped", skipped, len(result), model.__name__
+        )
+    return rows

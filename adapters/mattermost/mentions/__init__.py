@@ -1,1 +1,1 @@
-"""Who a Mattermost text mentions, by the server's own grammar. Pure; imports nothing of the network."""
+"""The mentions in a Mattermost text, by the server's own grammar. Pure; imports nothing of the network."""

@@ -1,6 +1,6 @@
-"""The paragraphs of a post's Markdown, as the server's own parser cuts it into blocks.
+"""The paragraphs of a post's Markdown, cut into blocks as the server's own parser does it.
 
-The server knows quotes, lists and code, and nothing else: headings and tables are paragraphs to it.
+The server knows quotes, lists and code only: it treats headings and tables as paragraphs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum, auto
 from itertools import pairwise
 
 _DEEPEST = 32
-"""How many blocks may be open at once; deeper marks are text. Keeps the work linear in the length of the text."""
+"""The most blocks open at once; deeper marks are text. Keeps the work linear in the length of the text."""
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _MARKER = re.compile(r"([0-9]{1,9})[.)]|[-+*]")
@@ -34,7 +34,7 @@ _CODE = (_Kind.FENCED, _Kind.INDENTED)
 
 @dataclass(slots=True)
 class _Block:
-    """An open block. `indent` is an item's, in columns; a list takes items of any mark."""
+    """An open block. `indent` is an item's, in columns; a list accepts items of any mark."""
 
     kind: _Kind
     indent: int = 0
@@ -44,7 +44,7 @@ class _Block:
 
 
 class _Line:
-    """A line being eaten from the left: `at` its first character, white space aside, `indent` the columns before."""
+    """A line consumed from the left: `at` is its first character after white space, `indent` the columns before it."""
 
     def __init__(self, source: str, start: int, end: int) -> None:
         self.source, self.end = source, end
@@ -66,7 +66,7 @@ class _Line:
 
 
 def paragraphs(source: str) -> list[list[tuple[int, int]]]:
-    """Everything that is not code, block by block: the ranges of its lines, container marks cut off."""
+    """Return all blocks but code, each as the ranges of its lines without container marks."""
     found: list[list[tuple[int, int]]] = []
     blocks = [_Block(_Kind.DOCUMENT)]
     for match in _LINE.finditer(source):
@@ -116,7 +116,7 @@ def _continues(block: _Block, line: _Line) -> bool:
 
 
 def _started(line: _Line, blocks: list[_Block], matched: int) -> list[_Block]:
-    """The blocks that begin on this line, outermost first; none when it goes on with what there is."""
+    """Return the blocks that begin on this line, outermost first; empty where it continues an open block."""
     started: list[_Block] = []
     while True:
         interrupts = not started and blocks[-1].kind is _Kind.PARAGRAPH
@@ -165,13 +165,13 @@ def _closes(fenced: _Block, line: _Line) -> bool:
 
 
 def _attach(started: list[_Block], blocks: list[_Block], matched: int) -> None:
-    """Close what the new blocks close, and open them in the innermost block that takes them."""
-    while not _takes(blocks[matched - 1], started[0]):
+    """Open the new blocks in the innermost block that accepts them; close the blocks inside that one."""
+    while not _accepts(blocks[matched - 1], started[0]):
         matched -= 1
     parent = blocks[matched - 1]
     parent.empty = False
     blocks[matched:] = started[1:] if parent.kind is _Kind.LIST else started
 
 
-def _takes(parent: _Block, child: _Block) -> bool:
+def _accepts(parent: _Block, child: _Block) -> bool:
     return parent.kind in _CONTAINERS or (parent.kind is child.kind is _Kind.LIST)

@@ -1,4 +1,4 @@
-"""Who is mentioned in a post's text, by the server's grammar. Pure; linear in the length of the text."""
+"""Finds the mentions in a post's text by the server's grammar. Pure; linear in the length of the text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .inlines import plain
 
 UserIdOf = Callable[[str], str | None]
-"""The user id of a lower-case username without the @, None when no such user is known."""
+"""Returns the user id of a lower-case username without the @, None where no such user is known."""
 
 EVERYBODY = frozenset({"all", "channel", "here"})
 
@@ -21,10 +21,10 @@ _LONGEST = 64
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Who is mentioned. `mentions` are (start, end, user id) in order, code points of the source, the @ included.
+    """The mentions of a text: (start, end, user id) in order, in code points of the source, with the @.
 
-    `everybody` are the places of the last character where all are mentioned. `unknown` are names that might be users'
-    but are not known, lower case.
+    `everybody` holds the index of the last character of each mention of all. `unknown` are lower-case names that may be
+    usernames but are not known.
     """
 
     mentions: tuple[tuple[int, int, str], ...]
@@ -40,8 +40,8 @@ _NOBODY = Found((), (), ())
 
 
 def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
-    """The mentions in a post's text. `user_id_of` is asked for plausible usernames only, longest first."""
-    if "@" not in text and "&" not in text:  # an entity may stand for the @
+    """Find the mentions in a post's text. `user_id_of` is called with plausible usernames only, longest first."""
+    if "@" not in text and "&" not in text:  # an entity can encode the @
         return _NOBODY
     readable = plain(text)
     mentions: list[tuple[int, int, str]] = []
@@ -67,7 +67,7 @@ def find_mentions(text: str, user_id_of: UserIdOf) -> Found:
 
 
 def _words(text: str) -> Iterator[tuple[int, str]]:
-    """Every word with an @ in it, and where it begins."""
+    """Yield the start of every word with an @ in it, and the word."""
     end = 0
     while (start := text.find("@", end)) >= 0:
         behind = _WORD.match(text, start).end()  # type: ignore[union-attr]
@@ -78,9 +78,9 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _places(word: str) -> Iterator[tuple[int, range]]:
-    """Where in a word an @name may stand: its start, and its possible ends in the order to try them.
+    """Yield the start of each possible @name in a word, and its possible ends in the order to try.
 
-    A word that begins with the @ loses its trailing `.-:_` step by step, any other is cut at `.`, `-` and `:`.
+    A word that begins with the @ loses its trailing `.-:_` step by step, any other is split at `.`, `-` and `:`.
     """
     if word[0] == ":" and word[-1] == ":":
         return
@@ -95,7 +95,7 @@ def _places(word: str) -> Iterator[tuple[int, range]]:
 
 
 def without_broadcasts(text: str) -> str:
-    """The text with its mentions of everybody broken by an invisible character, so that it notifies nobody."""
+    """Break mentions of everybody in a text with an invisible character, so that it notifies nobody."""
     for last in reversed(find_mentions(text, lambda _: None).everybody):
         text = f"{text[:last]}\u200b{text[last:]}"
     return text

@@ -1,7 +1,7 @@
-"""What of a post's Markdown is text to read, as the server's own parser sees it.
+"""The readable text of a post's Markdown, as the server's own parser sees it.
 
-Inside a paragraph the server knows code, links, URLs, emoji, escapes and entities. Emphasis it does not know: its marks
-are no letters. Every step moves forward; what a step looks ahead at is bounded.
+Inside a paragraph the server knows code, links, URLs, emoji, escapes and entities, but no emphasis: its marks are
+characters like any other. Every step moves forward, and its look-ahead is bounded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from string import ascii_letters, digits
 from .blocks import paragraphs
 
 _DEEPEST = 32
-"""How many parentheses may be open in a link's destination."""
+"""The most parentheses open in a link's destination."""
 
 _ESCAPED = r"\\[!-/:-@\[-`{-~]"
 _TOKEN = re.compile(
@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     r"|(?P<emoji>:[a-z0-9_+-]+:(?![A-Za-z0-9_]))"
 )
 _BEGINS = "\\`&![]:"
-"""What every token but a URL begins with."""
+"""The characters that every token but a URL begins with."""
 _BEGIN = re.compile(f"[{re.escape(_BEGINS)}]")
 _MARKS = "`\\&]\t"
 _LONGER_MARKS = (b"~~~", b"://", b"    ", b"www")
@@ -47,7 +47,7 @@ _DIMENSIONS = re.compile(r"\s++=(?:[0-9]++(?:[xX][0-9]*+)?|[xX][0-9]++)(?=[\s)])
 _TITLE = re.compile(rf"\s++(?:\"(?:{_ESCAPED}|[^\"])*+\"|'(?:{_ESCAPED}|[^'])*+'|\((?:{_ESCAPED}|[^()])*+\))", re.ASCII)
 _LINE_REST = re.compile(r"[ \t\v\f]*(?:\r\n?|\n|\Z)")
 _HOST = re.compile(r"[^\s!-#%-*,/:;?@\[-\]_{}\x80-\U0010ffff]{0,255}+", re.ASCII)
-# The server gives punctuation at a URL's end back to the text; no mention can be in it.
+# The server returns punctuation at a URL's end to the text; no mention fits into it.
 _URL = re.compile(r"[^\s<>]*", re.ASCII)
 _WORD = frozenset(ascii_letters + digits + "_")
 _BEFORE_WWW = " \t\n\v\f\r*_~)<(>"
@@ -55,22 +55,22 @@ _BEFORE_WWW = " \t\n\v\f\r*_~)<(>"
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """The readable text. A line break stands for whatever interrupts it.
+    """The readable text. A line break replaces everything that interrupts it.
 
-    `pieces` are (place in the text, place in the source, whether the source moves along within the piece), in order.
+    `pieces` are (index in the text, index in the source, True if the piece is copied character by character), in order.
     """
 
     text: str
     pieces: tuple[tuple[int, int, bool], ...]
 
     def origin(self, at: int) -> int:
-        """Where in the source that character of the text comes from; the source's end for the text's."""
+        """Return the index in the source of a character of the text; the source's end for the text's end."""
         place, source, moves = self.pieces[bisect_right(self.pieces, at, key=itemgetter(0)) - 1]
         return source + (at - place if moves else 0)
 
 
 def plain(source: str) -> Plain:
-    """The text of a post as a reader sees it: no code, no URLs, no link destinations."""
+    """Return the text of a post as a reader sees it: no code, no URLs, no link destinations."""
     if _has_no_marks(source):
         return Plain(source, ((0, 0, True),))
     labels: set[str] = set()
@@ -93,9 +93,9 @@ def plain(source: str) -> Plain:
 
 
 def _has_no_marks(source: str) -> bool:
-    """Whether nothing in it can be code, a link, an emoji, an escape or an entity. Quotes and lists hide no text.
+    """Return True if nothing in the source can be code, a link, an emoji, an escape or an entity.
 
-    A link needs its closing bracket; an opening one alone ends a word, as it does here.
+    Quotes and lists hide no text. A link needs its closing bracket; an opening one alone just ends a word.
     """
     if any(mark in source for mark in _MARKS):
         return False
@@ -106,28 +106,28 @@ def _has_no_marks(source: str) -> bool:
 
 
 class _Reader:
-    """One paragraph, read from the left."""
+    """Reads one paragraph from the left."""
 
     def __init__(self, source: str, lines: Sequence[tuple[int, int]]) -> None:
         self.raw = "".join(source[start:end] for start, end in lines)
         self.lines = [start for start, _ in lines]
-        """Where in the source each line begins, and in the paragraph:"""
+        """The index in the source of each line's start; the next attribute has it in the paragraph."""
         self.begins = [0, *accumulate(end - start for start, end in lines)]
         self.end = lines[-1][1]
         self.position = 0
         self.start = 0
-        """Where the text begins, behind the link definitions."""
+        """The index of the text's start, after the link definitions."""
         self.text: list[str] = []
         self.pieces: list[tuple[int, int, bool]] = []
         self.length = 0
-        # What is open: True for an image, False for a link; links below `dead` have a link inside and are none.
+        # Open brackets: True for an image, False for a link. Those below `dead` contain a link, so they are no links.
         self.openings: list[tuple[bool, int]] = []
         self.dead = 0
         self.images = 0
         self.ticks: dict[int, list[int]] = {}
 
     def take_definitions(self) -> set[str]:
-        """The labels of the link definitions the paragraph begins with; they are no text."""
+        """Skip the link definitions that the paragraph begins with, and return their labels."""
         labels = set()
         at = _skip(self.raw, 0)
         while (label := _LABEL.match(self.raw, at)) and (end := _definition_end(self.raw, label.end())):
@@ -185,7 +185,7 @@ class _Reader:
         self._put("\n", start)
 
     def _code(self, start: int, end: int) -> int:
-        """Code ends at the next run of as many backticks; without one the backticks are text."""
+        """Return the end of code: the next run of as many backticks. Without one the backticks are text."""
         runs = self.ticks.get(end - start, [])
         closing = bisect_left(runs, end)
         self._hide(start)
@@ -199,7 +199,7 @@ class _Reader:
         return end
 
     def _close(self, start: int, labels: Collection[str]) -> int:
-        """After a closing bracket: behind the link's destination or label, if it is a link."""
+        """Return where reading goes on after a closing bracket: after the destination or label if it closes a link."""
         if not self.openings:
             return start + 1
         is_image, inside = self.openings.pop()
@@ -225,7 +225,7 @@ class _Reader:
         return after.end() if after else start + 1
 
     def _url(self, start: int, end: int, *, is_www: bool) -> int:
-        """Within brackets that may become a link there are no URLs."""
+        """Return where to go on after the beginning of a URL. Brackets that may become a link contain none."""
         in_word = is_www and start > self.start + 1 and self.raw[start - 1] not in _BEFORE_WWW
         if not in_word and not self.images and len(self.openings) <= self.dead:
             link = _url_end(self.raw, start, start if is_www else end)
@@ -237,7 +237,7 @@ class _Reader:
 
 
 def _next(raw: str, position: int) -> re.Match[str] | None:
-    """The next token where there are no URLs, which begin like any word and make the search slow."""
+    """Find the next token in a text without URLs, which begin like any word and make the search slow."""
     tokens = (_TOKEN.match(raw, begin.start()) for begin in _BEGIN.finditer(raw, position))
     return next((token for token in tokens if token), None)
 
@@ -252,7 +252,7 @@ def _normal(label: str) -> str:
 
 
 def _definition_end(raw: str, at: int) -> int | None:
-    """Where a link definition ends whose label ends at `at`; None when it is none."""
+    """Return the end of the link definition whose label ends at `at`; None if it is none."""
     if not raw.startswith(":", at):
         return None
     end = _destination_end(raw, _skip(raw, at + 1))
@@ -282,7 +282,7 @@ def _destination_end(raw: str, at: int) -> int | None:
 
 
 def _destination_and_title_end(raw: str, at: int, *, is_image: bool) -> int | None:
-    """Where `(destination "title")` ends that begins at `at`; None when there is none."""
+    """Return the end of the `(destination "title")` that begins at `at`; None if there is none."""
     if not raw.startswith("(", at):
         return None
     at = _skip(raw, at + 1)
@@ -307,7 +307,7 @@ def _entity(name: str) -> str:
 
 
 def _url_end(raw: str, start: int, host: int) -> int:
-    """Where a URL ends; `start` when it is none. A host has no underscore and begins with no punctuation."""
+    """Return the end of a URL, `start` if it is none. A host has no underscore and begins with no punctuation."""
     first = raw[host : host + 1]
     if not first or first.isspace() or unicodedata.category(first).startswith("P"):
         return start

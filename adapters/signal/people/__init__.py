@@ -1,2 +1,2 @@
-"""Who is who on Signal: numbers, ACIs and direct chats, learned from envelopes and the daemon's contacts. Imports the
-network's client and settings."""
+"""People on Signal: numbers, ACIs and direct chats, learned from envelopes and the daemon's contacts. Imports the
+network's client, settings and wire."""

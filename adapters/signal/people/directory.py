@@ -153,7 +153,7 @@ class Directory:
         numbers = [whole.number, *self._numbers.get(whole.id or "", ())]
         return tuple(dict.fromkeys(alias for alias in (*numbers, whole.id) if alias))
 
-    def authorization(
+    def authorize(
         self,
         address: Address,
         lists: Lists,

@@ -112,7 +112,7 @@ class Senders:
         return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
 
     def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Authorization:
-        return self.directory.authorization(
+        return self.directory.authorize(
             person,
             self._people[chat_type],
             lambda alias: self._host.accepts(alias, chat_type, chat_id),
