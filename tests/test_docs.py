@@ -93,7 +93,7 @@ def test_every_outcome_of_an_invitation_is_explained(outcome: Outcome) -> None:
 def test_every_error_code_is_explained_and_none_is_made_up() -> None:
     codes = set(re.findall(r'Fatal\(\s*"([a-z_]+)"', SOURCE))
     assert len(codes) > 10
-    # Put together in common/stream/reconnect.py and common/host/status.py.
+    # Put together in common/stream/reconnect.py and common/host/adapter.py.
     codes |= {f"{p}_{what}" for p in PAGES for what in ("stream_failed", "unreachable", "failed")}
     page = CONTENT[DOCS / "troubleshooting.md"]
     explained = set(re.findall(r"`((?:signal|mattermost)_[a-z_]+)`", page.partition("## Error codes")[2]))

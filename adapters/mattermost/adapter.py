@@ -1,10 +1,9 @@
-"""The Mattermost adapter: stock's media handling, an inbound half and a transport of its own, the host at its rim."""
+"""The Mattermost adapter: stock's media over our client, and text in both directions of our own."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,9 @@ from ...common.core.errors import ConnectionLost, HardenedError
 from ...common.core.events import Attachment, Observe, Origin
 from ...common.core.image_markup import as_addresses
 from ...common.core.wording import Foreign, file_name
-from ...common.host import contract, outgoing, people, profile, strict_mode
-from ...common.host.interceptor import Interceptor
-from ...common.host.sending import send_all, send_once
-from ...common.host.status import HostStatus
-from ...common.inbound.authorization import HostAccess
+from ...common.host import adapter, contract, profile, strict_mode
+from ...common.host.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
-from ...common.inbound.observation import observations
 from .connection import Connection
 from .judge import CHAT_TYPES
 from .mentions.grammar import without_broadcasts
@@ -42,75 +37,36 @@ _CONTRACT: contract.Contract = {
     "_api_put": ("path", "payload"),
     "_upload_file": ("channel_id", "file_data", "filename", "content_type"),
     "_thread_root_for_send": ("reply_to", "metadata"),
-    "_send_with_retry": ("chat_id", "content", "reply_to", "metadata"),
-    "truncate_message": ("content", "max_length"),
-    "send": ("chat_id", "content", "reply_to", "metadata"),
-    "send_typing": ("chat_id", "metadata"),
     "edit_message": ("chat_id", "message_id", "content"),
 }
 _FILE_NAME_BYTES = 200
-_Stock: Any = contract.stock_adapter("mattermost", {**_CONTRACT, **outgoing.CONTRACT})
+_Stock: Any = contract.stock_adapter("mattermost", {**adapter.CONTRACT, **_CONTRACT})
 
 
-class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
+class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     """One bot account on one server."""
+
+    connection: Connection | None
 
     def __init__(self, config: Any) -> None:
         extra = {**(config.extra or {}), **({"token": config.token} if config.token else {})}
         written = strict_mode.written("mattermost")
         self._settings = MattermostSettings.load(extra, profile.environment(), written)
-        # The host tries no platform again whose token it does not know (gateway/run.py, the reconnect queue).
+        # The host reconnects only a platform whose token it knows (gateway/run.py, the reconnect queue).
         config.token = self._settings.token.get_secret_value()
         super().__init__(config)
         self._reply_mode = self._settings.reply_mode
-        home = profile.home()
-        self.state = profile.state_file(home)
-        self._observed = observations(str(home), "mattermost", time.time)
-        self._interceptor = Interceptor(self._observed, self.config.extra)
-        self.connection: Connection | None = None
-        self._status = HostStatus(self)
 
-    # -- lifecycle
-
-    async def connect(self, *, is_reconnect: bool = False) -> bool:
-        """Log in and listen. False, with the reason set as fatal error, when the server cannot be had or refuses."""
-        self._interceptor.closing.clear()
-        connection = self.connection = Connection(
-            self._settings,
-            self.state,
-            self._observed,
-            host=HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
-            deliver=self._deliver,
-            on_dead=self._status.died,
-            handover_seconds=profile.handover_seconds(),
-        )
-        try:
-            me = await connection.log_in()
-            self._bot_user_id, self._bot_username = me["id"], str(me.get("username", ""))
-            lock = f"{self._settings.url} {self._bot_user_id}"
-            if not self._acquire_platform_lock("mattermost-bot", lock, "Mattermost bot account"):
-                await self.disconnect()
-                return False
-            await connection.listen()
-        except HardenedError as exc:
-            self._status.refused(exc, worked_before=is_reconnect)
-            await self.disconnect()
+    async def _open_connection(self) -> bool:
+        self.connection = Connection(self._settings, self.state, self._observed, **self._host_side())
+        me = await self.connection.log_in()
+        self._bot_user_id, self._bot_username = me["id"], str(me.get("username", ""))
+        lock = f"{self._settings.url} {self._bot_user_id}"
+        if not self._acquire_platform_lock("mattermost-bot", lock, "Mattermost bot account"):
             return False
-        except BaseException:
-            await self.disconnect()
-            raise
-        self._mark_connected()
+        await self.connection.listen()
         logger.info("Mattermost: listening as @%s", self._bot_username)
         return True
-
-    async def disconnect(self) -> None:
-        """Close everything that `connect` opened. Idempotent."""
-        self._interceptor.closing.set()
-        if self.connection is not None:
-            await self.connection.close()
-            self.connection = None
-        self._release_platform_lock()
-        self._mark_disconnected()
 
     # -- inbound
 
@@ -153,25 +109,12 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         data = await self._client().download_file(attachment.id, max_bytes)
         return await asyncio.to_thread(_cache, data, content_type, name or f"file_{attachment.id}"), content_type
 
-    async def handle_message(self, event: Any) -> None:
-        """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
-        if await self._interceptor.admit(event, self):
-            await super().handle_message(event)
-
-    def set_message_handler(self, handler: Any) -> None:
-        """Take the host's handler, behind the gate."""
-        super().set_message_handler(self._interceptor.screened(handler, self))
-
-    def set_busy_session_handler(self, handler: Any) -> None:
-        """Take the host's handler of what comes in while the agent works, behind the gate."""
-        super().set_busy_session_handler(handler and self._interceptor.screened_while_busy(handler, self))
-
     # -- outbound
 
     async def send(
         self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
     ) -> SendResult:
-        """Post a text, in as many posts as it takes."""
+        """Post a text, in as many posts as needed."""
         if not content.strip():
             return SendResult(success=True)
         parts = self._parts(self.format_message(content), self.connection.post_size if self.connection else 0)
@@ -183,13 +126,14 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         return await send_all(parts, post, _error_kind)
 
     def format_message(self, content: str) -> str:
-        """Pictures as bare addresses, as stock writes them."""
+        """Replace pictures by their bare addresses, as stock does."""
         return as_addresses(content)
 
     def _parts(self, text: str, limit: int) -> list[str]:
-        """The text in posts of at most `limit` characters, also when the client has made each notify nobody.
+        """Split a text into posts of at most `limit` characters, counted after the client has defused broadcasts.
 
-        A cut can end a code block. A mention of everybody has four characters at least and grows by one.
+        A cut can end a code block, and so bring a mention to life. A mention of everybody has at least four characters
+        and grows by one, so four fifths of the limit are always enough.
         """
         parts: list[str] = self.truncate_message(text, limit)
         if any(len(without_broadcasts(part)) > limit for part in parts):
@@ -200,15 +144,13 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         try:
             return await self._client().create_post(chat_id, text, root_id)
         except ApiError as exc:
-            # The root was deleted, or is no root: better said beside its thread than not at all.
+            # The root was deleted, or is no root: an answer beside the thread is better than none.
             if root_id is None or "root_id" not in exc.error_id:
                 raise
             return await self._client().create_post(chat_id, text)
 
-    _send_with_retry = send_once
-
     async def _thread_root_for_send(self, reply_to: str | None, metadata: dict[str, Any] | None) -> str | None:
-        """A reply to something said in a thread stays there, whatever the reply mode."""
+        """Return the thread to post in: a reply to a post in a thread stays there, whatever the reply mode."""
         thread = (metadata or {}).get("thread_id")
         if self._reply_mode != "thread":
             return str(thread) if thread else None
@@ -216,7 +158,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         return root
 
     async def send_typing(self, chat_id: str, metadata: dict[str, Any] | None = None) -> None:
-        """Show that we type, in the thread we answer in, but not to a stranger."""
+        """Show the typing indicator, in the thread of the answer, but not to a stranger."""
         if self.connection is None or self._interceptor.is_unauthorized_dm(chat_id):
             return
         try:
@@ -225,14 +167,14 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
             logger.debug("Mattermost: typing failed: %s", exc)
 
     async def edit_message(self, chat_id: str, message_id: str, content: str, *, finalize: bool = False) -> SendResult:
-        """Change a post of ours."""
+        """Change one of the bot's own posts."""
         try:
             post = await self._client().patch_post(message_id, self.format_message(content))
         except (HardenedError, ValueError) as exc:
             return SendResult(success=False, error=str(exc), error_kind=_error_kind(exc))
         return SendResult(success=True, message_id=str(post.get("id", message_id)))
 
-    # -- the seam to stock's media half
+    # -- what stock's media half calls
 
     def _client(self) -> MattermostClient:
         if self.connection is None:
@@ -249,7 +191,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         return await self._or_nothing("POST", path, payload)
 
     async def _or_nothing(self, method: str, path: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Stock's calls, over our client: the answer, or nothing for any failure, whose status stock looks at."""
+        """Make stock's call over our client; {} for a failure, with the status where stock looks for it."""
         self._last_post_status, self._last_post_error = None, ""
         try:
             return await self._client().call(method, path, payload)
@@ -281,7 +223,7 @@ def _cache(data: bytes, content_type: str, name: str) -> str:
 
 
 def _within_a_file_system(name: str) -> str:
-    """The name, shortened before its suffix to what a file system takes behind the host's prefix."""
+    """Shorten a name before its suffix to what file systems accept after the host's prefix."""
     suffix = Path(name).suffix if len(Path(name).suffix) <= 20 else ""
     stem = name.removesuffix(suffix).encode()[: _FILE_NAME_BYTES - len(suffix.encode())].decode("utf-8", "ignore")
     return f"{stem}{suffix}"

@@ -1,11 +1,10 @@
-"""The Signal adapter: stock's media and reactions, both directions of text its own, the host's classes at its rim."""
+"""The Signal adapter: stock's media and reactions over our client, and text in both directions of our own."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 import logging
-import time
 from typing import Any
 
 from gateway.platforms.base import (
@@ -31,15 +30,11 @@ from gateway.platforms.signal_rate_limit import (
 from ...common.core.errors import HardenedError
 from ...common.core.events import Attachment, Inbound, Observe
 from ...common.core.mentions import readable
-from ...common.host import contract, outgoing, people, profile, strict_mode
-from ...common.host.interceptor import Interceptor
-from ...common.host.sending import send_all, send_once
-from ...common.host.status import HostStatus
-from ...common.inbound.authorization import HostAccess
+from ...common.host import adapter, contract, profile, strict_mode
+from ...common.host.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
-from ...common.inbound.observation import observations
 from ...common.settings.config import without_user
-from . import sending
+from . import sending, wire
 from .client import RpcError
 from .connection import Connection
 from .settings import SignalSettings
@@ -50,84 +45,46 @@ _CONTRACT: contract.Contract = {
     "_rpc": ("method", "params", "rpc_id", "log_failures", "raise_on_rate_limit", "timeout"),
     "_resolve_recipient": ("chat_id",),
     "_stop_typing_indicator": ("chat_id",),
-    "_send_with_retry": ("chat_id", "content", "reply_to", "metadata"),
     "_validate_send_result": ("result",),
     "_markdown_to_signal": ("text",),
     "_track_sent_timestamp": ("rpc_result",),
-    "truncate_message": ("content", "max_length"),
     "_reactions_enabled": ("event",),
-    "send_typing": ("chat_id", "metadata"),
-    "send": ("chat_id", "content", "reply_to", "metadata"),
     "get_chat_info": ("chat_id",),
 }
-_Stock: Any = contract.stock_adapter("signal", {**_CONTRACT, **outgoing.CONTRACT})
+_Stock: Any = contract.stock_adapter("signal", {**adapter.CONTRACT, **_CONTRACT})
 contract.redact_phone_numbers(_Stock)
 
 _KEEP_SAID = 500
 _QUOTED_CHARACTERS = 200
 
 
-class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
+class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     """One account on one signal-cli daemon."""
 
     splits_long_messages = True
+    connection: Connection | None
 
     def __init__(self, config: Any) -> None:
         written = strict_mode.written("signal")
         self._settings = SignalSettings.load(config.extra or {}, profile.environment(), written)
         shown = without_user(self._settings.http_url)
         if shown != self._settings.http_url:
-            # Stock logs the URL it is given; the host keeps its own configuration, to make an adapter anew.
+            # Stock logs the URL it is given. The host's own object stays as it is, for the next instance.
             config = dataclasses.replace(config, extra={**(config.extra or {}), "http_url": shown})
         super().__init__(config)
         self.http_url, self.account = shown, self._settings.account
-        home = profile.home()
-        self.state = profile.state_file(home)
-        self._observed = observations(str(home), "signal", time.time)
-        self._interceptor = Interceptor(self._observed, self.config.extra)
-        self.connection: Connection | None = None
-        self._status = HostStatus(self)
         self._said: dict[tuple[str, str], tuple[str, str]] = {}
-        """Author and text of what was dispatched of late, by chat and message id, to be quoted in answers."""
+        """Author and text of the latest dispatched messages, by chat and message id, to quote them in answers."""
 
-    # -- lifecycle
-
-    async def connect(self, *, is_reconnect: bool = False) -> bool:
-        """Subscribe to the daemon. False, with the reason set as fatal error, when it cannot be or refuses."""
+    async def _open_connection(self) -> bool:
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
             return False
-        self._interceptor.closing.clear()
-        connection = self.connection = Connection(
-            self._settings,
-            self.state,
-            self._observed,
-            sent=self._sent_message_timestamps,
-            host=HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
-            deliver=self._deliver,
-            on_dead=self._status.died,
-            handover_seconds=profile.handover_seconds(),
+        self.connection = Connection(
+            self._settings, self.state, self._observed, sent=self._sent_message_timestamps, **self._host_side()
         )
-        try:
-            await connection.open()
-        except HardenedError as exc:
-            self._status.refused(exc, worked_before=is_reconnect)
-            await self.disconnect()
-            return False
-        except BaseException:
-            await self.disconnect()
-            raise
-        self._mark_connected()
+        await self.connection.open()
         logger.info("Signal: subscribed to the events of signal-cli")
         return True
-
-    async def disconnect(self) -> None:
-        """Close everything that `connect` opened. Idempotent."""
-        self._interceptor.closing.set()
-        if self.connection is not None:
-            await self.connection.close()
-            self.connection = None
-        await super().disconnect()
-        self._mark_disconnected()
 
     # -- inbound
 
@@ -166,25 +123,12 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         data = await self.connection.client.attachment(attachment.id, max_bytes)
         return await asyncio.to_thread(_cache, data)
 
-    async def handle_message(self, event: Any) -> None:
-        """Everything that reaches the host, or is only observed, passes here with `event.observe_only` readable."""
-        if await self._interceptor.admit(event, self):
-            await super().handle_message(event)
-
-    def set_message_handler(self, handler: Any) -> None:
-        """Take the host's handler, behind the gate."""
-        super().set_message_handler(self._interceptor.screened(handler, self))
-
-    def set_busy_session_handler(self, handler: Any) -> None:
-        """Take the host's handler of what comes in while the agent works, behind the gate."""
-        super().set_busy_session_handler(handler and self._interceptor.screened_while_busy(handler, self))
-
     # -- outbound
 
     async def send(
         self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
     ) -> Any:
-        """Send a text with Signal's styles, in as many messages as it takes, quoting what it answers."""
+        """Send a text with Signal's styles, in as many messages as needed, quoting the message it answers."""
         await self._stop_typing_indicator(chat_id)
         connection = self.connection
         if connection is None:
@@ -201,12 +145,10 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
             if self.config.reply_to_mode == "all" or (self.config.reply_to_mode == "first" and number == 0):
                 params |= self._quote(chat_id, reply_to)
             sent = await sending.send(connection.client, params)
-            # Signal has no id by which an unfinished answer could be edited: the host is given none.
+            # With an id the host would try to edit an unfinished answer, which this adapter cannot: it gets none.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
 
         return await send_all(self.truncate_message(content, MAX_MESSAGE_LENGTH), send_part, lambda _: None)
-
-    _send_with_retry = send_once
 
     def _quote(self, chat_id: str, message_id: str | None) -> dict[str, Any]:
         said = self._said.get((chat_id, message_id or ""))
@@ -216,14 +158,14 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         return {"quoteTimestamp": int(message_id or 0), "quoteAuthor": author, "quoteMessage": text}
 
     def _validate_send_result(self, result: Any) -> tuple[bool, str | None]:
-        """Stock's judgement of files it sent: one member reached is a success."""
+        """Judge stock's sending of files: one member reached is a success."""
         try:
-            sending.sent(result)
+            sending.sent(wire.SendResult.read(result))
         except sending.Refused as exc:
             return False, str(exc)
         return True, None
 
-    # -- the seam to stock's media, typing and reactions
+    # -- what stock's media, typing and reactions call
 
     async def _rpc(
         self,
@@ -235,38 +177,35 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         raise_on_rate_limit: bool = False,
         timeout: float = 30.0,
     ) -> Any:
-        """Stock's call, over our client: the result, or None for any failure but a rate limit asked for."""
+        """Make stock's call over our client. None for a failure, but for a rate limit that stock asks to see raised."""
         if self.connection is None:
             return None
         try:
             result = await self.connection.client.rpc(method, params, timeout=timeout)
-        except RpcError as exc:
-            error = {"code": exc.code, "message": exc.message, "data": exc.data}
-            if raise_on_rate_limit and _is_signal_rate_limit_error(error):
-                raise SignalRateLimitError(exc.message, retry_after=_extract_retry_after_seconds(error)) from exc
-            logger.log(logging.WARNING if log_failures else logging.DEBUG, "%s failed: %s", method, exc)
-            return None
         except HardenedError as exc:
+            if raise_on_rate_limit and isinstance(exc, RpcError):
+                error = {"code": exc.code, "message": exc.message, "data": exc.data}
+                if _is_signal_rate_limit_error(error):
+                    raise SignalRateLimitError(exc.message, retry_after=_extract_retry_after_seconds(error)) from exc
             logger.log(logging.WARNING if log_failures else logging.DEBUG, "%s failed: %s", method, exc)
             return None
-        if raise_on_rate_limit and isinstance(result, dict):
-            for row in result.get("results") or ():
-                if isinstance(row, dict) and row.get("type") == "RATE_LIMIT_FAILURE":
-                    raise SignalRateLimitError("rate limited", retry_after=row.get("retryAfterSeconds"))
+        limited = (row for row in wire.SendResult.read(result).rows if row.is_rate_limited)
+        if raise_on_rate_limit and (row := next(limited, None)):
+            raise SignalRateLimitError("rate limited", retry_after=row.retry_after_seconds)
         return result
 
     async def _resolve_recipient(self, chat_id: str) -> str:
-        """The ACI for a number where it is known: signal-cli's better address."""
+        """Return the ACI of a number where it is known: signal-cli's better address."""
         return (self.connection and self.connection.intake.senders.directory.aci_of(chat_id)) or chat_id
 
     async def get_chat_info(self, chat_id: str) -> dict[str, Any]:
-        """Name and kind of a chat, from what is known locally."""
+        """Return name and kind of a chat, without asking the daemon."""
         is_group = chat_id.startswith("group:")
         name = self.connection.intake.chat_name(chat_id) if self.connection else ""
         return {"name": name or chat_id, "type": "group" if is_group else "dm", "chat_id": chat_id}
 
     async def send_typing(self, chat_id: str, metadata: Any = None) -> None:
-        """Show that we type, but not to a stranger."""
+        """Show the typing indicator, but not to a stranger."""
         if not self._interceptor.is_unauthorized_dm(chat_id):
             await super().send_typing(chat_id, metadata)
 
@@ -280,9 +219,9 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
 
 def _cache(data: bytes) -> tuple[str, str]:
-    """Path in the host's cache and content type, as stock's `_fetch_attachment` makes them; blocks."""
+    """Write a file to the host's cache as stock's `_fetch_attachment` does; its path and content type. Blocks."""
     extension = _guess_extension(data)
-    # Android's voice memos: speech recognition wants them in a container.
+    # Android's voice memos: speech recognition needs them in a container.
     if extension == ".aac" and (remuxed := _remux_aac_to_m4a(data)) is not None:
         data, extension = remuxed
     if _is_image_ext(extension):
@@ -295,7 +234,7 @@ def _cache(data: bytes) -> tuple[str, str]:
 
 
 def _raw_message(inbound: Inbound) -> dict[str, Any]:
-    """What stock's reactions look for."""
+    """Return the fields that stock's reactions read."""
     quote = inbound.quote
     return {
         "sender": inbound.sender.number or inbound.sender.id,

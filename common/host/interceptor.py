@@ -16,7 +16,7 @@ from ..inbound.background import Line
 from ..inbound.delivery import Delivery
 from ..inbound.media import Fetch, describe, fetch_all
 from ..inbound.observation import Observations
-from . import commands, files, profile, questions, sessions
+from . import commands, files, questions, sessions
 from . import events as host_events
 
 _KEEP_UNAUTHORIZED = 1_000
@@ -29,10 +29,10 @@ BusyHandler = Callable[[Any, str], Awaitable[bool]]
 class Interceptor:
     """Makes the host's events, and stands in `handle_message` before the host's own. `extra` is PlatformConfig's."""
 
-    def __init__(self, observed: Observations, extra: Mapping[str, Any]) -> None:
+    def __init__(self, adapter: Any, observed: Observations) -> None:
+        self._adapter = adapter
         self._observed = observed
-        self._extra = extra
-        self._home = profile.home()
+        self._extra: Mapping[str, Any] = adapter.config.extra
         self._unauthorized: OrderedDict[str, None] = OrderedDict()
         self._authorities: OrderedDict[tuple[str, str], Authority] = OrderedDict()
         """The latest authority of an author, by host's chat and user id: the host makes events of its own for them."""
@@ -50,7 +50,7 @@ class Interceptor:
         event.metadata["hardened"] = delivery
         return event
 
-    async def admit(self, event: Any, adapter: Any) -> bool:
+    async def admit(self, event: Any) -> bool:
         """Whether the host shall get the event. The host may hand in the same one again (gateway/run.py, restore).
 
         Observed ones go into their buffer; others take along what was observed before them. Commands and answers of
@@ -65,12 +65,12 @@ class Interceptor:
             return True
         self._track_unauthorized(delivery)
         self._remember(delivery, event.source)
-        if delivery.authorization.allowed and (reply := await self._operated(event, adapter)):
-            await adapter.send(event.source.chat_id, reply)
+        if delivery.authorization.allowed and (reply := await self._operated(event)):
+            await self._adapter.send(event.source.chat_id, reply)
             return False
-        if refusal := self._refused(event, adapter):
+        if refusal := self._refused(event):
             if refusal.told:
-                await adapter.send(event.source.chat_id, refusal.told)
+                await self._adapter.send(event.source.chat_id, refusal.told)
             return False
         if not event.is_command():
             self._observed.attach(delivery.buffer, sessions.session_key(event.source, self._extra), event)
@@ -79,35 +79,37 @@ class Interceptor:
                 event.text = "(the message attached above)"
         return True
 
-    def screened(self, handler: Handler, adapter: Any) -> Handler:
+    def screened(self, handler: Handler) -> Handler:
         """The host's handler of messages, for those whose authors may do what it would take them for.
 
         It is asked again here because a question may have come up while a message waited behind a busy agent.
         """
 
         async def handle(event: Any) -> Any:
-            if refusal := self._refused(event, adapter):
+            if refusal := self._refused(event):
                 return refusal.told
             reply = await handler(event)
             if event.is_command():
-                questions.confirmation_asked(event, self._extra, adapter)
+                questions.confirmation_asked(event, self._extra, self._adapter)
             return reply
 
         return handle
 
-    def screened_while_busy(self, handler: BusyHandler, adapter: Any) -> BusyHandler:
+    def screened_while_busy(self, handler: BusyHandler) -> BusyHandler:
         """The same for the host's handler of what comes in while the agent works."""
 
         async def handle(event: Any, session_key: str) -> bool:
-            if refusal := self._refused(event, adapter):
+            if refusal := self._refused(event):
                 if refusal.told:
-                    await adapter.send(event.source.chat_id, refusal.told)
+                    await self._adapter.send(event.source.chat_id, refusal.told)
                 return True
             apart = not event.internal and (
-                sessions.would_merge(event, session_key, adapter)
-                or questions.approval_of_others(event, self._authority(event), self._extra, adapter)
+                sessions.would_merge(event, session_key, self._adapter)
+                or questions.approval_of_others(event, self._authority(event), self._extra, self._adapter)
             )
-            return (apart and sessions.queue_apart(event, session_key, adapter)) or await handler(event, session_key)
+            return (apart and sessions.queue_apart(event, session_key, self._adapter)) or await handler(
+                event, session_key
+            )
 
         return handle
 
@@ -117,14 +119,14 @@ class Interceptor:
             return delivery.authorization.authority
         return self._authorities.get((event.source.chat_id, str(event.source.user_id)), Authority.STRANGER)
 
-    def _refused(self, event: Any, adapter: Any) -> questions.Refusal | None:
+    def _refused(self, event: Any) -> questions.Refusal | None:
         if event.internal:
             return None
         authority = self._authority(event)
         if authority is Authority.STRANGER and event.source.chat_type == "dm":
             # The host refuses them, or answers with a pairing code.
             return None
-        return questions.refused(event, authority, self._extra, adapter)
+        return questions.refused(event, authority, self._extra, self._adapter)
 
     def _remember(self, delivery: Delivery, source: Any) -> None:
         author = delivery.chat_id, str(source.user_id)
@@ -133,10 +135,9 @@ class Interceptor:
         if len(self._authorities) > _KEEP_AUTHORITIES:
             self._authorities.popitem(last=False)
 
-    async def _operated(self, event: Any, adapter: Any) -> str | None:
-        if adapter.connection is None:
-            return None
-        return await commands.answer(event, self._extra, adapter.connection, adapter.state)
+    async def _operated(self, event: Any) -> str | None:
+        connection = self._adapter.connection
+        return connection and await commands.answer(event, self._extra, connection, self._adapter.state)
 
     def observed_event(self, delivery: Delivery, source: Any) -> Any:
         """The observe-only event for a message; its files are named, not fetched."""
@@ -172,7 +173,7 @@ class Interceptor:
         if "@" not in text:
             return text
         directory = files.working_directory()
-        return await asyncio.to_thread(files.without_home_references, text, self._home, directory)
+        return await asyncio.to_thread(files.without_home_references, text, self._adapter.home, directory)
 
     def is_unauthorized_dm(self, chat_id: str) -> bool:
         """Whether that is a direct chat with somebody the host refuses. He shall see no sign of us.

@@ -46,7 +46,8 @@ def guarded(stock: Any) -> Any:
     class Guarded(stock):  # type: ignore[misc]
         def __init__(self, config: Any) -> None:
             super().__init__(config)
-            self.homes = files.homes(profile.home())
+            self.home = profile.home()
+            self.homes = files.homes(self.home)
             self.pictures = Pictures()
 
         async def send_image(

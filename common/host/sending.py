@@ -12,19 +12,6 @@ from ..core.errors import ConnectionLost, HardenedError, RateLimited, Unanswered
 logger = logging.getLogger(__name__)
 
 
-async def send_once(
-    self: Any,
-    chat_id: str,
-    content: str,
-    reply_to: str | None = None,
-    metadata: Any = None,
-    max_retries: int = 0,
-    base_delay: float = 0.0,
-) -> Any:
-    """An adapter's `_send_with_retry`: what may be repeated was; a second try of the host would say it again."""
-    return await self.send(chat_id, content, reply_to, metadata)
-
-
 async def send_all(
     parts: Sequence[str], send: Callable[[int, str], Awaitable[str | None]], kind_of: Callable[[Exception], str | None]
 ) -> Any:

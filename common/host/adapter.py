@@ -1,0 +1,128 @@
+"""The base of both networks' adapters: a stock class with our connection, and the interceptor before the host."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from ..core.errors import Closed, ConnectionLost, Fatal, HardenedError
+from ..inbound.authorization import HostAccess
+from ..inbound.observation import observations
+from . import contract, outgoing, people, profile
+from .interceptor import Interceptor
+
+logger = logging.getLogger(__name__)
+
+CONTRACT: contract.Contract = {
+    **outgoing.CONTRACT,
+    "_send_with_retry": ("chat_id", "content", "reply_to", "metadata"),
+    "truncate_message": ("content", "max_length"),
+    "send": ("chat_id", "content", "reply_to", "metadata"),
+    "send_typing": ("chat_id", "metadata"),
+}
+"""What both networks' stock classes must have, besides `contract.BASE_CONTRACT`."""
+
+
+def hardened(stock: Any) -> Any:
+    """Return the base class of a network's adapter, made from the stock one.
+
+    The subclass supplies `_open_connection`, which sets `connection` and returns False where another process holds the
+    account, and `_deliver`.
+    """
+
+    class Hardened(outgoing.guarded(stock)):  # type: ignore[misc]
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            self.state = profile.state_file(self.home)
+            self.connection: Any = None
+            self._observed = observations(str(self.home), self.platform.value, time.time)
+            self._interceptor = Interceptor(self, self._observed)
+            self._notifying: asyncio.Task[None] | None = None
+
+        # -- lifecycle
+
+        async def connect(self, *, is_reconnect: bool = False) -> bool:
+            """Open the connection. Return False, with the reason set as fatal error, where that fails or is refused."""
+            self._interceptor.closing.clear()
+            connected = False
+            try:
+                connected = await self._open_connection()
+            except HardenedError as exc:
+                self._report(exc, worked_before=is_reconnect)
+            finally:
+                if not connected:
+                    await self.disconnect()
+            if connected:
+                self._mark_connected()
+            return connected
+
+        async def disconnect(self) -> None:
+            """Close everything that `connect` opened. Idempotent."""
+            self._interceptor.closing.set()
+            if self.connection is not None:
+                await self.connection.close()
+                self.connection = None
+            await super().disconnect()
+            self._release_platform_lock()
+            self._mark_disconnected()
+
+        def _host_side(self) -> dict[str, Any]:
+            """Return the arguments of a connection through which it reaches the host."""
+            return {
+                "host": HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
+                "deliver": self._deliver,
+                "on_dead": self._report_dead,
+                "handover_seconds": profile.handover_seconds(),
+            }
+
+        def _report_dead(self, exc: HardenedError) -> None:
+            """Tell the host that the stream has ended: it disconnects this instance and tries with another."""
+            self._report(exc, worked_before=True)
+            # A task of nobody's: the host's answer is `disconnect`, which would cancel any task of the connection.
+            self._notifying = asyncio.create_task(self._notify_fatal_error())
+
+        def _report(self, exc: HardenedError, *, worked_before: bool) -> None:
+            """Set the error that the host shows. It tries again after whatever error where it `worked_before`."""
+            if isinstance(exc, Closed):
+                logger.info("%s: %s", self.platform.value, exc)
+                return
+            if isinstance(exc, Fatal):
+                code, message, retryable = exc.code, exc.remedy, exc.heals or worked_before
+            else:
+                kind = "unreachable" if isinstance(exc, ConnectionLost) else "failed"
+                code, message, retryable = f"{self.platform.value}_{kind}", str(exc), True
+            self._set_fatal_error(code, message, retryable=retryable)
+            logger.error("%s is not connected (%s): %s", self.platform.value, code, message)
+
+        # -- inbound
+
+        async def handle_message(self, event: Any) -> None:
+            """Pass an event on to the host unless the interceptor keeps it, with `event.observe_only` readable."""
+            if await self._interceptor.admit(event):
+                await super().handle_message(event)
+
+        def set_message_handler(self, handler: Any) -> None:
+            """Take the host's handler, behind the interceptor."""
+            super().set_message_handler(self._interceptor.screened(handler))
+
+        def set_busy_session_handler(self, handler: Any) -> None:
+            """Take the host's handler of messages that arrive while the agent works, behind the interceptor."""
+            super().set_busy_session_handler(handler and self._interceptor.screened_while_busy(handler))
+
+        # -- outbound
+
+        async def _send_with_retry(
+            self,
+            chat_id: str,
+            content: str,
+            reply_to: str | None = None,
+            metadata: Any = None,
+            max_retries: int = 0,
+            base_delay: float = 0.0,
+        ) -> Any:
+            """Send once: `send` has retried what is safe to retry, and another attempt would repeat the text."""
+            return await self.send(chat_id, content, reply_to, metadata)
+
+    return Hardened
