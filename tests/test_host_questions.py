@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,6 +95,21 @@ def test_a_dangerous_command_is_answered_by_admins_and_by_who_asked(text: str) -
 
 
 @pytest.mark.usefixtures("approval_of_bob")
+def test_the_words_of_the_hosts_own_language_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hermes 0.22 has them in a module of their own."""
+    busy = ModuleType("gateway.run_busy")
+    words = {"approve": {"ja"}, "always": {"immer"}, "session": set[str](), "deny": {"nein"}}
+    busy.approval_input_words = words.__getitem__
+    assert may("Ja", ALLOWED, ANN)
+    questions._words_of_host.cache_clear()
+    monkeypatch.setitem(sys.modules, "gateway.run_busy", busy)
+    for text in ("Ja", "immer", " NEIN", "yes", "no"):
+        assert not may(text, ALLOWED, ANN)
+        assert may(text, ALLOWED, BOB)
+    questions._words_of_host.cache_clear()
+
+
+@pytest.mark.usefixtures("approval_of_bob")
 def test_the_hosts_lists_still_count_for_who_asked() -> None:
     listed = {**SHARED, "group_allow_admin_from": [ANN]}
     assert may("yes", ADMIN, ANN, extra=listed)
@@ -161,7 +177,7 @@ def test_strangers_and_programs_see_no_sign(authority: Authority) -> None:
     assert questions.refused(event("/yolo"), authority, SHARED, None) == questions.Refusal(None)
     told = questions.refused(event("/yolo"), MEMBER, SHARED, None)
     assert told is not None
-    assert told.told
+    assert told.reply
 
 
 def test_who_asks_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

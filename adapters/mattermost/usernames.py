@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 KEEP_NAMES = 20_000
 FORGET_UNKNOWN_SECONDS = 300.0
-"""How long a name that no user has is not looked up again."""
+"""Time after which a name that no user has is looked up again."""
 
 
 class Usernames:

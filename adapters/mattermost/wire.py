@@ -18,7 +18,6 @@ class FileInfo(Wire):
 
     id: Id
     name: str = ""
-    extension: str = ""
     mime_type: str = ""
     size: Lenient[Annotated[int, Field(ge=0)]] = None
 

@@ -1,4 +1,4 @@
-"""From the text of one SSE event to an `Inbound`. Pure; never raises on what the wire holds."""
+"""Decodes the text of one SSE event into an `Inbound`. Pure; no content of the wire makes it raise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...common.core.wording import name as as_name
 from . import wire
 
 LONG_TEXT = "text/x-signal-plain"
-"""The attachment that carries the whole of a long text."""
+"""Content type of the attachment that holds the whole of a long text."""
 
 OTHER_ACCOUNT = "other account"
 
@@ -32,7 +32,7 @@ _TAIL_BYTES = 1_000
 
 
 def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UNNAMED) -> Inbound | Unhandled:
-    """One event. `account` is the bot's own as configured; `names` gives display names for mentions and quotes."""
+    """Decode one event. `account` is the configured one; `names` returns display names for mentions and quotes."""
     try:
         event = _event(data)
     except ValidationError:
@@ -60,7 +60,7 @@ def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UN
 
 
 def group_of(data: bytes) -> str | None:
-    """The id of the group an event seems to be about: signal-cli writes it near the end. Anybody may make it lie."""
+    """Return the group id near the end of an event, where signal-cli writes it. A sender can forge it."""
     at = data.rfind(_GROUP_ID, -_TAIL_BYTES)
     if at < 0:
         return None
@@ -69,9 +69,9 @@ def group_of(data: bytes) -> str | None:
 
 
 def peek(data: bytes, account: str, me: Me) -> Inbound | None:
-    """What `decode` makes of a text somebody else wrote in a group, but for its mentions, quote and files.
+    """Decode a text of somebody else in a group without its mentions, quote and files, just enough to ignore it.
 
-    Enough to ignore it. None for everything else.
+    None for every other event.
     """
     try:
         seen = wire.Peek.model_validate_json(data)
@@ -100,7 +100,7 @@ def _sender(envelope: wire.Envelope | wire.PeekEnvelope) -> Address:
 
 
 def _event(data: str | bytes) -> wire.Event:
-    """Raises ValidationError. Bytes are read as they are; only where they are no UTF-8 is a text made of them first."""
+    """Parse an event; raises ValidationError. Bytes that are not UTF-8 are decoded first, with replacements."""
     try:
         return wire.Event.model_validate_json(data)
     except ValidationError:
@@ -166,7 +166,7 @@ def _inbound(
         attachments=tuple(_attachment(a) for a in body.attachments or ()),
         edits=str(edits) if edits else None,
         received_at=received_at,
-        # Both are the sender's times: between them his clock may be as wrong as it likes.
+        # The difference of two times of the sender's is right however wrong their clock is.
         first_at=received_at - (sent_at - edits) if edits and received_at else None,
         delivered_at=_server_time(envelope.server_delivered_timestamp) or received_at,
         deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
@@ -191,7 +191,7 @@ def _kind(envelope: wire.Envelope) -> str:
 
 
 def _contentless(body: wire.DataMessage) -> str | None:
-    """What kind of message this is when it has nothing to read, or None."""
+    """Return the kind of a message without anything to read, None for any other."""
     if body.reaction is not None:
         return "reaction"
     if body.remote_delete is not None:
@@ -228,15 +228,15 @@ def _mentions(text: str, mentions: Sequence[wire.Mention], names: Names) -> tupl
 
 
 class _Units:
-    """A text as UTF-16 counts it: looked through once, however many ranges in it are asked for."""
+    """Converts ranges of UTF-16 units in one text to code points, after a single pass over the text."""
 
     def __init__(self, text: str) -> None:
         self._wide = [match.start() + before for before, match in enumerate(_WIDE.finditer(text))]
-        """Where the characters of two units begin, in units."""
+        """The positions, in units, of characters that take two units."""
         self._length = len(text) + len(self._wide)
 
     def span(self, start: int | None, length: int | None) -> tuple[int, int] | None:
-        """Units to code points; None for a range outside the text or through the middle of a character."""
+        """Convert a range to code points; None for one outside the text or through the middle of a character."""
         if start is None or length is None or start < 0 or length <= 0 or start + length > self._length:
             return None
         first, last = self._character(start), self._character(start + length)

@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 _STATE_RETRIES = (0.5, 2.0, 8.0)
 _LISTING_SECONDS = 30.0
-"""How long an event waits for the first listing of the groups."""
+"""The longest wait of an event for the first listing of the groups."""
 LOOK_UP_AGAIN_SECONDS = 10.0
 """The shortest time between two look-ups of groups that are not approved."""
 _HANDED_ON_MILLISECONDS = 60_000
-"""How long before the listing the daemon may have received an event that was waiting for the account."""
+"""The longest time between the daemon's receiving an event that waited for the account, and the listing."""
 KEEP_NAMES = 5_000
 
 

@@ -20,7 +20,7 @@ from .wire import SendError, SendResult, SendRow
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 90.0
-"""How long one send waits for rate limits in total, before it raises RateLimited."""
+"""The longest total wait of one send for rate limits, before it raises RateLimited."""
 _SEND_SECONDS = 60.0
 _DEFAULT_WAIT = 5.0
 _RETRIES = (2.0, 6.0)

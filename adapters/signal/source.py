@@ -184,7 +184,7 @@ class Intake:
             self.unhandled["moved number"] += 1
             return
         if inbound.delivered_at is not None:
-            self._clock.tell_at_least(inbound.delivered_at)
+            self._clock.advance(inbound.delivered_at)
         if inbound.contentless is None and not self.ledger.claim(inbound.key):
             self.unhandled["duplicate"] += 1
             return

@@ -39,7 +39,7 @@ class _Wire(Wire):
 
 
 class Mention(_Wire):
-    """`start` and `length` count UTF-16 units and are not validated by the daemon."""
+    """A mention. `start` and `length` count UTF-16 units; the daemon does not validate them."""
 
     number: str | None = None
     uuid: str | None = None
@@ -55,7 +55,7 @@ class Attachment(_Wire):
 
 
 class Quote(_Wire):
-    """`id` is the timestamp of the quoted message."""
+    """A quote. `id` is the timestamp of the quoted message."""
 
     id: int | None = None
     author: str | None = None
@@ -103,7 +103,7 @@ class EditMessage(_Wire):
 
 
 class SentMessage(DataMessage):
-    """What another device of the account sent: a data message with its destination (all null for groups)."""
+    """A message from another device of the account: a data message with its destination (all null for groups)."""
 
     destination: str | None = None
     destination_number: str | None = None

@@ -1,7 +1,7 @@
-"""What somebody may do: decided once for every message, asked everywhere. Pure.
+"""The authority of an author: decided once per message, used everywhere. Pure.
 
-The table is `RIGHTS`; no code asks "allowed?" in words of its own. Where two authorities apply the lower one counts,
-and who is unknown is a stranger.
+`RIGHTS` is the only table of permissions. Where two authorities apply, the lower one counts; an unknown author is a
+stranger.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from enum import Enum, IntEnum
 
 
 class Authority(IntEnum):
-    """The author of a message, to the operator; the higher may more."""
+    """The operator's relation to the author of a message; a higher one has more rights."""
 
     STRANGER = 0
-    """Nobody the operator knows."""
+    """Unknown to the operator."""
     PROGRAM = 1
     """A bot or hook that the operator lets speak."""
     MEMBER = 2
@@ -26,27 +26,27 @@ class Authority(IntEnum):
 
 
 class Commands(Enum):
-    """The slash commands somebody may run, and the plain words the host takes for one."""
+    """The slash commands that an author may run, with the plain words that the host reads as one."""
 
     NONE = "none"
     FLOOR = "floor"
-    """Those the host leaves to everybody (gateway/slash_access.py), whatever its lists say."""
+    """The commands that the host leaves to everybody (gateway/slash_access.py), regardless of its lists."""
     LISTED = "listed"
-    """As the host's lists say."""
+    """The commands that the host's lists allow."""
 
 
 class Answers(Enum):
-    """The questions of the host somebody may answer: approvals, confirmations, those of an update."""
+    """The host's questions that an author may answer: approvals, confirmations, questions of an update."""
 
     NONE = "none"
     OWN = "own"
-    """Those that arose from a request of their own."""
+    """Questions that arose from the author's own request."""
     ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """How much of one message is fetched: files, and bytes of each as they arrive."""
+    """The limits for fetching from one message: number of files, and bytes of each on the wire."""
 
     files: int
     bytes: int
@@ -57,19 +57,19 @@ class Rights:
     """One column of the table."""
 
     turn: bool
-    """A turn of the agent in a group, and words that count as instructions."""
+    """A turn of the agent in a group; the author's words count as instructions."""
     commands: Commands
     answers: Answers
     files: FileLimits
-    """Files and the rest of long texts."""
+    """Limits for files, and for the rest of a long text."""
     references: bool
-    """`@file:`, `@diff`, `@url:` in their words are expanded by the host."""
+    """The host expands `@file:`, `@diff` and `@url:` in the author's words."""
     invites: bool
-    """Invites the bot, opens a group to it, adds it to a channel."""
+    """An invitation by the author opens a group or channel to the bot."""
     waiting: int
-    """Messages of one author that may wait in one chat."""
+    """The most messages of the author that may wait in one chat."""
     background: int
-    """Characters of one author that are kept as background of one chat."""
+    """The most characters of the author kept as background of one chat."""
 
 
 _NO_FILES = FileLimits(0, 0)
@@ -88,10 +88,10 @@ RIGHTS: Mapping[Authority, Rights] = {
 def of_person(
     *, accepted: bool, named: bool, paired: bool, admin: bool, admins_named: bool, admitted: bool
 ) -> Authority:
-    """A person's authority in one chat.
+    """Return a person's authority in one chat.
 
-    `accepted` is the host's word; `named` that the operator listed them individually, `admin` as an admin of that kind
-    of chat, `admins_named` that there is such a list; `admitted` that the chat is open to its members.
+    `accepted`: the host accepts them. `named`: the operator listed them individually; `admin`: as an admin of that kind
+    of chat. `admins_named`: there is a list of admins. `admitted`: the chat is open to its members.
     """
     if not accepted:
         return Authority.MEMBER if admitted else Authority.STRANGER
@@ -103,9 +103,9 @@ def of_person(
 
 
 def of_program(account: Authority, *, is_bot: bool) -> Authority:
-    """The authority of a post marked as a program's, made under an account of that authority.
+    """Return the authority of a post marked as a program's, under an account of that authority.
 
-    `is_bot` is the server's word on the account. All other marks can be set by anybody, so they only ever lower: who
-    posts as a person without being allowed stays a stranger.
+    `is_bot` is the server's own mark of the account. Anybody can set the other marks, so they only ever lower it: an
+    unlisted person stays a stranger.
     """
     return Authority.PROGRAM if is_bot else min(account, Authority.PROGRAM)

@@ -1,14 +1,14 @@
-"""What went wrong, named by what to do next.
+"""Errors, classed by what to do next.
 
-The loops choose from the class alone: `Retryable` is tried again with back-off, `Fatal` stops the listener and is
-shown to the operator. Library exceptions are translated in the file that imports the library.
+Loops decide by the class alone: they retry `Retryable` with back-off, while `Fatal` stops the listener and is shown to
+the operator. Library exceptions are translated in the file that imports the library.
 """
 
 from __future__ import annotations
 
 
 class HardenedError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of all errors that this package raises on purpose."""
 
 
 class ConfigError(HardenedError):
@@ -20,7 +20,7 @@ class ConfigError(HardenedError):
 
 
 class HostContractError(HardenedError):
-    """The installed Hermes does not offer what these adapters inherit from it."""
+    """The installed Hermes lacks something that these adapters inherit."""
 
 
 class StateError(HardenedError):
@@ -28,7 +28,7 @@ class StateError(HardenedError):
 
 
 class Retryable(HardenedError):
-    """The peer or the network failed in a way that may pass."""
+    """The peer or the network failed, perhaps only for now."""
 
 
 class ConnectionLost(Retryable):
@@ -40,15 +40,15 @@ class Closed(ConnectionLost):
 
 
 class NotSent(ConnectionLost):
-    """A request never reached the peer: sending it again doubles nothing."""
+    """A request never reached the peer: sending it again repeats nothing."""
 
 
 class Unanswered(HardenedError):
-    """No answer; whether the request was carried out is unknown."""
+    """The peer did not answer, and may have carried out the request or not."""
 
 
 class RateLimited(Retryable):
-    """The peer asks for more patience than we had; nothing was carried out. `retry_after` is in seconds."""
+    """The peer refused a request until later; nothing was carried out. `retry_after` is in seconds."""
 
     def __init__(self, retry_after: float, call: str) -> None:
         super().__init__(f"the rate of {call} is limited: again in {retry_after:g} s")
@@ -56,14 +56,14 @@ class RateLimited(Retryable):
 
 
 class FileTooLarge(HardenedError):
-    """A download is larger than the caller takes."""
+    """A download is larger than the caller accepts."""
 
 
 class Fatal(HardenedError):
-    """The peer refuses us for a reason that waiting does not cure.
+    """The peer refuses the connection for a reason that waiting does not cure.
 
-    `code` is a stable slug for status displays, `remedy` one sentence for the operator. `heals` tells that the cure
-    is on the peer's side, so that the host may try again by itself.
+    `code` is a stable slug for status displays, `remedy` one sentence for the operator. With `heals`, the cure is on
+    the peer's side, so that the host may try again by itself.
     """
 
     def __init__(self, code: str, remedy: str, *, heals: bool = True) -> None:

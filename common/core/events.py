@@ -1,7 +1,4 @@
-"""The vocabulary both networks share, from the decoded frame to the decision.
-
-Nothing here imports the host, a network library or a clock.
-"""
+"""The vocabulary that both networks share, from the decoded frame to the decision. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +13,9 @@ _UNNAMED = Foreign()
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Who a network says somebody is.
+    """A person as a network names them.
 
-    `id` is the stable identity (Signal: ACI, lower case; Mattermost: user id), `number` an E.164 phone number.
+    `id` is stable (Signal: the ACI in lower case; Mattermost: the user id), `number` is an E.164 phone number.
     """
 
     id: str | None = None
@@ -29,20 +26,20 @@ class Address:
 
 
 def message_key(author: Address, message_id: str) -> str:
-    """The key of a message: no two people's messages share one, though their ids may."""
+    """Return the key of a message. Two people's messages never share one, although their message ids may."""
     return f"{author.id or author.number} {message_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Who the bot is. `sent` answers whether a message id is one of our own."""
+    """The bot's own identity. `sent` contains the message ids of its own messages."""
 
     id: str | None = None
     number: str | None = None
     sent: Container[str] = ()
 
     def recognises(self, address: Address) -> bool | None:
-        """Whether that is us; None while our own id is unknown and the address shows nothing but a id."""
+        """Return True if the address is our own; None while our own id is unknown and the address has only an id."""
         if (address.id and address.id == self.id) or (address.number and address.number == self.number):
             return True
         if address.id and self.id is None and not address.number:
@@ -51,11 +48,11 @@ class Me:
 
 
 class Origin(StrEnum):
-    """Who wrote it, in kind."""
+    """The kind of author."""
 
     PERSON = "person"
     SELF = "self"
-    """Us, as an echo."""
+    """The bot itself: an echo."""
     OWN_DEVICE = "own device"
     """The owner, on another device of the bot's account."""
     PROGRAM = "program"
@@ -65,7 +62,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """Where it was said. `id` is the network's own id of a group or channel, empty for a direct message."""
+    """The chat of a message. `id` is the network's id of a group or channel, empty for a direct message."""
 
     id: str = ""
     name: Foreign | None = None
@@ -78,7 +75,7 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A mention in a text. `span` is (start, end) in code points, None when the range made no sense."""
+    """A mention in a text. `span` is (start, end) in code points, None for a range that makes no sense."""
 
     address: Address
     name: Foreign
@@ -86,12 +83,12 @@ class Mention:
 
 
 MOST_MENTIONS = 500
-"""Of one message; the first of them count, in the order of the wire. So whoever writes more loses only their own."""
+"""The most mentions read of one message, the first on the wire: an author who writes more loses only their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The message a message replies to."""
+    """The message that a message replies to."""
 
     message_id: str
     author: Address
@@ -114,15 +111,15 @@ class Attachment:
 
 
 MOST_ATTACHMENTS = 50
-"""Of one message; the first of them count. No client of either network sends as many."""
+"""The most attachments read of one message. No client of either network sends as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One thing that happened in a chat.
+    """One event in a chat.
 
-    `key` identifies it for ever (the ledger's key), `message_id` is what replies point at, `sent_at` is when the sender
-    says it was. `contentless` names the kind of what has nothing to read ("receipt", "typing", …). All times are
+    `key` identifies it for ever (the ledger's key), replies refer to `message_id`, `sent_at` is the sender's own time.
+    `contentless` names the kind of an event without anything to read ("receipt", "typing", …). All times are
     milliseconds since the epoch.
     """
 
@@ -134,39 +131,39 @@ class Inbound:
     sender_name: Foreign = _UNNAMED
     origin: Origin = Origin.PERSON
     to_self: bool = False
-    """A note the owner wrote to himself (own device only)."""
+    """A note of the owner to themselves (own device only)."""
     contentless: str | None = None
     text: str = ""
     mentions: tuple[Mention, ...] = ()
     broadcast: bool = False
-    """Mentions everybody at once (@channel, @all, @here)."""
+    """True if it mentions everybody at once (@channel, @all, @here)."""
     quote: Quote | None = None
     in_our_thread: bool = False
-    """In a thread whose root is ours or in which we spoke of late."""
+    """True in a thread whose root is ours, or in which we answered during the last seven days."""
     attachments: tuple[Attachment, ...] = ()
     edits: str | None = None
     """The message id this is a new version of."""
     received_at: int | None = None
-    """When the server got this version, by its own clock."""
+    """Time at which the server received this version, by its own clock."""
     first_at: int | None = None
-    """Of a new version: when the server got the message itself."""
+    """Time at which the server received the first version, of a new version."""
     delivered_at: int | None = None
-    """When the server handed it on, by its own clock; None where it does not say."""
+    """Time at which the server delivered it, by its own clock; None where it does not say."""
     deletes: str | None = None
-    """The message id its sender took back."""
+    """The id of the message that its sender deleted with this event."""
     opens_group: bool = False
     """A group event without text: somebody created the group, added or invited us, or changed something in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unhandled:
-    """A frame that is no event for us; `kind` is counted."""
+    """A frame that the adapters do not use; `kind` is counted."""
 
     kind: str
 
 
 class Reason(StrEnum):
-    """Why a decision fell the way it did."""
+    """The reason for a decision, as the trace shows it."""
 
     OWN = "own message"
     OWN_DEVICE = "typed by the owner on another device"

@@ -1,6 +1,6 @@
-"""Pictures in a text, as Markdown and HTML write them: what the host finds, in time linear in the text's length. Pure.
+"""Finds the same pictures in Markdown and HTML as the host, but in time linear in the text's length. Pure.
 
-The host's own patterns (gateway/platforms/base.py, extract_images) look for the end of a picture from every `![` anew.
+The host's own patterns (gateway/platforms/base.py, extract_images) search for the end of a picture from every `![`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 _HTML = re.compile(r'<img\s+src=["\']?(https?://[^\s"\'<>]+)["\']?\s*/?>\s*(?:</img>)?')
 _SIGNS = (".png", ".jpg", ".jpeg", ".gif", ".webp", "fal.media", "fal-cdn", "replicate.delivery")
-"""One of them is in every address the host takes for a picture's."""
+"""Every address that the host accepts as a picture's contains one of them."""
 
 _WEB, _WEB_ENDS = re.compile(r"\]\(https?://"), re.compile(r"[\s)]")
 _ANY, _ANY_ENDS = re.compile(r"\]\("), re.compile(r"\)")
@@ -20,7 +20,7 @@ Span = tuple[int, int, str, str]
 
 
 def extract_images(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Addresses and words of the pictures in a text, and the text without them."""
+    """Return the addresses and words of the pictures in a text, and the text without them."""
     spans = list(_spans(text, _WEB, _WEB_ENDS))
     images = [(address, words) for *_, words, address in spans if any(sign in address.lower() for sign in _SIGNS)]
     images += [(found[1], "") for found in _HTML.finditer(text)]
@@ -33,12 +33,12 @@ def extract_images(text: str) -> tuple[list[tuple[str, str]], str]:
 
 
 def as_addresses(text: str) -> str:
-    """The text with the bare address in place of every picture in Markdown."""
+    """Replace every picture in Markdown by its bare address."""
     return _replaced(text, ((start, end, address) for start, end, _, address in _spans(text, _ANY, _ANY_ENDS)))
 
 
 def _spans(text: str, opens: re.Pattern[str], ends: re.Pattern[str]) -> Iterator[Span]:
-    """Every `![words](address)`, leftmost first: `opens` matches from the `]` on, `ends` what no address contains."""
+    """Yield every `![words](address)`, leftmost first. `opens` matches from the `]` on, `ends` after the address."""
     begin, stop = 0, -1
     while (at := text.find("]", begin)) >= 0:
         start, begin = text.find("![", begin, at), at + 1

@@ -1,4 +1,4 @@
-"""What came of an act that brought the bot into a group or channel. Pure."""
+"""Outcomes of an act that brought the bot into a group or channel. Pure."""
 
 from __future__ import annotations
 

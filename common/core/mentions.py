@@ -1,7 +1,7 @@
-"""Mentions in a text: what the agent gets to read of them.
+"""Mentions as the agent reads them.
 
-A mention of us that *addresses* (at the start or end of the text) goes, with the punctuation and the invisible
-characters that cling to it; one inside a sentence stays readable. Nothing else is touched.
+A mention of us that *addresses* (at the start or end of the text) is removed, with the punctuation and invisible
+characters that cling to it. One inside a sentence stays readable. Nothing else changes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from . import wording
 from .events import Me, Mention
 
 INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
-"""Zero-width and bidi characters that clients put around mentions, as a part of a regular expression's class."""
+"""Zero-width and bidi characters that clients put around mentions, for a character class."""
 _BLANK = rf"[\s{INVISIBLE}]"
 _LEADING_BLANK = re.compile(rf"{_BLANK}*")
 _CLINGS_AFTER = re.compile(rf"[{INVISIBLE}]*(?:[,:;!]+|[ \t]*[—–]|\.{{1,3}}(?={_BLANK}|$)|…)?{_BLANK}*")
 _CLINGS_BEFORE = frozenset(",;:—–")
-# After or before these a mention is part of what stands there: `@bot's`, `@bot/ops`, `cc/@bot`, `**@bot**`.
+# Next to one of these a mention is part of a longer word: `@bot's`, `@bot/ops`, `cc/@bot`, `**@bot**`.
 _JOINS_AFTER = frozenset("'’/?)]}*_~`\"\\.-&@#=<>|+")
 _JOINS_BEFORE = _JOINS_AFTER | frozenset("([{!")
 _CLOSING = re.compile(rf"{_BLANK}*+([.!?…]*+){_BLANK}*+$")
@@ -28,14 +28,14 @@ _Piece = str | Mention
 
 
 def readable(text: str, mentions: Collection[Mention]) -> str:
-    """The text with every mention as `@name`."""
+    """Return the text with every mention as `@name`."""
     return _render(_pieces(text, mentions)) if mentions else text
 
 
 def addressed(text: str, mentions: Collection[Mention], me: Me) -> str:
-    """The text as a request to us: our addressing mentions gone, a command at its start made visible as one.
+    """Return the text as a request to us, without our addressing mentions, and with a command at its very start.
 
-    `@bot, /sethome` gives `/sethome`; `@bot/ops` stays what it is. A text that is nothing but our mention stays too.
+    `@bot, /sethome` gives `/sethome`; `@bot/ops` stays unchanged. A text of nothing but our mention stays too.
     """
     if not mentions:
         return _command_first(text)
@@ -45,12 +45,12 @@ def addressed(text: str, mentions: Collection[Mention], me: Me) -> str:
 
 
 def starts_command(text: str) -> bool:
-    """Whether the text is a slash command, white space and invisible characters before it aside."""
+    """Return True for a slash command, after any white space and invisible characters."""
     return text.startswith("/", _blank_end(text))
 
 
 def without_alias(text: str, aliases: Iterable[str]) -> str | None:
-    """What follows one of the aliases at the start of the text, or None when none starts it."""
+    """Return the text after one of the aliases at its start; None where it starts with none of them."""
     start = _blank_end(text)
     for alias in aliases:
         end = start + len(alias)
@@ -64,7 +64,7 @@ def without_alias(text: str, aliases: Iterable[str]) -> str | None:
 
 
 def _clinging(rest: str) -> int:
-    """How much of what follows a mention clings to it."""
+    """Return the length of the punctuation and blanks that cling to the mention before them."""
     cling = _CLINGS_AFTER.match(rest)
     return cling.end() if cling else 0
 
@@ -86,7 +86,7 @@ def _command_first(text: str) -> str:
 
 
 def _pieces(text: str, mentions: Iterable[Mention]) -> list[_Piece]:
-    """Literal text and mentions in turn, always starting and ending with literal text."""
+    """Split into literal text and mentions in turn, starting and ending with literal text."""
     pieces: list[_Piece] = []
     at = 0
     spanned = [(mention.span, mention) for mention in mentions if mention.span]

@@ -1,9 +1,4 @@
-"""Who is who: which phone number belongs to which stable identity, and whom the host therefore accepts.
-
-On Signal a person has an ACI (stable), perhaps a number, perhaps a PNI. A PNI is never anybody's identity. Pairs are
-learnt only from envelopes and from signal-cli's own contact store; a number belongs to one ACI until the operator
-lists another himself, because numbers are reassigned to strangers.
-"""
+"""People: the operator's lists, and a sender's authorization by the host under one of their aliases. Pure."""
 
 from __future__ import annotations
 
@@ -19,29 +14,29 @@ _E164 = re.compile(r"\+[1-9][0-9]{4,14}", re.ASCII)
 
 
 def as_number(value: object) -> str | None:
-    """An E.164 number, or None."""
+    """Return the value if it is an E.164 number, else None."""
     return value if isinstance(value, str) and _E164.fullmatch(value) else None
 
 
 def as_aci(value: object) -> str | None:
-    """A UUID in its canonical form (8-4-4-4-12 hexadecimal digits), in lower case, or None. `PNI:…` is none."""
+    """Return a UUID in canonical form (8-4-4-4-12 hexadecimal digits) in lower case, else None; also for `PNI:…`."""
     return value.lower() if isinstance(value, str) and _CANONICAL.fullmatch(value) else None
 
 
 @dataclass(frozen=True)
 class Lists:
-    """The people the operator named, as he spelled them, in the order of precedence: admins before the allowed."""
+    """The people that the operator listed, as spelled there, in order of precedence: admins first."""
 
     admins: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
 
     def spellings(self, aliases: Iterable[str]) -> tuple[str, ...]:
-        """The entries that name one of these identities."""
+        """Return the entries that name one of these aliases."""
         places = {place for alias in aliases for place in self._places.get(alias, ())}
         return tuple(dict.fromkeys(self._entries[place] for place in sorted(places)))
 
     def numbers(self) -> tuple[str, ...]:
-        """The phone numbers among the entries."""
+        """Return the phone numbers among the entries."""
         return tuple(dict.fromkeys(entry for entry in self._entries if as_number(entry)))
 
     @cached_property
@@ -50,7 +45,7 @@ class Lists:
 
     @cached_property
     def _places(self) -> dict[str, list[int]]:
-        """Where among the entries each identity stands."""
+        """The positions of each alias among the entries."""
         places: dict[str, list[int]] = {}
         for place, entry in enumerate(self._entries):
             places.setdefault(as_aci(entry) or entry, []).append(place)
@@ -59,13 +54,13 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """A sender as the host shall know them: `user_id` is the alias it accepts, `allowed` its word on it."""
+    """A sender towards the host: `user_id` is the alias that the host accepts, `allowed` whether it accepts any."""
 
     user_id: str
     aci: str | None
     allowed: bool
     listed: bool
-    """Named by the operator individually; a wildcard names nobody."""
+    """The operator listed the person individually; a wildcard lists nobody."""
     authority: Authority = Authority.STRANGER
 
     @property
@@ -82,9 +77,9 @@ def authorization_of(
     *,
     is_open: bool,
 ) -> Authorization:
-    """Ask the host (`accepts`) about the aliases until it accepts one: admin-listed, allow-listed, then as they come.
+    """Ask the host (`accepts`) about the aliases until it accepts one: admin-listed, allow-listed, then the others.
 
-    `paired` is the host's word on the one it accepts; `is_open` tells a chat that is open to its members.
+    `paired` says whether the host paired the accepted alias, `is_open` whether the chat is open to its members.
     """
     spelled = lists.spellings(aliases)
     user_id = next((alias for alias in dict.fromkeys((*spelled, *aliases)) if accepts(alias) is True), None)

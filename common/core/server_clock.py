@@ -1,4 +1,4 @@
-"""The server's time. A gateway's own clock may be wrong; the times in messages are the server's."""
+"""The server's time. A gateway's own clock may be wrong, while the times in messages are the server's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DAY = 24 * _HOUR
 
 
 class ServerClock:
-    """Goes on from what the server said last; this machine's time until it says anything.
+    """Runs from the latest time that the server sent; before that, it shows this machine's time.
 
     `clock` is monotonic seconds, `machine` Unix time. All other times are milliseconds since the epoch.
     """
@@ -28,28 +28,29 @@ class ServerClock:
         return int(self._ahead + self._clock() * 1000)
 
     def now_with(self, dated: int, *, live: bool) -> int:
-        """The time at which something arrives that the server has dated; no earlier than that.
+        """Return the arrival time of an event that the server dated `dated`; never before that.
 
-        `live` tells that it arrives at once: then a `Date` is wrong with which nothing else agrees.
+        A `live` event arrives at once: where this machine's time agrees with it and the server's `Date` does not, the
+        `Date` was wrong.
         """
         now, machine = self.now(), int(self._machine() * 1000)
         if live and now - dated > _DAY and abs(machine - dated) < _HOUR:
             return machine
         return max(now, dated)
 
-    def tell(self, at: int) -> None:
-        """It is that time at the server."""
+    def set(self, at: int) -> None:
+        """Set the clock: it is that time at the server."""
         self._ahead = at - self._clock() * 1000
 
-    def tell_at_least(self, at: int) -> None:
-        """It was that time at the server a while ago: sets the clock forward, never back."""
+    def advance(self, at: int) -> None:
+        """Set the clock forward, never back: it was that time at the server a while ago."""
         if self._ahead is None or at > self.now():
-            self.tell(at)
+            self.set(at)
 
-    def tell_date(self, header: str | None) -> None:
-        """The `Date` header of an answer, which counts whole seconds; one that is none changes nothing."""
+    def set_from_header(self, header: str | None) -> None:
+        """Set the clock by the `Date` header of an answer, which counts whole seconds; ignore an invalid one."""
         try:
             date = parsedate_to_datetime(header or "")
         except ValueError:
             return
-        self.tell(int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000) + 999)
+        self.set(int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000) + 999)

@@ -1,7 +1,7 @@
-"""Words of others: the one way in which what somebody else made up gets into a prompt or onto a terminal. Pure.
+"""Words of others: the only way for text that somebody else made up into a prompt or onto a terminal. Pure.
 
-Names, titles, file names, quoted and observed text are `Foreign` from the moment they are decoded, so that no raw one
-can be put into a text by accident.
+Names, titles, file names, quoted and observed text are `Foreign` from decoding on, so that no raw one can get into a
+text by accident.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ TEXT_CHARACTERS = 1_000
 _FILE_NAME_CHARACTERS = 255
 
 _PLAIN = re.compile(r"[\w ,.;:!?'\"()*+=%&#$/~^-]*", re.ASCII)
-"""Nothing to look at twice: most names and half of all lines."""
+"""Text that needs no sanitizing: most names and half of all lines."""
 
 _SPACES = frozenset({"Cc", "Zl", "Zp", "Zs"})
 _USUAL_SPACES = frozenset(" \t\r\n")
 _WIDE_SPACE = "\u3000"
-"""Between the names of people who write Chinese or Japanese."""
+"""The ideographic space, common in Chinese and Japanese names."""
 _UNPRINTABLE = frozenset({"Cf", "Cs", "Co"})
 _NON_JOINER, _JOINER = "\u200c", "\u200d"
 _VARIATIONS = frozenset("\ufe0e\ufe0f")
 _KEYCAP, _KEYS, _VARIED = "\u20e3", frozenset("#*0123456789"), frozenset("\u203c\u2049\u2139\u3030")
-"""Emoji that are no symbols to Unicode."""
+"""Emoji that Unicode does not class as symbols."""
 _JOINING = re.compile(
     "[\u0590-\u109f\u1780-\u18af\u1900-\u1aaf\u1b00-\u1c4f\u1cd0-\u1cff\ua800-\ua8ff\ua930-\ua9ff\uaa00-\uaadf\uabc0-\uabff"
     "\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f]"
 )
-"""The scripts from Hebrew to Adlam in which a joiner is a part of how a word is spelled."""
+"""The scripts from Hebrew to Adlam in which a joiner is part of a word's spelling."""
 _BLANK_BY_NATURE = frozenset(
     map(
         chr,
@@ -45,22 +45,22 @@ _BLANK_BY_NATURE = frozenset(
         ),
     )
 )
-"""Invisible although no format characters; the tags and variation selectors among them can carry whole texts."""
+"""Invisible characters outside the format category; tags and variation selectors among them can carry whole texts."""
 _MARKERS = str.maketrans(
     "[]@\ufe6b\u2045\u2046\u27e6\u27e7\ufe47\ufe48\uff3b\uff3d\u3010\u3011\u301a\u301b", "()\uff20\uff20()()()()()()"
 )
 _TAG_OPENS = re.compile(r"<(?=[|\uff5c/!?A-Za-z])")
 _TOKEN_CLOSES = re.compile(r"(?<=[|\uff5c])>")
 _REFERENCE = re.compile(r"(?<![\w/])@(?=(?:diff|staged)\b|(?:file|folder|git|url):\S)")
-"""What the host expands into a prompt (agent/context_references.py, REFERENCE_PATTERN)."""
+"""References that the host expands into a prompt (agent/context_references.py, REFERENCE_PATTERN)."""
 _LONGEST_KIND = len("folder:x")
 
 
 class Foreign(str):
     """One line of at most `limit` characters that imitates no marker, expands to nothing and hides nothing.
 
-    It has no control and invisible characters (but joiners inside words), no square brackets, no live `@`,
-    and no `<` that could open a tag or a model's token.
+    It has no control or invisible characters (except joiners inside words), no square brackets, no live `@`, and no `<`
+    that could open a tag or a model's token.
     """
 
     __slots__ = ()
@@ -73,7 +73,7 @@ class Foreign(str):
 
 
 def _line(text: str) -> str:
-    """What a `Foreign` is, but for its length; nothing more is changed in what it returned."""
+    """Sanitize a text for `Foreign`, without its limit. Idempotent."""
     if not _PLAIN.fullmatch(text):
         text = printable(text, len(text)).translate(_MARKERS)
         text = _TOKEN_CLOSES.sub("\u203a", _TAG_OPENS.sub("\u2039", text))
@@ -81,17 +81,17 @@ def _line(text: str) -> str:
 
 
 def name(raw: str | None) -> Foreign:
-    """The name of a person, a group or a channel."""
+    """Sanitize the name of a person, a group or a channel."""
     return Foreign(raw or "", NAME_CHARACTERS)
 
 
 def file_name(raw: str | None) -> Foreign:
-    """The name of a file, whole with its suffix."""
+    """Sanitize the name of a file, long enough to keep its suffix."""
     return Foreign(raw or "", _FILE_NAME_CHARACTERS)
 
 
 def printable(raw: str, limit: int = TEXT_CHARACTERS) -> str:
-    """One line for a terminal: without control, direction and invisible characters."""
+    """Return one line for a terminal, without control, direction and invisible characters."""
     text = raw[:limit]
     return text if text.isascii() and text.isprintable() else "".join(_visible(text))
 
@@ -113,7 +113,7 @@ def _visible(text: str) -> Iterator[str]:
 
 @lru_cache(4096)
 def _shown(char: str) -> str:
-    """The character; a space for whatever breaks a line or is one; nothing for what leaves no ink."""
+    """Return the character, a space for a line break or space of any kind, "" for an invisible character."""
     category = unicodedata.category(char)
     if category in _SPACES:
         return char if char == _WIDE_SPACE else " "
@@ -121,14 +121,14 @@ def _shown(char: str) -> str:
 
 
 def _joins(char: str, joiner: str) -> bool:
-    """Whether that joiner means something next to that character."""
+    """Return True if the joiner has a meaning next to that character."""
     if _is_symbol(char):
         return joiner == _JOINER
     return _JOINING.match(char) is not None and _shown(char) == char
 
 
 def _varies(before: str, after: str) -> bool:
-    """Whether a variation selector between the two tells how an emoji looks."""
+    """Return True if a variation selector between the two changes how an emoji looks."""
     return after == _KEYCAP if before in _KEYS else before in _VARIED or _is_symbol(before)
 
 
@@ -138,7 +138,7 @@ def _is_symbol(char: str) -> bool:
 
 
 def unseen(text: str) -> str:
-    """What a text holds of characters that leave no ink, but for the usual white space."""
+    """Return the invisible characters of a text, without the usual white space."""
     return "".join(char for char in text if char not in _USUAL_SPACES and _leaves_no_ink(char))
 
 
@@ -147,10 +147,10 @@ def _leaves_no_ink(char: str) -> bool:
 
 
 def without_references(text: str) -> str:
-    """The text with nothing in it that the host would expand into the prompt; else as it is."""
+    """Defuse every reference in a text that the host would expand into the prompt."""
     return _REFERENCE.sub("\uff20", text) if "@" in text else text
 
 
 def mention(name: Foreign, following: str) -> str:
-    """`@name` as it stands before `following`, dead where the two would be expanded by the host."""
+    """Return `@name`, defused where it forms a reference of the host together with the `following` text."""
     return without_references(f"@{name}{following[:_LONGEST_KIND]}")[: len(name) + 1]

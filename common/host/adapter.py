@@ -22,7 +22,7 @@ CONTRACT: contract.Contract = {
     "send": ("chat_id", "content", "reply_to", "metadata"),
     "send_typing": ("chat_id", "metadata"),
 }
-"""What both networks' stock classes must have, besides `contract.BASE_CONTRACT`."""
+"""Methods that both networks' stock classes must have, besides `contract.BASE_CONTRACT`."""
 
 
 def hardened(stock: Any) -> Any:

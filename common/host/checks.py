@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ..core import flags
 from ..core.errors import HostContractError
 from ..doctor.findings import Finding, Status
 from ..settings import environment
@@ -79,7 +80,7 @@ def switched_off(config: Mapping[str, Any], network: str) -> bool:
 def loaded(config: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether Hermes loaded this plugin. Where it did not, its own adapters run in our place, without a word."""
     check = "hermes.plugin"
-    if environment.value("HERMES_SAFE_MODE").lower() in {"1", "true", "yes", "on"}:
+    if environment.value("HERMES_SAFE_MODE").lower() in flags.TRUE:
         what = "Hermes runs in safe mode (HERMES_SAFE_MODE) and loads no plugin."
         yield Finding(check, Status.FAILED, what, "Unset HERMES_SAFE_MODE and start the gateway without --safe-mode.")
         return

@@ -1,6 +1,6 @@
 """`/adapters`: the operator's commands from a chat, for admins in direct messages.
 
-It is answered here and not by the host, which would not tell a plugin's command who is asking.
+Answered here and not by the host, which does not pass the sender on to a plugin's command.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ORDERS = {"approve": Status.GRANTED, "revoke": Status.REVOKED}
 
 
 class Operated(Protocol):
-    """A network's connection, as far as it can be operated from a chat."""
+    """The part of either network's connection that commands use."""
 
     allowlist: RuntimeAllowlist
     policy: Policy
@@ -42,7 +42,7 @@ class Operated(Protocol):
 
 
 async def answer(event: Any, extra: Mapping[str, Any], connection: Operated, state: Path) -> str | None:
-    """The answer to an event that is such a command, None for any other. The host has to know the sender as allowed."""
+    """Answer an event that is such a command; None for any other. Call it for senders the host allows only."""
     first, *words = (event.text or "").split(maxsplit=1) or [""]
     if first.lower() != COMMAND:
         return None

@@ -1,6 +1,6 @@
-"""The seam to Hermes: where its classes are, whether they are the ones these adapters were written for.
+"""The contract with Hermes: finds its classes, and checks that they offer what these adapters build on.
 
-Nothing of the host is imported before it is asked for.
+Imports nothing of the host before a call needs it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 from ..core.errors import HostContractError
 
 VERIFIED_HERMES = ("0.18.1", "0.18.2", "0.19.0")
-"""The versions of hermes-agent that the scenario tests are run against (`make test-matrix`), oldest first.
+"""The versions of hermes-agent that the scenario tests run against (`make test-matrix`), oldest first.
 
-Older ones are refused; newer ones have to keep the contract below.
+Older versions are refused; newer ones must keep the contract below.
 """
 
 STOCK_MODULES = {
@@ -29,7 +29,7 @@ STOCK_MODULES = {
 _STOCK_CLASSES = {"signal": "SignalAdapter", "mattermost": "MattermostAdapter"}
 
 Contract = Mapping[str, tuple[str, ...]]
-"""Names a stock class must have, each with the parameters it is called with."""
+"""Methods that a stock class must have, each with the parameters used in calls."""
 
 BASE_CONTRACT: Contract = {
     "__init__": ("config",),
@@ -63,10 +63,10 @@ _FIELDS: Contract = {
 
 
 def stock_adapter(platform: str, contract: Contract) -> Any:
-    """The stock adapter class of the installed Hermes.
+    """Return the stock adapter class of the installed Hermes.
 
-    Raises HostContractError when Hermes is missing, too old, or no longer offers what is inherited, so that the
-    platform stays dead and loud instead of half working.
+    Raises HostContractError when Hermes is missing, too old, or lacks something inherited, so that the platform stays
+    dead and loud instead of half working.
     """
     check_version()
     cls = getattr(_first_module(STOCK_MODULES[platform]), _STOCK_CLASSES[platform], None)
@@ -82,7 +82,7 @@ def stock_adapter(platform: str, contract: Contract) -> Any:
 
 
 def check_version() -> None:
-    """Raises HostContractError when Hermes is missing or too old."""
+    """Raise HostContractError when Hermes is missing or too old."""
     try:
         version = metadata.version("hermes-agent")
     except metadata.PackageNotFoundError:
@@ -98,7 +98,7 @@ def check_version() -> None:
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
-    """A release's version to compare by."""
+    """Return a release's version in a form that compares."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
@@ -134,7 +134,7 @@ def _missing_fields() -> Iterator[str]:
 
 
 class PhoneNumberFilter(logging.Filter):
-    """Takes phone numbers out of what stock logs."""
+    """Removes phone numbers from stock's log lines."""
 
     _NUMBER = re.compile(r"\+\d{5,15}")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 @cache
 def event_class() -> Any:
-    """The host's MessageEvent with `observe_only`: its own class where it has the field, else a subclass."""
+    """Return the host's MessageEvent where it has `observe_only`, else a subclass that adds the field."""
     host_event: Any = importlib.import_module("gateway.platforms.base").MessageEvent
     if "observe_only" in {field.name for field in dataclasses.fields(host_event)}:
         return host_event
@@ -24,7 +24,7 @@ def event_class() -> Any:
 
 
 def message_type(content_types: Sequence[str]) -> Any:
-    """The host's MessageType by what is attached; audio wins, so that a voice memo is heard."""
+    """Return the host's MessageType for attached files; audio wins, so that a voice memo is transcribed."""
     kinds = _message_types()
     if not content_types:
         return kinds.TEXT

@@ -1,7 +1,7 @@
-"""The seam to Hermes for files: which may be sent, and which references in a person's words lead to HERMES_HOME.
+"""Files of the agent itself: keeps them out of answers, and out of the references in people's words.
 
-HERMES_HOME holds what every chat said (state.db, memories, logs) and the operator's keys. The model's words, and those
-of a person who is allowed to talk to it, are not the operator's.
+HERMES_HOME holds the words of every chat (state.db, memories, logs) and the operator's keys. Neither the model nor a
+person who may talk to it is the operator.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MEDIA_CACHES = tuple(
 """The host's media caches in a HERMES_HOME, in its new and its old layout (gateway/platforms/base.py)."""
 
 NOT_SENT = "⚠️ A file was not sent: it belongs to the agent itself."
-"""What the chat is told instead."""
+"""The notice that the chat gets instead."""
 
 _CANDIDATE = re.compile(r"@(?=(?:diff|staged)\b|[a-z_]+:)")
 _MOST_REFERENCES = 50
@@ -36,7 +36,7 @@ _LONGEST_PATH = 4096
 
 
 def homes(home: Path) -> tuple[Path, ...]:
-    """A profile's HERMES_HOME, the root it is a profile of, and the default one."""
+    """Return a profile's HERMES_HOME, the root home it belongs to, and the default home."""
     return home, *(p.parent.parent for p in (home, home.resolve()) if p.parent.name == "profiles"), _default_home()
 
 
@@ -45,10 +45,10 @@ def _default_home() -> Path:
 
 
 def deliverable(path: str, own_homes: Sequence[Path]) -> str | None:
-    """The path, resolved, of a file that may be sent; None for one that may not.
+    """Return the resolved path of a file that may be sent, None for one that may not.
 
-    Refused are files in any of the homes outside the media caches of the first one, /proc, and everything that is no
-    file. A missing file is left to whoever opens it.
+    Refused are files in any of the homes outside the media caches of the first home, /proc, and everything that is no
+    file. A missing file passes: opening it fails later.
     """
     resolved = _resolve(path)
     if resolved is None or resolved.is_relative_to("/proc") or (resolved.exists() and not resolved.is_file()):
@@ -60,7 +60,7 @@ def deliverable(path: str, own_homes: Sequence[Path]) -> str | None:
 
 
 def deliverable_media(media: Sequence[Any], own_homes: Sequence[Path]) -> list[Any]:
-    """Those of the host's attachments that may be sent: a path, or one in a tuple or a mapping, in its place."""
+    """Return the host's attachments that may be sent, each a path or one in a tuple or a mapping, unchanged."""
     kept = []
     for item in media:
         path = item.get("path") if isinstance(item, dict) else item[0] if isinstance(item, tuple) else item
@@ -70,15 +70,15 @@ def deliverable_media(media: Sequence[Any], own_homes: Sequence[Path]) -> list[A
 
 
 def working_directory() -> Path:
-    """Where the host resolves references from (gateway/run.py)."""
+    """Return the directory from which the host resolves references (gateway/run.py)."""
     return Path(variables().get("TERMINAL_CWD", os.path.expanduser("~")))
 
 
 def without_home_references(text: str, home: Path, cwd: Path) -> str:
-    """The text without a live `@` before what the host would resolve into HERMES_HOME or list of it.
+    """Defuse the `@` of every reference that the host would resolve into HERMES_HOME, or into a listing of it.
 
-    Reads the file system, for symbolic links. All references die where there are more than fifty, and where the host
-    reads them in a way that is not known.
+    Reads the file system, for symbolic links. Defuses all references where there are more than fifty, and where the
+    host parses them in an unknown way.
     """
     candidates = [found.start() for found in _CANDIDATE.finditer(text)]
     if not candidates:
@@ -86,7 +86,7 @@ def without_home_references(text: str, home: Path, cwd: Path) -> str:
     host = _references()
     if host is None or len(candidates) > _MOST_REFERENCES:
         return without_references(text)
-    # From the end: the value of a reference may hold another one.
+    # From the end, because the value of a reference may contain another one.
     for at in reversed(candidates):
         if (found := host.REFERENCE_PATTERN.match(text, at)) is None:
             continue
@@ -105,13 +105,13 @@ def _references() -> Any:
 
 
 def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bool:
-    """Whether the host would show something of one of the homes (agent/context_references.py, _expand_reference)."""
+    """Return True if the host would show part of one of the homes (agent/context_references.py, _expand_reference)."""
     start = _resolve(str(cwd))
     if start is None:
         return True
     match kind:
         case "url":
-            # Whoever fetches it may pass over blanks, as the parsers of URLs do.
+            # The host's fetcher may ignore blanks, as parsers of URLs do.
             return "".join(target.split()).lstrip("`\"'").lower().startswith("file:")
         case "diff" | "staged" | "git":
             tree = next((d for d in (start, *start.parents) if (d / ".git").exists()), start)
@@ -128,7 +128,7 @@ def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bo
 
 
 def _lists(folder: Path, home: Path) -> bool:
-    """Whether the host's listing of a folder goes down into the home: it skips what begins with a dot."""
+    """Return True if the host's listing of a folder descends into the home: it skips names that begin with a dot."""
     below = _within(home, folder)
     return below is not None and not any(part.startswith(".") for part in below.parts)
 
@@ -141,9 +141,9 @@ def _resolve(path: str) -> Path | None:
 
 
 def _within(path: Path, folder: Path) -> Path | None:
-    """A resolved path, relative to the folder it is in; None when it is elsewhere.
+    """Return a resolved path relative to the folder that contains it; None where it is elsewhere.
 
-    Folders are compared as the file system knows them, so that a mount under another name is the same one.
+    Compares folders by device and inode, so that a mount under another name counts as the same folder.
     """
     try:
         wanted = folder.stat()

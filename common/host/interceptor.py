@@ -1,4 +1,4 @@
-"""The last step before the host, the same for both networks: what is observed stays here, the rest is let through."""
+"""The last step before the host, the same for both networks: observed events stay here, the others pass on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BusyHandler = Callable[[Any, str], Awaitable[bool]]
 
 
 class Interceptor:
-    """Makes the host's events, and stands in `handle_message` before the host's own. `extra` is PlatformConfig's."""
+    """Makes the host's events for one adapter, and decides which of all events its host gets."""
 
     def __init__(self, adapter: Any, observed: Observations) -> None:
         self._adapter = adapter
@@ -35,9 +35,9 @@ class Interceptor:
         self._extra: Mapping[str, Any] = adapter.config.extra
         self._unauthorized: OrderedDict[str, None] = OrderedDict()
         self._authorities: OrderedDict[tuple[str, str], Authority] = OrderedDict()
-        """The latest authority of an author, by host's chat and user id: the host makes events of its own for them."""
+        """The latest authority of an author by chat and user id, for the events that the host itself makes of it."""
         self.closing = asyncio.Event()
-        """Set when the adapter is about to close: files are waited for no longer."""
+        """Set when the adapter is about to close, so that no event waits for its files any longer."""
 
     def _event(self, delivery: Delivery, source: Any, **fields: Any) -> Any:
         inbound = delivery.inbound
@@ -51,10 +51,10 @@ class Interceptor:
         return event
 
     async def admit(self, event: Any) -> bool:
-        """Whether the host shall get the event. The host may hand in the same one again (gateway/run.py, restore).
+        """Return True if the host gets the event. It may hand in the same one again (gateway/run.py, restore).
 
-        Observed ones go into their buffer; others take along what was observed before them. Commands and answers of
-        those who may not are refused here.
+        Observed events go into their buffer; others carry along the lines observed before them. Commands and answers
+        beyond their author's authority are refused here.
         """
         delivery = event.metadata.get("hardened")
         if getattr(event, "observe_only", False):
@@ -69,25 +69,25 @@ class Interceptor:
             await self._adapter.send(event.source.chat_id, reply)
             return False
         if refusal := self._refused(event):
-            if refusal.told:
-                await self._adapter.send(event.source.chat_id, refusal.told)
+            if refusal.reply:
+                await self._adapter.send(event.source.chat_id, refusal.reply)
             return False
         if not event.is_command():
             self._observed.attach(delivery.buffer, sessions.session_key(event.source, self._extra), event)
             if event.channel_context and not event.text:
-                # The host puts what it makes of an attachment before the background, the text behind it.
+                # The host puts its description of an attachment before the background, and the text after it.
                 event.text = "(the message attached above)"
         return True
 
     def screened(self, handler: Handler) -> Handler:
-        """The host's handler of messages, for those whose authors may do what it would take them for.
+        """Wrap the host's handler of messages, so that it refuses what `admit` would refuse now.
 
-        It is asked again here because a question may have come up while a message waited behind a busy agent.
+        A question may have come up while the message waited behind a busy agent.
         """
 
         async def handle(event: Any) -> Any:
             if refusal := self._refused(event):
-                return refusal.told
+                return refusal.reply
             reply = await handler(event)
             if event.is_command():
                 questions.confirmation_asked(event, self._extra, self._adapter)
@@ -96,12 +96,12 @@ class Interceptor:
         return handle
 
     def screened_while_busy(self, handler: BusyHandler) -> BusyHandler:
-        """The same for the host's handler of what comes in while the agent works."""
+        """Wrap the host's handler of messages that arrive while the agent works, in the same way."""
 
         async def handle(event: Any, session_key: str) -> bool:
             if refusal := self._refused(event):
-                if refusal.told:
-                    await self._adapter.send(event.source.chat_id, refusal.told)
+                if refusal.reply:
+                    await self._adapter.send(event.source.chat_id, refusal.reply)
                 return True
             apart = not event.internal and (
                 sessions.would_merge(event, session_key, self._adapter)
@@ -124,7 +124,7 @@ class Interceptor:
             return None
         authority = self._authority(event)
         if authority is Authority.STRANGER and event.source.chat_type == "dm":
-            # The host refuses them, or answers with a pairing code.
+            # The host itself refuses strangers, or answers with a pairing code.
             return None
         return questions.refused(event, authority, self._extra, self._adapter)
 
@@ -140,12 +140,12 @@ class Interceptor:
         return connection and await commands.answer(event, self._extra, connection, self._adapter.state)
 
     def observed_event(self, delivery: Delivery, source: Any) -> Any:
-        """The observe-only event for a message; its files are named, not fetched."""
+        """Make the observe-only event for a message; its files are named, not fetched."""
         files = "".join(f" ({describe(a)} not fetched)" for a in delivery.inbound.attachments)
         return self._event(delivery, source, text=delivery.decision.text + files, observe_only=True)
 
     async def dispatched_event(self, delivery: Delivery, source: Any, fetch: Fetch, **fields: Any) -> Any:
-        """The event for a message the agent gets: with its files, and with what it replies to."""
+        """Make the event for a message to the agent, with its files and the message it replies to."""
         inbound, text, rights = delivery.inbound, delivery.decision.text, delivery.authorization.rights
         text = await self._with_references(text) if rights.references else without_references(text)
         media = await fetch_all(inbound.attachments, fetch, self.closing, rights.files)
@@ -169,16 +169,16 @@ class Interceptor:
         return event
 
     async def _with_references(self, text: str) -> str:
-        """The words of somebody who may refer to files, but to none of the agent's own."""
+        """Return the text of an author who may refer to files, with references to the agent's own files defused."""
         if "@" not in text:
             return text
         directory = files.working_directory()
         return await asyncio.to_thread(files.without_home_references, text, self._adapter.home, directory)
 
     def is_unauthorized_dm(self, chat_id: str) -> bool:
-        """Whether that is a direct chat with somebody the host refuses. He shall see no sign of us.
+        """Return True for a direct chat with somebody whom the host refuses: they get no sign of the bot.
 
-        The host types and reacts before it judges.
+        Without this the host would type and react before it judges.
         """
         return chat_id in self._unauthorized
 

@@ -1,4 +1,4 @@
-"""The seam to Hermes for what an answer attaches: a stock class whose sending methods ask before they send."""
+"""Files and pictures that an answer attaches: a stock class whose sending methods check each path first."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _NAMES_A_FILE = re.compile(r"(?:.*_)?(?:path|file|photo|picture|image|video|audi
 
 
 def paths_of(method: Callable[..., object]) -> list[str]:
-    """The parameters of a sending method that name local files."""
+    """Return the parameters of a sending method that name local files."""
     return [name for name in inspect.signature(method).parameters if _NAMES_A_FILE.fullmatch(name) and name != "images"]
 
 
 def guarded(stock: Any) -> Any:
-    """A subclass of the stock class that sends no file of HERMES_HOME outside its media caches, and says so.
+    """Return a subclass of the stock class that sends no file of HERMES_HOME outside its media caches, and says so.
 
-    Pictures named by their address are fetched by `pictures`, never by stock.
+    Pictures given by address are fetched by `pictures`, never by stock.
     """
 
     class Guarded(stock):  # type: ignore[misc]
@@ -59,7 +59,7 @@ def guarded(stock: Any) -> Any:
             metadata: dict[str, Any] | None = None,
             **_: Any,
         ) -> Any:
-            """Send a picture by its address, or the address where none is to be had."""
+            """Send the picture at an address, or the address itself where it gives no picture."""
             if (path := await _picture(self, image_url)) is not None:
                 return await self.send_image_file(chat_id, path, caption, reply_to, metadata=metadata)
             return await self.send(chat_id, f"{caption or ''}\n{image_url}".strip(), reply_to, metadata)
@@ -71,7 +71,7 @@ def guarded(stock: Any) -> Any:
             metadata: dict[str, Any] | None = None,
             human_delay: float = 0.0,
         ) -> None:
-            """Send pictures together, each by its address or as a `file://` one."""
+            """Send several pictures, each given by an address or a `file://` path."""
             allowed, addresses, refused = [], [], False
             for address, caption in images:
                 if (path := await _picture(self, address)) is None:
@@ -89,21 +89,21 @@ def guarded(stock: Any) -> Any:
 
         @staticmethod
         def extract_images(content: str) -> tuple[list[tuple[str, str]], str]:
-            """What the host finds, without its pattern's quadratic time."""
+            """Find what the host's own pattern finds, without its quadratic time."""
             return extract_images(content)
 
     for name, method in inspect.getmembers(stock, inspect.iscoroutinefunction):
         if _SENDS.match(name) and name not in vars(Guarded) and (names := paths_of(method)):
-            setattr(Guarded, name, _asking(method, names))
+            setattr(Guarded, name, _checked(method, names))
     return Guarded
 
 
-def _asking(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Callable[..., Awaitable[Any]]:
-    """The method, called with resolved paths, or not at all."""
+def _checked(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Callable[..., Awaitable[Any]]:
+    """Wrap a sending method: it is called with resolved paths, or not at all."""
     signature = inspect.signature(method)
 
     @functools.wraps(method)
-    async def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
+    async def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
         call = signature.bind(self, *args, **kwargs)
         for name in names:
             paths: Any = call.arguments.get(name)
@@ -114,11 +114,11 @@ def _asking(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Call
             call.arguments[name] = resolved if several else resolved[0]
         return await method(*call.args, **call.kwargs)
 
-    return ask
+    return checked
 
 
 def _deliverable(value: Any, homes: Sequence[Path]) -> Any:
-    """The resolved path, or `_REFUSED`; a value that names no file as it is."""
+    """Return the resolved path or `_REFUSED`; a value that is no path unchanged."""
     if not isinstance(value, str | os.PathLike):
         return value
     path = str(value)
@@ -126,7 +126,7 @@ def _deliverable(value: Any, homes: Sequence[Path]) -> Any:
 
 
 async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
-    """Say in the chat that a file stays here; the host's SendResult of a failure."""
+    """Tell the chat that a file is not sent; return the host's SendResult of a failure."""
     logger.warning("a file of HERMES_HOME outside its media caches was not sent")
     metadata = call.get("metadata") or (call.get("kwargs") or {}).get("metadata")
     await adapter.send(call["chat_id"], files.NOT_SENT, metadata=metadata)
@@ -135,7 +135,7 @@ async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
 
 
 async def _picture(adapter: Any, address: str) -> str | None:
-    """The path of the picture at an address: in the host's cache, or where a `file://` one points; None without one."""
+    """Fetch the picture at an address into the host's cache; return its path, None where there is none."""
     if (path := _local(address)) is not None:
         return path
     base: Any = importlib.import_module("gateway.platforms.base")
@@ -150,5 +150,5 @@ async def _picture(adapter: Any, address: str) -> str | None:
 
 
 def _local(address: str) -> str | None:
-    """The path in a `file://` address, None for any other."""
+    """Return the path in a `file://` address, None for any other."""
     return unquote(address[7:]) if address[:7].lower() == "file://" else None

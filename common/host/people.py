@@ -1,4 +1,4 @@
-"""The host's word on people."""
+"""The host's own records of people: pairing and admin lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def is_paired(adapter: Any, user_id: str) -> bool:
-    """The operator approved that person's pairing code."""
+    """Return True if the operator approved that person's pairing code."""
     runner = getattr(adapter, "gateway_runner", None)
     if runner is None:
         return False
@@ -17,7 +17,7 @@ def is_paired(adapter: Any, user_id: str) -> bool:
 
 
 def is_admin(source: Any, extra: Mapping[str, Any]) -> bool:
-    """Whether the operator listed the sender as an admin for that kind of chat; where nobody is listed, nobody is."""
+    """Return True if the operator listed the sender as an admin for that kind of chat; without a list nobody is."""
     access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
     policy = access(dict(extra), "dm" if source.chat_type == "dm" else "group")
     return bool(policy.enabled and policy.is_admin(source.user_id))

@@ -1,7 +1,7 @@
-"""Pictures an answer names by their address: fetched without redirects, from public addresses, within limits.
+"""Pictures that an answer names by their address: fetched without redirects, from public addresses, within limits.
 
-The host's check (tools/url_safety.py) judges a name, which may resolve to something else when it is connected to, and
-follows redirects; here the addresses that were judged are those connected to. No cookies, no credentials, no proxy.
+The host's check (tools/url_safety.py) judges a name, which may resolve to another address on connecting, and follows
+redirects. Here the connection goes to the very addresses that were judged. No cookies, no credentials, no proxy.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
-"""A host name and a port to its IP addresses. Raises OSError."""
+"""Resolves a host name and a port to IP addresses. Raises OSError."""
 
 
 class NotFetched(HardenedError):
-    """The address is not one to fetch from, or gives no picture."""
+    """The address may not be fetched from, or gives no picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What was fetched; `extension` is that of its announced type."""
+    """A fetched picture; `extension` follows from its announced type."""
 
     data: bytes
     extension: str
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public Internet's, also where it wraps one of IPv4."""
+    """Return True for an IP address of the public Internet; one that wraps an IPv4 address is judged by that."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -67,13 +67,13 @@ def is_public(address: str) -> bool:
 
 
 async def look_up(host: str, port: int) -> Sequence[str]:
-    """The system's resolver."""
+    """Resolve a name with the system's resolver."""
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(info[4][0]) for info in infos]
 
 
 class Pictures:
-    """Fetches pictures, each over a session of its own. `public` judges an IP address."""
+    """Fetches pictures, each in a session of its own. `public` judges an IP address."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Pictures:
         self._seconds = seconds
 
     async def fetch(self, address: str) -> Picture:
-        """The picture at that address. Raises NotFetched."""
+        """Fetch the picture at an address. Raises NotFetched."""
         url = self._judged(address)
         try:
             async with (
@@ -109,7 +109,7 @@ class Pictures:
             raise NotFetched("not an address") from None
         if scheme not in {"http", "https"} or not host or url.user or url.password or len(address) > _LONGEST_ADDRESS:
             raise NotFetched("not an address to fetch from")
-        # What looks like a number is never looked up, whatever number it is.
+        # aiohttp never resolves a host that looks like a number, so it is judged here.
         if (":" in host or host.rstrip(".").rpartition(".")[2].isdigit()) and not self._public(host):
             raise NotFetched("not a public address")
         return url
@@ -137,7 +137,7 @@ class Pictures:
 
 
 class _Judge(AbstractResolver):
-    """Resolves a name, and refuses it when one of its addresses is not public: those it gives are connected to."""
+    """Resolves a name for aiohttp to connect to; refuses it when one of its addresses is not public."""
 
     def __init__(self, look_up: Lookup, public: Callable[[str], bool]) -> None:
         self._look_up = look_up
@@ -162,4 +162,4 @@ class _Judge(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to close."""

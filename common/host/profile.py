@@ -1,4 +1,4 @@
-"""The profile the host runs in: its home, its environment, the time it gives an adapter that closes."""
+"""The profile that the host runs in: its home, its environment, its time limit for closing an adapter."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from ..settings.environment import variables as process_environment
 _LIMIT = "HERMES_GATEWAY_ADAPTER_DISCONNECT_TIMEOUT"
 _LIMIT_SECONDS = 5.0
 _MARGIN_SECONDS = 1.0
-"""For closing what remains: sockets, tasks, the state file."""
+"""Time to close the rest: sockets, tasks, the state file."""
 
 
 def environment() -> Mapping[str, str]:
-    """The environment of the profile in whose scope this is called; without a scope the process's.
+    """Return the environment of the profile in whose scope this is called; without a scope the process's.
 
-    The host does the same while it loads its configuration (gateway/config.py, _getenv), and makes the adapters of the
-    default profile in no scope.
+    The host does the same while it loads its configuration (gateway/config.py, _getenv). It creates the adapters of the
+    default profile without a scope.
     """
     scope: Mapping[str, str] | None = importlib.import_module("agent.secret_scope").current_secret_scope()
     return process_environment() if scope is None else scope
 
 
 def home() -> Path:
-    """HERMES_HOME of the profile in whose scope this is called."""
+    """Return HERMES_HOME of the profile in whose scope this is called."""
     return Path(importlib.import_module("hermes_constants").get_hermes_home())
 
 
 def state_file(home: Path) -> Path:
-    """Where a profile's gateway keeps our state."""
+    """Return the path of a profile's state file."""
     return home / "hardened_adapters" / "state.db"
 
 
 def handover_seconds() -> float:
-    """Seconds in which a closing connection may hand over what it received, within the host's limit.
+    """Return the seconds that a closing connection has to hand over received messages, within the host's limit.
 
-    The limit is read as the host reads it (gateway/run.py, _adapter_disconnect_timeout_secs); where it sets none, at
-    0, it is as if nothing was set.
+    Reads the limit as the host does (gateway/run.py, _adapter_disconnect_timeout_secs). 0 means no limit there, and the
+    default here.
     """
     try:
         limit = float(value(_LIMIT) or _LIMIT_SECONDS)

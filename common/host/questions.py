@@ -1,7 +1,7 @@
-"""Commands and answers: what the host would take a message for, and whether its author may.
+"""Commands and answers: which of the two the host would read in a message, and whether its author may give it.
 
-While the host has a question open in a session (a dangerous command, a confirmation, an update), it takes words of
-anybody in that session for the answer (gateway/run.py, `_handle_message` and `_handle_active_session_busy_message`).
+While the host has a question open in a session (a dangerous command, a confirmation, an update), it reads anybody's
+words in that session as the answer (gateway/run.py, `_handle_message` and `_handle_active_session_busy_message`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..core.authority import RIGHTS, Answers, Authority, Commands
@@ -18,57 +19,61 @@ from . import profile, sessions
 
 _KEEP = 2_000
 _LONGEST_NAME = 32
-"""Of a slash command, when it is said that somebody may not run it."""
+"""Characters of a slash command's name that a refusal shows."""
 
-_APPROVE = {"approve", "yes", "ok", "okay", "confirm", "y", "👍", "always", "approve always", "always approve"}
-_APPROVE |= {"session", "approve session", "session approve"}
-_DENY = {"deny", "no", "reject", "cancel", "n", "👎"}
-_CONFIRM = {"approve", "approve once", "once", "always", "always approve", "cancel", "nevermind", "no"}
-_CONFIRM_COMMANDS = {"approve", "yes", "ok", "confirm", "always", "remember", "cancel", "no", "deny", "nevermind"}
-_LONGEST_ANSWER = max(map(len, _APPROVE | _DENY | _CONFIRM))
+_APPROVAL_WORDS = {
+    "approve": frozenset({"approve", "yes", "ok", "okay", "confirm", "y", "👍"}),
+    "always": frozenset({"always", "approve always", "always approve"}),
+    "session": frozenset({"session", "approve session", "session approve"}),
+    "deny": frozenset({"deny", "no", "reject", "cancel", "n", "👎"}),
+}
+_CONFIRM = frozenset({"approve", "approve once", "once", "always", "always approve", "cancel", "nevermind", "no"})
+_CONFIRM_COMMANDS = frozenset(
+    {"approve", "yes", "ok", "confirm", "always", "remember", "cancel", "no", "deny", "nevermind"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The author may not do what the message would do; `told` goes to the chat, None is no sign at all."""
+    """The author may not give this command or answer. `reply` goes to the chat; None leaves no sign at all."""
 
-    told: str | None
+    reply: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A question the message would answer. `asker` is the user id it arose from, None where that is not known."""
+    """An open question that a message would answer. `asker` is the user id it arose from, None where not known."""
 
     command: str
-    """The slash command somebody must be allowed to run who answers it."""
+    """The slash command that a person must be allowed to run in order to answer."""
     asker: str | None
 
 
 _turns: OrderedDict[str, str] = OrderedDict()
-"""Turn id to the user id whose words it answers."""
+"""Turn id to the user id of the message that the turn answers."""
 _approvals: OrderedDict[str, str] = OrderedDict()
-"""Session key to the user id whose turn asks for an approval."""
+"""Session key to the user id of the turn that asks for an approval."""
 _confirmations: OrderedDict[str, str] = OrderedDict()
-"""Confirmation to the user id whose command asks for it."""
+"""Confirmation to the user id of the command that asks for it."""
 
 
 def turn_began(turn_id: str, user_id: str) -> None:
-    """Remember whose turn that is: the hook `pre_llm_call`."""
+    """Record the user of a turn: the hook `pre_llm_call`."""
     if turn_id:
         _remember(_turns, turn_id, user_id)
 
 
 def approval_asked(session_key: str, turn_id: str = "") -> None:
-    """Remember whose turn asks, from within the turn: the hook `pre_approval_request`.
+    """Record the user whose turn asks for an approval: the hook `pre_approval_request`, called within the turn.
 
-    The session's variables name the author of the first turn of several that follow each other without a pause.
+    The turn id goes first: of several turns without a pause, the session's variables name only the first one's author.
     """
     variable: str = importlib.import_module("gateway.session_context").get_session_env("HERMES_SESSION_USER_ID", "")
     _remember(_approvals, session_key, _turns.get(turn_id, variable))
 
 
 def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
-    """Remember who asks, right after a command: a confirmation that is new in its session is theirs."""
+    """Record who asks, right after a command: a confirmation that is new in its session is theirs."""
     for key in sessions.session_keys(event.source, extra, adapter):
         if (pending := _pending_confirmation(key)) and (which := _which(pending)) not in _confirmations:
             _remember(_confirmations, which, str(event.source.user_id))
@@ -82,20 +87,23 @@ def _remember(askers: OrderedDict[str, str], key: str, asker: str) -> None:
 
 
 def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> Refusal | None:
-    """Judge a message before the host takes it for a command or an answer; None when its author may."""
+    """Judge a message before the host reads a command or an answer in it; None where its author may give that."""
     command = _command(event)
     keys = sessions.session_keys(event.source, extra, adapter)
     runner = getattr(adapter, "gateway_runner", None)
     question = next((found for key in keys if (found := _question(event, command, key, runner))), None)
     if question and not _may_answer(event, authority, question, extra, adapter):
-        return Refusal(_told(authority, f"Only an admin may answer this request (/{question.command})."))
+        return Refusal(_reply(authority, f"Only an admin may answer this request (/{question.command})."))
     if command and question is None and not _may_run(command, authority):
-        return Refusal(_told(authority, f"/{command[:_LONGEST_NAME]} is for people the operator named."))
+        return Refusal(_reply(authority, f"/{command[:_LONGEST_NAME]} is for people the operator named."))
     return None
 
 
 def approval_of_others(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> bool:
-    """An approval is open in the session that the author may not answer: an interruption would be a denial."""
+    """Return True if an approval is open in the session that the author may not answer.
+
+    The host takes an interruption for a denial.
+    """
     asked = importlib.import_module("tools.approval").has_blocking_approval
     return any(
         asked(key) and not _may_answer(event, authority, _Question("deny", _approvals.get(key)), extra, adapter)
@@ -103,12 +111,12 @@ def approval_of_others(event: Any, authority: Authority, extra: Mapping[str, Any
     )
 
 
-def _told(authority: Authority, reason: str) -> str | None:
+def _reply(authority: Authority, reason: str) -> str | None:
     return f"⛔ {reason}" if RIGHTS[authority].turn else None
 
 
 def _may_run(command: str, authority: Authority) -> bool:
-    """The host's own lists judge those who are left to them."""
+    """Return False for a command beyond the author's authority. With LISTED, the host's own lists judge."""
     match RIGHTS[authority].commands:
         case Commands.LISTED:
             return True
@@ -130,27 +138,44 @@ def _may_answer(event: Any, authority: Authority, question: _Question, extra: Ma
 
 
 def _question(event: Any, command: str | None, key: str, runner: Any) -> _Question | None:
-    """The open question of its session that a message would answer, in the order in which the host looks."""
+    """Return the open question of a session that a message would answer, in the order in which the host looks."""
     if key in (getattr(runner, "_update_prompt_pending", None) or {}):
-        # The host takes everything for the answer; even a command closes the question.
+        # The host reads everything as the answer; even a command closes the question.
         return _Question("update", _update_asker(key))
     text = (event.text or "").strip()
-    word, bare = _word(text), _word(text.lstrip("!/"))
     if importlib.import_module("tools.approval").has_blocking_approval(key):
         if command in {"approve", "deny"}:
             return _Question(command, _approvals.get(key))
-        if word in _APPROVE or word in _DENY:
-            return _Question("approve" if word in _APPROVE else "deny", _approvals.get(key))
+        for answer, kinds in (("approve", ("approve", "always", "session")), ("deny", ("deny",))):
+            if any(_is_one_of(text, _words(kind)) for kind in kinds):
+                return _Question(answer, _approvals.get(key))
     elif (pending := _pending_confirmation(key)) and (
-        command in _CONFIRM_COMMANDS or bare in _CONFIRM or event.get_command() in _CONFIRM_COMMANDS
+        command in _CONFIRM_COMMANDS
+        or _is_one_of(text.lstrip("!/"), _CONFIRM)
+        or event.get_command() in _CONFIRM_COMMANDS
     ):
         return _Question(str(pending.get("command")), _confirmations.get(_which(pending)))
     return None
 
 
-def _word(text: str) -> str:
-    """A text that might be an answer, as the host compares it."""
-    return text.lower() if len(text) <= _LONGEST_ANSWER else ""
+def _is_one_of(text: str, words: frozenset[str]) -> bool:
+    """Compare in lower case, as the host does; a long text is not worth folding."""
+    return len(text) <= max(map(len, words)) and text.lower() in words
+
+
+def _words(kind: str) -> frozenset[str]:
+    """Return the words that the host reads as that answer to an approval, those of its display language too."""
+    offered = _words_of_host()
+    return _APPROVAL_WORDS[kind] | frozenset(offered(kind) if offered else ())
+
+
+@cache
+def _words_of_host() -> Callable[[str], Iterable[str]] | None:
+    """Return the host's own lookup, None before Hermes 0.22, which has the words in the middle of a method."""
+    try:
+        return getattr(importlib.import_module("gateway.run_busy"), "approval_input_words", None)
+    except ModuleNotFoundError:
+        return None
 
 
 def _pending_confirmation(key: str) -> Mapping[str, Any] | None:
@@ -159,12 +184,12 @@ def _pending_confirmation(key: str) -> Mapping[str, Any] | None:
 
 
 def _which(pending: Mapping[str, Any]) -> str:
-    """What tells one confirmation from all others: each gateway runner of a process counts its ids from one."""
+    """Return a key for a confirmation: its id alone is not unique, each gateway runner of a process counts from one."""
     return f"{pending.get('confirm_id')} {pending.get('created_at')}"
 
 
 def _update_asker(key: str) -> str | None:
-    """The host notes who ran the update in a file of its home."""
+    """Return who ran the update, which the host keeps in a file of its home."""
     for name in (".update_pending.claimed.json", ".update_pending.json"):
         try:
             pending = json.loads((profile.home() / name).read_text(encoding="utf-8"))
@@ -176,7 +201,7 @@ def _update_asker(key: str) -> str | None:
 
 
 def _command(event: Any) -> str | None:
-    """The canonical name of the slash command that a message is, plain words that the host takes for one included."""
+    """Return the canonical name of a message's slash command, also where the host reads plain words as one."""
     if coerce := getattr(importlib.import_module("gateway.platforms.base"), "coerce_plaintext_gateway_command", None):
         coerce(event)
     name: str | None = event.get_command()

@@ -1,4 +1,4 @@
-"""Answers in several messages: what the host is told of them."""
+"""Sends an answer in several messages, and reports the result to the host."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 async def send_all(
     parts: Sequence[str], send: Callable[[int, str], Awaitable[str | None]], kind_of: Callable[[Exception], str | None]
 ) -> Any:
-    """Send the parts in order (`send` gets number and text, gives the message's id); the host's SendResult.
+    """Send the parts in order and return the host's SendResult. `send` takes number and text, returns the message's id.
 
-    One that fails ends it, and the error says how many were sent. `kind_of` gives one of the host's SEND_ERROR_KINDS
-    for an error it knows.
+    The first failure ends it, and the error says how many parts were sent. `kind_of` returns one of the host's
+    SEND_ERROR_KINDS for an error it knows.
     """
     result: Any = importlib.import_module("gateway.platforms.base").SendResult
     sent: list[str | None] = []

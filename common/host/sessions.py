@@ -1,4 +1,4 @@
-"""The host's sessions: whose they are, and what waits in them."""
+"""The host's sessions: their keys, the people in them, and their queues."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ _HOST_HAS = ("_enqueue_fifo", "_queue_depth", "_BUSY_QUEUE_MAX_PENDING", "_is_us
 
 
 def session_key(source: Any, extra: Mapping[str, Any]) -> str:
-    """The session an event of this source belongs to (gateway/session.py)."""
+    """Return the key of the session that an event of this source belongs to (gateway/session.py)."""
     key: str = importlib.import_module("gateway.session").build_session_key(source, **session_flags(extra))
     return key
 
 
 def session_keys(source: Any, extra: Mapping[str, Any], adapter: Any) -> tuple[str, ...]:
-    """Every key the host may know the session by: its runner goes by its own settings, and by the adapter's profile."""
+    """Return every key that the host may use for the session.
+
+    Its runner builds the key from its own settings and the adapter's profile, not from the platform's settings.
+    """
     keys, runner = [session_key(source, extra)], getattr(adapter, "gateway_runner", None)
     if (key_of := getattr(runner, "_session_key_for_source", None)) is not None:
         adapters: Mapping[str, Mapping[Any, Any]] = getattr(runner, "_profile_adapters", {})
@@ -27,14 +30,14 @@ def session_keys(source: Any, extra: Mapping[str, Any], adapter: Any) -> tuple[s
 
 
 def is_shared(source: Any, extra: Mapping[str, Any], adapter: Any) -> bool:
-    """Whether several people may be in the session, by the adapter's settings or the runner's."""
+    """Return True if several people may share the session, by the adapter's settings or the runner's."""
     asked: Any = importlib.import_module("gateway.session").is_shared_multi_user_session
     config = getattr(getattr(adapter, "gateway_runner", None), "config", None)
     return any(asked(source, **session_flags(settings)) for settings in (extra, vars(config) if config else {}))
 
 
 def session_flags(extra: Mapping[str, Any]) -> dict[str, bool]:
-    """The settings by which the host decides whose session a message belongs to."""
+    """Return the settings by which the host assigns a message to a session."""
     return {
         "group_sessions_per_user": extra.get("group_sessions_per_user", True),
         "thread_sessions_per_user": extra.get("thread_sessions_per_user", False),
@@ -42,7 +45,7 @@ def session_flags(extra: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def queue_apart(event: Any, session_key: str, adapter: Any) -> bool:
-    """Queue a message for a turn of its own, without interrupting the present one; False where the host cannot."""
+    """Queue a message for a turn of its own, without interrupting the present turn; False where the host cannot."""
     runner = getattr(adapter, "gateway_runner", None)
     if runner is None or not all(hasattr(runner, name) for name in _HOST_HAS):
         return False
@@ -54,7 +57,7 @@ def queue_apart(event: Any, session_key: str, adapter: Any) -> bool:
 
 
 def would_merge(event: Any, session_key: str, adapter: Any) -> bool:
-    """The host would put it into what somebody else said last: it does so with whatever has files."""
+    """Return True if the host would merge the event into another person's waiting one, as it does with files."""
     waiting = getattr(adapter, "_pending_messages", {}).get(session_key)
     if waiting is None or waiting.source.user_id == event.source.user_id:
         return False

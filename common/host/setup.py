@@ -13,7 +13,7 @@ from . import contract, profile
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """`extras` holds what the host would hand each of our platforms, and only those that it would start."""
+    """One profile's set-up. `extras` holds PlatformConfig.extra of each of our platforms that the host would start."""
 
     home: Path
     environment: Mapping[str, str]
@@ -21,12 +21,12 @@ class Setup:
 
     @property
     def state(self) -> Path:
-        """The state file of this profile's gateway."""
+        """Path of the state file of this profile's gateway."""
         return profile.state_file(self.home)
 
 
 def load_setup() -> Setup:
-    """Read `.env`, `config.yaml` and the environment with the host's own code; raises HostContractError without it."""
+    """Read `.env`, `config.yaml` and the environment with the host's own code. Raises HostContractError without it."""
     contract.check_version()
     home = profile.home()
     importlib.import_module("hermes_cli.env_loader").load_hermes_dotenv(hermes_home=home)
@@ -40,11 +40,11 @@ def load_setup() -> Setup:
 
 
 def slash_commands() -> frozenset[str]:
-    """The names of the host's own slash commands, which are public."""
+    """Return the names of the host's own slash commands, which are public."""
     registry: Any = importlib.import_module("hermes_cli.commands").COMMAND_REGISTRY
     return frozenset(name for command in registry for name in (command.name, *command.aliases))
 
 
 def gateway_runs() -> bool:
-    """Whether this profile's gateway is running."""
+    """Return True if this profile's gateway is running."""
     return bool(importlib.import_module("gateway.status").is_gateway_running(cleanup_stale=False))

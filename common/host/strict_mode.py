@@ -1,4 +1,4 @@
-"""Strict mode at the seam to Hermes: what it reads, what it is handed, what it must keep to itself."""
+"""Strict mode towards Hermes: the settings it reads, the ones it is handed, and the variables it must keep secret."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 def is_on(platform: str) -> bool:
-    """Whether the operator uses strict mode for that platform of this profile."""
+    """Return True if the operator uses strict mode for that platform of this profile."""
     return bool(strict.in_use(platform, profile.environment()))
 
 
 def written(platform: str) -> list[str]:
-    """The keys of this profile's configuration files that say where to connect. What is unreadable says nothing."""
+    """Return the keys in this profile's configuration files that set where to connect; none of an unreadable file."""
     home = profile.home()
     older = _document(home / "gateway.json", json.loads)
     newer = _document(home / "config.yaml", importlib.import_module("yaml").safe_load)
@@ -34,15 +34,15 @@ def _document(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
         document = parse(path.read_text(encoding="utf-8"))
     except Exception:
-        # Whatever it is that keeps the host from reading the file: it goes on without.
+        # Any error here keeps the host from reading the file as well: it goes on without.
         return {}
     return document if isinstance(document, dict) else {}
 
 
 def handed(platform: str, fields: Iterable[str]) -> dict[str, Any] | None:
-    """What the host puts into `PlatformConfig` in strict mode, the home channel included; None where it is off.
+    """Return the values for the host's `PlatformConfig` in strict mode, with the home channel; None where it is off.
 
-    `fields` are the settings it may see. It looks for a home channel before it knows of the platform.
+    `fields` are the settings that the host may see. It looks for a home channel before it knows the platform.
     """
     variables = profile.environment()
     if not strict.in_use(platform, variables):
@@ -60,9 +60,9 @@ def handed(platform: str, fields: Iterable[str]) -> dict[str, Any] | None:
 
 
 def keep_secret(names: Collection[str]) -> None:
-    """Have the host keep these variables, as it does its own credentials, from the commands that the agent runs.
+    """Make the host hide these variables, like its own credentials, from the commands that the agent runs.
 
-    It knows them by name (hermes_cli/config.py, OPTIONAL_ENV_VARS; tools/environments/local.py).
+    It hides them by name (hermes_cli/config.py, OPTIONAL_ENV_VARS; tools/environments/local.py).
     """
     try:
         known: dict[str, Any] = importlib.import_module("hermes_cli.config").OPTIONAL_ENV_VARS
@@ -74,7 +74,7 @@ def keep_secret(names: Collection[str]) -> None:
                 "password": name.endswith("TOKEN"),
                 "category": "messaging",
             }
-        # Built from them once; where that has happened already, it is done again.
+        # The module builds its list once, on import; a list built earlier is extended here.
         if local := sys.modules.get("tools.environments.local"):
             local._HERMES_PROVIDER_ENV_BLOCKLIST |= frozenset(names)  # type: ignore[attr-defined]
     except (ImportError, AttributeError, TypeError) as exc:

@@ -20,17 +20,15 @@ from pydantic import (
     ValidationError,
 )
 
+from ..core import flags
 from ..core.errors import ConfigError
 from ..core.people import Lists
 from . import strict
 
-_TRUE = {"true", "1", "yes", "on"}
-_FALSE = {"false", "0", "no", "off", ""}
-
 
 def _flag(value: object) -> object:
-    if isinstance(value, str) and value.strip().lower() in _TRUE | _FALSE:
-        return value.strip().lower() in _TRUE
+    if isinstance(value, str) and value.strip().lower() in flags.TRUE | flags.FALSE:
+        return value.strip().lower() in flags.TRUE
     return value
 
 

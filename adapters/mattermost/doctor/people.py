@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ....common.core import flags
 from ....common.core.policy import Policy
 from ....common.doctor.findings import Finding
 from ..settings import MattermostSettings, is_id
@@ -12,8 +13,6 @@ from .server import Object, advice, failed, ok, printable, skipped
 Rooms = Mapping[str, Object]
 """The channels we are in, direct ones aside, by id."""
 
-_TRUE = {"true", "1", "yes"}
-"""What the host takes for yes."""
 _NEEDED = {"create_post": "post", "upload_file": "attach files"}
 """Permissions, and what they are for."""
 _SERVE = "add the {} to MATTERMOST_ALLOWED_CHANNELS, or approve with `hermes adapters groups approve`"
@@ -55,7 +54,7 @@ def _admins(settings: MattermostSettings) -> set[str]:
 
 
 def _says_yes(environment: Mapping[str, str], name: str) -> bool:
-    return environment.get(name, "").strip().lower() in _TRUE
+    return environment.get(name, "").strip().lower() in flags.ALLOW_ALL
 
 
 def _unauthorized(wanted: set[str], users: Iterable[Object]) -> Iterator[Finding]:

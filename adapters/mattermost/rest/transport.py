@@ -200,7 +200,7 @@ class RestClient:
                 allow_redirects=False,
             ) as response:
                 self.last_headers = response.headers
-                self.server_clock.tell_date(response.headers.get("Date"))
+                self.server_clock.set_from_header(response.headers.get("Date"))
                 if response.status < 300:
                     return await _read(response, request)
                 body = await response.content.read(_ERROR_BYTES)

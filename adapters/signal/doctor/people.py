@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
+from ....common.core import flags
 from ....common.core.errors import HardenedError
 from ....common.core.people import as_aci, as_number
 from ....common.doctor.checks import masked
@@ -22,7 +23,7 @@ def admission(case: Case, environment: Mapping[str, str]) -> Iterator[Finding]:
     open_to_all = [
         name
         for name in ("SIGNAL_ALLOW_ALL_USERS", "GATEWAY_ALLOW_ALL_USERS")
-        if environment.get(name, "").strip().lower() in {"true", "1", "yes"}
+        if environment.get(name, "").strip().lower() in flags.ALLOW_ALL
     ]
     if "*" in allowed or open_to_all:
         what = f"Everybody on Signal may talk to the agent ({', '.join(open_to_all) or 'a `*` in the lists'})."

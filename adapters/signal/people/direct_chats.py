@@ -1,4 +1,4 @@
-"""Under which id each person's direct chat first appeared."""
+"""The chat ids of direct chats: each keeps the one it had first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .directory import overflow
 
 
 class DirectChats:
-    """Under which id a person's direct chat first appeared, so that a session survives what is learnt later.
+    """Keeps the first chat id of a person's direct chat, so that the session survives what is learnt about them later.
 
-    `owner` is the ACI that a number belongs to; `remember`, `forget` and `is_named` are as the directory's, by alias.
+    `owner` returns the ACI that a number belongs to; `remember`, `forget` and `is_named` are the directory's, by alias.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class DirectChats:
         self._make_room()
 
     def id_for(self, aliases: tuple[str, ...]) -> str:
-        """The chat id for the person with these aliases (not empty; the preferred first)."""
+        """Return the chat id for the person with these aliases (at least one; the preferred one first)."""
         aci = next((alias for alias in aliases if as_aci(alias)), None)
         ids = {alias: self._ids[alias] for alias in aliases if alias in self._ids}
         theirs = {alias: chat_id for alias, chat_id in ids.items() if self._is_theirs(chat_id, aci)}
@@ -45,7 +45,7 @@ class DirectChats:
         return chat_id
 
     def _is_theirs(self, chat_id: str, aci: str | None) -> bool:
-        """Whether what is said there goes to the person with that ACI: since then, a number may have moved."""
+        """Return True if the chat is still that of the person with that ACI: its number may have moved since."""
         return aci is None or (as_aci(chat_id) or self._owner(chat_id) or aci) == aci
 
     def _make_room(self) -> None:

@@ -1,8 +1,8 @@
-"""Which phone number belongs to which ACI, and the names of both.
+"""The directory of phone numbers, ACIs and display names.
 
-On Signal a person has an ACI (stable), perhaps a number, perhaps a PNI. A PNI is never anybody's identity. Pairs are
-learnt only from envelopes and from signal-cli's own contact store; a number belongs to one ACI until the operator
-lists another himself, because numbers are reassigned to strangers.
+A person on Signal has an ACI (stable), maybe a number, maybe a PNI, which never identifies a sender. Pairs come only
+from envelopes and from signal-cli's own contact store. A number keeps its ACI until the operator confirms another one,
+because numbers are reassigned to strangers.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from ....common.core.wording import name as as_name
 from ....common.state.identities import Pair, Source
 
 KEEP_PEOPLE = 20_000
-"""Pairs, names and aliases of direct chats, each; who is listed or paired goes beyond it."""
+"""The most pairs, names and aliases of direct chats, each; listed and paired people are kept beyond it."""
 _UNNAMED = Foreign()
 
 
 class Learnt(IntEnum):
-    """What became of a pair that was offered."""
+    """The result of offering a pair to the directory."""
 
     KNOWN = 0
     NEW = 1
     MOVED = 2
-    """The number is another ACI's (said once): refused until the operator lists the new ACI or confirms the move."""
+    """The number had another ACI (returned once): refused until the operator lists the new ACI or confirms the move."""
 
 
 Named = Callable[[Sequence[str]], bool]
-"""Whether somebody with these aliases is listed or paired, so that they are never forgotten."""
+"""Returns True if a person with these aliases is listed or paired, and so never forgotten."""
 
 
 def overflow(entries: OrderedDict[str, Any], is_named: Callable[[str], bool]) -> Iterator[str]:
-    """The oldest keys beyond `KEEP_PEOPLE`, for the caller to drop; those of named people are put last instead."""
+    """Yield the oldest keys beyond `KEEP_PEOPLE`, for the caller to drop; move those of named people to the end."""
     for _ in range(len(entries)):
         if len(entries) <= KEEP_PEOPLE:
             return
@@ -49,9 +49,9 @@ def overflow(entries: OrderedDict[str, Any], is_named: Callable[[str], bool]) ->
 
 
 class Directory:
-    """The pairs known so far, as far as there is room; whoever `is_named` is never forgotten.
+    """A bounded store of pairs and names; people for whom `is_named` is true are never forgotten.
 
-    `remember` is called with every pair that is to be kept on disk, `forget` with the number of one that is not.
+    `remember` is called with every pair to keep on disk, `forget` with the number of every pair to drop.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Directory:
         self._make_room()
 
     def learn(self, number: str | None, aci: str | None, source: Source) -> Learnt:
-        """Take note that a number and an ACI belong together; never overwrites a pair with another ACI."""
+        """Record that a number and an ACI belong together; never overwrites a pair with another ACI."""
         if number is None or aci is None:
             return Learnt.KNOWN
         known = self._pairs.get(number)
@@ -92,11 +92,11 @@ class Directory:
         return Learnt.MOVED
 
     def moved(self) -> list[tuple[str, str]]:
-        """Numbers that turned up with another ACI, and that ACI."""
+        """Return the numbers that turned up with another ACI, each with that ACI."""
         return [(pair.number, pair.moved_to) for pair in self._pairs.values() if pair.moved_to]
 
     def confirm(self, number: str, aci: str) -> None:
-        """The operator wrote down that a number which turned up with that ACI is still the same person's."""
+        """Accept the operator's word that a number which turned up with that ACI is still the same person's."""
         pair = self._pairs.get(number)
         if pair is None or pair.moved_to != aci:
             return
@@ -121,12 +121,12 @@ class Directory:
             self._forget(number)
 
     def is_named(self, alias: str) -> bool:
-        """Whether the person with that number or ACI is listed or paired."""
+        """Return True if the person with that number or ACI is listed or paired."""
         number = as_number(alias)
         return self._is_named(self.aliases(Address(as_aci(alias) or self.aci_of(number), number)))
 
     def has_moved(self, number: str | None) -> bool:
-        """Whether the number turned up with another ACI, and nobody has confirmed that yet."""
+        """Return True if the number turned up with another ACI, and nobody has confirmed that yet."""
         pair = self._pairs.get(number or "")
         return pair is not None and pair.moved_to is not None
 
@@ -135,9 +135,9 @@ class Directory:
         return pair.aci if pair else None
 
     def complete(self, address: Address) -> Address:
-        """The address with what is known about it, and without a number that is somebody else's.
+        """Return the address with its known other half, and without a number that belongs to another ACI.
 
-        A number alone is nobody once it has moved: it may be its old owner or its new one.
+        A number alone identifies nobody once it has moved: its old owner or its new one may have sent it.
         """
         if address.id is None and self.has_moved(address.number):
             return Address()
@@ -148,7 +148,7 @@ class Directory:
         return Address(aci, numbers[0] if numbers else None)
 
     def aliases(self, address: Address) -> tuple[str, ...]:
-        """Every identity the person at that address provably has: numbers first, then the ACI."""
+        """Return every alias that the person at that address provably has: numbers first, then the ACI."""
         whole = self.complete(address)
         numbers = [whole.number, *self._numbers.get(whole.id or "", ())]
         return tuple(dict.fromkeys(alias for alias in (*numbers, whole.id) if alias))
@@ -162,22 +162,22 @@ class Directory:
         *,
         is_open: bool = False,
     ) -> Authorization:
-        """The person at that address as the host shall know them; the rest as in `authorization_of`."""
+        """Return the authorization of the person at that address; further arguments as in `authorization_of`."""
         aci = self.complete(address).id
         return authorization_of(self.aliases(address), aci, lists, accepts, paired, is_open=is_open)
 
     def name_of(self, address: Address) -> Foreign:
-        """The display name, never a number or an id; empty where none is known."""
+        """Return the display name, never a number or an id; empty where none is known."""
         aci = address.id or self.aci_of(address.number)
         return self._names.get(aci or "") or self._names.get(address.number or "") or _UNNAMED
 
     def name(self, address: Address, name: str) -> None:
-        """Take note of a display name."""
+        """Record a display name."""
         if key := address.id or address.number:
             self._names[key] = as_name(name)
         for forgotten in overflow(self._names, self.is_named):
             del self._names[forgotten]
 
     def unresolved(self, lists: Lists) -> tuple[str, ...]:
-        """The listed numbers whose ACI is not known."""
+        """Return the listed numbers whose ACI is not known."""
         return tuple(number for number in lists.numbers() if number not in self._pairs)

@@ -1,4 +1,4 @@
-"""Who people are: numbers, ACIs, names and direct chats of an account, and the host's word on its people."""
+"""The people of an account: numbers, ACIs, names, direct chats, and their authorization by the host."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .directory import Directory, Learnt
 from .resolve import Resolver, report_move
 
 _OUR_NAME = Foreign("Hermes")
-"""What a mention of us reads as when the account's profile has no name."""
+"""The text of a mention of us where the account's profile has no name."""
 
 
 class Senders:
-    """Call `prepare` before all else, and `close` at last.
+    """Identifies and authorizes senders. Call `prepare` first and `close` at the end.
 
-    `me` is who we are, as far as that is known; `on_learnt` is called whenever more is known of somebody.
+    `me` is our own identity as far as it is known. `on_learnt` is called whenever the directory learns a pair.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Senders:
         self.me = Me(self._account.id, self._account.number, sent)
 
     async def prepare(self) -> None:
-        """Load what earlier runs left; raises StateError."""
+        """Load the directory and the direct chats of earlier runs; raises StateError."""
         self.directory = Directory(
             await identities.recorded(self._store),
             remember=self._remember,
@@ -76,36 +76,36 @@ class Senders:
         await self.resolver.close()
 
     async def apply_orders(self) -> None:
-        """Take over which moves the operator has confirmed; raises StateError."""
+        """Take over the moved numbers that the operator has confirmed; raises StateError."""
         for number, aci in self.directory.moved():
             if await identities.is_confirmed(self._store, number, aci):
                 self.directory.confirm(number, aci)
                 self._learnt()
 
     def meet(self, inbound: Inbound) -> None:
-        """Learn what an envelope says of its sender."""
+        """Learn number, ACI and name of an envelope's sender."""
         if self.directory.learn(inbound.sender.number, inbound.sender.id, Source.ENVELOPE) is Learnt.MOVED:
             report_move(inbound.sender, self._store.pseudonym)
         if inbound.sender_name:
             self.directory.name(inbound.sender, inbound.sender_name)
 
     def name(self, address: Address) -> Foreign:
-        """The display name, empty where none is known."""
+        """Return the display name, empty where none is known."""
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
 
     def authorize(self, person: Address, chat: Chat, chat_id: str) -> Authorization:
-        """A person as the host shall know them in a chat, by its own and the host's id."""
+        """Return a person's authorization in a chat. `chat_id` is the host's id of it."""
         return self._authorizations.of(person, "group" if chat.is_group else "dm", chat_id)
 
     def wants_look_up(self, inbound: Inbound, authorization: Authorization) -> bool:
-        """A look-up may change who the sender is to the host: nobody named them, and not all is known of them."""
+        """Return True if a look-up may authorize the sender: nobody named them, and their number or ACI is unknown."""
         if authorization.allowed or authorization.listed:
             return False
         whole = self.directory.complete(inbound.sender)
         return not (whole.id and whole.number) and self.resolver.is_due()
 
     def chat_id(self, inbound: Inbound) -> str:
-        """The host's id of the chat a message is in."""
+        """Return the host's id of a message's chat."""
         if inbound.chat.is_group:
             return f"group:{inbound.chat.id}"
         aliases = self.directory.aliases(inbound.sender) or (inbound.sender.number or "",)
