@@ -266,8 +266,9 @@ def inbounds(name: str, policy: Policy = STRICT, people: frozenset[str] = PEOPLE
                 if isinstance(event, Posted):
                     known = {"channel_type": event.channel_type, "sender_name": event.sender_name}
                 known["kind"] = {Posted: "posted", Edited: "edited", Deleted: "deleted"}[type(event)]
-                me = Me(HERMES, sent=ours)
+                me = Me(HERMES)
                 inbound = to_inbound(event.post, me, USERS.get, lambda user_id: NAMES.get(user_id, ""), **known).inbound
+                inbound = replace(inbound, in_our_thread=inbound.chat.thread in ours)
                 if inbound.origin is Origin.SELF:
                     ours.add(inbound.message_id)
                 decision = decide(

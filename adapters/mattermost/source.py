@@ -294,7 +294,7 @@ class Intake:
         inbound = await self._reader.read(item, self.me, channel_type, channel_name, asks=heard)
         if inbound.origin is Origin.SELF:
             root = inbound.chat.thread or inbound.message_id
-            self.threads.spoke(root, inbound.sent_at, is_root=inbound.chat.thread is None)
+            self.threads.record_own_post(root, inbound.sent_at, is_root=inbound.chat.thread is None)
         elif item.kind == "posted":
             # What becomes of the server's word on an addition later, is no addition.
             if added := added_by(item.post, self.me):

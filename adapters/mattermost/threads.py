@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 OURS_FOR_MILLISECONDS = 7 * 24 * 3600 * 1000
 KEEP_THREADS = 5_000
+_FOR_EVER = 2**62
 
 
 class Threads:
@@ -20,32 +21,32 @@ class Threads:
 
     def __init__(self, client: MattermostClient) -> None:
         self._client = client
-        self._spoke: OrderedDict[str, int] = OrderedDict()
+        self._own_posts: OrderedDict[str, int] = OrderedDict()
 
-    def spoke(self, root_id: str, at: int, *, is_root: bool) -> None:
+    def record_own_post(self, root_id: str, at: int, *, is_root: bool) -> None:
         """Record a post of the bot's, by milliseconds since the epoch. A thread whose root it wrote stays its own."""
-        latest = max(self._spoke.get(root_id, 0), 2**62 if is_root else at)
+        latest = max(self._own_posts.get(root_id, 0), _FOR_EVER if is_root else at)
         self._remember(root_id, latest)
 
     async def is_ours(self, root_id: str, own_id: str, now: int) -> bool:
         """Return True if a post in that thread at `now` addresses the bot; False where it cannot be fetched."""
-        if root_id not in self._spoke:
+        if root_id not in self._own_posts:
             try:
                 thread = await self._client.thread(root_id)
             except (HardenedError, ValueError) as exc:
                 logger.warning("a thread could not be fetched: %s", exc)
                 return False
-            self._remember(root_id, _last_word(thread, root_id, own_id))
-        return now - self._spoke[root_id] < OURS_FOR_MILLISECONDS
+            self._remember(root_id, _last_own_post(thread, root_id, own_id))
+        return now - self._own_posts[root_id] < OURS_FOR_MILLISECONDS
 
     def _remember(self, root_id: str, at: int) -> None:
-        self._spoke[root_id] = at
-        self._spoke.move_to_end(root_id)
-        if len(self._spoke) > KEEP_THREADS:
-            self._spoke.popitem(last=False)
+        self._own_posts[root_id] = at
+        self._own_posts.move_to_end(root_id)
+        if len(self._own_posts) > KEEP_THREADS:
+            self._own_posts.popitem(last=False)
 
 
-def _last_word(thread: dict[str, Any], root_id: str, own_id: str) -> int:
+def _last_own_post(thread: dict[str, Any], root_id: str, own_id: str) -> int:
     """Return when the bot last wrote in a thread, in milliseconds: for ever if it wrote the root, long ago if never."""
     last = -OURS_FOR_MILLISECONDS
     posts = thread.get("posts")
@@ -53,5 +54,5 @@ def _last_word(thread: dict[str, Any], root_id: str, own_id: str) -> int:
         if not isinstance(post, dict) or post.get("user_id") != own_id:
             continue
         at = post.get("create_at")
-        last = max(last, 2**62 if post.get("id") == root_id else at if isinstance(at, int) else 0)
+        last = max(last, _FOR_EVER if post.get("id") == root_id else at if isinstance(at, int) else 0)
     return last

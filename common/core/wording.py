@@ -137,7 +137,7 @@ def _is_symbol(char: str) -> bool:
     return not char.isascii() and unicodedata.category(char).startswith("S") and _shown(char) == char
 
 
-def unseen(text: str) -> str:
+def invisible_characters(text: str) -> str:
     """Return the invisible characters of a text, without the usual white space."""
     return "".join(char for char in text if char not in _USUAL_SPACES and _leaves_no_ink(char))
 

@@ -26,7 +26,7 @@ _USAGE = f"{COMMAND} status | trace [number] | groups list | groups approve ID [
 _ORDERS = {"approve": Status.GRANTED, "revoke": Status.REVOKED}
 
 
-class Operated(Protocol):
+class Connection(Protocol):
     """The part of either network's connection that commands use."""
 
     allowlist: RuntimeAllowlist
@@ -41,7 +41,7 @@ class Operated(Protocol):
     async def flush(self) -> None: ...
 
 
-async def answer(event: Any, extra: Mapping[str, Any], connection: Operated, state: Path) -> str | None:
+async def answer(event: Any, extra: Mapping[str, Any], connection: Connection, state: Path) -> str | None:
     """Answer an event that is such a command; None for any other. Call it for senders the host allows only."""
     first, *words = (event.text or "").split(maxsplit=1) or [""]
     if first.lower() != COMMAND:
@@ -51,15 +51,15 @@ async def answer(event: Any, extra: Mapping[str, Any], connection: Operated, sta
     if event.source.chat_type != "dm":
         return "Ask me in a direct message: the answer is not for everybody here."
     try:
-        return await _Desk(connection, state, str(event.source.user_id)).carry_out("".join(words).split())
+        return await _Operator(connection, state, str(event.source.user_id)).carry_out("".join(words).split())
     except HardenedError as exc:
         return f"That did not work: {exc}"
 
 
-class _Desk:
-    """Carries out one admin's command."""
+class _Operator:
+    """An admin at work: runs one command for them."""
 
-    def __init__(self, connection: Operated, state: Path, admin: str) -> None:
+    def __init__(self, connection: Connection, state: Path, admin: str) -> None:
         self._connection = connection
         self._state = state
         self._admin = admin

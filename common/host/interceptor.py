@@ -65,7 +65,7 @@ class Interceptor:
             return True
         self._track_unauthorized(delivery)
         self._remember(delivery, event.source)
-        if delivery.authorization.allowed and (reply := await self._operated(event)):
+        if delivery.authorization.allowed and (reply := await self._answer_command(event)):
             await self._adapter.send(event.source.chat_id, reply)
             return False
         if refusal := self._refused(event):
@@ -135,7 +135,7 @@ class Interceptor:
         if len(self._authorities) > _KEEP_AUTHORITIES:
             self._authorities.popitem(last=False)
 
-    async def _operated(self, event: Any) -> str | None:
+    async def _answer_command(self, event: Any) -> str | None:
         connection = self._adapter.connection
         return connection and await commands.answer(event, self._extra, connection, self._adapter.state)
 

@@ -90,7 +90,7 @@ class Pictures:
 
     async def fetch(self, address: str) -> Picture:
         """Fetch the picture at an address. Raises NotFetched."""
-        url = self._judged(address)
+        url = self._checked_url(address)
         try:
             async with (
                 asyncio.timeout(self._seconds),
@@ -101,7 +101,7 @@ class Pictures:
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             raise NotFetched(f"a picture could not be fetched: {type(exc).__name__}") from None
 
-    def _judged(self, address: str) -> URL:
+    def _checked_url(self, address: str) -> URL:
         try:
             url = URL(address[: _LONGEST_ADDRESS + 1])
             host, scheme = url.raw_host, url.scheme
@@ -116,7 +116,7 @@ class Pictures:
 
     def _session(self) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(resolver=_Judge(self._look_up, self._public), use_dns_cache=False),
+            connector=aiohttp.TCPConnector(resolver=_PublicResolver(self._look_up, self._public), use_dns_cache=False),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
@@ -136,7 +136,7 @@ class Pictures:
         return Picture(bytes(data), extension)
 
 
-class _Judge(AbstractResolver):
+class _PublicResolver(AbstractResolver):
     """Resolves a name for aiohttp to connect to; refuses it when one of its addresses is not public."""
 
     def __init__(self, look_up: Lookup, public: Callable[[str], bool]) -> None:

@@ -75,7 +75,7 @@ def approval_asked(session_key: str, turn_id: str = "") -> None:
 def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
     """Record who asks, right after a command: a confirmation that is new in its session is theirs."""
     for key in sessions.session_keys(event.source, extra, adapter):
-        if (pending := _pending_confirmation(key)) and (which := _which(pending)) not in _confirmations:
+        if (pending := _pending_confirmation(key)) and (which := _confirmation_key(pending)) not in _confirmations:
             _remember(_confirmations, which, str(event.source.user_id))
 
 
@@ -154,7 +154,7 @@ def _question(event: Any, command: str | None, key: str, runner: Any) -> _Questi
         or _is_one_of(text.lstrip("!/"), _CONFIRM)
         or event.get_command() in _CONFIRM_COMMANDS
     ):
-        return _Question(str(pending.get("command")), _confirmations.get(_which(pending)))
+        return _Question(str(pending.get("command")), _confirmations.get(_confirmation_key(pending)))
     return None
 
 
@@ -183,7 +183,7 @@ def _pending_confirmation(key: str) -> Mapping[str, Any] | None:
     return pending
 
 
-def _which(pending: Mapping[str, Any]) -> str:
+def _confirmation_key(pending: Mapping[str, Any]) -> str:
     """Return a key for a confirmation: its id alone is not unique, each gateway runner of a process counts from one."""
     return f"{pending.get('confirm_id')} {pending.get('created_at')}"
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from ..core.errors import HardenedError
 from ..core.people import as_number
-from ..core.wording import unseen
+from ..core.wording import invisible_characters
 from .masking import mask
 from .pseudonyms import KEPT, MILLISECONDS, SECONDS, leaves, nested, parsed_json
 
@@ -176,7 +176,7 @@ def _hidden_lines(text: str) -> Iterator[str]:
     if text.isascii() and text.isprintable():
         return
     for line in text.split("\n"):
-        hidden = unseen(line)
+        hidden = invisible_characters(line)
         if len(hidden) >= _HIDDEN_LENGTH and not _is_mask(hidden):
             yield hidden
 
