@@ -72,7 +72,7 @@ def wrong(monkeypatch: pytest.MonkeyPatch, server: FakeMattermostServer, seconds
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + seconds)
     server.ahead = -seconds * 1000
-    server_clock = "hermes_hardened_adapters.adapters.mattermost.rest.ServerClock"
+    server_clock = "hermes_hardened_adapters.adapters.mattermost.rest.transport.ServerClock"
     monkeypatch.setattr(server_clock, lambda clock: ServerClock(clock, time.time))
 
 
@@ -147,7 +147,7 @@ async def test_a_pin_of_an_old_edit_obeys_nobody_where_no_clock_is_right(
     server: FakeMattermostServer, monkeypatch: pytest.MonkeyPatch, machine: int
 ) -> None:
     wrong(monkeypatch, server, machine)
-    monkeypatch.setattr(ServerClock, "tell_date", lambda *_: None)
+    monkeypatch.setattr(ServerClock, "set_from_header", lambda *_: None)
     async with hosted_mattermost(server) as host:
         fresh = await server.post(ALICE_THERE, OPS, "@bob hello")
         await server.edit(fresh["id"], "@hermes hello")
@@ -162,8 +162,8 @@ async def test_a_pin_of_an_old_edit_obeys_nobody_where_no_clock_is_right(
 async def test_a_date_with_which_nothing_agrees_makes_nobody_deaf_and_nothing_young(
     server: FakeMattermostServer, monkeypatch: pytest.MonkeyPatch, date: str
 ) -> None:
-    tell_date = ServerClock.tell_date
-    monkeypatch.setattr(ServerClock, "tell_date", lambda clock, _: tell_date(clock, date or None))
+    set_from_header = ServerClock.set_from_header
+    monkeypatch.setattr(ServerClock, "set_from_header", lambda clock, _: set_from_header(clock, date or None))
     async with hosted_mattermost(server) as host:
         assert await heard(host, server, OPS)
         post = await server.post(ALICE_THERE, OPS, "@bob hello")
