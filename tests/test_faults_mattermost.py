@@ -98,7 +98,7 @@ async def well(host: Hosted, server: FakeMattermostServer, got: list[str], said:
     """Wait until the socket stands and everything said has come."""
     stats = host.adapter.connection.stream.stats
     async with asyncio.timeout(20):
-        while stats.deaf_since is not None or not said(got):
+        while stats.disconnected_since is not None or not said(got):
             await asyncio.sleep(0.01)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from ....common.core.errors import ConfigError, Fatal, HardenedError, StateError
 from ....common.doctor.findings import Finding, Status
 from ....common.state.allowlist import Entry, entries, in_force
-from ..link import Socket, StreamStats
+from ....common.stream.stats import StreamStats
+from ..link import Socket
 from ..rest.client import MattermostClient
 from ..rest.failures import ApiError, not_mattermost
 from ..sequence import Sequence
@@ -136,19 +137,19 @@ class Visit:
 
     async def websocket(self) -> list[Finding]:
         started = time.monotonic()
-        await self._stand()
+        await self._open_socket()
         took = time.monotonic() - started
         return [server.ok("websocket", f"a WebSocket was opened and greeted in {took:.1f} s")]
 
     async def resume(self) -> list[Finding]:
         for away in _AWAY_SECONDS:
             await self._sleep(away)
-            if resumed := (await self._stand()).resumed > 0:
+            if resumed := (await self._open_socket()).resumed > 0:
                 break
         return [server.resume(resumed, self._config)]
 
-    async def _stand(self) -> StreamStats:
-        """Open a WebSocket that goes on where the last one ended, wait until it stands, and close it."""
+    async def _open_socket(self) -> StreamStats:
+        """Open a WebSocket that goes on where the last one ended, wait until it is open, and close it."""
         stats = StreamStats()
         socket = Socket(
             self._client,
@@ -161,7 +162,7 @@ class Visit:
             reply_within=self._hello_within,
         )
         try:
-            await socket.stand(self._hello_within)
+            await socket.wait_open(self._hello_within)
         finally:
             await socket.close()
         return stats

@@ -22,7 +22,7 @@ from yarl import URL
 from ....common.core.errors import ConnectionLost, Fatal
 from ....common.core.server_clock import ServerClock
 from ..mentions.grammar import without_broadcasts
-from .failures import ApiError, not_mattermost
+from .failures import ApiError, not_mattermost, other_api
 from .transport import RestClient, no_redirects
 
 _ID = re.compile(r"[a-z0-9]{26}")
@@ -104,11 +104,7 @@ class MattermostClient:
             me = self._object(await self._api.users.get_user("me"))
         except ApiError as refused:
             if refused.status == 404:
-                raise Fatal(
-                    "mattermost_other_api",
-                    f"there is no Mattermost at {self.base_url}: check MATTERMOST_URL, its path too",
-                    heals=False,
-                ) from None
+                raise other_api(self.base_url) from None
             raise Fatal("mattermost_refused", f"{refused}: ask the server's administrator") from None
         if not _ID.fullmatch(str(me.get("id"))):
             raise not_mattermost(self.base_url)

@@ -33,6 +33,18 @@ def bad_token() -> Fatal:
     )
 
 
+def bot_disabled() -> Fatal:
+    return Fatal("mattermost_bot_disabled", "the bot is disabled: enable it in Mattermost's System Console")
+
+
+def other_api(where: str) -> Fatal:
+    return Fatal(
+        "mattermost_other_api",
+        f"there is no Mattermost at {where}: check MATTERMOST_URL, its path too",
+        heals=False,
+    )
+
+
 def redirected(where: str) -> Fatal:
     return Fatal(
         "mattermost_redirected", f"{where} redirects elsewhere: set MATTERMOST_URL to the final address", heals=False

@@ -11,17 +11,12 @@ from ....common.doctor.checks import masked
 from ....common.doctor.findings import Finding, Status
 from ....common.host.contract import version_tuple
 from ....common.settings.config import is_exposed
-from ..client import RpcError
-from ..link import verdict
-from ..sse import Refused
+from ..failures import RpcCode, RpcError, http_failure
 from .case import Case, refusal
 
 OLDEST = (0, 13, 19)
 PROMPT = (0, 14, 4)
 """The first version that sends the headers of an event stream at once."""
-_NOT_IMPLEMENTED = -32601
-_BAD_PARAMETERS = -32602
-_IO_ERROR = -3
 
 
 async def reach(case: Case) -> AsyncIterator[Finding]:
@@ -38,7 +33,7 @@ async def reach(case: Case) -> AsyncIterator[Finding]:
             yield Finding(check, Status.FAILED, what, remedy)
             return
         else:
-            raise verdict(Refused(status, ""), where)
+            raise http_failure(status, where)
     except (aiohttp.ClientConnectorError, NotSent) as exc:
         cause = exc.__cause__ or exc
         what = f"Nothing can be reached at {where} ({type(cause).__name__})."
@@ -102,7 +97,7 @@ async def account(case: Case) -> AsyncIterator[Finding]:
     try:
         own = case.take_contacts(await case.client.rpc("listContacts", {"allRecipients": True}, timeout=60))
     except RpcError as exc:
-        if exc.code == _BAD_PARAMETERS:
+        if exc.code == RpcCode.BAD_PARAMETERS:
             yield Finding(check, Status.FAILED, f"signal-cli does not know {label} ({name}).", remedy)
         else:
             what = f"signal-cli cannot list the account's contacts (error {exc.code})."
@@ -133,7 +128,7 @@ async def network(case: Case) -> AsyncIterator[Finding]:
         what = "signal-cli gets no answer from Signal's servers."
         yield Finding(check, Status.FAILED, what, "Let it reach the internet, and look into its log.")
     except RpcError as exc:
-        if exc.code != _IO_ERROR:
+        if exc.code != RpcCode.IO_ERROR:
             yield Finding(check, Status.SKIPPED, "This daemon cannot tell whether it reaches Signal's servers.")
         elif "authorization" in exc.message.lower():
             what = "Signal's servers no longer accept the account: it was unlinked or registered elsewhere."
@@ -168,7 +163,7 @@ async def _accounts(case: Case) -> tuple[str, ...] | None:
     try:
         told = await case.client.rpc("listAccounts", {"account": None})
     except RpcError as exc:
-        if exc.code == _NOT_IMPLEMENTED:
+        if exc.code == RpcCode.NOT_IMPLEMENTED:
             return None
         raise
     rows = told if isinstance(told, list) else ()

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from ....common.core.errors import ConnectionLost, HardenedError
 from ....common.doctor.findings import Finding, Status
 from ....common.settings.config import on_loopback
-from ..link import StreamStats, Subscription
+from ....common.stream.stats import StreamStats
+from ..link import Subscription
 from .case import Case, refusal
 
 _LATE_SECONDS = 3.0
@@ -60,15 +61,15 @@ async def stream(case: Case) -> AsyncIterator[Finding]:
     began = clock()
     subscription = Subscription(case.client, _pass_over, StreamStats(), clock)
     try:
-        await subscription.stand(case.around.headers_within)
+        await subscription.wait_open(case.around.headers_within)
         late = clock() - began
         if late > _LATE_SECONDS:
             what = f"The daemon took {late:.0f} seconds to answer a subscription, as versions before 0.14.4 do."
             yield Finding(check, Status.ADVICE, what, "Upgrade signal-cli to 0.14.5 or newer.")
         deadline = clock() + case.around.keepalive_within
-        while not (subscription.heard or subscription.ended) and clock() < deadline:
+        while not (subscription.received or subscription.ended) and clock() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
-        if subscription.heard:
+        if subscription.received:
             yield Finding(check, Status.OK, "The event stream opens and lives.")
         elif subscription.ended:
             failure = subscription.failure
