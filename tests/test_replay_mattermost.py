@@ -162,7 +162,7 @@ async def test_what_the_adapter_may_ask() -> None:
         assert (await client.ping_system())["status"] == "OK"
         post = await client.create_post(OPS, "an answer")
         assert (post["message"], post["user_id"]) == ("an answer", HERMES)
-        assert (await client.post(post["id"]))["message"] == "an answer"
+        assert (await client.thread(post["id"]))["posts"][post["id"]]["message"] == "an answer"
         await client.typing(OPS)
         assert (await client.patch_post(post["id"], "a better one"))["message"] == "a better one"
 

@@ -1,6 +1,6 @@
 """`DEMO=signal-cli make demo`: this package's client and stream against the real signal-cli daemon, without an account.
 
-Shown are the connection, the keepalives of a standing stream, and what the operator is told when it cannot stand.
+It shows the connection, the keepalives of an open stream, and what the operator is told when none can be opened.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def listening(base_url: str, **options: Any) -> AsyncIterator[Supervisor]:
 
 
 async def refusal(base_url: str) -> HardenedError | None:
-    """What our stream says about that address; None when it stands."""
+    """Return the error of our stream for that address; None when it opens."""
     try:
         async with listening(base_url):
             return None
@@ -92,7 +92,7 @@ async def show(console: Console) -> int:
             table.add_row(*(Text(cell) for cell in (situation, name, then, remedy)))
         console.print(table)
 
-        console.print("A standing stream: our client through a relay that takes the account off its request,")
+        console.print("An open stream: our client through a relay that takes the account off its request,")
         console.print("since a daemon without an account refuses every stream that names one.")
         began = time.monotonic()
         async with listening(relay.url) as stream:

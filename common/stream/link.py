@@ -37,7 +37,6 @@ class Link(ABC):
         self._clock = clock
         self._unanswered = unanswered
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the link has opened, and when it has failed before."""
         self._opened_at: float | None = None
         self._closed = False
         self._last_byte_at = 0.0
@@ -60,11 +59,9 @@ class Link(ABC):
 
     async def wait_open(self, timeout: float) -> None:
         """Return once the link is open. Raises `failure` when it ended instead, ConnectionLost after `timeout` s."""
-        await asyncio.wait({self._opened}, timeout=timeout)
+        await asyncio.wait({self._opened, self._task}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not self._opened.done():
-            raise ConnectionLost(self._unanswered)
-        if self._opened_at is None:
-            raise self.failure
+            raise self.failure if self.ended else ConnectionLost(self._unanswered)
 
     async def ends_within(self, seconds: float | None) -> bool:
         """Wait for the end, at most that long (None: for ever); return whether it has come."""
@@ -87,20 +84,17 @@ class Link(ABC):
             self.failure = exc
         finally:
             self._mark_closed()
-            if not self._opened.done():
-                self._opened.set_result(None)
 
     def _mark_open(self) -> None:
-        """Record that the link is open; a second call changes nothing."""
-        if self._opened_at is not None:
+        """Record that the link is open. A second call changes nothing."""
+        if self._opened.done():
             return
         self._stats.open += 1
         self._stats.connects += 1
         self._stats.disconnected_since = None
         self._mark_alive()
         self._opened_at = self._last_byte_at
-        if not self._opened.done():
-            self._opened.set_result(None)
+        self._opened.set_result(None)
 
     def _mark_alive(self) -> None:
         """Record that bytes have arrived."""
