@@ -95,7 +95,7 @@ FAULTS = (cut, cut_and_refuse, skip, lose, double, swallow, ill, busy)
 
 
 async def well(host: Hosted, server: FakeMattermostServer, got: list[str], said: Callable[[list[str]], bool]) -> None:
-    """Wait until the socket stands and everything said has come."""
+    """Wait until the socket is open and everything said has come."""
     stats = host.adapter.connection.stream.stats
     async with asyncio.timeout(20):
         while stats.disconnected_since is not None or not said(got):

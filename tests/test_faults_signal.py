@@ -229,5 +229,5 @@ async def test_one_stream_swallowed_while_the_daemon_is_well_is_replaced(
         await host.settled()
         assert tally.settle(got, figures) == (0, 0)
         assert tally.arrived(got) == tally.sent
-        assert proxy.peak == 2, "the new stream stands before the old one is closed"
+        assert proxy.peak == 2, "the new stream is open before the old one is closed"
         assert host.adapter.connection.stream.stats.stale == 1

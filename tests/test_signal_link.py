@@ -263,7 +263,7 @@ async def test_a_pinned_host_is_cured_at_once(streams: int) -> None:
         assert heard.time.slept == []
 
 
-async def test_a_host_pinned_meanwhile_by_somebody_else_is_no_refusal() -> None:
+async def test_a_host_pinned_meanwhile_by_another_subscription_is_no_refusal() -> None:
     async with raw_daemon(never_answers) as daemon, listener(daemon.url) as heard:
 
         async def pins(connection: RawConnection) -> None:

@@ -1,4 +1,4 @@
-"""The supervisor and the link's life, without a network: links here do what the test tells them."""
+"""The supervisor and the link's life, without a network: its links follow a script."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The meaning of signal-cli's refusals and aiohttp's exceptions, as errors that hold no number and nobody's words.
 
-Errors are written "what: remedy".
+Their texts have the form "problem: remedy", which the doctor splits at the first colon and blank.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def http_failure(status: int, where: str) -> HardenedError:
     """Return the meaning of an HTTP status, to a call or a subscription, that is not the success expected there."""
     match status:
         case 400:
+            # What signal-cli answers to a subscription for an account that it does not have.
             return Fatal(
                 "signal_unknown_account",
                 "signal-cli does not have this account: link or register it there, or correct SIGNAL_ACCOUNT",
