@@ -169,7 +169,7 @@ async def test_a_number_that_moved_is_confirmed_while_the_gateway_runs(
         for wrong in (ALICE_ACI, "55555555-5555-4555-8555-555555555555", new.aci.replace("-", ""), "PNI:" + new.aci):
             assert await operated("people", "confirm", ALICE, wrong) == 2
         assert await operated("people", "confirm", ALICE, new.aci, "--why", "she called") == 0
-        await host.until(lambda: host.adapter.connection.intake.senders.directory.aci_of(ALICE) == new.aci)
+        await host.until(lambda: host.adapter.connection.source.senders.directory.aci_of(ALICE) == new.aci)
         await host.emit(variant("dm_text", new, text="it is me"))
         old = Person("somebody", ALICE_ACI, None)
         await host.emit(variant("dm_text", old, text="her old account"))

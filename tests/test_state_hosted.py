@@ -137,7 +137,7 @@ async def test_a_flood_in_a_group_that_is_not_served_pushes_no_message_out_of_th
             await host.emit(*(in_group(ALICE_A, "noise", group_id=ALLOTMENT) for _ in range(25)))
         await host.emit(once, variant("dm_text", ALICE_A, text="twice"))
         assert [event.text for event in host.reached] == ["once", "twice"]
-        assert host.adapter.connection.intake.ledger.horizon == 0
+        assert host.adapter.connection.source.pipeline.ledger.horizon == 0
 
 
 async def test_both_networks_and_their_reconnects_share_one_connection(

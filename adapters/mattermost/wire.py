@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, Json, StringConstraints
 
-from ...common.core.wire import Lenient, Wire
+from ...common.core.wire import Lenient
+from ...common.core.wire import Wire as Wire
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{26}$")]
 Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
@@ -43,19 +44,6 @@ class Post(Wire):
     props: Lenient[dict[str, Any]] = None
     file_ids: Lenient[tuple[Id, ...]] = None
     metadata: Lenient[Metadata] = None
-
-
-class Peek(Wire):
-    """The fields of a `Post` that ignoring it takes; validates only where a person or program wrote it."""
-
-    id: Id
-    create_at: Milliseconds
-    delete_at: Literal[0] = 0
-    user_id: Id
-    channel_id: Id
-    original_id: Literal[""] = ""
-    message: str
-    type: Literal[""] = ""
 
 
 class Broadcast(Wire):

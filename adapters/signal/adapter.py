@@ -35,8 +35,8 @@ from ...common.host.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
 from ...common.settings.config import without_user
 from . import sending, wire
-from .client import RpcError
 from .connection import Connection
+from .failures import Refused, RpcError
 from .settings import SignalSettings
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         source = self.build_source(
             chat_id=delivery.chat_id,
             chat_name=delivery.chat_name,
-            chat_type="group" if inbound.chat.is_group else "dm",
+            chat_type=delivery.chat_type,
             user_id=authorization.user_id,
             user_name=delivery.author or authorization.user_id,
             user_id_alt=authorization.aci,
@@ -161,7 +161,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """Judge stock's sending of files: one member reached is a success."""
         try:
             sending.sent(wire.SendResult.read(result))
-        except sending.Refused as exc:
+        except Refused as exc:
             return False, str(exc)
         return True, None
 
@@ -196,12 +196,12 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     async def _resolve_recipient(self, chat_id: str) -> str:
         """Return the ACI of a number where it is known: signal-cli's better address."""
-        return (self.connection and self.connection.intake.senders.directory.aci_of(chat_id)) or chat_id
+        return (self.connection and self.connection.source.senders.directory.aci_of(chat_id)) or chat_id
 
     async def get_chat_info(self, chat_id: str) -> dict[str, Any]:
         """Return name and kind of a chat, without asking the daemon."""
         is_group = chat_id.startswith("group:")
-        name = self.connection.intake.chat_name(chat_id) if self.connection else ""
+        name = self.connection.source.chat_name(chat_id) if self.connection else ""
         return {"name": name or chat_id, "type": "group" if is_group else "dm", "chat_id": chat_id}
 
     async def send_typing(self, chat_id: str, metadata: Any = None) -> None:

@@ -22,7 +22,8 @@ from ...common.core.invitations import Outcome
 from ...common.core.people import Authorization
 from ...common.state.allowlist import RuntimeAllowlist
 from ...common.state.overview import LiveChat
-from .client import RpcError, SignalClient
+from .client import SignalClient
+from .failures import RpcError
 from .wire import GroupRow, Person, read_rows
 
 logger = logging.getLogger(__name__)

@@ -22,9 +22,10 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from ...common.core import wire as base
 from ...common.core.events import MOST_ATTACHMENTS, MOST_MENTIONS, Address
 from ...common.core.people import as_aci, as_number
-from ...common.core.wire import Lenient, Wire
+from ...common.core.wire import Lenient
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,11 @@ def _first(most: int) -> BeforeValidator:
     return BeforeValidator(lambda value: value[:most] if isinstance(value, list) else value)
 
 
-class _Wire(Wire):
+class Wire(base.Wire):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class Mention(_Wire):
+class Mention(Wire):
     """A mention. `start` and `length` count UTF-16 units; the daemon does not validate them."""
 
     number: str | None = None
@@ -47,14 +48,14 @@ class Mention(_Wire):
     length: int | None = None
 
 
-class Attachment(_Wire):
+class Attachment(Wire):
     content_type: str | None = None
     filename: str | None = None
     id: str | None = None
     size: int | None = None
 
 
-class Quote(_Wire):
+class Quote(Wire):
     """A quote. `id` is the timestamp of the quoted message."""
 
     id: int | None = None
@@ -64,18 +65,18 @@ class Quote(_Wire):
     text: str | None = None
 
 
-class GroupInfo(_Wire):
+class GroupInfo(Wire):
     group_id: str
     group_name: str | None = None
     revision: int | None = None
     type: str | None = None
 
 
-class RemoteDelete(_Wire):
+class RemoteDelete(Wire):
     timestamp: int
 
 
-class DataMessage(_Wire):
+class DataMessage(Wire):
     timestamp: int | None = None
     message: str | None = None
     is_expiration_update: bool = False
@@ -97,7 +98,7 @@ class DataMessage(_Wire):
     group_call_update: Any = None
 
 
-class EditMessage(_Wire):
+class EditMessage(Wire):
     target_sent_timestamp: int
     data_message: DataMessage | None = None
 
@@ -111,18 +112,23 @@ class SentMessage(DataMessage):
     edit_message: EditMessage | None = None
 
 
-class SyncMessage(_Wire):
+class SyncMessage(Wire):
     sent_message: SentMessage | None = None
 
 
-class Envelope(_Wire):
+class EnvelopeHead(Wire):
+    """Who sent it, and when it reached the server and left it."""
+
     source: str | None = None
     source_number: str | None = None
     source_uuid: str | None = None
     source_name: str | None = None
-    timestamp: int = Field(default=0, ge=0)
     server_received_timestamp: int | None = None
     server_delivered_timestamp: int | None = None
+
+
+class Envelope(EnvelopeHead):
+    timestamp: int = Field(default=0, ge=0)
     data_message: DataMessage | None = None
     edit_message: EditMessage | None = None
     sync_message: SyncMessage | None = None
@@ -132,48 +138,16 @@ class Envelope(_Wire):
     call_message: Any = None
 
 
-class ReceiveException(_Wire):
+class ReceiveException(Wire):
     type: str = ""
 
 
-class Event(_Wire):
+class Event(Wire):
     """The object of one `data:` line."""
 
     envelope: Envelope
     account: str | None = None
     exception: ReceiveException | None = None
-
-
-class PeekGroup(_Wire):
-    group_id: str = Field(min_length=1)
-
-
-class PeekMessage(_Wire):
-    timestamp: int = Field(gt=0, lt=2**53)
-    message: str
-    group_info: PeekGroup
-    reaction: None = None
-    remote_delete: None = None
-
-
-class PeekEnvelope(_Wire):
-    source: str | None = None
-    source_number: str | None = None
-    source_uuid: str | None = None
-    source_name: str | None = None
-    server_received_timestamp: int | None = None
-    server_delivered_timestamp: int | None = None
-    data_message: PeekMessage
-    edit_message: None = None
-    sync_message: None = None
-
-
-class Peek(_Wire):
-    """The fields of an `Event` that ignoring it takes; validates only where the event is a text in a group."""
-
-    envelope: PeekEnvelope
-    account: str
-    exception: None = None
 
 
 # -- rows of answers
@@ -183,7 +157,7 @@ Aci = Annotated[str | None, PlainValidator(as_aci)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Person(_Wire):
+class Person(Wire):
     """A person in a group or in the contact store."""
 
     number: Number = None
@@ -194,7 +168,7 @@ class Person(_Wire):
         return Address(self.uuid, self.number)
 
 
-class Profile(_Wire):
+class Profile(Wire):
     given_name: Lenient[str] = None
     family_name: Lenient[str] = None
 
@@ -212,7 +186,7 @@ class Contact(Person):
         return self.name or " ".join(part for part in (profile.given_name, profile.family_name) if part)
 
 
-class UserStatus(_Wire):
+class UserStatus(Wire):
     """A row of `getUserStatus`. `uuid` is a PNI before the first contact, None for a number that is not registered."""
 
     number: Number = None
@@ -220,7 +194,7 @@ class UserStatus(_Wire):
     uuid: Lenient[str] = None
 
 
-class GroupRow(_Wire):
+class GroupRow(Wire):
     """A row of `listGroups`. A group that the daemon could not fetch has neither name nor members."""
 
     id: str
@@ -230,7 +204,7 @@ class GroupRow(_Wire):
     pending_members: Lenient[tuple[OnErrorOmit[Person], ...]] = None
 
 
-class SendRow(_Wire):
+class SendRow(Wire):
     """The result of a `send` for one recipient."""
 
     type: Lenient[str] = None
@@ -245,7 +219,7 @@ class SendRow(_Wire):
         return self.type == "RATE_LIMIT_FAILURE"
 
 
-class _Answer(_Wire):
+class _Answer(Wire):
     @classmethod
     def read(cls, answer: object) -> Self:
         """Return the answer, an empty one where it makes no sense. Never raises."""
@@ -276,7 +250,7 @@ class SendError(_Answer):
         return self.response.rows if self.response else ()
 
 
-_Row = TypeVar("_Row", bound=_Wire)
+_Row = TypeVar("_Row", bound=Wire)
 
 
 @cache

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
+from typing import Any
 
 from .database import Statement
 from .orders import NumberOrder
-from .store import Store
+from .store import Store, read
 
 
 class Source(IntEnum):
@@ -39,9 +42,20 @@ def record(store: Store, pair: Pair, at: float) -> None:
     store.keep(upsert)
 
 
+_ALL = "SELECT number, uid, source, moved_to FROM identity ORDER BY rowid"
+
+
 async def recorded(store: Store) -> list[Pair]:
     """Every pair on disk; raises StateError."""
-    rows = await store.rows("SELECT number, uid, source, moved_to FROM identity ORDER BY rowid")
+    return _pairs(await store.rows(_ALL))
+
+
+def recorded_in(state: Path) -> list[Pair]:
+    """Every pair in a state file, beside a gateway that may be running; raises StateError."""
+    return _pairs(read(state, _ALL))
+
+
+def _pairs(rows: Iterable[tuple[Any, ...]]) -> list[Pair]:
     return [Pair(number, aci, Source(source), moved_to) for number, aci, source, moved_to in rows]
 
 

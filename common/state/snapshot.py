@@ -77,7 +77,7 @@ class Stats(Protocol):
 
     last_byte: float | None
     last_event: float | None
-    deaf_since: float | None
+    disconnected_since: float | None
     connects: int
     reconnects: int
 
@@ -103,7 +103,7 @@ def snapshot(network: str, stats: Stats, intake: Intake, observed: Observations)
         network=network,
         at=now,
         process=os.getpid(),
-        listening=stats.connects > 0 and stats.deaf_since is None,
+        listening=stats.connects > 0 and stats.disconnected_since is None,
         last_byte=unix(stats.last_byte),
         last_event=unix(stats.last_event),
         reconnects=stats.reconnects,

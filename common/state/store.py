@@ -41,6 +41,13 @@ def read(path: Path, query: str, parameters: Sequence[Any] = ()) -> list[tuple[A
         return connection.execute(query, parameters).fetchall()
 
 
+def inspect(path: Path) -> tuple[int, str]:
+    """The schema version of a state file, and `ok` or SQLite's first complaint about it; raises StateError."""
+    ((version,),) = read(path, "PRAGMA user_version")
+    ((verdict,),) = read(path, "PRAGMA quick_check(1)")
+    return version, verdict
+
+
 def change(path: Path, statements: Iterable[Statement]) -> None:
     """Carry out statements as one, beside a gateway that may be running; raises StateError unless they are on disk."""
     with closing(connect(path)) as connection, translated(path, "changed"):
