@@ -451,8 +451,7 @@ async def test_a_state_file_of_a_newer_version(state: Path) -> None:
 
 
 def test_a_damaged_state_file(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = {"PRAGMA user_version": [(1,)], "PRAGMA quick_check(1)": [("row 1 missing from index",)]}
-    monkeypatch.setattr(state_file, "read", lambda _, query: answers[query])
+    monkeypatch.setattr(state_file, "inspect", lambda _: (1, "row 1 missing from index"))
     assert "damaged" in only(state_file.examine(state)).what
 
 

@@ -117,7 +117,7 @@ async def test_an_unapproved_group_can_be_left(judged: Make) -> None:
 
 async def test_policies(judged: Make, book: RuntimeAllowlist) -> None:
     assert await (await judged(Daemon(group()), "ignore")).consider(ADDED, LISTED) == "ignored by policy"
-    book.forget(GROUP)
+    book.remove(GROUP)
     assert await (await judged(Daemon(group()), "allow-all")).consider(ADDED, UNLISTED) == "approved"
 
 
@@ -202,7 +202,7 @@ async def test_an_invitation_that_waited_for_us_counts(judged: Make, book: Runti
         assert await invitations.consider(WAITED, LISTED) == "approved"
         await invitations.mark_preexisting()
         assert book.approved == {GROUP}
-        book.forget(GROUP)
+        book.remove(GROUP)
 
 
 @pytest.mark.parametrize("event", [LATER, ADDED, replace(LATER, origin=Origin.OWN_DEVICE)])
@@ -212,7 +212,7 @@ async def test_what_is_changed_in_a_group_we_were_in_is_no_act(
     """Neither in this run nor, as the group is known then, in a later one."""
     invitations = await judged(Daemon(group()))
     assert await invitations.consider(LATER, LISTED) == "approved"
-    book.forget(GROUP)
+    book.remove(GROUP)
     await invitations.sync_groups()
     assert await invitations.consider(event, LISTED) == "no joining"
     assert await (await judged(Daemon(group()))).consider(LATER, LISTED) is None

@@ -10,10 +10,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from ...common.core.chats import Entry, LiveChat, Status
 from ...common.core.errors import HardenedError
 from ...common.core.people import Authorization
-from ...common.state.allowlist import Entry, RuntimeAllowlist, Status
-from ...common.state.overview import LiveChat
+from ...common.state.allowlist import RuntimeAllowlist
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +54,11 @@ class Joins:
     def load(self, entries: Mapping[str, Entry]) -> None:
         """What earlier runs knew, and what they could not leave."""
         self._heard_of = set(entries)
-        self._to_leave = {c for c, entry in entries.items() if entry.status is Status.BARRED and entry.by != _NOBODY}
+        self._to_leave = {c for c, entry in entries.items() if entry.status is Status.BLOCKED and entry.by != _NOBODY}
 
     def bars(self, channel_id: str) -> bool:
         """Whether the channel is not served, although the settings serve all."""
-        return channel_id in self._book.barred and channel_id not in self._listed
+        return channel_id in self._book.blocked and channel_id not in self._listed
 
     def knows(self, channel_id: str) -> bool:
         """Whether it is settled how we came into that channel, or nobody wants to know."""
@@ -75,10 +75,10 @@ class Joins:
             verdict = "listed"
         else:
             # Nobody is added who is a member: an earlier invitation is over, also if we missed its end.
-            self._book.forget(channel_id)
+            self._book.remove(channel_id)
             verdict = "approved before"
             if channel_id not in self._book.approved:
-                self._book.bar(channel_id, by=adder.user_id)
+                self._book.block(channel_id, by=adder.user_id)
                 await self._leave(channel_id)
                 verdict = "not approved"
         channel, who = self._book.pseudonym(channel_id), self._book.pseudonym(adder.user_id)
@@ -92,7 +92,7 @@ class Joins:
         if opener is not None and opener.rights.invites:
             self._book.approve(channel_id, by=opener.user_id)
             return "approved"
-        self._book.bar(channel_id, by=opener.user_id if opener else _NOBODY)
+        self._book.block(channel_id, by=opener.user_id if opener else _NOBODY)
         logger.info("channel %s is not served: nobody who may has added us", self._book.pseudonym(channel_id))
         return "not approved"
 
@@ -103,7 +103,7 @@ class Joins:
         group messages for their first post.
         """
         types = {str(channel.get("id")): channel.get("type") for channel in channels}
-        for channel_id in (self._heard_of | self._book.approved | self._book.barred.keys()) - types.keys():
+        for channel_id in (self._heard_of | self._book.approved | self._book.blocked.keys()) - types.keys():
             self.removed(channel_id)
         ours = [channel_id for channel_id, channel_type in types.items() if channel_type != "D"]
         self._heard_of = set(ours)
@@ -119,7 +119,7 @@ class Joins:
     def removed(self, channel_id: str) -> None:
         """We are out of a channel; an addition starts from nothing."""
         self._heard_of.discard(channel_id)
-        self._book.forget(channel_id)
+        self._book.remove(channel_id)
 
     async def _leave(self, channel_id: str) -> bool:
         try:

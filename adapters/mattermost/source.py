@@ -24,11 +24,13 @@ from ...common.inbound.delivery import Commit, Delivery, apply_edit, buffer_of
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.workers import ChatWorkers
-from ...common.state.allowlist import RuntimeAllowlist, entries
+from ...common.state.allowlist import RuntimeAllowlist
+from ...common.state.chats import entries
+from ...common.state.cursors import Cursors
 from ...common.state.ledger import Ledger
 from ...common.state.store import Store
 from ...common.state.trace import Trace
-from .catchup import CatchUp, Cursors
+from .catchup import CatchUp
 from .decode import (
     Deleted,
     Edited,
@@ -92,7 +94,7 @@ class Intake:
         self.people = People(client, time.monotonic)
         self.joins = Joins(client, self.book, settings.join_policy, settings.policy().chats)
         self.threads = Threads(client)
-        self.cursors = Cursors(store)
+        self.cursors = Cursors(store, "mattermost")
         self.catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.unhandled: Counter[str] = Counter()
         self.caught_up = 0

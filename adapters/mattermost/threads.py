@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import Any, Protocol
 
+from ...common.core.bounded import Bounded
 from ...common.core.errors import HardenedError
 
 logger = logging.getLogger(__name__)
@@ -25,12 +25,12 @@ class Threads:
 
     def __init__(self, posts: Posts) -> None:
         self._posts = posts
-        self._spoke: OrderedDict[str, int] = OrderedDict()
+        self._spoke: Bounded[str, int] = Bounded(KEEP_THREADS)
 
     def spoke(self, root_id: str, at: int, *, is_root: bool) -> None:
         """We wrote the root of a thread (it stays ours), or in it at `at` (milliseconds since the epoch)."""
         latest = max(self._spoke.get(root_id, 0), 2**62 if is_root else at)
-        self._remember(root_id, latest)
+        self._spoke.put(root_id, latest)
 
     async def is_ours(self, root_id: str, own_id: str, now: int) -> bool:
         """Whether what is said in that thread at `now` is said to us. A thread that cannot be fetched is not ours."""
@@ -40,14 +40,8 @@ class Threads:
             except (HardenedError, ValueError) as exc:
                 logger.warning("a thread could not be fetched: %s", exc)
                 return False
-            self._remember(root_id, _last_word(thread, root_id, own_id))
+            self._spoke.put(root_id, _last_word(thread, root_id, own_id))
         return now - self._spoke[root_id] < OURS_FOR_MILLISECONDS
-
-    def _remember(self, root_id: str, at: int) -> None:
-        self._spoke[root_id] = at
-        self._spoke.move_to_end(root_id)
-        if len(self._spoke) > KEEP_THREADS:
-            self._spoke.popitem(last=False)
 
 
 def _last_word(thread: dict[str, Any], root_id: str, own_id: str) -> int:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from ...common.core.bounded import Bounded
+from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.core.events import Address, Inbound, Me, Origin
 from ...common.core.people import Authorization, as_aci, as_number
 from ...common.state.allowlist import RuntimeAllowlist
-from ...common.state.overview import LiveChat
 from .client import RpcError
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class Invitations:
         self._looked_at: float | None = None
         """At a group that is not approved."""
         self._listed = asyncio.Event()
-        self.names: OrderedDict[str, str] = OrderedDict()
+        self.names: Bounded[str, str] = Bounded(KEEP_NAMES)
 
     @property
     def is_synced(self) -> bool:
@@ -149,7 +149,7 @@ class Invitations:
         for group in groups:
             self._name(group.id, group.name)
             if group.membership is Membership.OUT and self._book.knows(group.id):
-                self._book.forget(group.id)
+                self._book.remove(group.id)
             if group.membership is Membership.PENDING and group.id in self._book.approved:
                 await self._try("updateGroup", group.id)
 
@@ -165,13 +165,13 @@ class Invitations:
         self._name(group_id, event.chat.name)
         if not event.opens_group:
             if not event.contentless:
-                self._book.note(group_id)
+                self._book.mark_known(group_id)
             return None
         if self._book.knows(group_id):
             return await self._still_in(group_id)
         verdict = await self._judge(event, actor)
         if verdict != "unconfirmed":
-            self._book.note(group_id)
+            self._book.mark_known(group_id)
         group, who = self._book.pseudonym(group_id), self._book.pseudonym(actor.user_id)
         logger.info("invitation into group %s by %s: %s", group, who, verdict)
         return verdict
@@ -193,7 +193,7 @@ class Invitations:
                 await self._try("updateGroup", group_id)
                 return "approved before"
             case Membership.OUT:
-                self._book.forget(group_id)
+                self._book.remove(group_id)
                 self._present.pop(group_id, None)
                 return "removed"
         return None
@@ -250,10 +250,7 @@ class Invitations:
 
     def _name(self, group_id: str, name: str | None) -> None:
         if name:
-            self.names[group_id] = name
-            self.names.move_to_end(group_id)
-            if len(self.names) > KEEP_NAMES:
-                self.names.popitem(last=False)
+            self.names.put(group_id, name)
 
     async def _look(self, group_id: str, retries: Sequence[float] = _STATE_RETRIES) -> Group | None:
         """The group as the server has it, looked at again after `retries` seconds as long as it cannot be fetched."""

@@ -1,4 +1,4 @@
-"""Checks of the state file: who can read it, and whether it is sound."""
+"""Checks of the state file: its permissions, and whether it can be used."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.errors import StateError
-from ..state.database import journal_of
+from ..state.database import inspect, journal_of
 from ..state.schema import SCHEMA_VERSION
-from ..state.store import read
 from .findings import Finding, Status
 
 _CHECK = "hermes.state"
 
 
 def examine(path: Path) -> Iterator[Finding]:
-    """A file that does not exist yet is in order."""
+    """Check the state file and its journal. A file that does not exist yet is in order."""
     yield from _kept_aside(path)
     if not path.exists():
         yield Finding(_CHECK, Status.OK, f"There is no state file yet; the gateway will make {path}.")
@@ -41,8 +40,7 @@ def _open_to_others(path: Path) -> Iterator[Finding]:
 
 def _unsound(path: Path) -> Iterator[Finding]:
     try:
-        ((version,),) = read(path, "PRAGMA user_version")
-        ((verdict,),) = read(path, "PRAGMA quick_check(1)")
+        version, verdict = inspect(path)
     except StateError:
         what = "The state file cannot be read."
         remedy = f"Run this as the gateway's user, or move {path} away: the gateway then starts anew."
@@ -68,6 +66,6 @@ def _unsound_orders(path: Path) -> Iterator[Finding]:
 
 def _kept_aside(path: Path) -> Iterator[Finding]:
     if aside := sorted(path.parent.glob(f"{path.name}.unusable-*[0-9]")):
-        what = f"An unusable state file was kept aside as {aside[-1].name}; what was ordered is known without it."
+        what = f"An unusable state file was kept aside as {aside[-1].name}; no order was lost with it."
         remedy = "Look at `hermes adapters groups list`, then delete that file."
         yield Finding(_CHECK, Status.ADVICE, what, remedy)

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ....common.core.chats import Entry, in_force
 from ....common.core.errors import ConfigError, Fatal, HardenedError, StateError
 from ....common.doctor.findings import Finding, Status
-from ....common.state.allowlist import Entry, entries, in_force
+from ....common.state.chats import entries
 from ..link import Socket, StreamStats
 from ..rest.client import MattermostClient
 from ..rest.failures import ApiError, not_mattermost

@@ -14,7 +14,7 @@ from ....common.core.events import Me
 from ....common.core.people import as_aci, as_number
 from ....common.doctor.findings import Finding, Status
 from ....common.host import checks
-from ....common.state.store import read
+from ....common.state.identities import Pair, pairs
 from ..client import SignalClient
 from ..settings import SignalSettings
 
@@ -64,10 +64,10 @@ class Case:
         """Numbers to ACIs, as far as the contact store has both."""
         return {number: aci for number, aci in self.contacts if number and aci}
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What the state file says; nothing where it cannot be read, which another check tells."""
+    def learnt(self) -> list[Pair]:
+        """Return the pairs in the state file, none where it cannot be read: another check reports that."""
         try:
-            return read(self.state, query)
+            return pairs(self.state)
         except StateError:
             return []
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 
+from ....common.core.chats import Entry, in_force
 from ....common.core.errors import StateError
 from ....common.doctor.checks import masked
 from ....common.doctor.findings import Finding, Status
-from ....common.state.allowlist import Entry, entries, in_force
+from ....common.state.chats import entries
 from ..invitations import Group, Membership, read_groups
 from .case import Case
 

@@ -101,8 +101,8 @@ def judge(entry: str, place: str, known: Known, listed: frozenset[str]) -> Findi
 
 
 async def _known(case: Case, numbers: list[str]) -> Known:
-    learnt = case.rows("SELECT number, uid, moved_to FROM identity")
-    kept = {number: aci for number, aci, _ in learnt}
+    learnt = case.learnt()
+    kept = {pair.number: pair.aci for pair in learnt}
     unresolved = [number for number in numbers if number not in case.pairs() | kept]
     registered = await _directory(case, unresolved) if unresolved else {}
     if any((registered or {}).values()):
@@ -110,7 +110,7 @@ async def _known(case: Case, numbers: list[str]) -> Known:
         case.take_contacts(await case.client.rpc("listContacts", {"allRecipients": True}, timeout=60))
     return Known(
         pairs=case.pairs() | kept,
-        moved={number: moved_to for number, _, moved_to in learnt if moved_to},
+        moved={pair.number: pair.moved_to for pair in learnt if pair.moved_to},
         acis=frozenset(aci for _, aci in case.contacts if aci),
         registered=registered,
     )

@@ -10,8 +10,8 @@ from typing import Any
 from ....common.core.errors import HardenedError
 from ....common.core.events import Address
 from ....common.core.people import Lists, as_aci, as_number
+from ....common.core.pseudonymizer import Pseudonymizer
 from ....common.state.identities import Source
-from ....common.state.pseudonymizer import Pseudonymizer
 from ..invitations import Rpc
 from .directory import Directory, Learnt
 
