@@ -80,14 +80,14 @@ class Side:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._complete.wait()
             if self.name == OURS:
-                await self.adapter.connection.intake.workers.idle()
+                await self.adapter.connection.source.pipeline.workers.idle()
                 await self.adapter.connection.flush()
         return {"seconds": time.perf_counter() - started, "cpu": time.process_time() - busy}
 
     @property
     def waiting(self) -> int:
         """Events received and not yet begun with; stock has no queue but the socket's."""
-        return self.adapter.connection.intake.workers.waiting if self.name == OURS else 0
+        return self.adapter.connection.source.pipeline.workers.waiting if self.name == OURS else 0
 
 
 def _transport(server: Any) -> Any:
@@ -158,7 +158,7 @@ async def mattermost_side(name: str, channels: int = CHATS) -> AsyncIterator[tup
         try:
             await server.connected()
             if name == OURS:
-                await adapter.connection.intake._catching_up
+                await adapter.connection.source.gaps.running
             yield Side(name, adapter, server), team
         finally:
             await adapter.disconnect()

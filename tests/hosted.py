@@ -48,7 +48,7 @@ class Hosted:
     async def drained(self, arrival: float = 0.05) -> None:
         """Wait until everything emitted so far has been handed over, or decided against."""
         await asyncio.sleep(arrival)
-        await self.adapter.connection.intake.workers.idle()
+        await self.adapter.connection.source.pipeline.workers.idle()
 
     async def settled(self) -> None:
         """Wait until everything emitted so far has been dealt with, the host's own tasks included."""

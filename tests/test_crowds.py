@@ -42,7 +42,7 @@ async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 async def received(host: Hosted, count: int) -> None:
     """Wait until so many wait for the message in hand, or went."""
-    workers = host.adapter.connection.intake.workers
+    workers = host.adapter.connection.source.pipeline.workers
     async with asyncio.timeout(30):
         while workers.waiting + workers.shed + workers.lost < count:
             await asyncio.sleep(0.01)
@@ -72,7 +72,7 @@ async def test_a_request_amid_mentions_by_a_stranger_on_signal(daemon: FakeSigna
         await host.settled()
         assert reached(host)[1:] == ["what is for lunch?"]
         assert len(host.reached) == 2
-        assert host.adapter.connection.intake.workers.lost == 0
+        assert host.adapter.connection.source.pipeline.workers.lost == 0
 
 
 @AROUND
@@ -92,7 +92,7 @@ async def test_a_request_amid_mentions_by_a_stranger_on_mattermost(server: FakeM
         await host.settled()
         assert reached(host)[1:] == ["what is for lunch?"]
         assert len(host.reached) == 2
-        assert host.adapter.connection.intake.workers.lost == 0
+        assert host.adapter.connection.source.pipeline.workers.lost == 0
 
 
 @pytest.mark.parametrize(("lines", "size"), [(3, 20), (1, 4_000), (60, 4_000)], ids=["control", "one", "flood"])
@@ -151,7 +151,7 @@ async def test_a_stop_waits_for_no_look_up_and_loses_nothing(
     async with hosted(daemon) as host:
         await answered_while_looking(daemon, host, monkeypatch)
         await daemon.emit_event(variant("dm_text", CAROL_C, text="just us"))
-        await host.until(lambda: host.adapter.connection.intake.workers.waiting == 4)
+        await host.until(lambda: host.adapter.connection.source.pipeline.workers.waiting == 4)
         async with asyncio.timeout(3):
             await host.adapter.disconnect()
         assert reached(host) == ["what is for lunch?", "just us"]

@@ -36,7 +36,9 @@ def reached(host: Hosted) -> list[str]:
 
 
 def restrained(host: Hosted, reason: Reason) -> int:
-    return sum(count for what, count in host.adapter.connection.intake.trace.counts.items() if what.endswith(reason))
+    return sum(
+        count for what, count in host.adapter.connection.source.pipeline.trace.counts.items() if what.endswith(reason)
+    )
 
 
 @pytest.mark.parametrize("text", ["@hermes /restart", "@hermes delete it"])
@@ -51,7 +53,7 @@ async def test_a_pin_obeys_nothing_old(server: FakeMattermostServer, text: str, 
         await host.settled()
         assert reached(host) == ["(edited) hello"]
         assert host.observed == []
-        assert host.adapter.connection.intake.unhandled["pinned"] == 1
+        assert host.adapter.connection.source.pipeline.unhandled["pinned"] == 1
 
 
 async def test_a_pin_repeats_nothing_new(server: FakeMattermostServer) -> None:
@@ -168,6 +170,45 @@ async def test_on_signal_a_fresh_change_is_told_and_nothing_else(
         await host.emit(said(AT, "old"))
         await host.emit(edit)
         assert reached(host) == ["old", *(["(edited) new"] if answered else [])]
+
+
+async def test_a_changed_request_is_background_where_the_operator_wants_that(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon, edited_requests="background") as host:
+        await host.emit(said(AT, "old"))
+        await host.emit(edited(AT + 1000, AT, "new"))
+        assert reached(host) == ["old"]
+        assert restrained(host, Reason.EDITED) == 1
+
+
+async def test_a_changed_request_is_answered_again_on_mattermost_but_not_a_pinned_one(
+    server: FakeMattermostServer,
+) -> None:
+    async with hosted_mattermost(server) as host:
+        asked = await server.post(ALICE, OPS, "@hermes what is 2+2?")
+        await host.settled()
+        await server.edit(asked["id"], "@hermes what is 3+3?")
+        await host.settled()
+        await server.edit(asked["id"], "@hermes what is 3+3?")
+        await server.pin(asked["id"])
+        await host.settled()
+        assert reached(host) == ["what is 2+2?", "(edited) what is 3+3?"]
+        assert restrained(host, Reason.EDITED) == 1
+        server.ahead = 20 * 60_000
+        await host.adapter.connection.client.me()
+        await server.edit(asked["id"], "@hermes what is 4+4?")
+        await host.settled()
+        assert reached(host)[2:] == []
+        assert restrained(host, Reason.STALE) == 1
+    # After a restart nobody knows whether the text has changed.
+    async with hosted_mattermost(server) as host:
+        server.ahead = 0
+        again = await server.post(ALICE, OPS, "@hermes once")
+        await host.settled()
+        assert reached(host) == ["once"]
+    async with hosted_mattermost(server) as host:
+        await server.edit(again["id"], "@hermes twice")
+        await host.settled()
+        assert reached(host) == []
 
 
 async def test_on_signal_edits_of_edits_do_not_keep_a_message_young(daemon: FakeSignalDaemon) -> None:

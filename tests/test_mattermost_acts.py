@@ -46,7 +46,7 @@ async def listened(server: FakeMattermostServer, **extra: object) -> None:
 
 async def caught_up(host: Hosted) -> None:
     """Wait until the channels were listed and what was missed is dealt with."""
-    await host.until(lambda: host.adapter.connection.intake._catching_up.done())
+    await host.until(lambda: host.adapter.connection.source.gaps.running.done())
     await host.settled()
 
 
@@ -111,7 +111,7 @@ async def test_an_addition_with_more_posts_after_it_than_are_fetched(
     async with hosted_mattermost(server) as host:
         assert not await asked(host, server, channel, "still here")
         order(state, "mattermost", channel, Status.GRANTED, "operator", "", 1.0)
-        await host.until(lambda: channel in host.adapter.connection.intake.book.approved)
+        await host.until(lambda: channel in host.adapter.connection.source.allowlist.approved)
         assert await asked(host, server, channel, "approved")
 
 
@@ -167,7 +167,7 @@ async def test_what_the_operator_wants_no_stranger_ends(
     listed = [OPS] if granted else [OPS, channel]
     async with hosted_mattermost(server, allowed_channels=listed) as host:
         if granted:
-            await host.adapter.connection.intake.book.order(channel, Status.GRANTED, "admin", "")
+            await host.adapter.connection.source.allowlist.order(channel, Status.GRANTED, "admin", "")
         await server.add_member(channel, HERMES, mallory)
         await host.settled()
         assert HERMES in server.members[channel]
@@ -201,7 +201,7 @@ async def test_whoever_writes_first_has_opened_a_group_message(
         assert await asked(host, server, channel, "after a restart") is allowed
         (state,) = (hermes_home / "hardened_adapters").glob("*.db")
         order(state, "mattermost", channel, Status.GRANTED, "operator", "", 1.0)
-        await host.until(lambda: channel in host.adapter.connection.intake.book.approved)
+        await host.until(lambda: channel in host.adapter.connection.source.allowlist.approved)
         assert await asked(host, server, channel, "approved")
 
 

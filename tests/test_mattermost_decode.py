@@ -18,9 +18,9 @@ from hermes_hardened_adapters.adapters.mattermost.decode import (
     UserUpdated,
     added_by,
     parse_post,
-    peek,
     to_inbound,
 )
+from hermes_hardened_adapters.adapters.mattermost.peek import peek
 from hermes_hardened_adapters.adapters.mattermost.sequence import frame_of
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Me, Origin, Unhandled

@@ -173,8 +173,9 @@ async def test_threads_have_backgrounds_of_their_own(server: FakeMattermostServe
         assert ["in the channel" in c for c in contexts] == [False, True]
 
 
-async def test_edits_are_looked_at_again_and_deletions_forgotten(server: FakeMattermostServer) -> None:
-    async with hosted_mattermost(server) as host:
+@pytest.mark.parametrize("wanted", ["answer", "background"])
+async def test_edits_are_looked_at_again_and_deletions_forgotten(server: FakeMattermostServer, wanted: str) -> None:
+    async with hosted_mattermost(server, edited_requests=wanted) as host:
         typo = await server.post(ALICE, OPS, "teh plan")
         oops = await server.post(ALICE, OPS, "a secret")
         late = await server.post(ALICE, OPS, "what now?")
@@ -185,13 +186,14 @@ async def test_edits_are_looked_at_again_and_deletions_forgotten(server: FakeMat
         await server.edit(late["id"], "@hermes what now?")
         await server.edit(asked["id"], "@hermes first, again")
         await host.settled()
-        assert [event.text for event in host.reached] == ["first", "(edited) what now?"]
+        again = ["(edited) first, again"] if wanted == "answer" else []
+        assert [event.text for event in host.reached] == ["first", "(edited) what now?", *again]
         await said(host, server, (ALICE, OPS, "@hermes well?"))
-        context = host.reached[-1].channel_context
-        assert "alice: the plan" in context
-        assert "teh plan" not in context
-        assert "a secret" not in context
-        assert "(edited) first, again" in context
+        contexts = "".join(event.channel_context or "" for event in host.reached[1:])
+        assert "alice: the plan" in contexts
+        assert "teh plan" not in contexts
+        assert "a secret" not in contexts
+        assert ("(edited) first, again" in contexts) == (wanted == "background")
 
 
 async def test_a_renamed_bot_is_still_found(server: FakeMattermostServer) -> None:
@@ -282,7 +284,7 @@ async def test_a_cut_of_two_seconds_loses_and_doubles_nothing(server: FakeMatter
         in_ops = [e.text for e in host.reached if e.source.chat_id == OPS]
         assert in_ops == ["before", "one", "two", "after"]
         assert sum("beside the point" in (e.channel_context or "") for e in host.reached) >= 1
-        assert host.adapter.connection.intake.caught_up == (0 if resumes else 5)
+        assert host.adapter.connection.source.gaps.caught_up == (0 if resumes else 5)
 
 
 @pytest.mark.parametrize("path", ["/users/me/channels", f"/channels/{OPS}/posts"])
@@ -302,7 +304,7 @@ async def test_posts_missed_while_rest_was_ill_are_not_lost(
         await server.post(ALICE, OPS, "@hermes three", create_at=later, update_at=later)
         await host.until(lambda: len(host.reached) == 3)
         assert sorted(event.text for event in host.reached) == ["one", "three", "two"]
-        cursors = host.adapter.connection.intake.cursors
+        cursors = host.adapter.connection.source.cursors
         await host.until(lambda: cursors.since(OPS) == later)
 
 
@@ -360,10 +362,10 @@ async def test_a_team_that_was_left_takes_its_channels_along(server: FakeMatterm
     async with hosted_mattermost(server, allowed_channels=[OPS]) as host:
         await server.add_member(channel, HERMES, ALICE)
         await host.settled()
-        assert host.adapter.connection.intake.book.approved == {channel}
+        assert host.adapter.connection.source.allowlist.approved == {channel}
         server.members[channel].discard(HERMES)
         await server.emit({"event": "leave_team", "data": {"team_id": TEAM, "user_id": HERMES}, "broadcast": {}})
-        await host.until(lambda: not host.adapter.connection.intake.book.approved)
+        await host.until(lambda: not host.adapter.connection.source.allowlist.approved)
 
 
 async def test_what_was_missed_too_long_ago_is_background(server: FakeMattermostServer) -> None:
@@ -509,10 +511,10 @@ async def test_what_is_said_in_a_channel_that_is_not_served_is_traced_and_no_mor
 ) -> None:
     monkeypatch.setenv("MATTERMOST_ALLOWED_CHANNELS", GROUP_MESSAGE)
     async with hosted_mattermost(server) as host:
-        intake = host.adapter.connection.intake
+        source = host.adapter.connection.source
         await said(host, server, (ALICE, OPS, "@hermes one"), (BOB, OPS, "two"))
-        assert intake.trace.counts == {"ignore chat not on the allowlist": 2}
-        assert intake.cursors.since(OPS) == max(post["create_at"] for post in server.posts.values())
-        await intake.book.order(OPS, Status.GRANTED, "admin", "")
+        assert source.pipeline.trace.counts == {"ignore chat not on the allowlist": 2}
+        assert source.cursors.since(OPS) == max(post["create_at"] for post in server.posts.values())
+        await source.allowlist.order(OPS, Status.GRANTED, "admin", "")
         await said(host, server, (ALICE, OPS, "@hermes three"))
         assert [event.text for event in host.reached] == ["three"]

@@ -83,13 +83,13 @@ async def test_a_group_is_approved_and_revoked_while_the_gateway_runs(
         await host.emit(ask("before"))
         assert texts(host) == []
         assert await operated("groups", "approve", ALLOTMENT, "--why", "the neighbours asked") == 0
-        await host.until(lambda: ALLOTMENT in host.adapter.connection.book.approved)
+        await host.until(lambda: ALLOTMENT in host.adapter.connection.allowlist.approved)
         await host.emit(ask("in between"))
         assert "take it off" not in capsys.readouterr().out
         assert await operated("groups", "revoke", named(GROUP)) == 0
         assert "take it off" in capsys.readouterr().out
         assert await operated("groups", "revoke", ALLOTMENT) == 0
-        await host.until(lambda: host.adapter.connection.book.revoked == {GROUP, ALLOTMENT})
+        await host.until(lambda: host.adapter.connection.allowlist.revoked == {GROUP, ALLOTMENT})
         await host.emit(ask("after"), in_group(ALICE_A, f"{BOT} listed, but revoked", BOT_ITSELF))
         assert texts(host) == ["in between"]
         capsys.readouterr()
@@ -106,7 +106,7 @@ async def test_a_group_we_are_invited_to_is_joined_when_it_is_approved(daemon: F
     async with hosted(daemon) as host:
         assert await operated("groups", "approve", ALLOTMENT) == 0
         await host.until(lambda: daemon.called("updateGroup") == [{"account": ACCOUNT, "groupId": ALLOTMENT}])
-        assert GROUP not in host.adapter.connection.book.approved
+        assert GROUP not in host.adapter.connection.allowlist.approved
 
 
 async def test_what_was_approved_while_no_gateway_ran_is_joined_at_connect(daemon: FakeSignalDaemon) -> None:
@@ -123,14 +123,14 @@ async def test_a_channel_is_approved_and_revoked_while_the_gateway_runs(server: 
         await server.post(ALICE_ID, OPS, "@hermes before")
         await host.settled()
         assert await operated("groups", "revoke", OPS) == 0
-        await host.until(lambda: OPS in host.adapter.connection.book.revoked)
+        await host.until(lambda: OPS in host.adapter.connection.allowlist.revoked)
         await server.post(ALICE_ID, OPS, "@hermes after")
         await host.settled()
         assert texts(host) == ["before"]
         mallory = server.add_user("mallory")
         asked_for, not_asked_for = (server.add_channel(name, members={mallory}) for name in ("wanted", "unwanted"))
         assert await operated("groups", "approve", asked_for) == 0
-        await host.until(lambda: asked_for in host.adapter.connection.book.approved)
+        await host.until(lambda: asked_for in host.adapter.connection.allowlist.approved)
         for channel in (asked_for, not_asked_for):
             await server.add_member(channel, HERMES, mallory)
         await host.settled()
@@ -169,7 +169,7 @@ async def test_a_number_that_moved_is_confirmed_while_the_gateway_runs(
         for wrong in (ALICE_ACI, "55555555-5555-4555-8555-555555555555", new.aci.replace("-", ""), "PNI:" + new.aci):
             assert await operated("people", "confirm", ALICE, wrong) == 2
         assert await operated("people", "confirm", ALICE, new.aci, "--why", "she called") == 0
-        await host.until(lambda: host.adapter.connection.intake.senders.directory.aci_of(ALICE) == new.aci)
+        await host.until(lambda: host.adapter.connection.source.senders.directory.aci_of(ALICE) == new.aci)
         await host.emit(variant("dm_text", new, text="it is me"))
         old = Person("somebody", ALICE_ACI, None)
         await host.emit(variant("dm_text", old, text="her old account"))
@@ -266,7 +266,7 @@ async def test_an_admin_operates_the_bot_from_a_direct_message(daemon: FakeSigna
         assert "✗ Allotment" in listed
         approval = f"/adapters groups approve {named(ALLOTMENT)} the neighbours asked"
         assert await asked(approval) == "Allotment: granted"
-        assert host.adapter.connection.book.approved == {ALLOTMENT}
+        assert host.adapter.connection.allowlist.approved == {ALLOTMENT}
         assert "dispatch by rule 5" in await asked("/adapters trace 3")
         assert "no such group" in await asked("/adapters groups approve nonsense")
         assert await asked(f"/adapters groups revoke {ALLOTMENT}") == "Allotment: revoked"
@@ -282,7 +282,7 @@ async def test_where_nobody_is_an_admin_nobody_operates(daemon: FakeSignalDaemon
     async with hosted(daemon) as host:
         await host.emit(variant("dm_text", ALICE_A, text="/adapters groups revoke " + GROUP))
         assert "Only an admin" in daemon.called("send")[0]["message"]
-        assert not host.adapter.connection.book.revoked
+        assert not host.adapter.connection.allowlist.revoked
 
 
 async def test_a_stranger_gets_no_answer_from_it(daemon: FakeSignalDaemon) -> None:

@@ -16,8 +16,9 @@ from hermes_hardened_adapters.common.core.events import (
     Origin,
 )
 from hermes_hardened_adapters.common.core.events import Reason as R
-from hermes_hardened_adapters.common.core.restraint import Past, Rules, Version, Versions, digest, restrain
+from hermes_hardened_adapters.common.core.policy import Past, Policy, restrain
 from hermes_hardened_adapters.common.core.server_clock import ServerClock
+from hermes_hardened_adapters.common.core.versions import Version, Versions, digest
 
 MINUTE = 60_000
 NOW = 1_795_000_000_000
@@ -25,7 +26,7 @@ SAID = Inbound("k", "1", 5, Chat("c"), Address("alice"), text="go", received_at=
 EDIT = replace(SAID, edits="1", first_at=NOW - MINUTE)
 PAST = Past(NOW, NOW - 7 * 24 * 60 * MINUTE)
 OTHER, SAME = (Version(digest(replace(SAID, text=text)), NOW - MINUTE) for text in ("og", "go"))
-ONCE, AGAIN = Rules(observe=True), Rules(observe=True, dispatches_again=True)
+ONCE, AGAIN = Policy(answers_edits=False), Policy(answers_edits=True)
 GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
 
 
@@ -69,7 +70,7 @@ GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
         (COMMAND, EDIT, PAST, AGAIN, R.EDITED),
     ],
 )
-def test_what_restrains(decision: Dispatch, inbound: Inbound, past: Past, rules: Rules, reason: R | None) -> None:
+def test_what_restrains(decision: Dispatch, inbound: Inbound, past: Past, rules: Policy, reason: R | None) -> None:
     restrained: Decision = decision if reason is None else Observe(decision.text, 7, reason)
     assert restrain(decision, inbound, past, rules) == restrained
     if reason is not None:
@@ -83,10 +84,10 @@ def test_only_a_dispatch_is_restrained(decision: Decision) -> None:
 
 def test_versions_are_followed_through_edits_of_edits() -> None:
     versions = Versions()
-    versions.see(SAID, GO)
+    versions.record(SAID, GO)
     first = replace(SAID, message_id="2", edits="1", text="gone", received_at=NOW + 1)
     assert versions.before(first) == Version(digest(replace(SAID, text="go")), NOW, dispatched=True)
-    versions.see(first, Observe("gone", 10, R.UNADDRESSED))
+    versions.record(first, Observe("gone", 10, R.UNADDRESSED))
     for target in ("1", "2"):
         second = replace(SAID, message_id="3", edits=target, text="going", received_at=NOW + 2)
         assert versions.before(second) == Version(digest(replace(SAID, text="gone")), NOW, dispatched=True)
@@ -95,15 +96,15 @@ def test_versions_are_followed_through_edits_of_edits() -> None:
 
 def test_what_is_not_served_is_not_remembered() -> None:
     versions = Versions()
-    versions.see(SAID, Ignore(4, R.CHAT_NOT_ALLOWED))
+    versions.record(SAID, Ignore(4, R.CHAT_NOT_ALLOWED))
     assert versions.before(EDIT) is None
 
 
 def test_the_memory_of_versions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hermes_hardened_adapters.common.core.restraint.KEEP_VERSIONS", 2)
+    monkeypatch.setattr("hermes_hardened_adapters.common.core.versions.KEEP_VERSIONS", 2)
     versions = Versions()
     for number in "123":
-        versions.see(replace(SAID, message_id=number), GO)
+        versions.record(replace(SAID, message_id=number), GO)
     assert [versions.before(replace(EDIT, edits=number)) is None for number in "123"] == [True, False, False]
 
 

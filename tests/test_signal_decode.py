@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.signal.decode import decode, group_of, peek
+from hermes_hardened_adapters.adapters.signal.decode import decode
+from hermes_hardened_adapters.adapters.signal.peek import group_of, peek
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Inbound, Me, Origin, Unhandled
 from hermes_hardened_adapters.common.core.policy import Policy, decide

@@ -171,7 +171,7 @@ async def test_a_number_alone_carries_nothing_once_it_has_moved(daemon: FakeSign
         await host.emit(by(fresh("dm_text"), ALICE, None, "Alice A"))
         assert [event.source.user_id for event in host.reached] == [ALICE]
         await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI))
-        moved = host.adapter.connection.intake.unhandled
+        moved = host.adapter.connection.source.pipeline.unhandled
         await host.emit(by(fresh("dm_text"), ALICE, None), by(fresh("group_mention_command"), ALICE, None))
         assert len(host.reached) == 1
         assert moved["moved number"] == 2
@@ -182,7 +182,7 @@ async def test_answers_follow_the_confirmed_owner_of_a_number(daemon: FakeSignal
         await host.emit(by(fresh("dm_text"), None, ALICE_ACI, "Alice A"))
         await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI))
         assert [send["recipient"] for send in daemon.called("send")] == [[ALICE_ACI]]
-        host.adapter.connection.intake.senders.directory.confirm(ALICE, BOB_ACI)
+        host.adapter.connection.source.senders.directory.confirm(ALICE, BOB_ACI)
         await host.emit(by(fresh("dm_text"), ALICE, BOB_ACI, "Alice A"))
         assert [send["recipient"] for send in daemon.called("send")] == [[ALICE_ACI], [BOB_ACI]]
         assert await host.adapter._resolve_recipient(ALICE) == BOB_ACI
@@ -555,7 +555,7 @@ async def test_of_an_account_named_by_its_aci_events_wait_for_its_number(
         await host.emit(fresh("group_text", message="and later"))
         await host.emit(fresh("dm_text", message="of others") | {"account": "+15550009999"})
         assert [event.text for event in host.observed] == [*texts, "and later"]
-        assert host.adapter.connection.intake.unhandled["other account"] == 2
+        assert host.adapter.connection.source.pipeline.unhandled["other account"] == 2
     async with hosted(daemon, account=OWN_ACI) as host:
         await host.emit(fresh("dm_text", message="known from the start"))
         assert len(host.reached) == 1
@@ -571,9 +571,9 @@ async def test_what_waits_for_the_accounts_number_is_bounded(
     daemon.handlers["listContacts"] = offline
     async with hosted(daemon, account=OWN_ACI) as host:
         await host.emit(*[fresh("group_text", message=f"{number}") for number in range(5)])
-        assert host.adapter.connection.intake.unhandled["held too long"] == 3
+        assert host.adapter.connection.source.pipeline.unhandled["held too long"] == 3
         del daemon.handlers["listContacts"]
-        await host.adapter.connection.intake.senders.resolver.start()
+        await host.adapter.connection.source.senders.resolver.start()
         await host.until(lambda: [event.text for event in host.observed] == ["3", "4"])
 
 
@@ -816,11 +816,11 @@ async def test_what_is_said_in_a_group_that_is_not_served_is_traced_and_no_more(
     for event in said:
         by(event, BOB, BOB_ACI, "Bob")
     async with hosted(daemon) as host:
-        intake = host.adapter.connection.intake
+        source = host.adapter.connection.source
         await host.emit(*said, said[2])
-        assert intake.trace.counts == {"ignore chat not on the allowlist": 3}
-        assert intake.unhandled == {"duplicate": 1}
-        assert intake.senders.directory.aci_of(BOB) == BOB_ACI
-        await intake.book.order(NEW_GROUP, Status.GRANTED, "admin", "")
+        assert source.pipeline.trace.counts == {"ignore chat not on the allowlist": 3}
+        assert source.pipeline.unhandled == {"duplicate": 1}
+        assert source.senders.directory.aci_of(BOB) == BOB_ACI
+        await source.allowlist.order(NEW_GROUP, Status.GRANTED, "admin", "")
         await host.emit(by(fresh("group_text", **where), BOB, BOB_ACI, "Bob"))
         assert [event.text for event in host.passed] == ["hello group"]

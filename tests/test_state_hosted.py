@@ -123,7 +123,7 @@ async def test_an_admin_is_told_what_was_not_kept_and_the_chat_goes_on(
         await fill_up(host, is_full=False)
         assert await asked(f"/adapters groups revoke {GROUP}") == "Test Group: revoked"
     async with hosted(daemon) as host:
-        assert GROUP in host.adapter.connection.book.revoked
+        assert GROUP in host.adapter.connection.allowlist.revoked
 
 
 async def test_a_flood_in_a_group_that_is_not_served_pushes_no_message_out_of_the_ledger(
@@ -138,7 +138,7 @@ async def test_a_flood_in_a_group_that_is_not_served_pushes_no_message_out_of_th
             await host.emit(*(in_group(ALICE_A, "noise", group_id=ALLOTMENT) for _ in range(25)))
         await host.emit(once, variant("dm_text", ALICE_A, text="twice"))
         assert [event.text for event in host.reached] == ["once", "twice"]
-        assert host.adapter.connection.intake.ledger.horizon == 0
+        assert host.adapter.connection.source.pipeline.ledger.horizon == 0
 
 
 async def test_both_networks_and_their_reconnects_share_one_connection(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.mattermost import connection as mattermost
-from hermes_hardened_adapters.adapters.mattermost import source as mattermost_intake
+from hermes_hardened_adapters.adapters.mattermost import gaps
 from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
 from hermes_hardened_adapters.adapters.mattermost.stream import MattermostStream
 from hermes_hardened_adapters.adapters.signal import connection as signal
@@ -56,7 +56,7 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(signal, "SignalStream", _signal_stream)
     patch.setattr(mattermost, "MattermostStream", _mattermost_stream)
     patch.setattr(mattermost, "MattermostClient", _mattermost_client)
-    patch.setattr(mattermost_intake, "backoff", _soon)
+    patch.setattr(gaps, "backoff", _soon)
 
 
 @dataclass

@@ -28,7 +28,6 @@ from ...common.inbound.authorization import HostAccess
 from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.observation import observations
 from .connection import Connection
-from .judge import CHAT_TYPES
 from .mentions.grammar import without_broadcasts
 from .rest.client import MattermostClient
 from .rest.failures import ApiError
@@ -114,7 +113,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     # -- inbound
 
-    async def _deliver(self, delivery: Delivery, channel_type: str, commit: Commit) -> None:
+    async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
         """Hand a post to the host, by way of `handle_message` as everything that reaches it."""
         inbound, authorization = delivery.inbound, delivery.authorization
         thread = inbound.chat.thread
@@ -123,8 +122,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         source = self.build_source(
             chat_id=delivery.chat_id,
             chat_name=delivery.chat_name,
-            # Part of the session's key: a program's talk is in no person's session.
-            chat_type="program" if inbound.origin is Origin.PROGRAM else CHAT_TYPES.get(channel_type, "channel"),
+            chat_type=delivery.chat_type,
             user_id=authorization.user_id,
             user_name=delivery.author or authorization.user_id,
             thread_id=thread,

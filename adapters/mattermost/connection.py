@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Commit, Delivery
+from ...common.inbound.delivery import Deliver
 from ...common.inbound.health import take_snapshot
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
@@ -21,7 +21,7 @@ from ...common.stream.lifespan import Lifespan
 from .invitations import live_channels
 from .rest.client import MattermostClient
 from .settings import MattermostSettings
-from .source import Intake
+from .source import MattermostSource
 from .stream import MattermostStream
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Connection:
         observed: Observations,
         *,
         host: HostAccess,
-        deliver: Callable[[Delivery, str, Commit], Awaitable[None]],
+        deliver: Deliver,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -50,9 +50,9 @@ class Connection:
         self._store = shared(state)
         self._lifespan = Lifespan()
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
-        self.intake = Intake(settings, self.client, self._store, observed, host=host, deliver=deliver)
-        self.book, self.policy = self.intake.book, settings.policy()
-        self.stream = MattermostStream(self.client, self.intake.receive, self.intake.gap, on_dead)
+        self.source = MattermostSource(settings, self.client, self._store, observed, host=host, deliver=deliver)
+        self.allowlist, self.policy = self.source.allowlist, settings.policy()
+        self.stream = MattermostStream(self.client, self.source.receive, self.source.gaps.found, on_dead)
         self.post_size = _POST_SIZE
 
     async def log_in(self) -> dict[str, Any]:
@@ -76,13 +76,13 @@ class Connection:
         if self._settings.persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
-        await self.intake.prepare(await self.client.me())
-        resources.push_async_callback(self.intake.close)
+        await self.source.prepare(await self.client.me())
+        resources.push_async_callback(self.source.close)
         self._lifespan.start_background(keep_snapshot_fresh(self._store, self.snapshot))
-        self._lifespan.start_background(self._store.watch(self.intake.apply_orders))
+        self._lifespan.start_background(self._store.watch(self.source.apply_orders))
         await self.stream.open()
         resources.push_async_callback(self._let_go)
-        self.intake.gap()
+        self.source.gaps.found()
         self.post_size = await self._ask_post_size()
 
     async def approved(self, chat_id: str) -> None:
@@ -90,7 +90,7 @@ class Connection:
 
     def snapshot(self) -> Snapshot:
         """How the connection is doing."""
-        return take_snapshot("mattermost", self.stream.stats, self.intake, self._observed)
+        return take_snapshot("mattermost", self.stream.stats, self.source.pipeline, self._observed)
 
     async def chats(self) -> list[LiveChat]:
         """The channels we are in; raises HardenedError."""
@@ -116,4 +116,4 @@ class Connection:
         """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
         end = time.monotonic() + self._handover_seconds
         await self.stream.close()
-        await self.intake.workers.drain(end - time.monotonic())
+        await self.source.pipeline.workers.drain(end - time.monotonic())

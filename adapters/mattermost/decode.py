@@ -107,7 +107,34 @@ class Decoded:
     unknown_names: tuple[str, ...]
 
 
-_CHANNELS = ("O", "P", "G")
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A post on its way through its channel's queue."""
+
+    post: wire.Post
+    kind: Kind
+    channel_type: str = ""
+    """D, G, P or O; empty where the frame did not say."""
+    channel_name: str = ""
+    sender_name: str = ""
+    missed: bool = False
+    """Fetched afterwards, not received when it was written."""
+    is_over: bool = False
+    """Somebody added us to the channel, and somebody did again later."""
+
+    @property
+    def key(self) -> str:
+        """Its key in the ledger: a post once, each of its versions once, its deletion once."""
+        if self.kind == "deleted" or self.post.delete_at:
+            return f"{self.post.id} deleted"
+        return f"{self.post.id} {self.post.edit_at}" if self.kind == "edited" else self.post.id
+
+    @property
+    def changed_at(self) -> int:
+        """When the post was created, edited or deleted last (milliseconds since the epoch)."""
+        return max(self.post.create_at, self.post.edit_at, self.post.delete_at)
+
+
 _EDIT_TAKES_MILLISECONDS = 10_000
 """The server's plugins may look at an edit before it is stored."""
 _LONGEST_POST = 65_536
@@ -122,31 +149,6 @@ def event_of(frame: Frame) -> Event | Unhandled:
         return _event(frame.event, frame.data, frame.broadcast)
     except ValidationError:
         return Unhandled(f"malformed {frame.event}")
-
-
-def peek(frame: Frame, me: Me) -> Inbound | None:
-    """What `to_inbound` makes of a post which somebody else wrote in a channel, but for its mentions and files.
-
-    Enough to ignore it: a program is not told from a person. None for everything else.
-    """
-    text = frame.data.get("post")
-    if frame.event != "posted" or frame.seq is None or frame.data.get("channel_type") not in _CHANNELS:
-        return None
-    try:
-        post = wire.Peek.model_validate_json(text if isinstance(text, str) else "")
-    except ValidationError:
-        return None
-    if me.id in {None, post.user_id} or not post.message.strip():
-        return None
-    return Inbound(
-        post.id,
-        post.id,
-        post.create_at,
-        Chat(post.channel_id),
-        Address(post.user_id),
-        text=post.message,
-        received_at=post.create_at,
-    )
 
 
 def parse_post(row: object) -> wire.Post | None:

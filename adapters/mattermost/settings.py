@@ -49,6 +49,11 @@ class MattermostSettings(Settings):
     observe_system: Flag = setting(
         "MATTERMOST_OBSERVE_SYSTEM", False, "Observe what the server writes, such as who joined."
     )
+    edited_requests: Literal["answer", "background"] = setting(
+        "MATTERMOST_EDITED_REQUESTS",
+        "answer",
+        "Whether a request that is changed within 15 minutes is answered again, or only background.",
+    )
     persist_observed: Flag = setting("MATTERMOST_PERSIST_OBSERVED", False, "Keep observed text on disk over a restart.")
     reply_mode: Literal["off", "thread"] = setting(
         "MATTERMOST_REPLY_MODE", "off", "`thread`: answer a post in a channel in its thread."
@@ -83,9 +88,11 @@ class MattermostSettings(Settings):
             require_mention=self.require_mention,
             free_chats=frozenset(self.free_response_channels),
             observe=self.observe_unmentioned,
+            answers_edits=self.edited_requests == "answer",
             observe_server=self.observe_system,
             broadcast_addresses=self.broadcast_addresses,
             bots=self.allow_bots,
+            missed_for=int(self.catch_up_minutes * 60_000),
         )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Json, StringConstraints
 from pydantic_core import CoreSchema, core_schema
@@ -25,11 +25,11 @@ Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
 """Since the epoch; 0 for never."""
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
-class FileInfo(_Wire):
+class FileInfo(Wire):
     """The server guesses `mime_type` from the name; `size` is in bytes."""
 
     id: Id
@@ -39,11 +39,11 @@ class FileInfo(_Wire):
     size: Lenient[Annotated[int, Field(ge=0)]] = None
 
 
-class Metadata(_Wire):
+class Metadata(Wire):
     files: Lenient[tuple[FileInfo, ...]] = None
 
 
-class Post(_Wire):
+class Post(Wire):
     """`props` can be set by whoever posts, unless `type` begins with `system_`: such posts are the server's own."""
 
     id: Id
@@ -62,25 +62,12 @@ class Post(_Wire):
     metadata: Lenient[Metadata] = None
 
 
-class Peek(_Wire):
-    """A `Post`, if it is what somebody wrote, as far as it takes to ignore it."""
-
-    id: Id
-    create_at: Milliseconds
-    delete_at: Literal[0] = 0
-    user_id: Id
-    channel_id: Id
-    original_id: Literal[""] = ""
-    message: str
-    type: Literal[""] = ""
-
-
-class Broadcast(_Wire):
+class Broadcast(Wire):
     user_id: Lenient[Id] = None
     channel_id: Lenient[Id] = None
 
 
-class PostData(_Wire):
+class PostData(Wire):
     post: Json[Post]
 
 
@@ -93,21 +80,21 @@ class PostedData(PostData):
     mentions: Lenient[Json[tuple[str, ...]]] = None
 
 
-class UserRemovedData(_Wire):
+class UserRemovedData(Wire):
     """The removed user gets the channel, everybody else the user; the other one is in the broadcast."""
 
     channel_id: Id | None = None
     user_id: Id | None = None
 
 
-class LeaveTeamData(_Wire):
+class LeaveTeamData(Wire):
     user_id: Id
 
 
-class User(_Wire):
+class User(Wire):
     id: Id
     username: str
 
 
-class UserUpdatedData(_Wire):
+class UserUpdatedData(Wire):
     user: User

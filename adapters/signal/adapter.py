@@ -137,7 +137,7 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         source = self.build_source(
             chat_id=delivery.chat_id,
             chat_name=delivery.chat_name,
-            chat_type="group" if inbound.chat.is_group else "dm",
+            chat_type=delivery.chat_type,
             user_id=authorization.user_id,
             user_name=delivery.author or authorization.user_id,
             user_id_alt=authorization.aci,
@@ -257,12 +257,12 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     async def _resolve_recipient(self, chat_id: str) -> str:
         """The ACI for a number where it is known: signal-cli's better address."""
-        return (self.connection and self.connection.intake.senders.directory.aci_of(chat_id)) or chat_id
+        return (self.connection and self.connection.source.senders.directory.aci_of(chat_id)) or chat_id
 
     async def get_chat_info(self, chat_id: str) -> dict[str, Any]:
         """Name and kind of a chat, from what is known locally."""
         is_group = chat_id.startswith("group:")
-        name = self.connection.intake.chat_name(chat_id) if self.connection else ""
+        name = self.connection.source.chat_name(chat_id) if self.connection else ""
         return {"name": name or chat_id, "type": "group" if is_group else "dm", "chat_id": chat_id}
 
     async def send_typing(self, chat_id: str, metadata: Any = None) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Commit, Delivery
+from ...common.inbound.delivery import Deliver
 from ...common.inbound.health import take_snapshot
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
@@ -22,7 +22,7 @@ from ...common.stream.lifespan import Lifespan
 from .client import SignalClient
 from .invitations import live_groups
 from .settings import SignalSettings
-from .source import Intake
+from .source import SignalSource
 from .stream import SignalStream
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Connection:
         *,
         sent: Container[str],
         host: HostAccess,
-        deliver: Callable[[Delivery, Commit], Awaitable[None]],
+        deliver: Deliver,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -56,11 +56,11 @@ class Connection:
         self._lifespan = Lifespan()
         self._known = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
-        self.intake = Intake(settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver)
-        self.book, self.policy = self.intake.book, settings.policy()
+        self.source = SignalSource(settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver)
+        self.allowlist, self.policy = self.source.allowlist, settings.policy()
         self.stream = SignalStream(
             self.client,
-            self.intake.receive,
+            self.source.receive,
             on_dead,
             stale_after=settings.sse_stale_seconds,
             streams=settings.sse_streams,
@@ -85,28 +85,28 @@ class Connection:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
         await resources.enter_async_context(self.client)
-        await self.intake.prepare()
-        resources.push_async_callback(self.intake.close)
+        await self.source.prepare()
+        resources.push_async_callback(self.source.close)
         self._lifespan.start_background(keep_snapshot_fresh(self._store, self.snapshot))
         self._lifespan.start_background(self._learn_account())
-        self._lifespan.start_background(self._store.watch(self.intake.apply_orders))
+        self._lifespan.start_background(self._store.watch(self.source.apply_orders))
         await self.stream.open()
         resources.push_async_callback(self._let_go)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._known.wait(), _LEARN_SECONDS)
-        self.intake.start()
+        self.source.pipeline.workers.start()
 
     async def approved(self, chat_id: str) -> None:
         """The operator approved a group: join it where we are only invited."""
-        await self.intake.invitations.accept(chat_id)
+        await self.source.invitations.accept(chat_id)
 
     def snapshot(self) -> Snapshot:
         """How the connection is doing."""
-        return take_snapshot("signal", self.stream.stats, self.intake, self._observed)
+        return take_snapshot("signal", self.stream.stats, self.source.pipeline, self._observed)
 
     async def chats(self) -> list[LiveChat]:
         """The account's groups as the daemon has them; raises HardenedError."""
-        return await live_groups(self.client, self.intake.me)
+        return await live_groups(self.client, self.source.me)
 
     async def flush(self) -> None:
         """Return when everything there is to keep so far is on disk."""
@@ -120,15 +120,15 @@ class Connection:
         """Stop listening, then hand over what was received already, within `handover_seconds` in all."""
         end = time.monotonic() + self._handover_seconds
         await self.stream.close()
-        await self.intake.workers.drain(end - time.monotonic())
+        await self.source.pipeline.workers.drain(end - time.monotonic())
 
     async def _learn_account(self) -> None:
         """Take stock, and ask again until everything is known that decides."""
-        await self.intake.learn_account()
+        await self.source.learn_account()
         self._known.set()
-        while unknown := self.intake.unknown():
+        while unknown := self.source.unknown():
             logger.warning("%s", unknown)
             await asyncio.sleep(_UNRESOLVED_SECONDS)
-            await self.intake.learn_account()
+            await self.source.learn_account()
         await asyncio.sleep(_GRACE_SECONDS)
-        await self.intake.end_grace_period()
+        await self.source.end_grace_period()

@@ -27,9 +27,6 @@ _MILLISECONDS = range(1, 2**53)
 _WIDE = re.compile("[\U00010000-\U0010ffff]")
 """Characters of two UTF-16 units."""
 
-_GROUP_ID = b'"groupId":"'
-_TAIL_BYTES = 1_000
-
 
 def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UNNAMED) -> Inbound | Unhandled:
     """One event. `account` is the bot's own as configured; `names` gives display names for mentions and quotes."""
@@ -40,7 +37,7 @@ def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UN
     if event.account != account and (me.number is None or event.account != me.number):
         return Unhandled(OTHER_ACCOUNT)
     envelope = event.envelope
-    sender = _sender(envelope)
+    sender = sender_of(envelope)
     if event.exception is not None:
         return Unhandled(f"not decrypted: {event.exception.type}")
     if not sender:
@@ -59,43 +56,8 @@ def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UN
     return _inbound(envelope, sender, origin, body, names, edits=edits)
 
 
-def group_of(data: bytes) -> str | None:
-    """The id of the group an event seems to be about: signal-cli writes it near the end. Anybody may make it lie."""
-    at = data.rfind(_GROUP_ID, -_TAIL_BYTES)
-    if at < 0:
-        return None
-    start = at + len(_GROUP_ID)
-    return data[start : data.find(b'"', start)].decode("ascii", "replace")
-
-
-def peek(data: bytes, account: str, me: Me) -> Inbound | None:
-    """What `decode` makes of a text somebody else wrote in a group, but for its mentions, quote and files.
-
-    Enough to ignore it. None for everything else.
-    """
-    try:
-        seen = wire.Peek.model_validate_json(data)
-    except ValidationError:
-        return None
-    message, sender = seen.envelope.data_message, _sender(seen.envelope)
-    if seen.account != account or not sender or me.recognises(sender) is True or not message.message.strip():
-        return None
-    sent, chat = str(message.timestamp), Chat(message.group_info.group_id)
-    received_at = _server_time(seen.envelope.server_received_timestamp)
-    return Inbound(
-        message_key(sender, sent),
-        sent,
-        message.timestamp,
-        chat,
-        sender,
-        as_name(seen.envelope.source_name),
-        text=message.message,
-        received_at=received_at,
-        delivered_at=_server_time(seen.envelope.server_delivered_timestamp) or received_at,
-    )
-
-
-def _sender(envelope: wire.Envelope | wire.PeekEnvelope) -> Address:
+def sender_of(envelope: wire.EnvelopeHead) -> Address:
+    """Return the sender; empty if the envelope names none."""
     return Address(as_aci(envelope.source_uuid), as_number(envelope.source_number) or as_number(envelope.source))
 
 
@@ -149,7 +111,7 @@ def _inbound(
     group = body.group_info
     text = body.message or ""
     contentless = contentless or _contentless(body)
-    received_at = _server_time(envelope.server_received_timestamp)
+    received_at = server_time(envelope.server_received_timestamp)
     return Inbound(
         key=message_key(sender, str(sent_at)) + (f" {edits}" if edits else ""),
         message_id=str(sent_at),
@@ -168,7 +130,7 @@ def _inbound(
         received_at=received_at,
         # Both are the sender's times: between them his clock may be as wrong as it likes.
         first_at=received_at - (sent_at - edits) if edits and received_at else None,
-        delivered_at=_server_time(envelope.server_delivered_timestamp) or received_at,
+        delivered_at=server_time(envelope.server_delivered_timestamp) or received_at,
         deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
         opens_group=contentless == "group event"
         and group is not None
@@ -176,7 +138,8 @@ def _inbound(
     )
 
 
-def _server_time(value: int | None) -> int | None:
+def server_time(value: int | None) -> int | None:
+    """Return a time in milliseconds that makes sense, else None."""
     return value if value is not None and value in _MILLISECONDS else None
 
 

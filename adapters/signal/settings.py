@@ -42,6 +42,11 @@ class SignalSettings(Settings):
     observe_unmentioned: Flag = setting(
         "SIGNAL_OBSERVE_UNMENTIONED", True, "Show the agent at the next mention what the group said before."
     )
+    edited_requests: Literal["answer", "background"] = setting(
+        "SIGNAL_EDITED_REQUESTS",
+        "answer",
+        "Whether a request that is changed within 15 minutes is answered again, or only background.",
+    )
     persist_observed: Flag = setting("SIGNAL_PERSIST_OBSERVED", False, "Keep observed text on disk over a restart.")
     mention_aliases: Entries = setting(
         "SIGNAL_MENTION_ALIASES", (), "Words with which the owner addresses the bot from another device of its account."
@@ -83,6 +88,7 @@ class SignalSettings(Settings):
             every_chat="*" in self.group_allowed,
             require_mention=self.require_mention,
             observe=self.observe_unmentioned,
+            answers_edits=self.edited_requests == "answer",
             aliases=self.mention_aliases,
             voice_addresses=True,
         )

@@ -15,7 +15,7 @@ def _first(most: int) -> BeforeValidator:
     return BeforeValidator(lambda value: value[:most] if isinstance(value, list) else value)
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="ignore",
@@ -25,7 +25,7 @@ class _Wire(BaseModel):
     )
 
 
-class Mention(_Wire):
+class Mention(Wire):
     """`start` and `length` count UTF-16 units and are not validated by the daemon."""
 
     number: str | None = None
@@ -34,14 +34,14 @@ class Mention(_Wire):
     length: int | None = None
 
 
-class Attachment(_Wire):
+class Attachment(Wire):
     content_type: str | None = None
     filename: str | None = None
     id: str | None = None
     size: int | None = None
 
 
-class Quote(_Wire):
+class Quote(Wire):
     """`id` is the timestamp of the quoted message."""
 
     id: int | None = None
@@ -51,18 +51,18 @@ class Quote(_Wire):
     text: str | None = None
 
 
-class GroupInfo(_Wire):
+class GroupInfo(Wire):
     group_id: str
     group_name: str | None = None
     revision: int | None = None
     type: str | None = None
 
 
-class RemoteDelete(_Wire):
+class RemoteDelete(Wire):
     timestamp: int
 
 
-class DataMessage(_Wire):
+class DataMessage(Wire):
     timestamp: int | None = None
     message: str | None = None
     is_expiration_update: bool = False
@@ -84,7 +84,7 @@ class DataMessage(_Wire):
     group_call_update: Any = None
 
 
-class EditMessage(_Wire):
+class EditMessage(Wire):
     target_sent_timestamp: int
     data_message: DataMessage | None = None
 
@@ -98,18 +98,23 @@ class SentMessage(DataMessage):
     edit_message: EditMessage | None = None
 
 
-class SyncMessage(_Wire):
+class SyncMessage(Wire):
     sent_message: SentMessage | None = None
 
 
-class Envelope(_Wire):
+class EnvelopeHead(Wire):
+    """Who sent it, and when it reached the server and left it."""
+
     source: str | None = None
     source_number: str | None = None
     source_uuid: str | None = None
     source_name: str | None = None
-    timestamp: int = Field(default=0, ge=0)
     server_received_timestamp: int | None = None
     server_delivered_timestamp: int | None = None
+
+
+class Envelope(EnvelopeHead):
+    timestamp: int = Field(default=0, ge=0)
     data_message: DataMessage | None = None
     edit_message: EditMessage | None = None
     sync_message: SyncMessage | None = None
@@ -119,45 +124,13 @@ class Envelope(_Wire):
     call_message: Any = None
 
 
-class ReceiveException(_Wire):
+class ReceiveException(Wire):
     type: str = ""
 
 
-class Event(_Wire):
+class Event(Wire):
     """The object of one `data:` line."""
 
     envelope: Envelope
     account: str | None = None
     exception: ReceiveException | None = None
-
-
-class PeekGroup(_Wire):
-    group_id: str = Field(min_length=1)
-
-
-class PeekMessage(_Wire):
-    timestamp: int = Field(gt=0, lt=2**53)
-    message: str
-    group_info: PeekGroup
-    reaction: None = None
-    remote_delete: None = None
-
-
-class PeekEnvelope(_Wire):
-    source: str | None = None
-    source_number: str | None = None
-    source_uuid: str | None = None
-    source_name: str | None = None
-    server_received_timestamp: int | None = None
-    server_delivered_timestamp: int | None = None
-    data_message: PeekMessage
-    edit_message: None = None
-    sync_message: None = None
-
-
-class Peek(_Wire):
-    """An `Event`, if it is a text in a group, as far as it takes to ignore it."""
-
-    envelope: PeekEnvelope
-    account: str
-    exception: None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from .wording import Foreign
 
@@ -189,12 +189,28 @@ class Reason(StrEnum):
     EDITED = "a new version of what was answered"
 
 
+class Rule(IntEnum):
+    """The rules of `policy.decide`, in the order in which they are asked. Operators see the numbers in the trace."""
+
+    OWN = 1
+    CONTENTLESS = 2
+    AUTOMATED = 3
+    CHAT_NOT_SERVED = 4
+    DIRECT = 5
+    ADDRESSED_ELSEWHERE = 6
+    ADDRESSED = 7
+    SELF_EVIDENT = 8
+    """A slash command, or a voice memo where nobody can mention anyone in one."""
+    NO_MENTION_REQUIRED = 9
+    UNADDRESSED = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     """The agent gets `text`."""
 
     text: str
-    rule: int
+    rule: Rule
     reason: Reason
 
 
@@ -203,7 +219,7 @@ class Observe:
     """The agent may read `text` later, as background."""
 
     text: str
-    rule: int
+    rule: Rule
     reason: Reason
 
 
@@ -211,7 +227,7 @@ class Observe:
 class Ignore:
     """Nothing happens."""
 
-    rule: int
+    rule: Rule
     reason: Reason
 
 

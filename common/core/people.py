@@ -73,6 +73,10 @@ class Authorization:
         return RIGHTS[self.authority]
 
 
+NOBODY = Authorization("", None, allowed=False, listed=False)
+"""Somebody about whom nobody was asked."""
+
+
 def authorization_of(
     aliases: Sequence[str],
     aci: str | None,

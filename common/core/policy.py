@@ -1,4 +1,8 @@
-"""The decision: what becomes of a message. Pure; both networks go through this one function."""
+"""The rules: what becomes of a message. Pure; every network goes through these two functions.
+
+`decide` judges the message by itself. `restrain` then keeps a Dispatch from being one when the message is old, was
+answered before, or when programs talk to each other.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +12,42 @@ from typing import Literal
 
 from . import mentions as text_of
 from .authority import RIGHTS, Authority
-from .events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Quote, Reason
+from .events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Quote, Reason, Rule
+from .versions import Version, digest
+
+EDIT_MILLISECONDS = 15 * 60 * 1000
+"""How old a message and its new version may be for the new version to be dispatched."""
+PROGRAM_TURNS = 3
+"""Posts of programs dispatched in a row in one chat before a person has to speak."""
+_REMEMBERED_MILLISECONDS = 7 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """What the operator wants in groups.
-
-    `chats` holds the ids of the groups and channels the bot serves, from the settings and from invitations.
-    """
+    """The operator's wishes. `chats` holds the ids of the served groups and channels, from settings and invitations."""
 
     chats: frozenset[str] = frozenset()
     every_chat: bool = False
     barred: frozenset[str] = frozenset()
-    """Chats not served whatever else is said of them."""
+    """Chats that are not served even if `chats` or `every_chat` include them."""
     require_mention: bool = False
     free_chats: frozenset[str] = frozenset()
     observe: bool = True
     observe_server: bool = False
     aliases: tuple[str, ...] = ()
     broadcast_addresses: bool = False
-    """Whether a mention of everybody is one of us."""
+    """A mention of everybody addresses us."""
     voice_addresses: bool = False
-    """Whether audio without a text is a request: where nobody can mention anyone in a voice memo."""
+    """Audio without a text is a request, because nobody can mention anyone in a voice memo."""
     bots: Literal["none", "mentions", "all"] = "none"
-    """Which posts of programs are dispatched: none, those that address us, or like a person's."""
+    """The posts of programs that are dispatched: none, those that address us, or all that a person's would be."""
+    answers_edits: bool = True
+    """A new version of a request is a request of its own; otherwise it is background."""
+    missed_for: int = EDIT_MILLISECONDS
+    """Age in milliseconds up to which a message fetched afterwards is answered."""
 
     def with_chats(self, approved: frozenset[str], *, barred: frozenset[str]) -> Policy:
-        """The same with chats approved and barred at run time."""
+        """Return this policy with chats approved and barred at run time."""
         return _with_chats(self, approved, barred)
 
     def serves(self, chat_id: str) -> bool:
@@ -51,97 +63,97 @@ def _with_chats(policy: Policy, approved: frozenset[str], barred: frozenset[str]
 
 
 def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) -> Decision:
-    """The first rule that bites returns. `authority` is the sender's in this chat.
+    """Return the verdict of the first rule that applies. `authority` is the sender's in this chat.
 
-    1. our own message or its echo: Ignore. The owner's note to self is a direct message (5); what he typed in a
-       group on another device is observed, dispatched only behind an alias.
+    1. our own message or its echo: Ignore. The owner's note to self is a direct message (5); what they typed in a
+       group on another device is observed, and dispatched only behind an alias.
     2. nothing to read: Ignore.
     3. written by the server: Ignore, or Observe where wanted; by a program: Observe, never Dispatch, unless the
        operator allows programs. Even then it is no command, and no direct message.
     4. a group that is not served: Ignore.
     5. direct message: Dispatch; the host's own authorization and pairing judge it.
-    6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, whatever might be
+    6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, a message that might be
        meant for us or for another is observed as well.
-    7. mentions us, replies to us, or is said in a thread of ours: Dispatch.
+    7. mentions us, replies to us, or belongs to a thread of ours: Dispatch.
     8. a slash command; where it cannot mention anyone, also audio without a text: Dispatch.
     9. no mention required here: Dispatch.
-    10. the rest: Observe.
+    10. everything else: Observe.
 
     In a group a Dispatch needs a sender who may have a turn (`RIGHTS`), or a program that the operator lets speak;
     anyone else's becomes Observe. Where observation is off, and outside groups, Observe becomes Ignore.
     """
     origin, in_group = inbound.origin, inbound.chat.is_group
     if origin is Origin.SELF:
-        return Ignore(1, Reason.OWN)
+        return Ignore(Rule.OWN, Reason.OWN)
     if origin is Origin.OWN_DEVICE and (inbound.message_id in me.sent or not (in_group or inbound.to_self)):
-        return Ignore(1, Reason.OWN)
+        return Ignore(Rule.OWN, Reason.OWN)
     if inbound.contentless or not (inbound.text.strip() or inbound.attachments):
-        return Ignore(2, Reason.CONTENTLESS)
+        return Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)
     if origin is Origin.SERVER and not policy.observe_server:
-        return Ignore(3, Reason.SYSTEM)
+        return Ignore(Rule.AUTOMATED, Reason.SYSTEM)
     if in_group and not policy.serves(inbound.chat.id):
-        return Ignore(4, Reason.CHAT_NOT_ALLOWED)
+        return Ignore(Rule.CHAT_NOT_SERVED, Reason.CHAT_NOT_ALLOWED)
     if origin is Origin.SERVER:
-        return _observe(inbound, policy, 3, Reason.SYSTEM)
+        return _observe(inbound, policy, Rule.AUTOMATED, Reason.SYSTEM)
     if origin is Origin.PROGRAM and (policy.bots == "none" or not in_group):
-        return _observe(inbound, policy, 3, Reason.BOT)
+        return _observe(inbound, policy, Rule.AUTOMATED, Reason.BOT)
     decision = _decide_in_group(inbound, me, policy) if in_group else _direct(inbound, me)
     if isinstance(decision, Dispatch):
         if origin is Origin.PROGRAM and not _heard(decision, policy):
-            return _observe(inbound, policy, 3, Reason.BOT)
+            return _observe(inbound, policy, Rule.AUTOMATED, Reason.BOT)
         if in_group and not (RIGHTS[authority].turn or authority is Authority.PROGRAM):
             return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
     return decision
 
 
 def _direct(inbound: Inbound, me: Me) -> Decision:
-    return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), 5, Reason.DIRECT)
+    return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), Rule.DIRECT, Reason.DIRECT)
 
 
 def _heard(decision: Dispatch, policy: Policy) -> bool:
-    """Whether the operator lets a program say this: never a command, and unaddressed only where all are heard."""
-    return not text_of.starts_command(decision.text) and (decision.rule == 7 or policy.bots == "all")
+    """A program may say this: never a command, and unaddressed only where all programs may speak."""
+    return not text_of.starts_command(decision.text) and (decision.rule is Rule.ADDRESSED or policy.bots == "all")
 
 
 def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
     if inbound.origin is Origin.OWN_DEVICE:
         request = text_of.without_alias(inbound.text, policy.aliases)
         if request is None:
-            return _observe(inbound, policy, 1, Reason.OWN_DEVICE)
-        return Dispatch(request, 1, Reason.OWN_DEVICE)
+            return _observe(inbound, policy, Rule.OWN, Reason.OWN_DEVICE)
+        return Dispatch(request, Rule.OWN, Reason.OWN_DEVICE)
 
     mentioned = {me.recognises(mention.address) for mention in inbound.mentions}
     replies = _replies_to_us(inbound.quote, me)
     broadcast = inbound.broadcast and policy.broadcast_addresses
     if not (True in mentioned or replies or broadcast):
         if None in mentioned or replies is None:
-            return _observe(inbound, policy, 6, Reason.IDENTITY_UNKNOWN)
+            return _observe(inbound, policy, Rule.ADDRESSED_ELSEWHERE, Reason.IDENTITY_UNKNOWN)
         if mentioned or inbound.quote is not None:
-            return _observe(inbound, policy, 6, Reason.ADDRESSED_ELSEWHERE)
+            return _observe(inbound, policy, Rule.ADDRESSED_ELSEWHERE, Reason.ADDRESSED_ELSEWHERE)
 
     rule, reason = _request(inbound, policy, mentioned=True in mentioned, broadcast=broadcast, replies=replies is True)
-    if rule == 10:
+    if rule is Rule.UNADDRESSED:
         return _observe(inbound, policy, rule, reason)
     return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), rule, reason)
 
 
 def _request(
     inbound: Inbound, policy: Policy, *, mentioned: bool, broadcast: bool, replies: bool
-) -> tuple[int, Reason]:
-    """Rules 7 to 10: what makes it a request to us."""
+) -> tuple[Rule, Reason]:
+    """Return the first of rules 7 to 10 that applies, all of which but the last make it a request to us."""
     if mentioned:
-        return 7, Reason.MENTIONED
+        return Rule.ADDRESSED, Reason.MENTIONED
     if broadcast:
-        return 7, Reason.BROADCAST
+        return Rule.ADDRESSED, Reason.BROADCAST
     if replies or inbound.in_our_thread:
-        return 7, Reason.REPLY
+        return Rule.ADDRESSED, Reason.REPLY
     if text_of.starts_command(inbound.text):
-        return 8, Reason.COMMAND
+        return Rule.SELF_EVIDENT, Reason.COMMAND
     if policy.voice_addresses and _is_voice(inbound):
-        return 8, Reason.VOICE
+        return Rule.SELF_EVIDENT, Reason.VOICE
     if not policy.demands_mention(inbound.chat.id):
-        return 9, Reason.FREE
-    return 10, Reason.UNADDRESSED
+        return Rule.NO_MENTION_REQUIRED, Reason.FREE
+    return Rule.UNADDRESSED, Reason.UNADDRESSED
 
 
 def _is_voice(inbound: Inbound) -> bool:
@@ -155,7 +167,91 @@ def _replies_to_us(quote: Quote | None, me: Me) -> bool | None:
     return True if author_is_us is None and quote.message_id in me.sent else author_is_us
 
 
-def _observe(inbound: Inbound, policy: Policy, rule: int, reason: Reason) -> Observe | Ignore:
+def _observe(inbound: Inbound, policy: Policy, rule: Rule, reason: Reason) -> Observe | Ignore:
     if not (policy.observe and inbound.chat.is_group):
         return Ignore(rule, reason)
     return Observe(text_of.readable(inbound.text, inbound.mentions), rule, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known when a message is decided upon. Times are milliseconds since the epoch by the server's clock."""
+
+    now: int
+    horizon: int
+    """The oldest time of which the ledger knows every message."""
+    missed: bool = False
+    """Fetched afterwards, not received when it was written."""
+    earlier: Version | None = None
+    """Of an edit: the version before it, if it was seen."""
+    dispatched: bool = False
+    """A version of the message was dispatched before."""
+    program_turns: int = 0
+    """Posts of programs in a row, including this one."""
+
+
+def restrain(decision: Decision, inbound: Inbound, past: Past, policy: Policy) -> Decision:
+    """Return the decision, or Observe (Ignore where observation is off) for a Dispatch that must be held back.
+
+    1. older than the ledger reaches back: it may have been answered and forgotten.
+    2. missed: a command, or older than the operator's limit.
+    3. one post too many of programs that talk to each other.
+    4. dispatched before, unless it is a new version that the operator wants answered.
+    5. an edit: its text must have changed, and message and edit must both be younger than 15 minutes. Pinning or
+       reacting to a message makes a version of it, too. A command runs once, and only if the version before is known.
+    """
+    if not isinstance(decision, Dispatch):
+        return decision
+    reason = _restraint(decision, inbound, past, policy)
+    if reason is None:
+        return decision
+    if not policy.observe:
+        return Ignore(decision.rule, reason)
+    return Observe(decision.text, decision.rule, reason)
+
+
+def _restraint(decision: Dispatch, inbound: Inbound, past: Past, policy: Policy) -> Reason | None:
+    is_command = text_of.starts_command(decision.text)
+    at = _written_at(inbound, past)
+    if at is not None and at <= past.horizon:
+        return Reason.STALE
+    if past.missed and (is_command or (at is not None and past.now - at > policy.missed_for)):
+        return Reason.STALE
+    if inbound.origin is Origin.PROGRAM and past.program_turns > PROGRAM_TURNS:
+        return Reason.BOT
+    if not inbound.edits:
+        return Reason.EDITED if past.dispatched else None
+    return _restraint_of_edit(inbound, past, policy, is_command=is_command)
+
+
+def _restraint_of_edit(inbound: Inbound, past: Past, policy: Policy, *, is_command: bool) -> Reason | None:
+    earlier = past.earlier
+    if past.dispatched and not policy.answers_edits:
+        return Reason.EDITED
+    # Without the version before, only a message that nobody answered can have changed into a request.
+    if earlier.digest == digest(inbound) if earlier else past.dispatched:
+        return Reason.EDITED
+    if is_command and (earlier is None or past.dispatched):
+        return Reason.EDITED
+    for at in (_written_at(inbound, past), inbound.received_at):
+        if at is None or past.now - at > EDIT_MILLISECONDS:
+            return Reason.STALE
+    return None
+
+
+def _written_at(inbound: Inbound, past: Past) -> int | None:
+    """Return when the server received the message itself, not its new version."""
+    if inbound.edits is None:
+        return arrived_at(inbound)
+    known = past.earlier.at if past.earlier else None
+    return min((at for at in (known, inbound.first_at) if at is not None), default=None)
+
+
+def horizon(now: int, forgotten: int) -> int:
+    """Return the time up to which a message counts as stale; `forgotten` is that of the latest one forgotten."""
+    return max(forgotten, now - _REMEMBERED_MILLISECONDS)
+
+
+def arrived_at(inbound: Inbound) -> int:
+    """Return when the server received this version or, where it does not say, when the sender says they sent it."""
+    return inbound.sent_at if inbound.received_at is None else inbound.received_at

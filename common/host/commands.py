@@ -30,7 +30,7 @@ _ORDERS = {"approve": Status.GRANTED, "revoke": Status.REVOKED}
 class Operated(Protocol):
     """A network's connection, as far as it can be operated from a chat."""
 
-    book: RuntimeAllowlist
+    allowlist: RuntimeAllowlist
     policy: Policy
 
     def snapshot(self) -> Snapshot: ...
@@ -90,10 +90,10 @@ class _Desk:
         return overview(network, self._connection.policy, await self._connection.chats(), known)
 
     async def _order(self, status: Status, chat: str, why: str) -> str:
-        row = find(chat, await self._overview(), self._connection.book.pseudonym)
+        row = find(chat, await self._overview(), self._connection.allowlist.pseudonym)
         if row is None:
             return "There is no such group or channel here; look at `groups list`."
-        await self._connection.book.order(row.id, status, self._admin, why)
+        await self._connection.allowlist.order(row.id, status, self._admin, why)
         if status is Status.GRANTED:
             await self._connection.approved(row.id)
         return f"{Foreign(row.name) or row.id}: {status}"

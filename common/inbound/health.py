@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from typing import Any, Protocol
 
-from ..state.ledger import Ledger
 from ..state.snapshot import Snapshot
-from ..state.trace import Trace
 from .observation import Observations
-from .workers import ChatWorkers
+from .pipeline import Pipeline
 
 
 class Stats(Protocol):
@@ -24,16 +21,7 @@ class Stats(Protocol):
     reconnects: int
 
 
-class Intake(Protocol):
-    """The parts of a network's intake that count something."""
-
-    workers: ChatWorkers[Any]
-    ledger: Ledger
-    trace: Trace
-    unhandled: Counter[str]
-
-
-def take_snapshot(network: str, stats: Stats, intake: Intake, observed: Observations) -> Snapshot:
+def take_snapshot(network: str, stats: Stats, pipeline: Pipeline[Any], observed: Observations) -> Snapshot:
     """Return the present state of a connection."""
     now = time.time()
     monotonic = time.monotonic()
@@ -49,12 +37,12 @@ def take_snapshot(network: str, stats: Stats, intake: Intake, observed: Observat
         last_byte=unix(stats.last_byte),
         last_event=unix(stats.last_event),
         reconnects=stats.reconnects,
-        chats=intake.workers.chats,
-        waiting=intake.workers.waiting,
-        shed=intake.workers.shed,
-        lost=intake.workers.lost,
-        ledger=len(intake.ledger),
+        chats=pipeline.workers.chats,
+        waiting=pipeline.workers.waiting,
+        shed=pipeline.workers.shed,
+        lost=pipeline.workers.lost,
+        ledger=len(pipeline.ledger),
         observed=observed.count(),
-        decisions=dict(intake.trace.counts),
-        skipped=dict(intake.unhandled),
+        decisions=dict(pipeline.trace.counts),
+        skipped=dict(pipeline.unhandled),
     )

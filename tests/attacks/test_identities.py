@@ -77,7 +77,7 @@ async def test_a_move_is_confirmed_for_one_person_and_answers_follow(stage: Open
 
 
 def _resolves(on: SignalStage, aci: str) -> bool:
-    return bool(on.host.adapter.connection.intake.senders.directory.aci_of(ALICE) == aci)
+    return bool(on.host.adapter.connection.source.senders.directory.aci_of(ALICE) == aci)
 
 
 async def test_a_confirmation_without_the_new_identity_is_none(stage: OpenStage) -> None:
