@@ -90,7 +90,7 @@ class Observations:
         """Append a line; others are dropped when the chat's buffer is full."""
         with self._lock:
             self._seq += 1
-            line = line.saying(line.text, self._seq)
+            line = line.with_text(line.text, self._seq)
             if self._table:
                 self._table.add(Row(chat, line.seq, line.key, line.author, line.verified, line.text, line.at))
             self._append(chat, line)
@@ -102,10 +102,10 @@ class Observations:
             old = buffer.find(key) if buffer else None
             if buffer is None or old is None:
                 return False
-            new = old.saying(text)
+            new = old.with_text(text)
             if self._table:
                 self._table.set_text(chat, new.seq, new.text)
-            self._drop(chat, buffer.put(old, new))
+            self._drop(chat, buffer.replace(old, new))
             return True
 
     def delete(self, chat: str, key: str) -> bool:
