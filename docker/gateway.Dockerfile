@@ -1,8 +1,8 @@
-# The Hermes gateway with this plugin. Built from the repository's root, see compose.yaml.
+# The Hermes gateway with this plugin. The build context is the repository's root: see compose.yaml.
 FROM python:3.13-slim-bookworm
 
 ARG HERMES_VERSION=0.19.0
-# More for pip, for instance "faster-whisper==1.2.1".
+# Additional pip packages, for example "faster-whisper==1.2.1".
 ARG EXTRA_PACKAGES=""
 
 # hadolint ignore=DL3008
@@ -10,7 +10,7 @@ RUN apt-get update \
     && apt-get install --no-install-recommends -y ffmpeg \
     && rm -rf /var/lib/apt/lists/*
 
-# Empty volumes take owner and mode from these directories.
+# Docker gives an empty volume the owner and mode of the directory it is mounted on.
 RUN useradd --uid 10000 --user-group --no-create-home --home-dir /opt/data hermes \
     && install -d -o hermes -g hermes -m 0700 /opt/data \
     && install -d -o hermes -g hermes -m 0755 /opt/data/cache /workspace

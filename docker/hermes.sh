@@ -1,7 +1,7 @@
 #!/bin/sh
-# `hermes` in the gateway's image: secrets from files into the environment, a first config.yaml, then the real command.
+# `hermes` in the gateway's image: exports secrets from files, creates a first config.yaml, then runs the real command.
 set -eu
-# signal-cli is another user and reads the files that are sent.
+# signal-cli runs as another user and must be able to read the files that Hermes sends.
 umask 022
 
 for name in HARDENED_MATTERMOST_TOKEN OPENROUTER_API_KEY OPENAI_API_KEY ANTHROPIC_API_KEY; do

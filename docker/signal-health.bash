@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Whether signal-cli can work for an account: signal-health.bash HOST PORT [ACCOUNT]. Needs bash alone, for the image has
-# no curl. `/api/v1/check` is no answer: it is 200 while the process lives. Nothing subscribes to `/api/v1/events` here,
-# for what a health check received would be lost to the gateway.
+# Check that signal-cli can work for an account: signal-health.bash HOST PORT [ACCOUNT]. Uses bash only, because the image
+# has no curl. Does not use `/api/v1/check`, which returns 200 as long as the process lives. Does not subscribe to
+# `/api/v1/events`, because the gateway would lose whatever the check received.
 host=$1 port=$2 account=${3:-}
 
 verdict() {
@@ -9,7 +9,7 @@ verdict() {
   exit "$1"
 }
 
-# call METHOD PARAMS: the whole HTTP response in $response.
+# call METHOD PARAMS: put the whole HTTP response into $response.
 call() {
   local body="{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":$2}" line
   { exec 3<>"/dev/tcp/$host/$port"; } 2>/dev/null || verdict 1 "unhealthy: nobody listens on port $port"

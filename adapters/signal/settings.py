@@ -20,42 +20,52 @@ class SignalSettings(Settings):
     http_url: str = setting("SIGNAL_HTTP_URL", ..., "Base URL of the signal-cli daemon.")
     account: str = setting("SIGNAL_ACCOUNT", ..., "The bot's account: its number in E.164 form, or its ACI.")
     allowed_users: Entries = setting(
-        "SIGNAL_ALLOWED_USERS", (), "Numbers and ACIs of the people who may talk to the agent; `*` for everyone."
+        "SIGNAL_ALLOWED_USERS", (), "Numbers and ACIs of the people who may talk to the agent; `*` allows everyone."
     )
     group_allowed: Entries = setting(
         "SIGNAL_GROUP_ALLOWED_USERS",
         (),
-        "Ids of the groups to serve; `*` for all. Invitations add to them at run time.",
+        "Ids of the groups to serve; `*` serves all. Approved invitations add groups at run time.",
     )
     group_members: Literal["allowlist", "open"] = setting(
-        "SIGNAL_GROUP_MEMBERS", "allowlist", "Whether membership of a served group (`open`) lets a person talk there."
+        "SIGNAL_GROUP_MEMBERS", "allowlist", "`open`: every member of a served group may talk to the agent there."
     )
     group_invite_policy: Literal["approved-only", "allow-all", "ignore"] = setting(
-        "SIGNAL_GROUP_INVITE_POLICY", "approved-only", "Whose invitations into groups are accepted."
+        "SIGNAL_GROUP_INVITE_POLICY", "approved-only", "Whose invitations to groups the bot accepts."
     )
     group_quit_unapproved: Flag = setting(
-        "SIGNAL_GROUP_QUIT_UNAPPROVED", False, "Leave or decline a group whose invitation was not approved."
+        "SIGNAL_GROUP_QUIT_UNAPPROVED",
+        False,
+        "Leave the group, or decline the invitation, if an invitation is not approved.",
     )
     require_mention: Flag = setting(
-        "SIGNAL_REQUIRE_MENTION", False, "In groups, answer only what mentions or replies to the bot."
+        "SIGNAL_REQUIRE_MENTION", False, "In groups, require a mention of the bot or a reply to it."
     )
     observe_unmentioned: Flag = setting(
-        "SIGNAL_OBSERVE_UNMENTIONED", True, "Show the agent at the next mention what the group said before."
+        "SIGNAL_OBSERVE_UNMENTIONED", True, "Show the agent, as background, the unaddressed messages before a mention."
+    )
+    persist_observed: Flag = setting(
+        "SIGNAL_PERSIST_OBSERVED", False, "Keep observed text on disk, so that it survives a restart."
     )
     edited_requests: Literal["answer", "background"] = setting(
         "SIGNAL_EDITED_REQUESTS",
         "answer",
-        "Whether a request that is changed within 15 minutes is answered again, or only background.",
+        "What becomes of a request that its author changes within 15 minutes: a request of its own, or background.",
     )
-    persist_observed: Flag = setting("SIGNAL_PERSIST_OBSERVED", False, "Keep observed text on disk over a restart.")
     mention_aliases: Entries = setting(
-        "SIGNAL_MENTION_ALIASES", (), "Words with which the owner addresses the bot from another device of its account."
+        "SIGNAL_MENTION_ALIASES",
+        (),
+        "Words that address the bot when its owner writes from another device of the account.",
     )
     sse_stale_seconds: float = setting(
-        "SIGNAL_SSE_STALE_SECONDS", 60.0, "Silence of the event stream after which it is replaced.", ge=16, le=120
+        "SIGNAL_SSE_STALE_SECONDS", 60.0, "Seconds of silence after which the event stream is replaced.", ge=16, le=120
     )
     sse_streams: int = setting(
-        "SIGNAL_SSE_STREAMS", 1, "Event streams kept open at once; with two, one may die unnoticed.", ge=1, le=2
+        "SIGNAL_SSE_STREAMS",
+        1,
+        "Event streams kept open at once; with 2, either can fail without a gap.",
+        ge=1,
+        le=2,
     )
 
     @field_validator("http_url")

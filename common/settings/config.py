@@ -61,7 +61,7 @@ class Settings(BaseModel):
 
     allowed_users: Entries
     gateway_allowed_users: Entries = setting(
-        "GATEWAY_ALLOWED_USERS", (), "People allowed on every platform of the gateway."
+        "GATEWAY_ALLOWED_USERS", (), "People who may talk to the agent on every platform of the gateway."
     )
     allow_admin_from: Entries = setting("", (), "People who may run every slash command in direct messages.")
     group_allow_admin_from: Entries = setting("", (), "People who may run every slash command in groups and channels.")
