@@ -15,11 +15,11 @@ class Status(StrEnum):
     """The status of a group or channel, as it is stored."""
 
     KNOWN = "known"
-    """Seen; nobody who may invite has invited the bot."""
+    """Seen, but no person who may invite has invited the bot."""
     BLOCKED = "barred"
-    """Opened by somebody who may not: not served until somebody allowed invites the bot or an admin approves."""
+    """Opened by a person who may not invite: not served until one who may invites the bot, or an admin approves."""
     APPROVED = "approved"
-    """The bot was invited by somebody who may invite."""
+    """The bot was invited by a person who may invite."""
     GRANTED = "granted"
     """Approved by the operator, until the operator revokes it."""
     REVOKED = "revoked"
@@ -39,7 +39,7 @@ class Entry:
     why: str
 
     def account(self) -> str:
-        """By whom, when and why, for people."""
+        """Return giver, day and reason, for people."""
         day = datetime.fromtimestamp(self.at).astimezone().strftime("%d %b %Y")
         return f"by {self.by or 'nobody'}, {day}" + (f": {self.why}" if self.why else "")
 

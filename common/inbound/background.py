@@ -36,7 +36,7 @@ class Line:
 
     @property
     def verified(self) -> bool:
-        """Whether the author may instruct the agent."""
+        """True if the author may instruct the agent."""
         return RIGHTS[self.authority].turn
 
     def with_text(self, text: str, seq: int | None = None) -> Line:

@@ -31,7 +31,7 @@ class Place:
 
     @property
     def is_turn(self) -> bool:
-        """Whether it is a request from somebody who may have a turn."""
+        """True for a request from somebody who may have a turn."""
         return self.is_request and RIGHTS[self.authority].turn
 
 

@@ -140,6 +140,7 @@ class Observations:
                 if seen is None:
                     continue
                 self._advance(seen.session, seen.upto)
+                # Several events of a session may be under way with the same lines.
                 for other in [a for a in self._attached.values() if a.session == seen.session]:
                     self._render(
                         other, [line for line in self._unseen(other.chat, other.session) if line.seq <= other.upto]
@@ -192,6 +193,7 @@ class Observations:
         if not buffer.has_verified:
             self._unverified[chat] = None
         if len(self._chats) > KEEP_CHATS:
+            # A stranger in many threads must not push out the chats in which others spoke.
             oldest = next(iter(self._unverified or self._chats))
             del self._chats[oldest]
             self._unverified.pop(oldest, None)

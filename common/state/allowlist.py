@@ -50,7 +50,7 @@ class RuntimeAllowlist:
         self.blocked: Bounded[str, None] = Bounded(KEEP_KNOWN)
         """Chats opened by somebody who may not. Callers must except those that the settings list."""
         self.is_new = True
-        """Whether no earlier run has listed the account's chats."""
+        """True until a run has listed the account's chats."""
 
     async def load(self) -> None:
         """Read the statuses of earlier runs; raise StateError, also while some of them still wait for the disk."""

@@ -77,8 +77,8 @@ class Ledger:
     async def note(self, *keys: str, sent_at: int | None = None) -> None:
         """Put claimed keys on disk soon. Enough for observed messages: a crash loses their text as well.
 
-        `sent_at` is the server's time in milliseconds, where the server tells one. A sender's clock may be wrong: a
-        time in the future counts as now.
+        `sent_at` is the server's time in milliseconds, where there is one. A sender's clock may be wrong: a time
+        in the future counts as now.
         """
         now = int(self._now() * 1000)
         at = now if sent_at is None else max(0, min(sent_at, now))
@@ -91,6 +91,7 @@ class Ledger:
                 self._prune()
 
     def _keep(self, key: str, sent_at: int) -> None:
+        # A dropped key would let its message in again, so nothing as old as it may be answered from now on.
         if dropped := self._kept.put(key, sent_at):
             self._horizon = max(self._horizon, dropped[1])
 

@@ -58,12 +58,14 @@ class Store:
         """Pseudonyms with a random secret until the file is open."""
         self._journal = journal_of(path)
         self._connection: sqlite3.Connection | None = None
+        # From the most important to what a crash may lose.
         self._kept = Backlog()
         self._queue = Backlog(KEEP_QUEUED)
         self._cached = Backlog(KEEP_CACHED)
         self._number = 0
         """The number of the last entry in any backlog."""
         self._lock = threading.Lock()
+        """Guards the backlogs: any thread fills them, the writing thread empties them."""
         self._failing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -94,6 +96,7 @@ class Store:
         if self._loop is not None and self._thread is not None:
             if not self._loop.is_closed():
                 raise StateError(f"the state file {self.path} is in use by another event loop of this process")
+            # The loop that opened the file has ended without closing it.
             self._thread.submit(self._close_connection).result()
             self._thread = None
         self._loop = loop
@@ -103,6 +106,7 @@ class Store:
         self._transaction: asyncio.Future[bool] | None = None
 
     async def _start(self) -> None:
+        # One thread owns the connection, so that transactions never interleave.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hardened-store")
         self._writer: asyncio.Task[None] | None = None
         try:
@@ -127,6 +131,7 @@ class Store:
         with translated(self.path, "read"):
             secret = meta.secret(self._connection)
         self.pseudonym = Pseudonymizer(bytes.fromhex(secret))
+        # Orders given while the file could not be written or was closed, before anybody reads the tables.
         while self._kept:
             if not self._write_batch(cached=False):
                 raise StateError(f"recent orders cannot be written to {self.path}")
@@ -183,6 +188,7 @@ class Store:
                 connection = self._opened()
                 while self._kept and self._write_batch(cached=False):
                     pass
+                # In WAL mode only FULL waits for the disk at every commit.
                 connection.execute("PRAGMA synchronous=FULL")
                 try:
                     execute(connection, self._journal, statements)
@@ -238,6 +244,7 @@ class Store:
         while True:
             await self._dirty.wait()
             await asyncio.sleep(_WRITE_BEHIND_SECONDS)
+            # Before the flush: a statement queued during it starts another round.
             self._dirty.clear()
             for delay in backoff(first=0.5, cap=5.0):
                 if await self.flush():
