@@ -57,7 +57,7 @@ def test_no_acis(value: object) -> None:
 def test_an_aci_is_compared_in_lower_case() -> None:
     upper = "AAAAAAAA-AAAA-4AAA-8AAA-AAAAAAAAAAAA"
     assert as_aci(upper) == upper.lower()
-    authorization = Directory().authorize(Address(upper.lower()), Lists(allowed=(upper,)), accepting(upper))
+    authorization = Directory().authorization(Address(upper.lower()), Lists(allowed=(upper,)), accepting(upper))
     assert (authorization.user_id, authorization.allowed, authorization.listed) == (upper, True, True)
 
 
@@ -92,11 +92,11 @@ def test_a_stranger_keeps_his_own_identity() -> None:
 
 
 def test_no_word_from_the_host_is_a_refusal() -> None:
-    assert not Directory().authorize(Address(BOB_ACI), Lists(allowed=(BOB_ACI,)), lambda _: None).allowed
+    assert not Directory().authorization(Address(BOB_ACI), Lists(allowed=(BOB_ACI,)), lambda _: None).allowed
 
 
 def test_a_wildcard_allows_but_names_nobody() -> None:
-    authorization = Directory().authorize(Address(BOB_ACI), Lists(), lambda _: True)
+    authorization = Directory().authorization(Address(BOB_ACI), Lists(), lambda _: True)
     assert (authorization.allowed, authorization.listed) == (True, False)
 
 
@@ -118,10 +118,10 @@ def test_a_number_alone_is_nobody_once_it_has_moved() -> None:
     alone, lists = Address(None, ALICE), Lists(allowed=(ALICE, ALICE_ACI))
     directory = Directory([Pair(ALICE, ALICE_ACI, Source.ENVELOPE)])
     before = directory.authorization(alone, lists, accepting(ALICE))
-    assert (before.id, before.allowed, before.listed) == (ALICE_ACI, True, True)
+    assert (before.aci, before.allowed, before.listed) == (ALICE_ACI, True, True)
     directory.learn(ALICE, BOB_ACI, Source.ENVELOPE)
     moved = directory.authorization(alone, lists, lambda _: True, is_open=False)
-    assert (moved.user_id, moved.id, moved.allowed, moved.listed) == ("", None, False, False)
+    assert (moved.user_id, moved.aci, moved.allowed, moved.listed) == ("", None, False, False)
     directory.confirm(ALICE, CAROL_ACI)
     assert directory.aliases(alone) == ()
     directory.confirm(ALICE, BOB_ACI)
