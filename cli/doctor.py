@@ -5,25 +5,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from ..common.core.errors import HostContractError
-from ..common.doctor import state_file
-from ..common.doctor.checks import guarded
+from ..common.doctor.checks import run_checks
 from ..common.doctor.findings import Finding, Status
-from ..common.doctor.strict import findings as strict_mode_findings
-from ..common.host import checks, profile, strict_mode
-from ..common.host.setup import Setup, load_setup
+from ..common.doctor.strict import strict_check
+from ..common.host import checks
+from ..common.host.strict_mode import written
 from ..common.settings import strict
 from .output import console, write_json
 
 NETWORKS = tuple(strict.CONNECTING)
+Examine = Callable[[Mapping[str, Any], Mapping[str, str], Path], AsyncIterator[Finding]]
 
 _SIGNS = {
     Status.OK: ("✓", "green"),
@@ -61,107 +62,104 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 async def examine(network: str | None = None) -> AsyncIterator[Finding]:
-    """Findings as they come: Hermes first, then the networks that are configured, or the one asked for."""
-    absent = False
-    async for finding in guarded("hermes.version", checks.version()):
-        absent = absent or finding.status is Status.FAILED
+    """Yield findings as they come: Hermes first, then each configured network, or only the one asked for."""
+    hermes = checks.Context({name: partial(import_module, _package(name, "adapter")) for name in NETWORKS})
+    unusable = False
+    async for finding in run_checks(checks.CHECKS, hermes):
+        broken = finding.status is Status.FAILED
+        unusable = unusable or (broken and finding.check in {checks.CheckName.VERSION, checks.CheckName.SETUP})
         yield finding
-    if absent:
-        yield Finding("hermes.config", Status.SKIPPED, "Nothing else was checked: Hermes comes first.")
+    if unusable:
         return
-    home = profile.home()
-    async for finding in guarded("hermes.config", checks.configuration(home)):
-        yield finding
-    try:
-        setup = load_setup()
-    except Exception as exc:
-        what = f"Hermes cannot read its own configuration: {type(exc).__name__}."
-        yield Finding("hermes.setup", Status.FAILED, what, "Run `hermes doctor` and mend what it names.")
-        return
-    config = checks.raw(home)
-    examinations: tuple[tuple[str, Iterator[Finding]], ...] = (
-        ("hermes.plugin", checks.loaded(config)),
-        *((f"hermes.{name}", checks.owner(name)) for name in NETWORKS),
-        *((f"hermes.{name}", _contract(name)) for name in NETWORKS),
-        ("hermes.gateway", checks.gateway()),
-        ("hermes.state", state_file.examine(setup.state)),
-    )
-    for check, findings in examinations:
-        async for finding in guarded(check, findings):
-            yield finding
     for name in [network] if network else NETWORKS:
-        async for finding in _network(name, setup, config, asked=network is not None):
+        async for finding in _network(name, hermes, asked=network is not None):
             yield finding
 
 
-def _contract(network: str) -> Iterator[Finding]:
-    """Whether Hermes still offers what our adapter inherits: its module looks when it is imported."""
-    try:
-        import_module(f"..adapters.{network}.adapter", __package__)
-    except HostContractError as exc:
-        what, _, remedy = str(exc).rpartition(". ")
-        remedy = remedy if what else "Upgrade hermes-hardened-adapters, or go back to the hermes-agent you had"
-        yield Finding("hermes.contract", Status.FAILED, f"{what or exc}.", f"{remedy}.")
-    else:
-        yield Finding("hermes.contract", Status.OK, f"Hermes offers what the {network} adapter builds on.")
-
-
-async def _network(network: str, setup: Setup, config: Mapping[str, Any], *, asked: bool) -> AsyncIterator[Finding]:
+async def _network(network: str, hermes: checks.Context, *, asked: bool) -> AsyncIterator[Finding]:
+    """Yield a network's findings; `asked` means that the operator named it, so that it is checked in any case."""
+    setup = hermes.setup
     check = f"{network}.enabled"
-    if checks.switched_off(config, network):
+    if checks.switched_off(hermes.config, network):
         status = Status.FAILED if asked else Status.SKIPPED
         what = f"The platform {network} is switched off by `enabled: false` in config.yaml."
         yield Finding(check, status, what, f"Remove `enabled: false` from the `{network}:` block to switch it on.")
         if not asked:
             return
-    extra = setup.extras.get(network) or next(checks.blocks(config, network), {})
+    extra = setup.extras.get(network) or next(checks.blocks(hermes.config, network), {})
     if not (asked or network in setup.extras or _begun(network, extra, setup.environment)):
         what = f"The platform {network} is not configured."
         names = strict.variables(network).values()
         yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(names)} to use it.")
         return
-    keys = strict_mode.written(network)
-    async for finding in guarded(f"{network}.strict", strict_mode_findings(network, setup.environment, keys)):
+    async for finding in run_checks((strict_check(network, written(network)),), setup.environment):
         yield finding
-    async for finding in guarded(f"{network}.doctor", _examined(network, extra, setup)):
+    async for finding in _examination(network)(extra, setup.environment, setup.state):
         yield finding
 
 
-async def _examined(network: str, extra: Mapping[str, Any], setup: Setup) -> AsyncIterator[Finding]:
-    doctor = import_module(f"..adapters.{network}.doctor.checks", __package__)
-    async for finding in doctor.examine(extra, setup.environment, setup.state):
-        yield finding
+def _examination(network: str) -> Examine:
+    """Return the entry point of a network's checks."""
+    examine: Examine = import_module(_package(network, "doctor.checks")).examine
+    return examine
+
+
+def _package(network: str, module: str) -> str:
+    return f"{__package__.rpartition('.')[0]}.adapters.{network}.{module}"
 
 
 def _begun(network: str, extra: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
-    """Whether the operator set a part of what is needed, so that what is missing shall be told."""
+    """Return whether the operator set a part of what the network needs, so that the rest is reported as missing."""
     return bool(strict.in_use(network, environment)) or any(
         environment.get(name, "").strip() or extra.get(field) for field, name in strict.CONNECTING[network].items()
     )
 
 
 class Report:
-    """The findings for people, each printed as it comes, under a heading for each area."""
+    """The findings for people, printed as they come, under a heading for each area.
+
+    Checks skipped in a row for the same reason share one line.
+    """
 
     def __init__(self, output: Console | None = None) -> None:
         self._console = output or console()
         self._area = ""
         self._counts: Counter[Status] = Counter()
+        self._skipped: list[Finding] = []
 
     def add(self, finding: Finding) -> None:
+        self._counts[finding.status] += 1
+        if self._skipped and _reason(finding) != _reason(self._skipped[0]):
+            self._show_skipped()
+        if finding.status is Status.SKIPPED:
+            self._skipped.append(finding)
+        else:
+            self._show(finding, finding.what)
+
+    def close(self) -> None:
+        """Print how many findings of each kind there were."""
+        self._show_skipped()
+        self._line(Text(", ".join(f"{self._counts[status]} {word}" for status, word in _COUNTED.items())))
+
+    def _show_skipped(self) -> None:
+        if self._skipped:
+            first, checks = self._skipped[0], [finding.check for finding in self._skipped]
+            self._show(first, first.what.replace(first.check, ", ".join(checks)))
+            self._skipped.clear()
+
+    def _show(self, finding: Finding, what: str) -> None:
         area = finding.check.partition(".")[0]
         if area != self._area:
             self._line(Text(area.capitalize(), style="bold"))
             self._area = area
         sign, style = _SIGNS[finding.status]
-        self._line(Text.assemble("  ", (sign, style), " ", finding.what))
+        self._line(Text.assemble("  ", (sign, style), " ", what))
         if finding.remedy and finding.status is not Status.OK:
             self._line(Text(f"      → {finding.remedy}", style="dim" if finding.status is Status.SKIPPED else ""))
-        self._counts[finding.status] += 1
-
-    def close(self) -> None:
-        """How many of each kind there were."""
-        self._line(Text(", ".join(f"{self._counts[status]} {word}" for status, word in _COUNTED.items())))
 
     def _line(self, text: Text) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _reason(finding: Finding) -> str:
+    return finding.what.replace(finding.check, "")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.adapters.mattermost.doctor.checks import CheckName as MattermostCheck
+from hermes_hardened_adapters.adapters.signal.doctor.checks import CheckName as SignalCheck
 from hermes_hardened_adapters.common.core.events import Reason
+from hermes_hardened_adapters.common.host.checks import CheckName as HermesCheck
 from hermes_hardened_adapters.common.settings.config import Settings
 
 from settings_tables import DOCS, PAGES, rewritten, table
@@ -103,9 +107,9 @@ def test_every_error_code_is_explained_and_none_is_made_up() -> None:
     assert explained == codes
 
 
-def test_every_check_of_mattermost_is_on_its_page() -> None:
-    doctor = (ROOT / "adapters/mattermost/doctor/checks.py").read_text()
-    checks = {"settings", *re.findall(r'^    "(\w+)": Visit', doctor, re.MULTILINE)}
-    assert len(checks) > 10
-    page = CONTENT[DOCS / "mattermost.md"]
-    assert set(re.findall(r"^\| `mattermost\.(\w+)` \|", page, re.MULTILINE)) == checks
+@pytest.mark.parametrize(
+    ("page", "names"), [("troubleshooting", HermesCheck), ("signal", SignalCheck), ("mattermost", MattermostCheck)]
+)
+def test_every_check_is_on_its_page(page: str, names: type[StrEnum]) -> None:
+    rows = re.findall(r"^\| `(\w+\.\w+)` \|", CONTENT[DOCS / f"{page}.md"], re.MULTILINE)
+    assert rows == list(names)

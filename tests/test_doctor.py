@@ -7,18 +7,23 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_hardened_adapters.adapters.mattermost.doctor import checks as mattermost_checks
+from hermes_hardened_adapters.adapters.signal.doctor import checks as signal_checks
 from hermes_hardened_adapters.cli import doctor
 from hermes_hardened_adapters.common.core.errors import StateError
-from hermes_hardened_adapters.common.doctor import state_file
-from hermes_hardened_adapters.common.doctor.checks import guarded, masked
-from hermes_hardened_adapters.common.doctor.findings import Finding, Status
+from hermes_hardened_adapters.common.doctor import state_file as state_files
+from hermes_hardened_adapters.common.doctor.checks import Check, Results, run_checks
+from hermes_hardened_adapters.common.doctor.findings import Finding, Result, Status, failed, masked, ok
+from hermes_hardened_adapters.common.doctor.state_file import state_file
 from hermes_hardened_adapters.common.host import checks, contract
+from hermes_hardened_adapters.common.host.checks import CheckName
 from hermes_hardened_adapters.common.state.store import Store
 from rich.console import Console
 
@@ -41,9 +46,16 @@ MODULE = (sys.executable, "-m", "hermes_hardened_adapters")
 HERMES = (str(Path(sys.executable).parent / "hermes"), "adapters")
 
 
-def only(findings: Iterator[Finding]) -> Finding:
-    (finding,) = findings
-    return finding
+def only(results: Iterator[Result]) -> Result:
+    (result,) = results
+    return result
+
+
+def context(home: Path | None = None, **adapters: Callable[[], object]) -> checks.Context:
+    context = checks.Context(adapters)
+    if home is not None:
+        context.home = home
+    return context
 
 
 # -- the command, end to end
@@ -111,7 +123,7 @@ async def test_a_healthy_set_up(tmp_path: Path, daemon: FakeSignalDaemon, progra
     assert status == 0
     kinds = {check: {finding["status"] for finding in findings} for check, findings in found.items()}
     # No gateway runs here, and whether there is an ffmpeg is the machine's own affair.
-    assert kinds.pop("hermes.gateway") == kinds.pop("signal.receive_mode") == {"advice"}
+    assert kinds.pop(CheckName.GATEWAY) == kinds.pop("signal.receive_mode") == {"advice"}
     assert kinds.pop("signal.stream") == {"skipped"}
     kinds.pop("signal.ffmpeg")
     assert kinds == {check: {"ok"} for check in kinds}
@@ -268,15 +280,16 @@ async def test_findings_come_before_the_slow_checks_end(monkeypatch: pytest.Monk
 async def test_a_check_that_breaks_off_is_a_finding_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch, hermes_home: Path
 ) -> None:
-    def broken() -> Iterator[Finding]:
-        yield Finding("hermes.gateway", Status.OK, "Fine.")
+    def broken(_: object) -> Iterator[Result]:
+        yield ok("Fine.")
         raise LookupError("with a secret")
 
-    monkeypatch.setattr(checks, "gateway", broken)
+    table = [replace(check, run=broken) if check.name == CheckName.GATEWAY else check for check in checks.CHECKS]
+    monkeypatch.setattr(checks, "CHECKS", table)
     findings = [f async for f in doctor.examine("signal")]
-    (failed,) = [f for f in findings if f.check == "hermes.gateway" and f.status is Status.FAILED]
-    assert "LookupError" in failed.what
-    assert {"hermes.state", "signal.settings"} <= {f.check for f in findings}
+    (fault,) = [f for f in findings if f.check == CheckName.GATEWAY and f.status is Status.FAILED]
+    assert "LookupError" in fault.what
+    assert {CheckName.STATE, "signal.settings"} <= {f.check for f in findings}
     assert "secret" not in str(findings)
 
 
@@ -284,10 +297,11 @@ async def test_a_hermes_that_cannot_read_its_configuration(monkeypatch: pytest.M
     def broken() -> Any:
         raise LookupError("with a secret")
 
-    monkeypatch.setattr("hermes_hardened_adapters.cli.doctor.load_setup", broken)
-    last = [f async for f in doctor.examine("signal")][-1]
-    assert (last.status, "LookupError" in last.what, "hermes doctor" in last.remedy) == (Status.FAILED, True, True)
-    assert "secret" not in last.what
+    monkeypatch.setattr(checks, "load_setup", broken)
+    *_, fault, plugin, platform, inherited, gateway, state = [f async for f in doctor.examine("signal")]
+    assert (fault.status, "LookupError" in fault.what, "hermes doctor" in fault.remedy) == (Status.FAILED, True, True)
+    assert "secret" not in fault.what
+    assert {f.status for f in (plugin, platform, inherited, gateway, state)} == {Status.SKIPPED}
 
 
 # -- beside the real gateway
@@ -316,7 +330,7 @@ async def test_beside_a_gateway_that_listens_the_stream_is_looked_at(tmp_path: P
 )
 def test_the_version_of_hermes(monkeypatch: pytest.MonkeyPatch, version: str, status: Status) -> None:
     monkeypatch.setattr(metadata, "version", lambda _: version)
-    finding = only(checks.version())
+    finding = only(checks.version(context()))
     assert finding.status is status
     assert version in finding.what
     assert bool(finding.remedy) == (status is not Status.OK)
@@ -328,19 +342,21 @@ async def test_without_hermes_nothing_else_is_checked(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(metadata, "version", missing)
     findings = [f async for f in doctor.examine()]
-    assert [f.status for f in findings] == [Status.FAILED, Status.SKIPPED]
+    assert [f.check for f in findings] == list(CheckName)
+    assert [f.status for f in findings] == [Status.FAILED, *[Status.SKIPPED] * (len(CheckName) - 1)]
     assert "pip install" in findings[0].remedy
 
 
 @pytest.mark.parametrize("network", ["signal", "mattermost"])
 def test_a_hermes_that_changed_what_is_inherited(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
-    module = import_module(f"hermes_hardened_adapters.adapters.{network}.adapter")
+    name = f"hermes_hardened_adapters.adapters.{network}.adapter"
+    module = import_module(name)
     stock = contract._first_module(contract.STOCK_MODULES[network])
     cls = getattr(stock, contract._STOCK_CLASSES[network])
     monkeypatch.delitem(sys.modules, module.__name__)
     monkeypatch.setattr(cls, "send_typing", None)
     monkeypatch.setattr(cls, "send", lambda self: None)
-    finding = only(doctor._contract(network))
+    finding = only(checks.inherited(context(**{network: lambda: import_module(name)})))
     assert finding.status is Status.FAILED
     assert "send_typing is gone" in finding.what
     assert "send takes no" in finding.what
@@ -358,7 +374,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_no_gateway_is_running(hermes_home: Path) -> None:
-    finding = only(checks.gateway())
+    finding = only(checks.gateway(context()))
     assert (finding.status, "hermes gateway run" in finding.remedy) == (Status.ADVICE, True)
     assert not checks.listening("signal")
 
@@ -366,7 +382,7 @@ def test_no_gateway_is_running(hermes_home: Path) -> None:
 def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "fatal", "error_code": "signal_host_pinned"}
     gateway["telegram"] = {"state": "fatal"}
-    findings = list(checks.gateway())
+    findings = list(checks.gateway(context()))
     assert [f.status for f in findings] == [Status.OK, Status.ADVICE]
     assert "signal_host_pinned" in findings[1].what
     assert not checks.listening("signal")
@@ -374,7 +390,7 @@ def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
 
 def test_a_gateway_that_is_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "connected"}
-    assert only(checks.gateway()).status is Status.OK
+    assert only(checks.gateway(context())).status is Status.OK
     assert checks.listening("signal")
     assert not checks.listening("mattermost")
 
@@ -387,10 +403,10 @@ def test_what_hermes_is_asked_for(hermes_home: Path) -> None:
 @pytest.mark.parametrize("config", ["[]", "7", "plugins: 7", "plugins: {enabled: hardened-adapters}", "\x00"])
 def test_odd_configurations(tmp_path: Path, config: str) -> None:
     (tmp_path / "config.yaml").write_text(config)
-    odd = checks.raw(tmp_path)
-    assert only(checks.loaded(odd)).status is Status.FAILED
-    assert not checks.switched_off(odd, "signal")
-    assert only(checks.configuration(tmp_path)).status in Status
+    odd = context(tmp_path)
+    assert only(checks.plugin(odd)).status is Status.FAILED
+    assert not checks.switched_off(odd.config, "signal")
+    assert only(checks.configuration(odd)).status in Status
 
 
 @pytest.mark.parametrize(
@@ -420,24 +436,24 @@ async def state(tmp_path: Path) -> Path:
 
 
 def test_a_sound_state_file(state: Path) -> None:
-    assert only(state_file.examine(state)).status is Status.OK
+    assert only(state_file(state)).status is Status.OK
 
 
 def test_a_state_file_that_others_can_read(state: Path) -> None:
     state.chmod(0o644)
-    finding = only(state_file.examine(state))
+    finding = only(state_file(state))
     assert (finding.status, finding.remedy) == (Status.FAILED, f"Run `chmod 600 {state}`.")
 
 
 def test_a_folder_that_all_can_read(state: Path) -> None:
     state.parent.chmod(0o755)
-    finding = only(state_file.examine(state))
+    finding = only(state_file(state))
     assert (finding.status, finding.remedy) == (Status.FAILED, f"Run `chmod 700 {state.parent}`.")
 
 
 def test_a_state_file_that_is_none(state: Path) -> None:
     state.write_bytes(b"no database" * 500)
-    assert "move" in only(state_file.examine(state)).remedy
+    assert "move" in only(state_file(state)).remedy
 
 
 async def test_a_state_file_of_a_newer_version(state: Path) -> None:
@@ -445,19 +461,19 @@ async def test_a_state_file_of_a_newer_version(state: Path) -> None:
     await store.open()
     store.write("PRAGMA user_version = 99")
     await store.close()
-    finding = only(state_file.examine(state))
+    finding = only(state_file(state))
     assert "schema 99" in finding.what
     assert finding.remedy.startswith("Upgrade")
 
 
 def test_a_damaged_state_file(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state_file, "inspect", lambda _: (1, "row 1 missing from index"))
-    assert "damaged" in only(state_file.examine(state)).what
+    monkeypatch.setattr(state_files, "inspect", lambda _: (1, "row 1 missing from index"))
+    assert "damaged" in only(state_file(state)).what
 
 
 def test_a_state_file_that_was_kept_aside(state: Path) -> None:
     state.with_name("state.db.unusable-1").touch()
-    advice, _ = state_file.examine(state)
+    advice, _ = state_file(state)
     assert advice.status is Status.ADVICE
     assert "hermes adapters groups list" in advice.remedy
 
@@ -469,7 +485,7 @@ async def test_orders_that_cannot_be_read_or_are_open_to_others(state: Path) -> 
     journal = state.with_name("orders")
     journal.write_text("revoke everything\n")
     journal.chmod(0o644)
-    is_open, unreadable = state_file.examine(state)
+    is_open, unreadable = state_file(state)
     assert (is_open.status, unreadable.status) == (Status.FAILED, Status.FAILED)
     assert "orders is open to other users" in is_open.what
     assert "no gateway connects" in unreadable.what
@@ -478,24 +494,78 @@ async def test_orders_that_cannot_be_read_or_are_open_to_others(state: Path) -> 
 # -- how checks are run and shown
 
 
+async def findings_of(*table: Check[None]) -> list[Finding]:
+    return [finding async for finding in run_checks(table, None)]
+
+
 async def test_an_exception_is_a_finding_that_names_no_more_than_its_class() -> None:
-    def broken() -> Iterator[Finding]:
-        yield Finding("a.b", Status.OK, "Fine.")
+    def broken(_: None) -> Iterator[Result]:
+        yield ok("Fine.")
         raise KeyError("a secret")
 
-    findings = [f async for f in guarded("a.b", broken())]
+    findings = await findings_of(Check("a.b", broken))
     assert [f.status for f in findings] == [Status.OK, Status.FAILED]
     assert "KeyError" in findings[1].what
     assert "secret" not in str(findings)
 
 
+async def test_a_function_that_yields_nothing_but_an_exception_is_a_finding() -> None:
+    def broken(_: None) -> list[Result]:
+        raise KeyError("a secret")
+
+    (finding,) = await findings_of(Check("a.b", broken))
+    assert (finding.check, finding.status) == ("a.b", Status.FAILED)
+
+
 async def test_an_error_of_ours_is_told_in_its_own_words() -> None:
-    async def broken() -> AsyncIterator[Finding]:
+    async def broken(_: None) -> AsyncIterator[Result]:
         raise StateError("the state file cannot be read")
         yield
 
-    (finding,) = [f async for f in guarded("a.b", broken())]
+    (finding,) = await findings_of(Check("a.b", broken))
     assert "the state file cannot be read" in finding.what
+
+
+async def test_what_needs_a_failed_check_is_skipped_and_names_the_first_failure() -> None:
+    ran: list[str] = []
+
+    def check(name: str, result: Result, *needs: str) -> Check[None]:
+        def run(_: None) -> Results:
+            ran.append(name)
+            return [result]
+
+        return Check(name, run, needs)
+
+    findings = await findings_of(
+        check("a", failed("Gone.", "Bring it back.")),
+        check("b", ok("Fine."), "a"),
+        check("c", ok("Fine."), "b"),
+        check("d", ok("Fine.")),
+        check("e", Result(Status.SKIPPED, "Nothing to see."), "d"),
+        check("f", ok("Fine."), "d", "e"),
+    )
+    assert ran == ["a", "d", "e", "f"]
+    assert {f.check: f.what for f in findings if f.check in {"b", "c"}} == {
+        "b": "Not checked, because a failed: b.",
+        "c": "Not checked, because a failed: c.",
+    }
+    assert [f.status.value for f in findings] == ["failed", "skipped", "skipped", "ok", "skipped", "ok"]
+
+
+TABLES = {
+    "hermes": (CheckName, checks.CHECKS),
+    "signal": (signal_checks.CheckName, signal_checks.CHECKS),
+    "mattermost": (mattermost_checks.CheckName, mattermost_checks.CHECKS),
+}
+
+
+@pytest.mark.parametrize("area", TABLES)
+def test_every_name_has_its_check_in_that_order_and_needs_only_earlier_ones(area: str) -> None:
+    names, table = TABLES[area]
+    assert [check.name for check in table] == list(names)
+    assert all(name.startswith(f"{area}.") for name in names)
+    for position, check in enumerate(table):
+        assert set(check.needs) <= {earlier.name for earlier in table[:position]}
 
 
 def test_what_is_masked() -> None:
@@ -513,6 +583,25 @@ def test_the_report_takes_texts_as_they_are() -> None:
         "  ! " + "[bold]x[/] :smile: " * 5,
         "      → Do [red]it.",
         "0 in order, 1 advice, 0 failed, 0 skipped",
+    ]
+
+
+def test_checks_skipped_for_one_reason_share_a_line() -> None:
+    output = io.StringIO()
+    report = doctor.Report(Console(file=output, width=20, color_system=None))
+    report.add(Finding("signal.a", Status.FAILED, "Gone.", "Bring it back."))
+    for check in ("signal.b", "signal.c"):
+        report.add(Finding(check, Status.SKIPPED, f"Not checked, because signal.a failed: {check}."))
+    report.add(Finding("signal.d", Status.SKIPPED, "Nobody is listening.", "Start it."))
+    report.close()
+    assert output.getvalue().splitlines() == [
+        "Signal",
+        "  ✗ Gone.",
+        "      → Bring it back.",
+        "  - Not checked, because signal.a failed: signal.b, signal.c.",
+        "  - Nobody is listening.",
+        "      → Start it.",
+        "0 in order, 0 advice, 1 failed, 3 skipped",
     ]
 
 

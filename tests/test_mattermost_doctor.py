@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from hermes_hardened_adapters.adapters.mattermost.doctor import server as server_checks
-from hermes_hardened_adapters.adapters.mattermost.doctor.checks import examine
+from hermes_hardened_adapters.adapters.mattermost.doctor.checks import CheckName, examine
 from hermes_hardened_adapters.adapters.mattermost.rest.failures import transport_failure
 from hermes_hardened_adapters.common.core import chats
 from hermes_hardened_adapters.common.core.errors import Fatal
@@ -39,19 +39,7 @@ from tests.fakes.mattermost_server import (
 )
 
 NOBODY = "a" * 26
-CHECKS = [
-    "settings",
-    "address",
-    "clock",
-    "account",
-    "version",
-    "limits",
-    "websocket",
-    "resume",
-    "people",
-    "channels",
-    "permissions",
-]
+CHECKS = list(CheckName)
 
 
 class Examined:
@@ -90,11 +78,11 @@ def examined(tmp_path: Path) -> Examined:
     return Examined(tmp_path)
 
 
-def of(findings: list[Finding], check: str) -> list[Finding]:
-    return [finding for finding in findings if finding.check == f"mattermost.{check}"]
+def of(findings: list[Finding], check: CheckName) -> list[Finding]:
+    return [finding for finding in findings if finding.check == check]
 
 
-def one(findings: list[Finding], check: str, status: Status) -> Finding:
+def one(findings: list[Finding], check: CheckName, status: Status) -> Finding:
     """The only finding of a check, which is of that status and tells what to do."""
     (finding,) = of(findings, check)
     assert finding.status is status, finding
@@ -105,16 +93,16 @@ def one(findings: list[Finding], check: str, status: Status) -> Finding:
     return finding
 
 
-def only(findings: list[Finding], check: str, status: Status) -> Finding:
+def only(findings: list[Finding], check: CheckName, status: Status) -> Finding:
     """As `one`, and nothing else is wrong."""
-    others = [finding for finding in findings if finding.check != f"mattermost.{check}"]
+    others = [finding for finding in findings if finding.check != check]
     assert all(finding.status is Status.OK for finding in others), others
     return one(findings, check, status)
 
 
 async def test_nothing_is_wrong(server: FakeMattermostServer, examined: Examined) -> None:
     findings = await examined(server)
-    assert [finding.check for finding in findings] == [f"mattermost.{check}" for check in CHECKS]
+    assert [finding.check for finding in findings] == CHECKS
     assert {finding.status for finding in findings} == {Status.OK}
     assert not any(finding.remedy for finding in findings)
     told = " ".join(finding.what for finding in findings)
@@ -131,37 +119,35 @@ async def test_nothing_is_wrong(server: FakeMattermostServer, examined: Examined
 async def test_every_wrong_setting(server: FakeMattermostServer, examined: Examined) -> None:
     environment = {"MATTERMOST_REPLY_MODE": "nowhere", "MATTERMOST_ALLOWED_USER": ALICE}
     findings = await examined(server, environment, catch_up_minutes=-1)
-    faults = of(findings, "settings")
+    faults = of(findings, CheckName.SETTINGS)
     assert all(fault.status is Status.FAILED and fault.remedy for fault in faults)
     for name in ("MATTERMOST_REPLY_MODE", "MATTERMOST_ALLOWED_USER:", "mattermost.catch_up_minutes"):
         assert any(name in fault.what for fault in faults)
-    assert {finding.check for finding in findings if finding.status is Status.SKIPPED} == {
-        f"mattermost.{check}" for check in CHECKS[1:]
-    }
+    assert {finding.check for finding in findings if finding.status is Status.SKIPPED} == set(CHECKS[1:])
     assert server.calls == []
 
 
-async def all_skipped_but(findings: list[Finding], check: str) -> Finding:
+async def all_skipped_but(findings: list[Finding], check: CheckName) -> Finding:
     failure = one(findings, check, Status.FAILED)
     later = findings[findings.index(failure) + 1 :]
     assert len(later) == len(CHECKS) - CHECKS.index(check) - 1
     assert {finding.status for finding in later} == {Status.SKIPPED}
-    assert all(f"mattermost.{check}" in finding.what for finding in later)
+    assert all(check in finding.what for finding in later)
     return failure
 
 
 async def test_nothing_listens_there(server: FakeMattermostServer, examined: Examined) -> None:
     await server.stop()
-    failure = await all_skipped_but(await examined(server), "address")
+    failure = await all_skipped_but(await examined(server), CheckName.ADDRESS)
     assert "cannot be reached" in failure.what
     assert "MATTERMOST_URL" in failure.remedy
 
 
 async def test_a_path_is_missing(examined: Examined) -> None:
     async with FakeMattermostServer(prefix="/chat") as server:
-        failure = await all_skipped_but(await examined(server.url.removesuffix("/chat")), "address")
+        failure = await all_skipped_but(await examined(server.url.removesuffix("/chat")), CheckName.ADDRESS)
         assert "its path too" in failure.remedy
-        assert one(await examined(server), "address", Status.OK)
+        assert one(await examined(server), CheckName.ADDRESS, Status.OK)
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", '{"version": "1"}'])
@@ -172,26 +158,26 @@ async def test_it_is_not_mattermost(examined: Examined, aiohttp_server: AiohttpS
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     other = await aiohttp_server(app)
-    failure = await all_skipped_but(await examined(str(other.make_url(""))), "address")
+    failure = await all_skipped_but(await examined(str(other.make_url(""))), CheckName.ADDRESS)
     assert "MATTERMOST_URL" in failure.remedy
 
 
 async def test_it_redirects(server: FakeMattermostServer, examined: Examined) -> None:
     server.faults.append(Fault(301, headers={"Location": "https://chat.example.com/"}))
-    failure = await all_skipped_but(await examined(server), "address")
+    failure = await all_skipped_but(await examined(server), CheckName.ADDRESS)
     assert "final address" in failure.remedy
 
 
 async def test_it_is_ill(server: FakeMattermostServer, examined: Examined) -> None:
     server.faults.append(Fault(503, times=9))
-    failure = await all_skipped_but(await examined(server), "address")
+    failure = await all_skipped_but(await examined(server), CheckName.ADDRESS)
     assert "Look into the log" in failure.remedy
 
 
 def test_plain_http_beyond_this_machine() -> None:
-    assert server_checks.address("http://127.0.0.1:8065").status is Status.OK
-    assert server_checks.address("https://chat.example.com").status is Status.OK
-    finding = server_checks.address("http://chat.example.com")
+    assert server_checks.judge_address("http://127.0.0.1:8065").status is Status.OK
+    assert server_checks.judge_address("https://chat.example.com").status is Status.OK
+    finding = server_checks.judge_address("http://chat.example.com")
     assert finding.status is Status.ADVICE
     assert "https://" in finding.remedy
 
@@ -229,7 +215,7 @@ async def test_certificates(
     findings = await examined(server, **({"ca_file": str(certificates[name][0])} if trusted else {}))
     await server.stop()
     if remedy:
-        assert remedy in (await all_skipped_but(findings, "address")).remedy
+        assert remedy in (await all_skipped_but(findings, CheckName.ADDRESS)).remedy
     else:
         assert {finding.status for finding in findings} == {Status.OK}
 
@@ -242,14 +228,14 @@ def test_a_certificate_out_of_date() -> None:
     connection: Any = None
     failure = transport_failure(ClientConnectorCertificateError(connection, expired), "https://chat.example.com")
     assert isinstance(failure, Fatal)
-    finding = server_checks.refused("address", failure, "")
+    finding = server_checks.refused(failure)
     assert finding.what == "The certificate of https://chat.example.com is not valid today."
     assert "Renew it" in finding.remedy
 
 
 async def test_a_ca_file_that_is_none(server: FakeMattermostServer, examined: Examined, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no PEM")
-    failure = await all_skipped_but(await examined(server, ca_file=str(tmp_path / "ca.pem")), "address")
+    failure = await all_skipped_but(await examined(server, ca_file=str(tmp_path / "ca.pem")), CheckName.ADDRESS)
     assert "PEM" in failure.remedy
 
 
@@ -266,12 +252,12 @@ async def test_a_ca_file_that_is_none(server: FakeMattermostServer, examined: Ex
 async def test_the_clocks(
     server: FakeMattermostServer, examined: Examined, offset: float, status: Status, what: str
 ) -> None:
-    assert what in only(await examined(server, clock=offset), "clock", status).what
+    assert what in only(await examined(server, clock=offset), CheckName.CLOCK, status).what
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Sun, 99 Nov 2026 06:33:20 GMT", "Sun, 22 Nov 99999 06:33:20 GMT"])
 def test_a_server_that_tells_no_time(date: str) -> None:
-    assert server_checks.clock(date, 0, 1, 900).status is Status.SKIPPED
+    assert server_checks.judge_clock(date, before=0, after=1, window=900).status is Status.SKIPPED
 
 
 # -- the account
@@ -279,18 +265,18 @@ def test_a_server_that_tells_no_time(date: str) -> None:
 
 async def test_a_refused_token(server: FakeMattermostServer, examined: Examined) -> None:
     server.revoke_token()
-    failure = await all_skipped_but(await examined(server), "account")
+    failure = await all_skipped_but(await examined(server), CheckName.ACCOUNT)
     assert "MATTERMOST_TOKEN" in failure.remedy
 
 
 async def test_a_disabled_bot(server: FakeMattermostServer, examined: Examined) -> None:
     server.disable_bot()
-    assert "Enable the bot" in (await all_skipped_but(await examined(server), "account")).remedy
+    assert "Enable the bot" in (await all_skipped_but(await examined(server), CheckName.ACCOUNT)).remedy
 
 
 async def test_the_token_of_a_person(server: FakeMattermostServer, examined: Examined) -> None:
     server.users[HERMES]["is_bot"] = False
-    assert "bot account" in only(await examined(server), "account", Status.ADVICE).remedy
+    assert "bot account" in only(await examined(server), CheckName.ACCOUNT, Status.ADVICE).remedy
 
 
 # -- the server
@@ -299,25 +285,25 @@ async def test_the_token_of_a_person(server: FakeMattermostServer, examined: Exa
 @pytest.mark.parametrize("version", ["5.36.1", "4.10.0", "", "unknown"])
 async def test_an_old_server(server: FakeMattermostServer, examined: Examined, version: str) -> None:
     server.config["Version"] = version
-    assert "5.37" in only(await examined(server), "version", Status.ADVICE).remedy
+    assert "5.37" in only(await examined(server), CheckName.VERSION, Status.ADVICE).remedy
 
 
 @pytest.mark.parametrize("version", ["5.37.0", "10.2.1", "11.0.0-rc1", "5.37.0..6d9aa448.false"])
 def test_a_server_new_enough(version: str) -> None:
-    assert server_checks.version(version).status is Status.OK
+    assert server_checks.judge_version(version).status is Status.OK
 
 
 async def test_no_attachments(server: FakeMattermostServer, examined: Examined) -> None:
     server.config["EnableFileAttachments"] = "false"
-    assert "System Console" in only(await examined(server), "limits", Status.ADVICE).remedy
+    assert "System Console" in only(await examined(server), CheckName.LIMITS, Status.ADVICE).remedy
 
 
 async def test_a_server_that_refuses_its_configuration(server: FakeMattermostServer, examined: Examined) -> None:
     server.faults.append(Fault(403, path="/config"))
     findings = await examined(server)
-    assert "403" in one(findings, "version", Status.FAILED).what
-    one(findings, "limits", Status.SKIPPED)
-    one(findings, "permissions", Status.OK)
+    assert "403" in one(findings, CheckName.VERSION, Status.FAILED).what
+    one(findings, CheckName.LIMITS, Status.SKIPPED)
+    one(findings, CheckName.PERMISSIONS, Status.OK)
 
 
 # -- the WebSocket
@@ -330,25 +316,25 @@ async def test_a_server_that_refuses_its_configuration(server: FakeMattermostSer
 async def test_a_refused_upgrade(server: FakeMattermostServer, examined: Examined, status: int, remedy: str) -> None:
     server.refuse_upgrade = (status, {})
     findings = await examined(server)
-    assert remedy in one(findings, "websocket", Status.FAILED).remedy
-    one(findings, "resume", Status.SKIPPED)
-    one(findings, "channels", Status.OK)
+    assert remedy in one(findings, CheckName.WEBSOCKET, Status.FAILED).remedy
+    one(findings, CheckName.RESUME, Status.SKIPPED)
+    one(findings, CheckName.CHANNELS, Status.OK)
 
 
 async def test_no_hello(server: FakeMattermostServer, examined: Examined) -> None:
     server.hello_delay = 60
     server.ping_answer = None
-    assert "Restart" in one(await examined(server), "websocket", Status.FAILED).remedy
+    assert "Restart" in one(await examined(server), CheckName.WEBSOCKET, Status.FAILED).remedy
 
 
 async def test_no_resume(server: FakeMattermostServer, examined: Examined) -> None:
     server.resumes = False
-    assert "query" in only(await examined(server), "resume", Status.ADVICE).remedy
+    assert "query" in only(await examined(server), CheckName.RESUME, Status.ADVICE).remedy
     assert [("connection_id" in query) for query in server.upgrades] == [False, True, True]
     server.config["EnableCluster"] = "true"
-    assert "same node" in only(await examined(server), "resume", Status.ADVICE).remedy
+    assert "same node" in only(await examined(server), CheckName.RESUME, Status.ADVICE).remedy
     server.config["EnableReliableWebSockets"] = "false"
-    assert "EnableReliableWebSockets" in only(await examined(server), "resume", Status.ADVICE).remedy
+    assert "EnableReliableWebSockets" in only(await examined(server), CheckName.RESUME, Status.ADVICE).remedy
 
 
 async def test_a_resume_when_the_server_has_noticed_at_last(
@@ -363,7 +349,7 @@ async def test_a_resume_when_the_server_has_noticed_at_last(
             server.resumes = len(upgrades) > 2
 
     server.upgrades = Upgrades()
-    one(await examined(server), "resume", Status.OK)
+    one(await examined(server), CheckName.RESUME, Status.OK)
     assert len(upgrades) == 3
 
 
@@ -395,12 +381,12 @@ async def test_people(
     status: Status,
     remedy: str,
 ) -> None:
-    assert remedy in only(await examined(server, environment, **lists), "people", status).remedy
+    assert remedy in only(await examined(server, environment, **lists), CheckName.PEOPLE, status).remedy
 
 
 async def test_people_who_are_gone(server: FakeMattermostServer, examined: Examined) -> None:
     server.users[BOB]["delete_at"] = 1
-    finding = only(await examined(server), "people", Status.ADVICE)
+    finding = only(await examined(server), CheckName.PEOPLE, Status.ADVICE)
     assert BOB in finding.what
     assert "deactivated" in finding.what
 
@@ -410,7 +396,7 @@ async def test_people_who_are_gone(server: FakeMattermostServer, examined: Exami
 
 async def test_an_allowed_channel_the_bot_is_not_in(server: FakeMattermostServer, examined: Examined) -> None:
     finding = only(
-        await examined(server, allowed_channels=[OPS, SECRET, GROUP_MESSAGE, NOBODY]), "channels", Status.ADVICE
+        await examined(server, allowed_channels=[OPS, SECRET, GROUP_MESSAGE, NOBODY]), CheckName.CHANNELS, Status.ADVICE
     )
     assert NOBODY in finding.what
 
@@ -420,7 +406,7 @@ async def test_channels_the_bot_is_in_without_serving_them(
     server: FakeMattermostServer, examined: Examined, status: chats.Status
 ) -> None:
     order(examined.state, "mattermost", SECRET, status, "operator", "", 0)
-    finding = only(await examined(server, allowed_channels=[OPS]), "channels", Status.ADVICE)
+    finding = only(await examined(server, allowed_channels=[OPS]), CheckName.CHANNELS, Status.ADVICE)
     assert GROUP_MESSAGE in finding.what
     assert OPS not in finding.what
     assert SECRET not in finding.what
@@ -429,21 +415,23 @@ async def test_channels_the_bot_is_in_without_serving_them(
 
 async def test_a_revoked_channel(server: FakeMattermostServer, examined: Examined) -> None:
     order(examined.state, "mattermost", SECRET, chats.Status.REVOKED, "operator", "", 0)
-    finding = only(await examined(server), "channels", Status.ADVICE)
+    finding = only(await examined(server), CheckName.CHANNELS, Status.ADVICE)
     assert SECRET in finding.what
     assert "groups approve" in finding.remedy
 
 
 async def test_an_approved_channel_the_bot_is_not_in(server: FakeMattermostServer, examined: Examined) -> None:
     order(examined.state, "mattermost", NOBODY, chats.Status.GRANTED, "operator", "", 0)
-    finding = only(await examined(server), "channels", Status.ADVICE)
+    finding = only(await examined(server), CheckName.CHANNELS, Status.ADVICE)
     assert NOBODY in finding.what
     assert "groups revoke" in finding.remedy
 
 
 async def test_free_response_channels(server: FakeMattermostServer, examined: Examined) -> None:
     findings = await examined(server, allowed_channels=[OPS], free_response_channels=[SECRET, NOBODY, OPS])
-    told = {finding.what: finding.remedy for finding in of(findings, "channels") if "free-response" in finding.what}
+    told = {
+        finding.what: finding.remedy for finding in of(findings, CheckName.CHANNELS) if "free-response" in finding.what
+    }
     assert len(told) == 2
     assert "MATTERMOST_ALLOWED_CHANNELS" in told[f"The bot does not serve the free-response channel {SECRET}."]
     assert "Add the bot" in told[f"The bot is not in the free-response channel {NOBODY}."]
@@ -451,21 +439,21 @@ async def test_free_response_channels(server: FakeMattermostServer, examined: Ex
 
 async def test_an_archived_channel(server: FakeMattermostServer, examined: Examined) -> None:
     server.channels[OPS] = {**server.channels[OPS], "delete_at": 1}
-    assert "Unarchive" in only(await examined(server), "channels", Status.ADVICE).remedy
+    assert "Unarchive" in only(await examined(server), CheckName.CHANNELS, Status.ADVICE).remedy
 
 
 async def test_no_channel_at_all(server: FakeMattermostServer, examined: Examined) -> None:
     for channel_id in (OPS, SECRET, GROUP_MESSAGE):
         server.members[channel_id].discard(HERMES)
     findings = await examined(server)
-    assert "team" in one(findings, "channels", Status.ADVICE).remedy
-    one(findings, "permissions", Status.SKIPPED)
+    assert "team" in one(findings, CheckName.CHANNELS, Status.ADVICE).remedy
+    one(findings, CheckName.PERMISSIONS, Status.SKIPPED)
 
 
 async def test_many_channels(server: FakeMattermostServer, examined: Examined) -> None:
     for number in range(20):
         server.add_channel(f"room{number}")
-    assert "and 13 more" in one(await examined(server), "channels", Status.OK).what
+    assert "and 13 more" in one(await examined(server), CheckName.CHANNELS, Status.OK).what
 
 
 async def test_a_state_file_that_is_none(server: FakeMattermostServer, examined: Examined) -> None:
@@ -476,7 +464,7 @@ async def test_a_state_file_that_is_none(server: FakeMattermostServer, examined:
     odd = examined.state.with_name("odd.db")
     order(odd, "mattermost", SECRET, "of another version", "", "", 0)  # type: ignore[arg-type]
     for examined.state in (garbage, empty, odd):
-        advice, served = of(await examined(server), "channels")
+        advice, served = of(await examined(server), CheckName.CHANNELS)
         assert (advice.status, served.status) == (Status.ADVICE, Status.OK)
         assert "Start the gateway" in advice.remedy
 
@@ -487,7 +475,7 @@ async def test_a_state_file_that_is_none(server: FakeMattermostServer, examined:
 async def test_the_bot_may_not_post(server: FakeMattermostServer, examined: Examined) -> None:
     server.roles["channel_user"] = ["read_channel"]
     findings = await examined(server, allowed_channels=[OPS])
-    (finding,) = of(findings, "permissions")
+    (finding,) = of(findings, CheckName.PERMISSIONS)
     assert finding.status is Status.FAILED
     assert f"post or attach files in Ops ({OPS})" in finding.what
     assert "System Console" in finding.remedy
@@ -495,7 +483,7 @@ async def test_the_bot_may_not_post(server: FakeMattermostServer, examined: Exam
 
 async def test_the_bot_may_not_attach_files(server: FakeMattermostServer, examined: Examined) -> None:
     server.roles["channel_user"] = ["create_post"]
-    findings = of(await examined(server), "permissions")
+    findings = of(await examined(server), CheckName.PERMISSIONS)
     assert len(findings) == 3
     assert all("may not attach files in" in finding.what for finding in findings)
 
@@ -506,13 +494,13 @@ async def test_a_role_of_the_system_or_the_team_suffices(
 ) -> None:
     server.roles = {role: ["create_post", "upload_file"]}
     server.members[GROUP_MESSAGE].discard(HERMES)
-    only(await examined(server), "permissions", Status.OK)
+    only(await examined(server), CheckName.PERMISSIONS, Status.OK)
     assert len(server.called("GET", f"/teams/{TEAM}/members")) == 1
 
 
 async def test_a_server_that_does_not_tell_of_roles(server: FakeMattermostServer, examined: Examined) -> None:
     server.faults.append(Fault(403, path="/roles"))
-    assert "403" in only(await examined(server), "permissions", Status.FAILED).what
+    assert "403" in only(await examined(server), CheckName.PERMISSIONS, Status.FAILED).what
 
 
 # -- hostile answers and secrets
@@ -535,7 +523,7 @@ async def test_hostile_answers(
     server.channels = {channel_id: dict(channel) for channel_id, channel in server.channels.items()}
     spoil(server)
     findings = await examined(server)
-    assert {finding.check for finding in findings} == {f"mattermost.{check}" for check in CHECKS}
+    assert {finding.check for finding in findings} == set(CHECKS)
     assert all((finding.what + finding.remedy).isprintable() for finding in findings)
     assert all(len(finding.what) < 500 for finding in findings)
 

@@ -16,8 +16,9 @@ from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
 from hermes_hardened_adapters.common.core.errors import ConfigError
+from hermes_hardened_adapters.common.doctor.checks import run_checks
 from hermes_hardened_adapters.common.doctor.findings import Status
-from hermes_hardened_adapters.common.doctor.strict import findings as strict_findings
+from hermes_hardened_adapters.common.doctor.strict import strict_check
 from hermes_hardened_adapters.common.host import strict_mode
 from hermes_hardened_adapters.common.settings import strict
 
@@ -146,8 +147,8 @@ def test_both_files_are_looked_into(hermes_home: Path) -> None:
         (SIGNAL, ["signal.http_url"], Status.FAILED, "signal.http_url: set beside"),
     ],
 )
-def test_findings(environment: dict[str, str], keys: list[str], status: Status, words: str) -> None:
-    (finding,) = strict_findings("signal", environment, keys)
+async def test_findings(environment: dict[str, str], keys: list[str], status: Status, words: str) -> None:
+    (finding,) = [f async for f in run_checks((strict_check("signal", keys),), environment)]
     assert (finding.check, finding.status) == ("signal.strict", status)
     assert words in finding.what
     assert bool(finding.remedy) == (status is not Status.OK)

@@ -1,29 +1,89 @@
-"""How the checks of a set-up are run: one that breaks off is a finding itself, and the others go on."""
+"""One recipe for every check of `doctor`.
+
+To add a check:
+
+1. Write a function in the area's folder (`adapters/<network>/doctor/`, or `common/host/checks.py` for Hermes). It takes
+   the area's `Context`, which holds all there is to look at, and yields `ok`, `advice`, `failed` or `skipped` of
+   `findings.py`. It may be async. It does not handle errors it has nothing special to say about: they become a finding.
+2. In the area's `checks.py`, give it a name in `CheckName` and a row in `CHECKS`: `Check(CheckName.X, x, needs=(…))`.
+   Rows run from top to bottom, so slow ones belong at the end. `needs` names the checks without which this one makes no
+   sense: if one of them fails, this one is skipped and says why.
+3. Describe it in the network's page under `docs/`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from ..core.errors import HardenedError
-from .findings import Finding, Status
+from .findings import Finding, Result, Status, failed
+
+Results = AsyncIterator[Result] | Iterable[Result]
+C = TypeVar("C")
 
 
-async def guarded(check: str, findings: AsyncIterator[Finding] | Iterator[Finding]) -> AsyncIterator[Finding]:
-    """The findings of one check; an exception ends it with a failure that names no more than its class or our words."""
+@dataclass(kw_only=True)
+class NetworkContext:
+    """The set-up that a network's checks look at. The network's own `Context` adds what its server reports."""
+
+    extra: Mapping[str, Any]
+    """`PlatformConfig.extra`, which holds the token as well."""
+    environment: Mapping[str, str]
+    """The environment variables of the profile."""
+    state: Path
+    """The state file, which may not exist."""
+    resources: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """Closes what a check opened for those after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[C]):
+    """A check: its name, the function that carries it out, and the names of the checks it cannot do without."""
+
+    name: str
+    run: Callable[[C], Results]
+    needs: tuple[str, ...] = ()
+
+
+def stopped(error: HardenedError) -> Result:
+    """The failure of a check that ended with an error of ours."""
+    return failed(f"The check stopped: {error}.", "Correct that and run this again.")
+
+
+async def run_checks(
+    checks: Sequence[Check[C]], context: C, explain: Callable[[HardenedError], Result] = stopped
+) -> AsyncIterator[Finding]:
+    """Yield the findings of the checks as they come, in order. `explain` words an error that a check did not handle.
+
+    A check that raises has failed, and the others go on.
+    """
+    blocked_by: dict[str, str] = {}
+    for check in checks:
+        if cause := next((blocked_by[name] for name in check.needs if name in blocked_by), ""):
+            blocked_by[check.name] = cause
+            yield Finding(check.name, Status.SKIPPED, f"Not checked, because {cause} failed: {check.name}.")
+            continue
+        async for result in _guarded(check, context, explain):
+            if result.status is Status.FAILED:
+                blocked_by[check.name] = check.name
+            yield Finding(check.name, result.status, result.what, result.remedy)
+
+
+async def _guarded(check: Check[C], context: C, explain: Callable[[HardenedError], Result]) -> AsyncIterator[Result]:
     try:
-        if isinstance(findings, AsyncIterator):
-            async for finding in findings:
-                yield finding
+        results = check.run(context)
+        if isinstance(results, AsyncIterator):
+            async for result in results:
+                yield result
         else:
-            for finding in findings:
-                yield finding
+            for result in results:
+                yield result
     except HardenedError as exc:
-        yield Finding(check, Status.FAILED, f"The check broke off: {exc}.", "Mend what it names and run this again.")
+        yield explain(exc)
     except Exception as exc:
-        what = f"The check broke off with {type(exc).__name__}."
-        yield Finding(check, Status.FAILED, what, "Run this again, and report it if it stays so.")
-
-
-def masked(identity: str) -> str:
-    """Enough of a number or an id for its owner to find it again, not enough for anybody else."""
-    return f"{identity[:5]}…{identity[-4:]}" if len(identity) >= 12 else "…"
+        # The text of a foreign exception may hold a secret.
+        yield failed(f"The check stopped with {type(exc).__name__}.", "Run this again; if it stays so, report it.")

@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..settings.strict import CONNECTING, faults, in_use, variables
-from .findings import Finding, Status
+from .checks import Check
+from .findings import Result, advice, failed, ok, sentence
 
 
-def findings(platform: str, environment: Mapping[str, str], keys: Sequence[str] = ()) -> Iterator[Finding]:
-    """Whether Hermes' own adapter could connect in this plugin's place. `keys` as in `faults`."""
-    check = f"{platform}.strict"
-    twins = variables(platform)
+def strict_check(platform: str, keys: Sequence[str]) -> Check[Mapping[str, str]]:
+    """Return a platform's check of the environment and of the `keys` that `strict.written` finds in the files."""
+    return Check(f"{platform}.strict", lambda environment: _strict(platform, environment, keys))
+
+
+def _strict(platform: str, environment: Mapping[str, str], keys: Sequence[str]) -> Iterator[Result]:
     wrong = list(faults(platform, environment, keys))
     for fault in wrong:
-        yield Finding(check, Status.FAILED, fault.partition("; ")[0] + ".", _sentence(fault.partition("; ")[2]))
+        what, _, remedy = fault.partition("; ")
+        yield failed(f"{what}.", sentence(remedy))
     if wrong:
         return
     stock = [name for name in CONNECTING[platform].values() if environment.get(name, "").strip()]
     # Hermes' own adapters do not read these settings from a block at the top of the file.
     stock += [key for key in keys if not key.startswith(f"{platform}.")]
     if in_use(platform, environment) or not stock:
-        yield Finding(check, Status.OK, "Without this plugin nothing connects: stock is not told where to.")
-        return
-    yield Finding(
-        check,
-        Status.ADVICE,
-        f"If this plugin does not load, stock connects in its place: it reads {', '.join(stock)}.",
-        f"Keep them under {', '.join(twins.values())} instead (strict mode).",
-    )
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith("?") else ".")
+        yield ok("Without this plugin nothing connects: Hermes' own adapter has no address.")
+    else:
+        yield advice(
+            f"If this plugin does not load, stock connects in its place: it reads {', '.join(stock)}.",
+            f"Keep them under {', '.join(variables(platform).values())} instead (strict mode).",
+        )

@@ -1,146 +1,128 @@
-"""What the server tells about itself and us, as findings. Pure.
-
-The server's answers are taken as they came; what is missing or of another type counts as not told.
-"""
+"""Checks of the server and of our account there. What an answer means is decided by the pure `judge_…` functions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
-from typing import Any
 
-from ....common.core import wording
 from ....common.core.authority import RIGHTS, Authority
 from ....common.core.errors import Fatal, HardenedError, NotSent, RateLimited
-from ....common.doctor.findings import Finding, Status
+from ....common.doctor.findings import Result, advice, failed, ok, refusal, sentence, skipped
 from ....common.settings.config import is_exposed
-from ..rest.failures import ApiError
-
-Object = Mapping[str, Any]
+from ..rest.failures import ApiError, not_mattermost
+from .context import Context, Object, printable
 
 _CLOCK_SECONDS = 30.0
 _MEASURED = (5, 37)
 """The server version that these adapters were measured against."""
+_LOGS = "look into the log of Mattermost and of the proxy before it"
 
 
-def ok(check: str, what: str) -> Finding:
-    return Finding(f"mattermost.{check}", Status.OK, _sentence(what))
-
-
-def advice(check: str, what: str, remedy: str) -> Finding:
-    return Finding(f"mattermost.{check}", Status.ADVICE, _sentence(what), _sentence(remedy))
-
-
-def failed(check: str, what: str, remedy: str) -> Finding:
-    return Finding(f"mattermost.{check}", Status.FAILED, _sentence(what), _sentence(remedy))
-
-
-def skipped(check: str, why: str) -> Finding:
-    return Finding(f"mattermost.{check}", Status.SKIPPED, _sentence(why))
-
-
-def _sentence(text: str) -> str:
-    """With a full stop, and a capital unless it begins with a name, an id or an address."""
-    plain = re.match(r"[a-z']{1,20}:? ", text)
-    return (text[:1].upper() + text[1:] if plain else text) + "."
-
-
-def printable(value: object) -> str:
-    """A name the server told, fit for a terminal and not too long."""
-    return wording.printable(str(value or ""), 40)
-
-
-def refused(check: str, error: HardenedError, remedy: str) -> Finding:
-    """A check that ended with an error. `remedy` is for errors that carry none of their own."""
+def refused(error: HardenedError) -> Result:
+    """The failure of a check that ended with an error of the client or of a socket."""
     if isinstance(error, (ApiError, RateLimited)):
-        return failed(check, str(error), remedy)
-    if isinstance(error, NotSent):
-        remedy = "start Mattermost, or correct MATTERMOST_URL"
-    what, _, own = (error.remedy if isinstance(error, Fatal) else str(error)).partition(": ")
-    return failed(check, what, own or remedy)
+        return failed(sentence(str(error)), sentence(_LOGS))
+    return refusal(error, "start Mattermost, or correct MATTERMOST_URL" if isinstance(error, NotSent) else _LOGS)
 
 
-def address(url: str) -> Finding:
-    """Mattermost answered there; whether nobody can listen in on the way."""
+async def address(context: Context) -> AsyncIterator[Result]:
+    """Open the client and check that Mattermost answers at MATTERMOST_URL, and that nobody can listen in on the way."""
+    await context.resources.enter_async_context(context.client)
+    where = context.client.base_url
+    try:
+        answer = await context.client.ping_system()
+    except ApiError as error:
+        if error.status not in {404, 405}:
+            raise
+        remedy = f"there is no Mattermost at {where}: set MATTERMOST_URL to its address, its path too"
+        raise Fatal("mattermost_other_api", remedy, heals=False) from None
+    if answer.get("status") != "OK":
+        raise not_mattermost(where)
+    yield judge_address(where)
+
+
+def judge_address(url: str) -> Result:
     if is_exposed(url):
-        return advice(
-            "address",
-            f"{url} is plain http beyond this machine: the token can be read on its way",
-            "serve Mattermost over TLS and write https:// in MATTERMOST_URL",
-        )
-    return ok("address", f"Mattermost answers at {url}")
+        what = f"{url} is plain http beyond this machine: the token can be read on its way."
+        return advice(what, "Serve Mattermost over TLS and write https:// in MATTERMOST_URL.")
+    return ok(f"Mattermost answers at {url}.")
 
 
-def clock(date: str, before: float, after: float, window: float) -> Finding:
-    """The server's `Date` against our clock just before and after it was read (Unix time).
+async def clock(context: Context) -> AsyncIterator[Result]:
+    """Compare the server's clock with this machine's."""
+    before = context.now()
+    await context.client.ping_system()
+    date, window = context.client.last_headers.get("Date", ""), context.settings.catch_up_minutes * 60
+    yield judge_clock(date, before=before, after=context.now(), window=window)
+
+
+def judge_clock(date: str, *, before: float, after: float, window: float) -> Result:
+    """Compare the server's `Date` with our clock just before and after it was read (Unix time).
 
     `window` is how old a missed post may be to be answered, in seconds.
     """
     try:
         server = parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
-        return skipped("clock", "the server does not tell its time")
+        return skipped("The server does not report its time.")
     # A Date is cut to the second.
     apart = max(server - after, before - server - 1, 0.0)
-    remedy = "let a time service set the clocks of both machines"
+    remedy = "Let a time service set the clocks of both machines."
     direction = "behind" if server > after else "ahead of"
-    what = f"this machine's clock is {apart:.0f} s {direction} the server's"
+    what = f"This machine's clock is {apart:.0f} s {direction} the server's"
     if window and apart > window:
-        return failed("clock", f"{what}: it is wrong by more than MATTERMOST_CATCH_UP_MINUTES", remedy)
+        return failed(f"{what}: it is wrong by more than MATTERMOST_CATCH_UP_MINUTES.", remedy)
     if apart > _CLOCK_SECONDS:
-        return advice("clock", f"{what}, and by it the age of missed posts is judged", remedy)
-    return ok("clock", "the server's clock and this machine's agree")
+        return advice(f"{what}, and the age of missed posts is judged by it.", remedy)
+    return ok("The server's clock and this machine's agree.")
 
 
-def account(me: Object) -> Finding:
-    """Our own user."""
+async def account(context: Context) -> AsyncIterator[Result]:
+    """Check that the token is accepted and is that of a bot."""
+    yield judge_account(await context.me)
+
+
+def judge_account(me: Object) -> Result:
     name = f"@{printable(me.get('username'))}"
     if me.get("delete_at"):
-        return failed("account", f"{name} is disabled", "enable the bot in Mattermost's System Console")
+        return failed(f"{name} is disabled.", "Enable the bot in Mattermost's System Console.")
     if me.get("is_bot") is not True:
-        return advice(
-            "account",
-            f"the token belongs to {name}, which is the account of a person",
-            "create a bot account under Integrations and set MATTERMOST_TOKEN to its token",
-        )
-    return ok("account", f"the token is that of the bot {name}")
+        what = f"The token belongs to {name}, which is the account of a person."
+        return advice(what, "Create a bot account under Integrations and set MATTERMOST_TOKEN to its token.")
+    return ok(f"The token is that of the bot {name}.")
 
 
-def version(told: str) -> Finding:
-    """The server's version, as its configuration or the header X-Version-Id has it."""
-    match = re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4}){0,2}", told)
+async def version(context: Context) -> AsyncIterator[Result]:
+    """Check that the server is of a version that these adapters were measured against, or newer."""
+    config = await context.config
+    yield judge_version(str(config.get("Version") or context.client.last_headers.get("X-Version-Id")))
+
+
+def judge_version(reported: str) -> Result:
+    """Judge a version as the server's configuration or its header X-Version-Id has it."""
+    match = re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4}){0,2}", reported)
     if match is None:
-        return advice("version", "the server does not tell its version", "look whether it is 5.37 or newer")
+        return advice("The server does not report its version.", "Check that it is 5.37 or newer.")
     if (int(match[1]), int(match[2])) < _MEASURED:
-        what = f"the server is Mattermost {match[0]}, older than what was measured"
-        return advice("version", what, "upgrade it to 5.37 or newer")
-    return ok("version", f"the server is Mattermost {match[0]}")
+        what = f"The server is Mattermost {match[0]}, older than the oldest that was measured."
+        return advice(what, "Upgrade it to 5.37 or newer.")
+    return ok(f"The server is Mattermost {match[0]}.")
 
 
-def resume(resumed: bool, config: Object) -> Finding:
-    """Whether a second WebSocket went on where the first had ended."""
-    if resumed:
-        return ok("resume", "a cut WebSocket is resumed without a gap")
-    if config.get("EnableReliableWebSockets") == "false":
-        remedy = "set ServiceSettings.EnableReliableWebSockets to true"
-    elif config.get("EnableCluster") == "true":
-        remedy = "let the load balancer send a client to the same node again"
-    else:
-        remedy = "let the proxy pass on the query of /api/v4/websocket"
-    return advice("resume", "a cut WebSocket is not resumed: what was missed is fetched over REST instead", remedy)
+async def limits(context: Context) -> AsyncIterator[Result]:
+    """Report how much may be posted and attached."""
+    yield judge_limits(await context.config)
 
 
-def limits(config: Object) -> Finding:
-    """What may be posted and attached."""
+def judge_limits(config: Object) -> Result:
     post, file = _size(config, "MaxPostSize"), _size(config, "MaxFileSize")
-    what = f"posts of {post or 'untold many'} characters and files of {file // 2**20 or 'untold many'} MiB"
+    unknown = "an unknown number of"
+    what = f"The server takes posts of {post or unknown} characters and files of {file // 2**20 or unknown} MiB"
     if config.get("EnableFileAttachments") == "false":
-        return advice(
-            "limits", f"the server takes {what}, but no attachments", "enable file sharing in the System Console"
-        )
+        return advice(f"{what}, but no attachments.", "Enable file sharing in the System Console.")
     most = RIGHTS[Authority.ALLOWED].files.bytes // 2**20
-    return ok("limits", f"the server takes {what}; of a post's files, those up to {most} MiB are fetched")
+    return ok(f"{what}; of a post's files, those up to {most} MiB are fetched.")
 
 
 def _size(config: Object, name: str) -> int:

@@ -1,66 +1,64 @@
-"""Checks of files: can the daemon read what Hermes sends, and can voice memos be made readable."""
+"""Checks of files: whether the daemon can read those that Hermes sends, and whether voice memos can be converted."""
 
 from __future__ import annotations
 
 import io
 import uuid
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 from ....common.core.errors import HardenedError
-from ....common.doctor.findings import Finding, Status
+from ....common.doctor.findings import Result, advice, failed, ok
 from ..client import RpcError
-from .case import Case
+from .context import Context
 
 _USER_ERROR = -1
 _IO_ERROR = -3
 
 
-async def attachments(case: Case) -> AsyncIterator[Finding]:
-    """Whether the daemon can read Hermes' files: a send names a path, which the daemon opens on its own machine.
+async def attachments(context: Context) -> AsyncIterator[Result]:
+    """Check that the daemon can read Hermes' files: a send names a path, which the daemon opens on its own machine.
 
     The daemon is asked to upload a sticker pack without stickers, a file made for this. It opens the file before
-    anything else and then refuses the pack, whatever happens: nothing is sent, nothing is changed, and its answer
-    tells whether it could read.
+    anything else and then refuses the pack in any case: nothing is sent or changed, and its answer shows whether it
+    could read the file.
     """
-    check = "signal.files"
-    folder = case.around.outgoing()
+    folder = context.outgoing()
     path = folder / f"doctor-{uuid.uuid4().hex}.zip"
     try:
         with path.open("xb") as file:
             file.write(_empty_sticker_pack())
     except OSError as exc:
         what = f"The folder of the files that Hermes sends cannot be written ({type(exc).__name__})."
-        yield Finding(check, Status.FAILED, what, f"Give the gateway's user the right to write in {folder}.")
+        yield failed(what, f"Give the gateway's user the right to write in {folder}.")
         return
     error: HardenedError | None = None
     try:
-        await case.client.rpc("uploadStickerPack", {"path": str(path)})
+        await context.client.rpc("uploadStickerPack", {"path": str(path)})
     except HardenedError as exc:
         error = exc
     finally:
         with suppress(OSError):
             path.unlink()
     if isinstance(error, RpcError) and error.code == _USER_ERROR:
-        yield Finding(check, Status.OK, "signal-cli can read the files that Hermes sends.")
+        yield ok("signal-cli can read the files that Hermes sends.")
     elif isinstance(error, RpcError) and error.code == _IO_ERROR:
         what = f"signal-cli cannot read what Hermes sends from {folder}: no picture, voice or file will arrive."
         remedy = "Let its user read that folder; in a container, mount the folder there under the same path."
-        yield Finding(check, Status.FAILED, what, remedy)
+        yield failed(what, remedy)
     else:
         what = "Whether signal-cli can read the files that Hermes sends could not be found out."
-        yield Finding(check, Status.ADVICE, what, f"Make sure that its user can read {folder} under this very path.")
+        yield advice(what, f"Make sure that its user can read {folder} under this very path.")
 
 
-async def voice(case: Case) -> AsyncIterator[Finding]:
-    """Whether voice memos, which Android sends as bare AAC, can be packed into what speech recognition takes."""
-    check = "signal.ffmpeg"
-    if any(map(case.around.which, ("ffmpeg", "/opt/homebrew/bin/ffmpeg", "/usr/local/bin/ffmpeg"))):
-        yield Finding(check, Status.OK, "ffmpeg is there for voice memos.")
+def ffmpeg(context: Context) -> Iterator[Result]:
+    """Check that voice memos, which Android sends as bare AAC, can be converted for speech recognition."""
+    if any(map(context.which, ("ffmpeg", "/opt/homebrew/bin/ffmpeg", "/usr/local/bin/ffmpeg"))):
+        yield ok("ffmpeg is installed, for voice memos.")
     else:
         what = "ffmpeg is not installed: speech recognition may refuse voice memos from Android."
-        yield Finding(check, Status.ADVICE, what, "Install ffmpeg where the gateway runs, for instance with apt.")
+        yield advice(what, "Install ffmpeg where the gateway runs, for instance with apt.")
 
 
 def _empty_sticker_pack() -> bytes:

@@ -1,16 +1,17 @@
-"""Checks of receiving: how the daemon was started, and whether the event stream opens and lives."""
+"""Checks of receiving: the options the daemon was started with, and whether the event stream opens and lives."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from ....common.core.errors import ConnectionLost, HardenedError
-from ....common.doctor.findings import Finding, Status
+from ....common.doctor.findings import Result, advice, failed, ok, refusal, skipped
 from ....common.settings.config import on_loopback
 from ..link import StreamStats, Subscription
-from .case import Case, refusal
+from .context import Context
+from .daemon import LOGS
 
 _LATE_SECONDS = 3.0
 _POLL_SECONDS = 0.05
@@ -19,76 +20,75 @@ _ADVISED = "`--receive-mode on-connection --no-receive-stdout`"
 _DEFAULT_PORT = 8080
 
 
-async def receive_mode(case: Case) -> AsyncIterator[Finding]:
-    """How the daemon was started, which it does not tell over HTTP: read from this machine's processes."""
-    check = "signal.receive_mode"
-    url = urlsplit(case.client.base_url)
-    words = (
-        _daemon(case, url.port or (443 if url.scheme == "https" else 80)) if on_loopback(case.client.base_url) else None
-    )
+def receive_mode(context: Context) -> Iterator[Result]:
+    """Check the daemon's options, which it does not report over HTTP: they are read from this machine's processes."""
+    where = context.client.base_url
+    words = _command_line(context, where) if on_loopback(where) else None
     if words is None:
         what = f"Whether signal-cli runs with {_ADVISED} cannot be seen from here."
-        remedy = "Make sure it does, or what arrives while nobody listens is lost and texts go to its log."
-        yield Finding(check, Status.ADVICE, what, remedy)
+        remedy = "Make sure it does, or messages that arrive while nobody listens are lost and texts go to its log."
+        yield advice(what, remedy)
         return
     mode = _option(words, "--receive-mode") or "on-start"
     in_order = True
     if mode not in _WAITING_MODES:
         in_order = False
-        what = f"signal-cli runs with `--receive-mode {mode}`: what arrives while nobody listens is lost."
-        yield Finding(check, Status.ADVICE, what, "Start it with `--receive-mode on-connection`.")
+        what = f"signal-cli runs with `--receive-mode {mode}`: messages that arrive while nobody listens are lost."
+        yield advice(what, "Start it with `--receive-mode on-connection`.")
     if "--no-receive-stdout" not in words:
         in_order = False
         what = "signal-cli runs without `--no-receive-stdout`: it writes every text it receives to its output."
-        yield Finding(check, Status.ADVICE, what, "Start it with `--no-receive-stdout`.")
+        yield advice(what, "Start it with `--no-receive-stdout`.")
     if in_order:
-        yield Finding(check, Status.OK, f"signal-cli runs with `--receive-mode {mode} --no-receive-stdout`.")
+        yield ok(f"signal-cli runs with `--receive-mode {mode} --no-receive-stdout`.")
 
 
-async def stream(case: Case) -> AsyncIterator[Finding]:
-    """Whether the event stream opens and shows a sign of life.
+async def stream(context: Context) -> AsyncIterator[Result]:
+    """Check that the event stream opens and delivers a first byte.
 
-    Only beside a gateway that is subscribed: then both get every message. To a lone listener the daemon would hand
-    what waits at Signal's server, and that would be lost.
+    Skipped unless a gateway is subscribed, so that both get every message: to a lone listener the daemon would hand the
+    messages that wait at Signal's server, and they would be lost.
     """
-    check = "signal.stream"
-    if not case.around.listening():
+    if not context.listening():
         what = "The event stream was not opened: messages that wait for the gateway would go to this check and be lost."
-        yield Finding(check, Status.SKIPPED, what, "Run this again while the gateway is connected to Signal.")
+        yield skipped(what, "Run this again while the gateway is connected to Signal.")
         return
-    clock = case.around.clock
+    clock = context.clock
     began = clock()
-    subscription = Subscription(case.client, _pass_over, StreamStats(), clock)
+    subscription = Subscription(context.client, _ignore, StreamStats(), clock)
     try:
-        await subscription.stand(case.around.headers_within)
+        await subscription.stand(context.headers_within)
         late = clock() - began
         if late > _LATE_SECONDS:
             what = f"The daemon took {late:.0f} seconds to answer a subscription, as versions before 0.14.4 do."
-            yield Finding(check, Status.ADVICE, what, "Upgrade signal-cli to 0.14.5 or newer.")
-        deadline = clock() + case.around.keepalive_within
+            yield advice(what, "Upgrade signal-cli to 0.14.5 or newer.")
+        deadline = clock() + context.keepalive_within
         while not (subscription.heard or subscription.ended) and clock() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
         if subscription.heard:
-            yield Finding(check, Status.OK, "The event stream opens and lives.")
+            yield ok("The event stream opens and lives.")
         elif subscription.ended:
             failure = subscription.failure
-            yield refusal(check, failure if isinstance(failure, HardenedError) else ConnectionLost("the stream broke"))
+            lost = failure if isinstance(failure, HardenedError) else ConnectionLost("the stream broke")
+            yield refusal(lost, LOGS)
         else:
             what = "The event stream opens but stays silent, as it does when another client has stopped reading."
-            yield Finding(check, Status.FAILED, what, "Stop other clients of this daemon, or restart signal-cli.")
+            yield failed(what, "Stop other clients of this daemon, or restart signal-cli.")
     except HardenedError as exc:
-        yield refusal(check, exc)
+        yield refusal(exc, LOGS)
     finally:
         await subscription.close()
 
 
-def _pass_over(_: bytes) -> None:
-    """The gateway has it, too."""
+def _ignore(_: bytes) -> None:
+    """Ignore an event: the gateway gets it, too."""
 
 
-def _daemon(case: Case, port: int) -> Sequence[str] | None:
-    """The command line of the daemon that listens on that port, if it can be seen."""
-    for words in case.around.commands():
+def _command_line(context: Context, where: str) -> Sequence[str] | None:
+    """Return the command line of the daemon that listens at that URL, None when it cannot be seen."""
+    url = urlsplit(where)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    for words in context.commands():
         if "daemon" in words and any("signal-cli" in word for word in words) and _port(words) == port:
             return words
     return None
