@@ -95,10 +95,10 @@ FAULTS = (cut, cut_and_refuse, skip, lose, double, swallow, ill, busy)
 
 
 async def well(host: Hosted, server: FakeMattermostServer, got: list[str], said: Callable[[list[str]], bool]) -> None:
-    """Wait until the socket stands and everything said has come."""
+    """Wait until the socket is open and everything said has come."""
     stats = host.adapter.connection.stream.stats
     async with asyncio.timeout(20):
-        while stats.deaf_since is not None or not said(got):
+        while stats.disconnected_since is not None or not said(got):
             await asyncio.sleep(0.01)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
+from hermes_hardened_adapters.adapters.signal.link import supervised_stream
 from hermes_hardened_adapters.adapters.signal.sse import EventParser
-from hermes_hardened_adapters.adapters.signal.stream import SignalStream
 from hermes_hardened_adapters.common.core.errors import HardenedError
 
 from tests.fakes.clock import Time
@@ -100,7 +100,7 @@ async def test_a_response_cut_at_any_byte_hands_on_nothing_half(name: str, figur
         raw_daemon(*[whole, cut] * len(offsets), stay) as daemon,
         SignalClient(daemon.url, ACCOUNT) as client,
     ):
-        stream = SignalStream(client, take, deaths.append, give_up_after=1e9, clock=clock, sleep=clock.sleep)
+        stream = supervised_stream(client, take, deaths.append, give_up_after=1e9, clock=clock, sleep=clock.sleep)
         await stream.open()
         async with asyncio.timeout(30):
             while len(daemon.connections) <= 2 * len(offsets):
@@ -229,5 +229,5 @@ async def test_one_stream_swallowed_while_the_daemon_is_well_is_replaced(
         await host.settled()
         assert tally.settle(got, figures) == (0, 0)
         assert tally.arrived(got) == tally.sent
-        assert proxy.peak == 2, "the new stream stands before the old one is closed"
+        assert proxy.peak == 2, "the new stream is open before the old one is closed"
         assert host.adapter.connection.stream.stats.stale == 1

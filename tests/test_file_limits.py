@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hermes_hardened_adapters.adapters.signal.client import RpcError, SignalClient
+from hermes_hardened_adapters.adapters.signal.client import SignalClient
+from hermes_hardened_adapters.adapters.signal.failures import RpcError
 from hermes_hardened_adapters.common.core.authority import RIGHTS, Authority, FileLimits
 from hermes_hardened_adapters.common.core.errors import ConnectionLost, FileTooLarge, Unanswered
 from hermes_hardened_adapters.common.core.events import Attachment

@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
+from hermes_hardened_adapters.adapters.signal.link import supervised_stream
 from hermes_hardened_adapters.adapters.signal.recording import fixture
 from hermes_hardened_adapters.adapters.signal.recording.daemon import Playback, ReplayDaemon
 from hermes_hardened_adapters.adapters.signal.recording.rewriting import SignalRecording, events_of
-from hermes_hardened_adapters.adapters.signal.stream import SignalStream
 from hermes_hardened_adapters.cli import replay
 from hermes_hardened_adapters.common.core.errors import ConfigError, Fatal, HardenedError
 from hermes_hardened_adapters.common.recording.playback import Faults, delays, fault_of, timeline
 from hermes_hardened_adapters.common.state.trace import entries
+from hermes_hardened_adapters.common.stream.supervisor import Supervisor
 
 from tests.fakes.signal_daemon import (
     ACCOUNT,
@@ -112,11 +113,11 @@ def test_a_path_or_a_sidecar_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def listening(url: str, **options: Any) -> AsyncIterator[tuple[SignalStream, list[bytes]]]:
+async def listening(url: str, **options: Any) -> AsyncIterator[tuple[Supervisor, list[bytes]]]:
     heard: list[bytes] = []
     dead: list[HardenedError] = []
     async with SignalClient(url, ACCOUNT) as client:
-        stream = SignalStream(client, heard.append, dead.append, **options)
+        stream = supervised_stream(client, heard.append, dead.append, **options)
         await stream.open()
         try:
             yield stream, heard
@@ -124,7 +125,7 @@ async def listening(url: str, **options: Any) -> AsyncIterator[tuple[SignalStrea
             await stream.close()
 
 
-async def heard_of(*faults: str, speed: float | None = None, **options: Any) -> tuple[list[int], SignalStream]:
+async def heard_of(*faults: str, speed: float | None = None, **options: Any) -> tuple[list[int], Supervisor]:
     """Which of the recorded events a stream heard, by their place."""
     case = fixture.load(FIXTURES)
     told = [json.loads(body.split(b"data:")[1]) for body in case.events]

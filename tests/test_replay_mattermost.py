@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_hardened_adapters.adapters.mattermost.link import supervised_stream
 from hermes_hardened_adapters.adapters.mattermost.recording import fixture
 from hermes_hardened_adapters.adapters.mattermost.recording.playback import Playback
 from hermes_hardened_adapters.adapters.mattermost.recording.rewriting import MattermostRecording
 from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
-from hermes_hardened_adapters.adapters.mattermost.stream import MattermostStream
 from hermes_hardened_adapters.cli import replay
 from hermes_hardened_adapters.common.core.errors import ConfigError, Fatal, HardenedError
 from hermes_hardened_adapters.common.recording.playback import Faults, delays, fault_of
 from hermes_hardened_adapters.common.state.trace import entries
+from hermes_hardened_adapters.common.stream.supervisor import Supervisor
 
 from tests.fakes.mattermost_rest import HERMES
 from tests.fakes.mattermost_server import ALICE, DM, OPS
@@ -84,11 +85,11 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(url: str, token: str, **options: Any) -> AsyncIterator[tuple[MattermostStream, Heard]]:
+async def listening(url: str, token: str, **options: Any) -> AsyncIterator[tuple[Supervisor, Heard]]:
     heard = Heard()
     dead: list[HardenedError] = []
     async with MattermostClient(url, token) as client:
-        stream = MattermostStream(
+        stream = supervised_stream(
             client, lambda frame: heard.frames.append(json.loads(frame.text)), heard.gap, dead.append, **options
         )
         await stream.open()
@@ -101,7 +102,7 @@ async def listening(url: str, token: str, **options: Any) -> AsyncIterator[tuple
 WANTED = [(event["event"], event["data"]) for event in EVENTS]
 
 
-async def heard_of(*faults: str, **options: Any) -> tuple[Heard, MattermostStream]:
+async def heard_of(*faults: str, **options: Any) -> tuple[Heard, Supervisor]:
     case = fixture.load(FIXTURES)
     parsed = Faults([fault_of(fault, {"cut", "silence", "gap"}) for fault in faults])
     async with case.server() as server:
@@ -161,7 +162,7 @@ async def test_what_the_adapter_may_ask() -> None:
         assert (await client.ping_system())["status"] == "OK"
         post = await client.create_post(OPS, "an answer")
         assert (post["message"], post["user_id"]) == ("an answer", HERMES)
-        assert (await client.post(post["id"]))["message"] == "an answer"
+        assert (await client.thread(post["id"]))["posts"][post["id"]]["message"] == "an answer"
         await client.typing(OPS)
         assert (await client.patch_post(post["id"], "a better one"))["message"] == "a better one"
 

@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from hermes_hardened_adapters.adapters.signal.client import RpcError, SignalClient
+from hermes_hardened_adapters.adapters.signal.client import SignalClient
+from hermes_hardened_adapters.adapters.signal.failures import RpcError
 from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, Unanswered
 from pytest_aiohttp import AiohttpServer
 
@@ -76,7 +77,7 @@ async def test_a_pinned_host_is_asked_for_as_localhost(client: SignalClient, dae
         (404, b"", Fatal),
         (421, b"", Fatal),
         (500, b"", ConnectionLost),
-        (302, b"", ConnectionLost),
+        (302, b"", Fatal),
         (200, b"<html>", ConnectionLost),
         (200, b"[]", ConnectionLost),
         (200, b"\xff\xfe", ConnectionLost),

@@ -304,7 +304,7 @@ async def another_server() -> AsyncIterator[Callable[..., Awaitable[str]]]:
         ({"everything": 401}, "Let this bot pass the proxy"),
         ({"everything": 403}, "Let this bot pass the proxy"),
         ({"everything": 502}, "Look into the log of signal-cli or of the proxy"),
-        ({"check": 200, "rpc": 403}, "Look into the log of signal-cli, and of a proxy"),
+        ({"check": 200, "rpc": 403}, "Let this bot pass the proxy"),
         ({"everything": 200}, "Look into the log of signal-cli, and of a proxy"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.signal.client import RpcError
+from hermes_hardened_adapters.adapters.signal.failures import RpcError
 from hermes_hardened_adapters.adapters.signal.invitations import Invitations, Membership, read_groups
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.errors import ConnectionLost

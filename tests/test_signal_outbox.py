@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.signal.client import RpcError
-from hermes_hardened_adapters.adapters.signal.sending import Refused, Sent, send
+from hermes_hardened_adapters.adapters.signal.failures import Refused, RpcError
+from hermes_hardened_adapters.adapters.signal.sending import Sent, send
 from hermes_hardened_adapters.common.core.errors import Fatal, NotSent, RateLimited, Unanswered
 
 OK = {"timestamp": 17, "results": [{"type": "SUCCESS"}]}

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from hermes_hardened_adapters.adapters.mattermost import connection as mattermost
 from hermes_hardened_adapters.adapters.mattermost import gaps
+from hermes_hardened_adapters.adapters.mattermost import link as mattermost_link
 from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
-from hermes_hardened_adapters.adapters.mattermost.stream import MattermostStream
 from hermes_hardened_adapters.adapters.signal import connection as signal
-from hermes_hardened_adapters.adapters.signal.stream import SignalStream
+from hermes_hardened_adapters.adapters.signal import link as signal_link
+from hermes_hardened_adapters.common.stream.supervisor import Supervisor
 
 from tests.fakes.signal_daemon import ACCOUNT, OWN_ACI, recorded_event
 from tests.figures import Figures
@@ -32,15 +33,14 @@ async def short_sleep(seconds: float) -> None:
     await asyncio.sleep(min(seconds / 50, 0.05))
 
 
-def _signal_stream(*args: Any, **options: Any) -> SignalStream:
-    return SignalStream(
-        *args, **options | {"stale_after": STALE_SECONDS, "give_up_after": 3600.0, "sleep": short_sleep}
-    )
+def _signal_stream(*args: Any, **options: Any) -> Supervisor:
+    quick = {"stale_after": STALE_SECONDS, "give_up_after": 3600.0, "sleep": short_sleep}
+    return signal_link.supervised_stream(*args, **options | quick)
 
 
-def _mattermost_stream(*args: Any, **options: Any) -> MattermostStream:
+def _mattermost_stream(*args: Any, **options: Any) -> Supervisor:
     quick = {"ping_every": 0.2, "reply_within": 0.5, "give_up_after": 3600.0, "sleep": short_sleep}
-    return MattermostStream(*args, **options | quick)
+    return mattermost_link.supervised_stream(*args, **options | quick)
 
 
 def _mattermost_client(*args: Any, **options: Any) -> MattermostClient:
@@ -53,8 +53,8 @@ def _soon() -> Iterator[float]:
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """Both adapters with time-outs and back-offs of a fraction of a second, everything else as it is."""
-    patch.setattr(signal, "SignalStream", _signal_stream)
-    patch.setattr(mattermost, "MattermostStream", _mattermost_stream)
+    patch.setattr(signal, "supervised_stream", _signal_stream)
+    patch.setattr(mattermost, "supervised_stream", _mattermost_stream)
     patch.setattr(mattermost, "MattermostClient", _mattermost_client)
     patch.setattr(gaps, "backoff", _soon)
 

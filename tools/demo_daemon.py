@@ -1,6 +1,6 @@
 """`DEMO=signal-cli make demo`: this package's client and stream against the real signal-cli daemon, without an account.
 
-Shown are the connection, the keepalives of a standing stream, and what the operator is told when it cannot stand.
+It shows the connection, the keepalives of an open stream, and what the operator is told when none can be opened.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from itertools import pairwise
 from typing import Any
 
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
-from hermes_hardened_adapters.adapters.signal.stream import SignalStream
+from hermes_hardened_adapters.adapters.signal.link import supervised_stream
 from hermes_hardened_adapters.common.core.errors import Fatal, HardenedError
+from hermes_hardened_adapters.common.stream.supervisor import Supervisor
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,11 +30,11 @@ PATIENCE = 45.0
 
 
 @asynccontextmanager
-async def listening(base_url: str, **options: Any) -> AsyncIterator[SignalStream]:
+async def listening(base_url: str, **options: Any) -> AsyncIterator[Supervisor]:
     """Our stream, opened; raises what `open` raises, or at the end what the stream died of."""
     died: list[HardenedError] = []
     async with SignalClient(base_url, ACCOUNT) as client:
-        stream = SignalStream(client, lambda _: None, died.append, **options)
+        stream = supervised_stream(client, lambda _: None, died.append, **options)
         await stream.open()
         try:
             yield stream
@@ -44,7 +45,7 @@ async def listening(base_url: str, **options: Any) -> AsyncIterator[SignalStream
 
 
 async def refusal(base_url: str) -> HardenedError | None:
-    """What our stream says about that address; None when it stands."""
+    """Return the error of our stream for that address; None when it opens."""
     try:
         async with listening(base_url):
             return None
@@ -52,7 +53,7 @@ async def refusal(base_url: str) -> HardenedError | None:
         return exc
 
 
-async def keepalives(stream: SignalStream, count: int) -> list[float]:
+async def keepalives(stream: Supervisor, count: int) -> list[float]:
     """The stream's own times of that many bytes' arrival, the opening included as the first."""
     seen: list[float] = []
     async with asyncio.timeout(PATIENCE):
@@ -91,7 +92,7 @@ async def show(console: Console) -> int:
             table.add_row(*(Text(cell) for cell in (situation, name, then, remedy)))
         console.print(table)
 
-        console.print("A standing stream: our client through a relay that takes the account off its request,")
+        console.print("An open stream: our client through a relay that takes the account off its request,")
         console.print("since a daemon without an account refuses every stream that names one.")
         began = time.monotonic()
         async with listening(relay.url) as stream:

@@ -19,10 +19,10 @@ from ...common.state.snapshot import Snapshot, keep_snapshot_fresh
 from ...common.state.store import shared
 from ...common.stream.lifespan import Lifespan
 from .invitations import live_channels
+from .link import supervised_stream
 from .rest.client import MattermostClient
 from .settings import MattermostSettings
 from .source import MattermostSource
-from .stream import MattermostStream
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Connection:
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.source = MattermostSource(settings, self.client, self._store, observed, host=host, deliver=deliver)
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
-        self.stream = MattermostStream(self.client, self.source.receive, self.source.gaps.found, on_dead)
+        self.stream = supervised_stream(self.client, self.source.receive, self.source.gaps.found, on_dead)
         self.post_size = _POST_SIZE
 
     async def log_in(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The order of the server's events: what a frame is, and whether it is the one that comes next."""
+"""The frames of the server, and the order of its events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 class Frame:
     """A frame as the server sent it: an event has a `seq`, a reply to an action `seq_reply`.
 
-    What an event's `data` and `broadcast` hold is for `decode` to check.
+    `decode` checks the contents of an event's `data` and `broadcast`.
     """
 
     event: str = ""
@@ -22,7 +22,7 @@ class Frame:
     seq_reply: int | None = None
     status: str = ""
     text: str = field(default="", repr=False, compare=False)
-    """All of it, as it came."""
+    """The whole frame, undecoded."""
 
     @property
     def connection_id(self) -> str:
@@ -31,7 +31,7 @@ class Frame:
 
 
 def frame_of(text: str) -> Frame | None:
-    """None for what is no frame of Mattermost's."""
+    """Return the frame in a text, None if it holds none."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
@@ -54,32 +54,32 @@ def _number(value: object) -> int | None:
 
 
 class Place(Enum):
-    """Where an event stands in the sequence."""
+    """The position of an event in the sequence."""
 
     FIRST = "first"
-    """A new connection id: what was to come before is gone."""
+    """The first of a new connection id: what was still expected is lost."""
     NEXT = "next"
     OLD = "old"
     AHEAD = "ahead"
 
 
 class Sequence:
-    """The connection id, and the `seq` that is expected next, kept over reconnections."""
+    """The connection id and the next expected `seq`, kept over reconnections."""
 
     def __init__(self) -> None:
         self.expected = 0
         self._connection_id = ""
         self.hole: int | None = None
-        """The number of an event that did not come in its turn."""
+        """The `seq` of an event that is missing, None if none is."""
 
     def resume_query(self) -> dict[str, str]:
-        """What asks the server to go on where we are; empty when there is nothing to go on with."""
+        """Return the query that asks the server to resume; empty when there is nothing to resume."""
         if not self._connection_id:
             return {}
         return {"connection_id": self._connection_id, "sequence_number": str(self.expected)}
 
     def place(self, frame: Frame) -> Place:
-        """Take note of an event. After `AHEAD` it must come again, over a new connection."""
+        """Record an event. After `AHEAD` the same event must come again, over a new connection."""
         goes_on = self._connection_id and (frame.connection_id, frame.seq) == (self._connection_id, self.expected)
         if frame.event == "hello" and not goes_on:
             self._connection_id, self.expected, self.hole = frame.connection_id, (frame.seq or 0) + 1, None
@@ -89,18 +89,18 @@ class Sequence:
         if frame.seq < self.expected:
             return Place.OLD
         if frame.seq > self.expected:
-            self._fall_into(self.expected)
+            self._note_hole(self.expected)
             return Place.AHEAD
         self.expected += 1
         self.hole = None
         return Place.NEXT
 
     def forget(self) -> None:
-        """Do not ask to resume again."""
+        """Do not ask for a resume again."""
         self._connection_id = ""
 
-    def _fall_into(self, hole: int) -> None:
-        """The server keeps the last events for a resume. When that does not fill the hole, nothing will."""
+    def _note_hole(self, hole: int) -> None:
+        """Record a missing event. One that a resume did not bring is lost: the server has nothing else to send."""
         if self.hole == hole:
             self.forget()
         self.hole = hole

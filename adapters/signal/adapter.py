@@ -40,8 +40,8 @@ from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.observation import observations
 from ...common.settings.config import without_user
 from . import sending
-from .client import RpcError
 from .connection import Connection
+from .failures import Refused, RpcError
 from .settings import SignalSettings
 
 logger = logging.getLogger(__name__)
@@ -219,7 +219,7 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
         """Stock's judgement of files it sent: one member reached is a success."""
         try:
             sending.sent(result)
-        except sending.Refused as exc:
+        except Refused as exc:
             return False, str(exc)
         return True, None
 

@@ -17,25 +17,16 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from ...common.core.errors import ConnectionLost, Fatal, FileTooLarge, HardenedError, NotSent, Unanswered
+from ...common.core.errors import ConnectionLost, FileTooLarge, Unanswered
+from .failures import RpcError, http_failure, transport_failure
 
 _CHECK_SECONDS = 10.0
 _FILE_SECONDS = 60.0
 _RESPONSE_BYTES = 256 * 2**20
 _ENVELOPE_BYTES = 2**16
-"""What an answer has besides the file in it."""
+"""At most that much of an answer surrounds the file in it."""
 _FILE = re.compile(rb'"(?:data|result)"\s*:\s*"')
 _SLICE = 2**20
-
-
-class RpcError(HardenedError):
-    """The daemon answered with a JSON-RPC error. `data` is its object or None."""
-
-    def __init__(self, code: int, message: str, data: Any = None) -> None:
-        super().__init__(f"signal-cli error {code}")
-        self.code = code
-        self.message = message
-        self.data = data
 
 
 class SignalClient:
@@ -61,7 +52,7 @@ class SignalClient:
             headers=self._login,
             trust_env=False,
         )
-        # Else aiohttp would repeat a GET unseen when the connection breaks, past the pace of our own attempts.
+        # Otherwise aiohttp repeats a GET when the connection breaks, past the rate limit of our own attempts.
         self._session._retry_connection = False
         return self
 
@@ -81,14 +72,14 @@ class SignalClient:
         return dict(self._host)
 
     def pin_host(self) -> bool:
-        """After a 421: send `Host: localhost` from now on. False when that was sent already."""
+        """Send `Host: localhost` from now on, after a 421. Return False when it was sent already."""
         if self._host:
             return False
         self._host = {"Host": "localhost"}
         return True
 
     async def check(self) -> bool:
-        """Whether the daemon's HTTP server answers. It says nothing about its connection to Signal."""
+        """Return True when the daemon's HTTP server answers, which says nothing about its connection to Signal."""
         try:
             async with self.session.get(
                 f"{self.base_url}/api/v1/check",
@@ -100,21 +91,22 @@ class SignalClient:
             return False
 
     async def rpc(self, method: str, params: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any:
-        """The result of a call for our account.
+        """Return the result of a call for our account.
 
-        Raises RpcError, Unanswered (after `timeout` seconds too), NotSent, or Fatal for a daemon that refuses us.
+        Raises RpcError, Unanswered (also after `timeout` seconds), NotSent, ConnectionLost, or Fatal for a daemon that
+        refuses us.
         """
         try:
             answer = await self._call(method, params, timeout, _RESPONSE_BYTES)
         except FileTooLarge as exc:
             raise Unanswered(str(exc)) from None
-        return _result(method, *answer)
+        return _result(method, self.base_url, *answer)
 
     async def attachment(self, attachment_id: str, max_bytes: int) -> bytes:
-        """The content of a file. Raises FileTooLarge when there are more than `max_bytes`, else as `rpc` does."""
+        """Return the content of a file. Raises FileTooLarge for more than `max_bytes`, otherwise as `rpc` does."""
         most = max_bytes * 4 // 3 + _ENVELOPE_BYTES
         answer = await self._call("getAttachment", {"id": attachment_id}, _FILE_SECONDS, most)
-        data = await asyncio.to_thread(_file, *answer)
+        data = await asyncio.to_thread(_file, self.base_url, *answer)
         if len(data) > max_bytes:
             raise FileTooLarge(f"an attachment exceeds {max_bytes} bytes")
         return data
@@ -134,11 +126,9 @@ class SignalClient:
                 if status == 421 and self.pin_host():
                     status, body = await self._post(request, max_bytes)
         except TimeoutError:
-            raise Unanswered(f"{method} timed out: no answer of signal-cli within {timeout:g} s") from None
-        except aiohttp.ClientConnectorError as exc:
-            raise NotSent(f"signal-cli cannot be reached: {type(exc).__name__}") from exc
+            raise Unanswered(f"{method} timed out: no answer from signal-cli within {timeout:g} s") from None
         except aiohttp.ClientError as exc:
-            raise Unanswered(f"the connection to signal-cli broke during {method}: {type(exc).__name__}") from exc
+            raise transport_failure(exc, self.base_url) from exc
         return status, body
 
     async def _post(self, request: dict[str, Any], max_bytes: int) -> tuple[int, bytearray]:
@@ -153,13 +143,13 @@ class SignalClient:
             return response.status, body
 
 
-def _file(status: int, body: bytearray) -> bytes:
-    """The file in an answer to getAttachment. Blocks, but never for long in one piece: each holds the interpreter."""
+def _file(where: str, status: int, body: bytearray) -> bytes:
+    """Return the file in an answer to getAttachment. Blocks, in short pieces: each of them holds the interpreter."""
     start = end = 0
     if opening := _FILE.search(body, 0, _ENVELOPE_BYTES):
         start = opening.end()
         end = max(body.find(b'"', start), start)
-    result = _result("getAttachment", status, body[:start] + body[end:])
+    result = _result("getAttachment", where, status, body[:start] + body[end:])
     if not (result == "" or (isinstance(result, dict) and result.get("data") == "")):
         raise ConnectionLost("signal-cli answered getAttachment without a file")
     text = memoryview(body)[start:end]
@@ -169,22 +159,10 @@ def _file(status: int, body: bytearray) -> bytes:
         raise ConnectionLost("signal-cli answered getAttachment with something that is not base64") from None
 
 
-def _result(method: str, status: int, body: bytes | bytearray) -> Any:
-    match status:
-        case 200:
-            pass
-        case 404:
-            raise Fatal(
-                "signal_other_api",
-                "SIGNAL_HTTP_URL answers 404: run `signal-cli daemon --http`; bbernhard's REST API is not spoken here",
-                heals=False,
-            )
-        case 421:
-            raise Fatal(
-                "signal_host_pinned", "the daemon refuses this host name: bind it to 0.0.0.0 or use its address"
-            )
-        case _:
-            raise ConnectionLost(f"signal-cli answered {method} with HTTP {status}")
+def _result(method: str, where: str, status: int, body: bytes | bytearray) -> Any:
+    """Return the result in a JSON-RPC answer; raise what the answer means instead."""
+    if status != 200:
+        raise http_failure(status, where)
     try:
         answer = json.loads(body)
     except ValueError:

@@ -21,9 +21,9 @@ from ...common.state.store import shared
 from ...common.stream.lifespan import Lifespan
 from .client import SignalClient
 from .invitations import live_groups
+from .link import supervised_stream
 from .settings import SignalSettings
 from .source import SignalSource
-from .stream import SignalStream
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Connection:
         self.client = SignalClient(settings.http_url, settings.account)
         self.source = SignalSource(settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver)
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
-        self.stream = SignalStream(
+        self.stream = supervised_stream(
             self.client,
             self.source.receive,
             on_dead,

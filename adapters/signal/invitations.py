@@ -22,7 +22,7 @@ from ...common.core.errors import HardenedError
 from ...common.core.events import Address, Inbound, Me, Origin
 from ...common.core.people import Authorization, as_aci, as_number
 from ...common.state.allowlist import RuntimeAllowlist
-from .client import RpcError
+from .failures import RpcError
 
 logger = logging.getLogger(__name__)
 

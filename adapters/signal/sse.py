@@ -1,6 +1,6 @@
 """Server-sent events over aiohttp-sse-client, without its framing and without its reconnects.
 
-Of the library remain the request, its headers and its states. Standard:
+The library supplies the request, its headers and its states. Standard:
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
@@ -20,18 +20,18 @@ from multidict import CIMultiDict
 from ...common.core.errors import ConnectionLost, HardenedError
 
 EVENT_CAP = 64 * 2**20
-"""Bytes of one event beyond which it is skipped."""
+"""The most bytes of one event; a larger one is skipped."""
 
 CONNECT_WITHIN = 10.0
-"""Seconds for the TCP (and TLS) handshake; nothing else of a stream is timed here."""
+"""Seconds for the TCP (and TLS) handshake, the only limit set here."""
 
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = b"\n\r"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class Refused(HardenedError):
-    """The server answered, but with something else than an event stream (204 means: do not ask again)."""
+class NotAnEventStream(HardenedError):
+    """The server answered with something other than an event stream."""
 
     def __init__(self, status: int, content_type: str) -> None:
         super().__init__(f"the server answered with status {status} and content type {content_type}")
@@ -43,17 +43,17 @@ class Refused(HardenedError):
 class ServerEvent:
     type: str
     raw: bytes
-    """The data as it came."""
+    """The data, undecoded."""
     last_event_id: str
 
     @property
     def data(self) -> str:
-        """The data as text; what is no UTF-8 in it is replaced."""
+        """The data as text, with invalid UTF-8 replaced."""
         return self.raw.decode("utf-8", "replace")
 
 
 class EventParser:
-    """Bytes in, events out, however the bytes are cut; an event unfinished at the end is never seen.
+    """Turns bytes into events, however the bytes are cut. An event unfinished at the end is never returned.
 
     Invalid UTF-8 is replaced. An event of more than `cap` bytes is skipped and counted in `skipped`. Linear in time.
     """
@@ -64,9 +64,9 @@ class EventParser:
         self.skipped = 0
         self.last_event_id = ""
         self.retry: int | None = None
-        """What the server asked for, in milliseconds."""
+        """The server's last `retry`, in milliseconds."""
         self._cap = cap
-        self._lifespan: bytes | None = b""
+        self._start: bytes | None = b""
         self._after_cr = False
         self._line = bytearray()
         self._type = ""
@@ -76,7 +76,7 @@ class EventParser:
         self._oversized = False
 
     def feed(self, chunk: bytes) -> list[ServerEvent]:
-        """The events which that chunk completed, in order."""
+        """Return the events that this chunk completes, in order."""
         self.bytes += len(chunk)
         chunk = self._without_bom(chunk)
         if self._after_cr and chunk:
@@ -85,11 +85,11 @@ class EventParser:
         if not chunk:
             return []
         if b"\r" in chunk:
-            lines = chunk.splitlines()  # of bytes: at LF, CR and CRLF, nowhere else
+            lines = chunk.splitlines()  # splits bytes at LF, CR and CRLF only
             unfinished = b"" if chunk[-1] in (_LF, _CR) else lines.pop()
             self._after_cr = chunk[-1] == _CR
         else:
-            *lines, unfinished = chunk.split(b"\n")  # looks for one byte, which is much faster
+            *lines, unfinished = chunk.split(b"\n")  # much faster than splitlines
         events = []
         for line in lines:
             if self._line:
@@ -106,20 +106,20 @@ class EventParser:
 
     def _without_bom(self, chunk: bytes) -> bytes:
         """Strip one byte order mark at the very beginning, even a split one."""
-        if self._lifespan is None:
+        if self._start is None:
             return chunk
-        opening = self._lifespan + chunk
-        if len(opening) < len(_BOM) and _BOM.startswith(opening):
-            self._lifespan = opening
+        start = self._start + chunk
+        if len(start) < len(_BOM) and _BOM.startswith(start):
+            self._start = start
             return b""
-        self._lifespan = None
-        return opening.removeprefix(_BOM)
+        self._start = None
+        return start.removeprefix(_BOM)
 
     def _hold(self, piece: bytes) -> None:
         if self._fits(len(self._line) + len(piece)):
             self._line += piece
         else:
-            self._line[:] = b":"  # what is left of the line passes as a comment
+            self._line[:] = b":"  # makes a comment of the rest of the line
 
     def _fits(self, size: int) -> bool:
         if not self._oversized and self._data_bytes + size > self._cap:
@@ -161,14 +161,14 @@ class EventParser:
 async def _accept_event_stream(response: aiohttp.ClientResponse) -> None:
     if response.status != 200 or response.content_type != CONTENT_TYPE_EVENT_STREAM:
         response.close()
-        raise Refused(response.status, response.content_type)
+        raise NotAnEventStream(response.status, response.content_type)
 
 
 class EventStream(EventSource):  # type: ignore[misc]
-    """One GET of one event stream; iterate for its events, until the server ends it or somebody closes it.
+    """One GET of one event stream. Iterate over its events until the server ends it or `close` is called.
 
-    `on_bytes` gets the parser after every piece that arrived, comments included. No read time-out, no reconnects,
-    nothing logged. Connecting and iterating raise `ConnectionLost`, connecting also `Refused`.
+    `on_bytes` gets the parser after each piece that arrives, comments included. There is no read time-out and no
+    reconnect, and nothing is logged. Connecting and iterating raise ConnectionLost, connecting also NotAnEventStream.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class EventStream(EventSource):  # type: ignore[misc]
             session=session,
             headers=CIMultiDict(headers or {}),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
-            raise_for_status=_accept_event_stream,  # before the library looks: it would log the whole URL
+            raise_for_status=_accept_event_stream,  # else the library logs the whole URL
             allow_redirects=False,
         )
         self.parser = EventParser(cap)
@@ -196,7 +196,7 @@ class EventStream(EventSource):  # type: ignore[misc]
         try:
             await super().connect()
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            # Their texts quote the URL or the body: only the class goes on.
+            # Their texts quote the URL or the body, so only the class is passed on.
             raise ConnectionLost(f"no event stream could be opened ({type(exc).__name__})") from None
 
     async def __anext__(self) -> ServerEvent:
@@ -212,7 +212,7 @@ class EventStream(EventSource):  # type: ignore[misc]
         try:
             chunk: bytes = await self._response.content.readany()
         except (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as exc:
-            # RuntimeError is aiohttp's word for reading where the connection is gone already.
+            # aiohttp raises RuntimeError when the connection was gone before reading.
             if self._response is None:
                 raise StopAsyncIteration from None
             raise ConnectionLost(f"the event stream broke ({type(exc).__name__})") from None

@@ -13,9 +13,9 @@ def backoff(
     jitter: float = 0.2,
     random: Callable[[], float] = random.random,
 ) -> Iterator[float]:
-    """Seconds to wait before each attempt in turn, for ever: growing up to `cap`, each off by up to `jitter` of itself.
+    """Yield the seconds to wait before each attempt, for ever: growing up to `cap`, each varied by `jitter` of itself.
 
-    Start a new one only after a stream has proved itself: it stood for some seconds or delivered a byte.
+    Start a new one only after a link has proved itself: it delivered a byte or was open for some seconds.
     """
     delay = min(first, cap)
     while True:

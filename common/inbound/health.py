@@ -16,7 +16,7 @@ class Stats(Protocol):
 
     last_byte: float | None
     last_event: float | None
-    deaf_since: float | None
+    disconnected_since: float | None
     connects: int
     reconnects: int
 
@@ -33,7 +33,7 @@ def take_snapshot(network: str, stats: Stats, pipeline: Pipeline[Any], observed:
         network=network,
         at=now,
         process=os.getpid(),
-        listening=stats.connects > 0 and stats.deaf_since is None,
+        listening=stats.connects > 0 and stats.disconnected_since is None,
         last_byte=unix(stats.last_byte),
         last_event=unix(stats.last_event),
         reconnects=stats.reconnects,

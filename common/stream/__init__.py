@@ -1,1 +1,1 @@
-"""Staying connected: opening and closing as a whole, reconnecting, supervising a stream. Imports `core`."""
+"""Staying connected: a supervisor and its links, the reconnection policy, a connection's lifespan. Imports `core`."""

@@ -1,4 +1,4 @@
-"""Lifespan that closing can interrupt, so that nothing is opened behind the back of what has closed."""
+"""Opening and closing as a whole: closing interrupts an opening in progress, so that nothing is opened after it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Lifespan:
-    """Runs what opens things onto `resources`; `close` ends it if it still runs and closes everything. One use."""
+    """Owns the resources that an opening coroutine pushes onto `resources`, and its background tasks. For one use."""
 
     def __init__(self) -> None:
         self.resources = AsyncExitStack()
@@ -24,7 +24,7 @@ class Lifespan:
         self._closed = False
 
     async def run(self, opening: Coroutine[Any, Any, _T]) -> _T:
-        """What the coroutine returns or raises; Closed when `close` was faster."""
+        """Return or raise what the coroutine does. Raises Closed when `close` is called before it ends."""
         if self._closed:
             opening.close()
             raise Closed("closed already")
@@ -38,9 +38,9 @@ class Lifespan:
         return result
 
     def start_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something until `close`; what it raises is a bug, and logged."""
+        """Run a coroutine until `close`. An exception it raises is a bug and is logged."""
         task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
-        task.add_done_callback(_complain)
+        task.add_done_callback(_log_failure)
 
         async def end() -> None:
             task.cancel()
@@ -49,7 +49,7 @@ class Lifespan:
         self.resources.push_async_callback(end)
 
     async def close(self) -> None:
-        """Close everything that was opened. Idempotent."""
+        """Cancel an opening in progress and close everything that was opened. Idempotent."""
         self._closed = True
         if self._task is not None and not self._task.done():
             self._task.cancel()
@@ -57,6 +57,6 @@ class Lifespan:
         await self.resources.aclose()
 
 
-def _complain(task: asyncio.Task[None]) -> None:
+def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (exc := task.exception()) is not None:
         logger.error("%s failed: %s", task.get_name(), type(exc).__name__)

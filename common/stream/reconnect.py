@@ -1,4 +1,4 @@
-"""The one reconnection policy: what is tried again, and when."""
+"""The one reconnection policy: which failures are retried, and when."""
 
 from __future__ import annotations
 
@@ -7,94 +7,78 @@ import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from enum import Enum
-from typing import Protocol
 
 from ..core.errors import ConnectionLost, Fatal, HardenedError, Retryable
+from .stats import StreamStats
 
 logger = logging.getLogger(__name__)
 
-_PACE_SECONDS = 11.0
+_LIMIT_SECONDS = 11.0
 
 
-class Decision(Enum):
-    RETRY = "retry"
-    STOP = "stop"
+def is_retryable(exc: BaseException) -> bool:
+    """Return True for a failure that may pass; False for a refusal, and for what nobody expected, which is a bug."""
+    return isinstance(exc, Retryable)
 
 
-def classify(exc: BaseException) -> Decision:
-    """Whether a listener that failed so is worth another attempt; what is neither known kind is a bug and is raised."""
-    match exc:
-        case Retryable():
-            return Decision.RETRY
-        case Fatal():
-            return Decision.STOP
-    raise exc
-
-
-class Pace:
-    """No more than `limit` requests in any `per` seconds, whoever asks and however well the last one went."""
+class RateLimit:
+    """At most `limit` requests in any `per` seconds, over all callers and however well the last request went."""
 
     def __init__(self, limit: int = 3, per: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._per = per
         self._clock = clock
-        self._booked: deque[float] = deque(maxlen=limit)
+        self._reserved: deque[float] = deque(maxlen=limit)
 
-    def book(self, delay: float = 0.0) -> float:
-        """Book a request `delay` seconds from now or as soon after as the pace allows; returns the seconds to wait."""
+    def reserve(self, delay: float = 0.0) -> float:
+        """Reserve a request `delay` seconds from now or as soon after as allowed; return the seconds to wait."""
         now = self._clock()
         at = now + delay
-        if len(self._booked) == self._booked.maxlen:
-            at = max(at, self._booked[0] + self._per)
-        self._booked.append(at)
+        if len(self._reserved) == self._reserved.maxlen:
+            at = max(at, self._reserved[0] + self._per)
+        self._reserved.append(at)
         return at - now
 
 
-class Listening(Protocol):
-    """What `Reconnection` looks at: since when (clock seconds) nothing has stood, None while something does."""
-
-    deaf_since: float | None
-
-
 class Reconnection:
-    """Waits between attempts and decides when there has been enough of them. `name` is the network's."""
+    """Waits between attempts, and decides when to stop trying. `name` is the network's, for logs and error codes."""
 
     def __init__(
         self,
         name: str,
-        stats: Listening,
+        stats: StreamStats,
         give_up_after: float,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        # A request may go out later than booked and still be one of three in ten seconds.
-        self.pace = Pace(per=_PACE_SECONDS, clock=clock)
+        # More than ten seconds: a request may go out later than reserved and must still be one of three in ten.
+        self.rate_limit = RateLimit(per=_LIMIT_SECONDS, clock=clock)
         self._name = name
         self._stats = stats
         self._give_up_after = give_up_after
         self._clock = clock
         self._sleep = sleep
-        self._last_failure: Exception | None = None
+        self._last_failure: BaseException | None = None
 
     async def wait(self, delay: float) -> None:
-        """Back off; raises ConnectionLost instead when that would be deaf for too long."""
-        wait = self.pace.book(delay)
-        deaf_since = self._stats.deaf_since
-        left = math.inf if deaf_since is None else deaf_since + self._give_up_after - self._clock()
+        """Back off for at least `delay` s. Raises ConnectionLost after `give_up_after` s without an open link."""
+        wait = self.rate_limit.reserve(delay)
+        since = self._stats.disconnected_since
+        left = math.inf if since is None else since + self._give_up_after - self._clock()
         if wait > 0:
             await self._sleep(max(min(wait, left), 0.0))
-        if wait >= left and self._stats.deaf_since == deaf_since:
+        # Another link may have opened meanwhile.
+        if wait >= left and self._stats.disconnected_since == since:
             raise ConnectionLost(f"no events for {self._give_up_after:.0f} s: {self._last_failure}")
 
-    def judge(self, failure: Exception) -> None:
-        """Go on after what may pass, raise what does not."""
-        if classify(failure) is Decision.STOP:
+    def raise_if_fatal(self, failure: BaseException) -> None:
+        """Raise a failure that a retry does not cure; log and remember any other."""
+        if not is_retryable(failure):
             raise failure
         self._last_failure = failure
         logger.warning("%s events interrupted: %s", self._name, failure)
 
-    def epitaph(self, reason: Exception) -> HardenedError:
-        """Why listening ended, as an error for the operator. A bug of ours never leaves a silent listener."""
+    def final_error(self, reason: Exception) -> HardenedError:
+        """Return why the stream ended, for the operator. A bug of ours becomes Fatal, so that it is never silent."""
         if not isinstance(reason, HardenedError):
             remedy = f"the listener failed ({type(reason).__name__}): restart and report it"
             bug = Fatal(f"{self._name}_stream_failed", remedy)

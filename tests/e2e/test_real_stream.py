@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import pytest
 import pytest_asyncio
-from hermes_hardened_adapters.adapters.signal.client import RpcError, SignalClient
+from hermes_hardened_adapters.adapters.signal.client import SignalClient
+from hermes_hardened_adapters.adapters.signal.failures import RpcError
 from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal
 
 from demo_daemon import keepalives, listening, refusal

@@ -159,8 +159,8 @@ class RawConnection:
         await self._writer.drain()
 
     async def status(self, status: int, content_type: str = "text/plain", body: bytes = b"") -> None:
-        head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-        await self.send(head.encode() + body)
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+        await self.send(head.encode() + b"Connection: close\r\n\r\n" + body)
 
     async def headers(self) -> None:
         await self.send(b"HTTP/1.1 200 OK\r\nTransfer-encoding: chunked\r\nContent-type: text/event-stream\r\n\r\n")

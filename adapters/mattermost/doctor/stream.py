@@ -6,7 +6,8 @@ import time
 from collections.abc import AsyncIterator
 
 from ....common.doctor.findings import Result, advice, ok
-from ..link import Socket, StreamStats
+from ....common.stream.stats import StreamStats
+from ..link import Socket
 from .context import Context, Object
 
 _AWAY_SECONDS = (0.5, 2.0)
@@ -56,7 +57,7 @@ async def _connect(context: Context) -> StreamStats:
         reply_within=context.hello_within,
     )
     try:
-        await socket.stand(context.hello_within)
+        await socket.wait_open(context.hello_within)
     finally:
         await socket.close()
     return stats

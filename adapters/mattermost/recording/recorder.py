@@ -8,9 +8,9 @@ from typing import Any
 
 from ....common.core.errors import HardenedError
 from ....common.recording.capture import Capture
+from ..link import supervised_stream
 from ..rest.client import MattermostClient
 from ..settings import MattermostSettings
-from ..stream import MattermostStream
 from .rewriting import MattermostRecording
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ async def record(settings: MattermostSettings, recording: MattermostRecording, c
     capture.take = recording.take
     async with MattermostClient(settings.url, settings.token, ca_file=settings.ca_file) as client:
         me = await client.me()
-        stream = MattermostStream(client, lambda frame: capture.record(frame.text), lambda: None, capture.died)
+        stream = supervised_stream(client, lambda frame: capture.record(frame.text), lambda: None, capture.died)
         await stream.open()
         try:
             await capture.stop.wait()

@@ -1,6 +1,6 @@
 """The calls of Mattermost's REST API that the adapter makes, through mattermostdriver's endpoint methods.
 
-Answers are returned as the server sent them, once they are JSON of the documented outer type.
+Answers are returned as the server sent them, after a check that they are JSON of the documented outer type.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from yarl import URL
 from ....common.core.errors import ConnectionLost, Fatal
 from ....common.core.server_clock import ServerClock
 from ..mentions.grammar import without_broadcasts
-from .failures import ApiError, not_mattermost
+from .failures import ApiError, not_mattermost, other_api
 from .transport import RestClient, no_redirects
 
 _ID = re.compile(r"[a-z0-9]{26}")
@@ -34,9 +34,9 @@ Object = dict[str, Any]
 class MattermostClient:
     """One server and one bot account. Opened and closed with `async with`.
 
-    `base_url` may have a path. `ca_file` is a PEM file with the CA that signed the server's certificate, trusted
-    besides the system's. Calls raise what `RestClient` does, and ValueError for an id that is none. What is posted
-    notifies nobody by @channel, @here or @all.
+    `base_url` may have a path. `ca_file` is a PEM file with the CA that signed the server's certificate, trusted in
+    addition to the system's. Calls raise the errors of `RestClient`, and ValueError for a malformed id. A post never
+    notifies by @channel, @here or @all.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class MattermostClient:
             clock=clock,
             sleep=sleep,
         )
-        # login() and logout() of the driver take a coroutine for a result; its options["debug"] logs secrets.
+        # The driver's login() and logout() cannot be used with coroutines; its options["debug"] logs secrets.
         self._api = Driver({}, client_cls=lambda _: self._rest)
         self._own_id: str | None = None
         self._lists_all_channels = True
@@ -76,7 +76,7 @@ class MattermostClient:
             trace_configs=[no_redirects()],
             trust_env=False,
         )
-        # Else aiohttp would repeat PUT and DELETE unseen when the connection breaks.
+        # Otherwise aiohttp repeats PUT and DELETE when the connection breaks.
         self._session._retry_connection = False
         return self
 
@@ -87,45 +87,38 @@ class MattermostClient:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """Trusts `ca_file`, keeps no cookies and carries `headers` to no redirect."""
+        """The HTTP session: it trusts `ca_file`, keeps no cookies and sends `headers` to no redirect's target."""
         if self._session is None:
             raise ConnectionLost("the connection to Mattermost is closed")
         return self._session
 
     def headers(self) -> dict[str, str]:
-        """What authenticates a request, a WebSocket upgrade too."""
+        """Return the headers that authenticate a request, a WebSocket upgrade included."""
         return {"Authorization": f"Bearer {self._token.get_secret_value()}"}
 
     # -- who is who
 
     async def me(self) -> Object:
-        """Our own user. Raises only Fatal, ConnectionLost or RateLimited."""
+        """Return our own user. Raises only Fatal, ConnectionLost or RateLimited."""
         try:
             me = self._object(await self._api.users.get_user("me"))
         except ApiError as refused:
             if refused.status == 404:
-                raise Fatal(
-                    "mattermost_other_api",
-                    f"there is no Mattermost at {self.base_url}: check MATTERMOST_URL, its path too",
-                    heals=False,
-                ) from None
+                raise other_api(self.base_url) from None
             raise Fatal("mattermost_refused", f"{refused}: ask the server's administrator") from None
         if not _ID.fullmatch(str(me.get("id"))):
             raise not_mattermost(self.base_url)
         self._own_id = me["id"]
         return me
 
-    async def user(self, user_id: str) -> Object:
-        return self._object(await self._api.users.get_user(_id(user_id)))
-
     async def users_by_ids(self, user_ids: Iterable[str]) -> list[Object]:
-        """Those of them that exist, in any order."""
+        """Return the users with those ids, in any order; unknown ids are left out."""
         if not (wanted := [_id(user_id) for user_id in user_ids]):
             return []
         return self._objects(await self._api.users.get_users_by_ids(wanted))
 
     async def users_by_names(self, names: Iterable[str]) -> list[Object]:
-        """Those of them that exist, in any order."""
+        """Return the users with those names, in any order; unknown names are left out."""
         if not (wanted := list(names)):
             return []
         return self._objects(await self._api.users.get_users_by_usernames(wanted))
@@ -136,9 +129,9 @@ class MattermostClient:
         return self._object(await self._api.channels.get_channel(_id(channel_id)))
 
     async def my_channels(self, team_id: str | None = None) -> list[Object]:
-        """Channels we are a member of, direct ones included: of one team or of all.
+        """Return the channels we are a member of, direct ones included, of one team or of all.
 
-        Servers before 6.1 list them by team only; there a bot without a team sees none.
+        Servers before 6.1 list them by team only; a bot without a team sees none there.
         """
         if team_id is not None:
             return self._objects(await self._api.channels.get_channels_for_user("me", _id(team_id)))
@@ -155,14 +148,15 @@ class MattermostClient:
         return list(channels.values())
 
     async def membership(self, channel_id: str) -> Object:
-        """Ours in a channel; its `roles` are those that count there."""
+        """Return our membership of a channel; its `roles` are the ones in force there."""
         return self._object(await self._api.channels.get_channel_member(_id(channel_id), "me"))
 
     async def team_membership(self, team_id: str) -> Object:
+        """Return our membership of a team, with its `roles`."""
         return self._object(await self._api.teams.get_team_member(_id(team_id), "me"))
 
     async def roles(self, names: Iterable[str]) -> list[Object]:
-        """Those of the named roles that exist, each with its `permissions`."""
+        """Return the roles with those names, each with its `permissions`; unknown names are left out."""
         return self._objects(await self._rest.post("/roles/names", list(names)))
 
     async def leave_channel(self, channel_id: str) -> None:
@@ -174,54 +168,39 @@ class MattermostClient:
     # -- posts
 
     async def posts_since(self, channel_id: str, since: int) -> Object:
-        """Posts created, edited or deleted since then (Unix milliseconds): at most 1000, in no promised order."""
+        """Return the posts created, edited or deleted since then (Unix milliseconds): at most 1000, in any order."""
         return await self._posts(channel_id, {"since": since})
 
     async def newest_posts(self, channel_id: str, per_page: int = 60) -> Object:
-        """`order` has the newest first."""
+        """Return the newest posts; `order` starts with the newest."""
         return await self._posts(channel_id, {"per_page": per_page})
 
     async def _posts(self, channel_id: str, params: Object) -> Object:
         return self._object(await self._api.posts.get_posts_for_channel(_id(channel_id), params))
 
-    async def post(self, post_id: str) -> Object:
-        return self._object(await self._api.posts.get_post(_id(post_id)))
-
     async def thread(self, post_id: str) -> Object:
-        """`order` may name the root twice."""
+        """Return a thread's posts; `order` may name the root twice."""
         return self._object(await self._api.posts.get_thread(_id(post_id)))
 
-    async def create_post(
-        self,
-        channel_id: str,
-        message: str,
-        root_id: str | None = None,
-        file_ids: Iterable[str] = (),
-        pending_post_id: str | None = None,
-        props: Object | None = None,
-    ) -> Object:
-        """The new post. With the same `pending_post_id` within 30 s, the server returns the post it has created."""
+    async def create_post(self, channel_id: str, message: str, root_id: str | None = None) -> Object:
+        """Return the new post. It carries a `pending_post_id`: if sent again within 30 s, it is not created twice."""
         post: Object = {
             "channel_id": channel_id,
             "message": without_broadcasts(message),
             "root_id": root_id or "",
-            "file_ids": list(file_ids),
-            "pending_post_id": pending_post_id or await self._new_pending_id(),
-            "props": props or {},
+            "pending_post_id": await self._new_pending_id(),
         }
         return self._object(await self._api.posts.create_post(post))
 
-    async def patch_post(self, post_id: str, message: str, props: Object | None = None) -> Object:
-        patch: Object = {"message": without_broadcasts(message)} | ({} if props is None else {"props": props})
+    async def patch_post(self, post_id: str, message: str) -> Object:
+        """Return the edited post."""
+        patch: Object = {"message": without_broadcasts(message)}
         return self._object(await self._api.posts.patch_post(_id(post_id), patch))
-
-    async def delete_post(self, post_id: str) -> None:
-        await self._api.posts.delete_post(_id(post_id))
 
     # -- files
 
     async def upload_file(self, channel_id: str, name: str, data: bytes, content_type: str) -> Object:
-        """The new file's FileInfo. The server derives `mime_type` from the name and ignores `content_type`."""
+        """Return the new file's FileInfo. The server derives `mime_type` from the name and ignores `content_type`."""
         printable = "".join(c for c in name if c.isprintable()) or "file"
         answer = self._object(
             await self._api.files.upload_file(_id(channel_id), {"files": (printable, data, content_type)})
@@ -233,30 +212,30 @@ class MattermostClient:
         return self._object(await self._api.files.get_file_metadata(_id(file_id)))
 
     async def download_file(self, file_id: str, max_bytes: int) -> bytes:
-        """Raises FileTooLarge when there are more than `max_bytes`."""
+        """Return a file's content. Raises FileTooLarge for more than `max_bytes`."""
         return await self._rest.download(f"/files/{_id(file_id)}", max_bytes)
 
     # -- the server
 
     async def config(self) -> Object:
-        """What clients are told of the configuration; all values are strings."""
+        """Return the configuration as clients see it; all values are strings."""
         return self._object(await self._api.system.get_client_configuration({"format": "old"}))
 
     @property
     def last_headers(self) -> Mapping[str, str]:
-        """The headers of the server's last answer, `Date` and `X-Version-Id` among them."""
+        """The headers of the server's last answer, including `Date` and `X-Version-Id`."""
         return self._rest.last_headers
 
     @property
     def server_clock(self) -> ServerClock:
-        """The server's time, as its answers tell it."""
+        """The server's time, according to its answers."""
         return self._rest.server_clock
 
     async def ping_system(self) -> Object:
         return self._object(await self._api.system.check_system_health())
 
     async def call(self, method: str, path: str, payload: Object | None = None) -> Object:
-        """Any endpoint below /api/v4 that answers with an object. A post gets a `pending_post_id`."""
+        """Return the object that any endpoint below /api/v4 answers with. A post gets a `pending_post_id`."""
         endpoint = "/" + path.strip("/")
         if not _ENDPOINT.fullmatch(endpoint):
             raise ValueError("not a path of Mattermost's API")

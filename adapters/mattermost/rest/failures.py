@@ -1,4 +1,4 @@
-"""What Mattermost's refusals and aiohttp's exceptions mean, as errors that hold no token and nobody's words."""
+"""The meaning of Mattermost's refusals and aiohttp's exceptions, as errors that hold no token and nobody's words."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ def bad_token() -> Fatal:
     )
 
 
+def bot_disabled() -> Fatal:
+    return Fatal("mattermost_bot_disabled", "the bot is disabled: enable it in Mattermost's System Console")
+
+
+def other_api(where: str) -> Fatal:
+    return Fatal(
+        "mattermost_other_api",
+        f"there is no Mattermost at {where}: check MATTERMOST_URL, its path too",
+        heals=False,
+    )
+
+
 def redirected(where: str) -> Fatal:
     return Fatal(
         "mattermost_redirected", f"{where} redirects elsewhere: set MATTERMOST_URL to the final address", heals=False
@@ -44,7 +56,7 @@ def not_mattermost(where: str) -> ConnectionLost:
 
 
 def transport_failure(exc: Exception, where: str) -> HardenedError:
-    """The meaning of an exception of aiohttp. Raise it outside the handler: the exception may hold the token."""
+    """Return the meaning of an exception of aiohttp. Raise it outside the handler: the exception may hold the token."""
     match exc:
         case aiohttp.ClientConnectorCertificateError():
             return _bad_certificate(exc.certificate_error, where)
@@ -60,7 +72,7 @@ def transport_failure(exc: Exception, where: str) -> HardenedError:
 
 
 def _bad_certificate(exc: Exception, where: str) -> Fatal:
-    """By OpenSSL's verification codes (x509_vfy.h)."""
+    """Return the remedy by OpenSSL's verification code (x509_vfy.h)."""
     match getattr(exc, "verify_code", None):
         case 62 | 64:
             remedy = "is for another host: correct the host name in MATTERMOST_URL"
@@ -72,7 +84,7 @@ def _bad_certificate(exc: Exception, where: str) -> Fatal:
 
 
 def refusal(call: str, where: str, status: int, headers: Mapping[str, str], body: bytes) -> HardenedError:
-    """The meaning of an answer whose status is not 2xx."""
+    """Return the meaning of an answer whose status is not 2xx."""
     error_id = _error_id(body)
     match status:
         case 401 if error_id:
@@ -100,7 +112,7 @@ def _error_id(body: bytes) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds; the limit's headers may be doubled (`2, 2`), those of proxies may hold a date."""
+    """Return seconds. The rate limiter's headers may be doubled (`2, 2`), those of proxies may hold a date."""
     for name in ("Retry-After", "X-Ratelimit-Reset"):
         value = headers.get(name, "").partition(",")[0].strip()
         if re.fullmatch(r"[0-9]{1,6}", value):
@@ -109,7 +121,7 @@ def _retry_after(headers: Mapping[str, str]) -> float:
 
 
 def upgrade_refused(status: int, where: str) -> HardenedError:
-    """The meaning of an HTTP status other than 101 in answer to a WebSocket upgrade; for 401 ask who we are."""
+    """Return the meaning of an HTTP status other than 101 to a WebSocket upgrade, 401 aside: see `Doubtful`."""
     match status:
         case 404:
             return Fatal(
@@ -123,7 +135,7 @@ def upgrade_refused(status: int, where: str) -> HardenedError:
                 f"a proxy or firewall before {where} answers {status} to the WebSocket: allow /api/v4/websocket",
             )
         case 408 | 425 | 429:
-            return ConnectionLost(f"{where} asks for patience (status {status})")
+            return ConnectionLost(f"{where} asks to be called less often or later (status {status})")
         case _ if status >= 500:
             return ConnectionLost(
                 f"{where} answers {status}: look into the log of Mattermost or of the proxy before it"

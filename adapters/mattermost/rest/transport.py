@@ -1,6 +1,6 @@
 """Mattermost's REST API on aiohttp, as the asynchronous client under mattermostdriver's endpoint methods.
 
-The endpoint methods hand through what their client returns, so coroutines make them awaitable.
+The endpoint methods return whatever their client returns, so they can be awaited when it returns coroutines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REPEAT_WITHIN = 25.0
 _RESPONSE_BYTES = 64 * 2**20
 _ERROR_BYTES = 2**16
 _LOOKUPS = {"/users/ids", "/users/usernames", "/roles/names"}
-"""What is read with POST."""
+"""Endpoints that read with POST."""
 
 Files = Mapping[str, tuple[str, bytes, str]]
 """Form field to file name, content and content type, as mattermostdriver passes it."""
@@ -47,7 +47,7 @@ class Request:
     fields: Mapping[str, str] | None = None
     files: Files | None = None
     max_bytes: int | None = None
-    """Of a download."""
+    """The limit of a download."""
 
     @property
     def call(self) -> str:
@@ -66,7 +66,7 @@ class Request:
         return not self.writes or self.creates_post
 
     def form(self) -> aiohttp.FormData | None:
-        """A new form each time, because one can be sent only once."""
+        """Return a new form, because each can be sent only once."""
         if self.files is None:
             return None
         # Go does not decode percent signs in a file name.
@@ -83,11 +83,11 @@ class Request:
 
 
 class RestClient:
-    """What mattermostdriver calls a client, on the session it is handed. `base_url` may have a path.
+    """The client that mattermostdriver calls, on the session it is given. `base_url` may have a path.
 
-    Reading, and creating a post with a `pending_post_id`, is repeated a few times after failures that may pass; other
-    calls only when they cannot have been carried out. One try takes at most `timeout` seconds, a post 10 s, a file
-    300 s. Raises ApiError, Fatal, ConnectionLost, RateLimited (after `patience` seconds of waiting) or Unanswered.
+    Reads, and posts with a `pending_post_id`, are retried a few times after failures that may pass; other calls only
+    when they cannot have been carried out. One attempt takes at most `timeout` seconds, a post 10 s, a file 300 s.
+    Raises ApiError, Fatal, ConnectionLost, RateLimited (after `patience` seconds of waiting) or Unanswered.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class RestClient:
         self._clock = clock
         self._sleep = sleep
         self.last_headers: Mapping[str, str] = {}
-        """Of the last answer, a refusal too."""
+        """The headers of the last answer, including refusals."""
         self.server_clock = ServerClock(clock)
 
     async def make_request(
@@ -122,12 +122,12 @@ class RestClient:
         data: Mapping[str, str] | None = None,
         files: Files | None = None,
     ) -> Any:
-        """The JSON of the answer."""
+        """Return the JSON of the answer."""
         body = await self._answer(Request(method.upper(), endpoint, options, params, data, files))
         try:
             return json.loads(body)
         except ValueError:
-            pass  # It holds the text that was not JSON.
+            pass  # The exception holds the text that was not JSON, so it must not become a context.
         raise not_mattermost(self._where)
 
     async def get(self, endpoint: str, options: Any = None, params: Mapping[str, Any] | None = None) -> Any:
@@ -150,11 +150,11 @@ class RestClient:
         return await self.make_request("delete", endpoint, options, params)
 
     async def download(self, endpoint: str, max_bytes: int) -> bytes:
-        """The body as it is; raises FileTooLarge as soon as it exceeds `max_bytes`."""
+        """Return the body as it is. Raises FileTooLarge as soon as it exceeds `max_bytes`."""
         return await self._answer(Request("GET", endpoint, max_bytes=max_bytes))
 
     async def _answer(self, request: Request) -> bytes:
-        """The body of the answer to a call and its repeats."""
+        """Return the body of the answer to a call or to one of its retries."""
         session = self._session()
         delays = islice(backoff(0.5, cap=8.0), _REPEATS)
         patience = self._patience
@@ -166,6 +166,7 @@ class RestClient:
             try:
                 return await self._try(session, request)
             except RateLimited as limited:
+                # Jitter, because many posts may be waiting for the same limit.
                 failure, wait = limited, limited.retry_after * (1 + random.random() / 4)
                 patience -= wait
                 again = patience >= 0
@@ -177,6 +178,7 @@ class RestClient:
             if wait is None or not again or self._forgotten(request, in_doubt_since, wait):
                 break
             await self._sleep(wait)
+        # An earlier attempt may have been carried out, whatever happened to the last one.
         if request.writes and in_doubt_since is not None:
             raise Unanswered(f"no answer to {request.call}: whether it was carried out is unknown")
         if isinstance(failure, Unanswered):
@@ -184,7 +186,7 @@ class RestClient:
         raise failure
 
     def _forgotten(self, request: Request, since: float | None, wait: float) -> bool:
-        """Whether a repeat could come too late for the server to know that it is one."""
+        """Return True when a retry could come too late for the server to recognize it as one."""
         return since is not None and request.writes and self._clock() + wait - since > _REPEAT_WITHIN
 
     async def _try(self, session: aiohttp.ClientSession, request: Request) -> bytes:
@@ -221,7 +223,7 @@ async def _read(response: aiohttp.ClientResponse, request: Request) -> bytes:
 
 
 def no_redirects() -> aiohttp.TraceConfig:
-    """For sessions that open WebSockets, which cannot be told: a redirect does not get the token."""
+    """Return a trace that keeps the token from redirects, for WebSockets, which have no such option."""
 
     async def refuse(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
         if "Authorization" in params.headers:

@@ -16,7 +16,8 @@ from ....common.core.people import as_aci, as_number
 from ....common.doctor.checks import NetworkContext
 from ....common.host import checks
 from ....common.settings.config import sources
-from ..client import RpcError, SignalClient
+from ..client import SignalClient
+from ..failures import RpcError
 from ..settings import SignalSettings
 
 

@@ -10,18 +10,13 @@ from ....common.core.errors import ConnectionLost, Fatal, NotSent, Unanswered
 from ....common.doctor.findings import Result, advice, failed, masked, ok, refusal, skipped
 from ....common.host.contract import version_tuple
 from ....common.settings.config import is_exposed
-from ..client import RpcError
-from ..link import verdict
-from ..sse import Refused
+from ..failures import RpcCode, RpcError, http_failure
 from .context import Context
 
 OLDEST = (0, 13, 19)
 PROMPT = (0, 14, 4)
 """The first version that sends the headers of an event stream at once."""
 LOGS = "look into the log of signal-cli, and of a proxy before it"
-_NOT_IMPLEMENTED = -32601
-_BAD_PARAMETERS = -32602
-_IO_ERROR = -3
 
 
 async def reach(context: Context) -> AsyncIterator[Result]:
@@ -37,7 +32,7 @@ async def reach(context: Context) -> AsyncIterator[Result]:
             yield failed(what, f"Run `signal-cli daemon --http 127.0.0.1:8080` and set {url} to it.")
             return
         else:
-            raise verdict(Refused(status, ""), where)
+            raise http_failure(status, where)
     except (aiohttp.ClientConnectorError, NotSent) as exc:
         cause = exc.__cause__ or exc
         what = f"Nothing can be reached at {where} ({type(cause).__name__})."
@@ -109,7 +104,7 @@ async def account(context: Context) -> AsyncIterator[Result]:
     try:
         contacts = await context.contacts
     except RpcError as exc:
-        if exc.code == _BAD_PARAMETERS:
+        if exc.code == RpcCode.BAD_PARAMETERS:
             yield failed(f"signal-cli does not know {label} ({name}).", remedy)
         else:
             what = f"signal-cli cannot list the account's contacts (error {exc.code})."
@@ -142,7 +137,7 @@ async def network(context: Context) -> AsyncIterator[Result]:
     except Unanswered:
         yield failed("signal-cli gets no answer from Signal's servers.", online)
     except RpcError as exc:
-        if exc.code != _IO_ERROR:
+        if exc.code != RpcCode.IO_ERROR:
             yield skipped("This daemon does not report whether it reaches Signal's servers.")
         elif "authorization" in exc.message.lower():
             what = "Signal's servers no longer accept the account: it was unlinked or registered elsewhere."
@@ -167,7 +162,7 @@ async def _accounts(context: Context) -> tuple[str, ...] | None:
     try:
         answer = await context.client.rpc("listAccounts", {"account": None})
     except RpcError as exc:
-        if exc.code == _NOT_IMPLEMENTED:
+        if exc.code == RpcCode.NOT_IMPLEMENTED:
             return None
         raise
     rows = answer if isinstance(answer, list) else ()

@@ -10,11 +10,8 @@ from contextlib import suppress
 
 from ....common.core.errors import HardenedError
 from ....common.doctor.findings import Result, advice, failed, ok
-from ..client import RpcError
+from ..failures import RpcCode, RpcError
 from .context import Context
-
-_USER_ERROR = -1
-_IO_ERROR = -3
 
 
 async def attachments(context: Context) -> AsyncIterator[Result]:
@@ -41,9 +38,9 @@ async def attachments(context: Context) -> AsyncIterator[Result]:
     finally:
         with suppress(OSError):
             path.unlink()
-    if isinstance(error, RpcError) and error.code == _USER_ERROR:
+    if isinstance(error, RpcError) and error.code == RpcCode.USER_ERROR:
         yield ok("signal-cli can read the files that Hermes sends.")
-    elif isinstance(error, RpcError) and error.code == _IO_ERROR:
+    elif isinstance(error, RpcError) and error.code == RpcCode.IO_ERROR:
         what = f"signal-cli cannot read what Hermes sends from {folder}: no picture, voice or file will arrive."
         remedy = "Let its user read that folder; in a container, mount the folder there under the same path."
         yield failed(what, remedy)

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from ....common.core.errors import ConnectionLost, HardenedError
 from ....common.doctor.findings import Result, advice, failed, ok, refusal, skipped
 from ....common.settings.config import on_loopback
-from ..link import StreamStats, Subscription
+from ....common.stream.stats import StreamStats
+from ..link import Subscription
 from .context import Context
 from .daemon import LOGS
 
@@ -57,15 +58,15 @@ async def stream(context: Context) -> AsyncIterator[Result]:
     began = clock()
     subscription = Subscription(context.client, _ignore, StreamStats(), clock)
     try:
-        await subscription.stand(context.headers_within)
+        await subscription.wait_open(context.headers_within)
         late = clock() - began
         if late > _LATE_SECONDS:
             what = f"The daemon took {late:.0f} seconds to answer a subscription, as versions before 0.14.4 do."
             yield advice(what, "Upgrade signal-cli to 0.14.5 or newer.")
         deadline = clock() + context.keepalive_within
-        while not (subscription.heard or subscription.ended) and clock() < deadline:
+        while not (subscription.received or subscription.ended) and clock() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
-        if subscription.heard:
+        if subscription.received:
             yield ok("The event stream opens and lives.")
         elif subscription.ended:
             failure = subscription.failure

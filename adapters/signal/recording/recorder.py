@@ -8,8 +8,8 @@ from typing import Any
 from ....common.core.errors import HardenedError
 from ....common.recording.capture import Capture
 from ..client import SignalClient
+from ..link import supervised_stream
 from ..settings import SignalSettings
-from ..stream import SignalStream
 from .rewriting import SignalRecording
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ async def record(settings: SignalSettings, recording: SignalRecording, capture: 
         capture.record(event.decode("utf-8", "replace"))
 
     async with SignalClient(settings.http_url, settings.account) as client:
-        stream = SignalStream(client, hear, capture.died, stale_after=settings.sse_stale_seconds)
+        stream = supervised_stream(client, hear, capture.died, stale_after=settings.sse_stale_seconds)
         await stream.open()
         try:
             contacts = await _listed(client, "listContacts", {"allRecipients": True})

@@ -8,13 +8,14 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import pytest
-from hermes_hardened_adapters.adapters.signal.stream import SignalStream
+from hermes_hardened_adapters.adapters.signal.client import SignalClient
+from hermes_hardened_adapters.adapters.signal.link import supervised_stream
 from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, HardenedError
+from hermes_hardened_adapters.common.stream.supervisor import Supervisor
 
 from tests.fakes.clock import Time
 from tests.fakes.signal_daemon import (
@@ -29,27 +30,15 @@ from tests.fakes.signal_daemon import (
 )
 
 
-@dataclass
-class Client:
-    """What the stream knows of the daemon's client."""
+class Client(SignalClient):
+    """The client, with a health check that passes, fails or hangs at will."""
 
-    base_url: str
-    session: aiohttp.ClientSession
-    account: str = ACCOUNT
-    healthy: bool = True
-    checks: int = 0
-    checking: asyncio.Event | None = None
-    """The check hangs until this is set."""
-    host: dict[str, str] = field(default_factory=dict)
-
-    def headers(self) -> dict[str, str]:
-        return dict(self.host)
-
-    def pin_host(self) -> bool:
-        if self.host:
-            return False
-        self.host = {"Host": "localhost"}
-        return True
+    def __init__(self, base_url: str) -> None:
+        super().__init__(base_url, ACCOUNT)
+        self.healthy = True
+        self.checks = 0
+        self.checking: asyncio.Event | None = None
+        """The check hangs until this is set."""
 
     async def check(self) -> bool:
         self.checks += 1
@@ -60,7 +49,7 @@ class Client:
 
 @dataclass
 class Listener:
-    stream: SignalStream
+    stream: Supervisor
     client: Client
     time: Time
     events: list[bytes]
@@ -74,10 +63,9 @@ async def listener(
     events: list[bytes] = []
     deaths: list[HardenedError] = []
     clock = Time()
-    async with aiohttp.ClientSession() as session:
-        client = Client(url, session)
+    async with Client(url) as client:
         options = {"clock": clock, "sleep": clock.sleep, **options}
-        stream = SignalStream(client, on_event or events.append, deaths.append, **options)
+        stream = supervised_stream(client, on_event or events.append, deaths.append, **options)
         try:
             yield Listener(stream, client, clock, events, deaths)
         finally:
@@ -147,7 +135,7 @@ async def test_events_come_in_order_for_the_encoded_account() -> None:
         assert (stats.open, stats.connects, stats.reconnects, stats.events, stats.skipped) == (1, 1, 0, 200, 0)
         assert stats.last_byte is not None
         assert stats.last_event is not None
-        assert stats.deaf_since is None
+        assert stats.disconnected_since is None
 
 
 @pytest.mark.parametrize("cut", [0, 5, 14, 18, len(event(2)) - 2, len(event(2)) - 1])
@@ -275,7 +263,7 @@ async def test_a_pinned_host_is_cured_at_once(streams: int) -> None:
         assert heard.time.slept == []
 
 
-async def test_a_host_pinned_meanwhile_by_somebody_else_is_no_refusal() -> None:
+async def test_a_host_pinned_meanwhile_by_another_subscription_is_no_refusal() -> None:
     async with raw_daemon(never_answers) as daemon, listener(daemon.url) as heard:
 
         async def pins(connection: RawConnection) -> None:
@@ -415,7 +403,7 @@ async def test_a_silent_stream_is_replaced_before_it_is_closed() -> None:
         assert numbers(heard.events) == [1, 2]
         stats = heard.stream.stats
         assert (daemon.open, stats.open, stats.stale, stats.reconnects) == (1, 1, 1, 1)
-        assert (heard.client.checks, heard.time.slept, stats.deaf_since) == (1, [], None)
+        assert (heard.client.checks, heard.time.slept, stats.disconnected_since) == (1, [], None)
 
 
 async def test_a_black_hole_never_makes_more_than_two_subscriptions() -> None:
@@ -511,7 +499,7 @@ async def test_silence_and_a_refused_successor_backs_off() -> None:
 
 async def test_a_successor_that_is_never_answered_is_no_successor() -> None:
     scripts = (plays(KEEPALIVE), never_answers, plays(event(1)))
-    async with raw_daemon(*scripts) as daemon, listener(daemon.url, stale_after=0.2, headers_within=0.1) as heard:
+    async with raw_daemon(*scripts) as daemon, listener(daemon.url, stale_after=0.2, open_within=0.1) as heard:
         await heard.stream.open()
         await until(lambda: heard.events)
         assert 1.6 <= heard.time.slept[0] <= 2.4

@@ -12,7 +12,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 from aiohttp_sse_client.client import EventSource
-from hermes_hardened_adapters.adapters.signal.sse import EventParser, EventStream, Refused, ServerEvent
+from hermes_hardened_adapters.adapters.signal.sse import EventParser, EventStream, NotAnEventStream, ServerEvent
 from hermes_hardened_adapters.common.core.errors import ConnectionLost
 from hypothesis import given
 from hypothesis import strategies as st
@@ -468,7 +468,7 @@ async def test_defect_18_every_response_is_closed() -> None:
             async with EventStream(daemon.url, session) as stream:
                 assert (await anext(stream)).data == "1"
         for _ in range(2):
-            with pytest.raises(Refused):
+            with pytest.raises(NotAnEventStream):
                 await EventStream(daemon.url, session).connect()
         await asyncio.sleep(0.05)
     assert ways == ["reset", "reset", "closed", "closed"]
@@ -496,7 +496,7 @@ async def test_defect_19_anything_but_an_event_stream_is_refused_with_its_status
         await connection.status(status, content_type, b"" if status == 204 else b"data:never\n\n")
 
     async with raw_daemon(refuses) as daemon:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(NotAnEventStream) as refused:
             await asyncio.wait_for(EventStream(daemon.url, session).connect(), 2)
         assert len(daemon.connections) == 1
     assert (refused.value.status, refused.value.content_type) == (status, content_type)
@@ -510,7 +510,7 @@ async def test_a_redirect_is_not_followed(session: aiohttp.ClientSession) -> Non
             await connection.send(head.encode())
 
         async with raw_daemon(redirects) as daemon:
-            with pytest.raises(Refused):
+            with pytest.raises(NotAnEventStream):
                 await EventStream(daemon.url, session).connect()
         assert elsewhere.connections == []
 
@@ -564,7 +564,7 @@ async def test_nothing_of_url_or_body_is_logged(
         url = daemon.url + "/api/v1/events?account=%2B15550001111"
         with caplog.at_level(logging.DEBUG):
             assert await read(url, session) == ["private words"]
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(NotAnEventStream) as refused:
                 await read(url, session)
             async with EventStream(url, session) as stream:
                 assert (await anext(stream)).data == "private words"
