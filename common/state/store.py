@@ -229,7 +229,7 @@ class Store:
 
     async def _write_queued(self, *, cached: bool) -> bool:
         number = self._number
-        while any(backlog.has_up_to(number) for backlog in self._backlogs(cached=cached)):
+        while self._waits(number, cached=cached):
             if self._connection is None:
                 return False
             if self._transaction is None or self._transaction.done():
@@ -239,6 +239,11 @@ class Store:
             if not await asyncio.shield(self._transaction):
                 return False
         return True
+
+    def _waits(self, number: int, *, cached: bool) -> bool:
+        # The thread that writes removes entries meanwhile.
+        with self._lock:
+            return any(backlog.has_up_to(number) for backlog in self._backlogs(cached=cached))
 
     async def _write_behind(self) -> None:
         while True:
