@@ -11,10 +11,11 @@ from dataclasses import asdict
 
 from rich.text import Text
 
+from ..common.core.chats import ChatRow, Status, find, overview
 from ..common.core.errors import HardenedError, StateError
 from ..common.host.setup import Setup, load_setup
-from ..common.state.allowlist import Status, entries, order
-from ..common.state.overview import ChatRow, find, overview
+from ..common.state.allowlist import order
+from ..common.state.chats import entries
 from ..common.state.store import pseudonymizer
 from . import networks
 from .output import Rows, console, say, write_json

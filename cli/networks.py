@@ -8,12 +8,12 @@ from ..adapters.mattermost.settings import MattermostSettings, is_id
 from ..adapters.signal.client import SignalClient
 from ..adapters.signal.invitations import live_groups
 from ..adapters.signal.settings import SignalSettings, is_group_id
+from ..common.core.chats import LiveChat
 from ..common.core.events import Me
 from ..common.core.people import as_aci, as_number
 from ..common.core.policy import Policy
 from ..common.host.setup import Setup
-from ..common.state.overview import LiveChat
-from ..common.state.store import read
+from ..common.state.identities import pairs
 
 
 def policy(network: str, setup: Setup) -> Policy:
@@ -48,5 +48,5 @@ def _mattermost(setup: Setup) -> MattermostSettings:
 def _me(account: str, setup: Setup) -> Me:
     if as_aci(account):
         return Me(account)
-    rows = read(setup.state, "SELECT uid FROM identity WHERE number = ?", (account,)) if setup.state.exists() else []
-    return Me(rows[0][0] if rows else None, as_number(account))
+    learnt = pairs(setup.state) if setup.state.exists() else []
+    return Me(next((pair.aci for pair in learnt if pair.number == account), None), as_number(account))

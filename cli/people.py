@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import getpass
 import time
+from pathlib import Path
 
 from ..common.core.errors import StateError
 from ..common.core.people import as_aci
 from ..common.host.setup import load_setup
-from ..common.state.identities import Source
-from ..common.state.orders import NumberOrder
-from ..common.state.store import change, read
+from ..common.state.identities import Pair, confirm, pairs
+from ..common.state.store import change
 from .output import say, write_json
 
 
@@ -22,22 +22,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     moved = acts.add_parser("moved", help="numbers seen with another ACI than before, refused until confirmed")
     moved.add_argument("--json", action="store_true")
     moved.set_defaults(run=_list)
-    confirm = acts.add_parser("confirm", help="it is the same person: accept the number with its new ACI")
-    confirm.add_argument("number")
-    confirm.add_argument("aci", help="the new ACI, as `moved` shows it")
-    confirm.add_argument("--why", default="", help="a reason, kept with the order")
-    confirm.set_defaults(run=_confirm)
+    confirming = acts.add_parser("confirm", help="it is the same person: accept the number with its new ACI")
+    confirming.add_argument("number")
+    confirming.add_argument("aci", help="the new ACI, as `moved` shows it")
+    confirming.add_argument("--why", default="", help="a reason, kept with the order")
+    confirming.set_defaults(run=_confirm)
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    query = "SELECT number, uid, moved_to FROM identity WHERE moved_to IS NOT NULL ORDER BY number"
-    rows = read(load_setup().state, query)
+    moved = _moved(load_setup().state)
     if arguments.json:
-        write_json([dict(zip(("number", "aci", "moved_to"), row, strict=True)) for row in rows])
+        write_json([{"number": pair.number, "aci": pair.aci, "moved_to": pair.moved_to} for pair in moved])
         return 0
-    for number, before, now in rows:
-        say(f"{number} was {before}, now {now}")
-    if not rows:
+    for pair in moved:
+        say(f"{pair.number} was {pair.aci}, now {pair.moved_to}")
+    if not moved:
         say("no number has moved")
     return 0
 
@@ -45,28 +44,18 @@ def _list(arguments: argparse.Namespace) -> int:
 def _confirm(arguments: argparse.Namespace) -> int:
     state = load_setup().state
     number = str(arguments.number)
-    rows = read(state, "SELECT moved_to FROM identity WHERE number = ? AND moved_to IS NOT NULL", (number,))
-    if not rows:
+    pair = next((pair for pair in _moved(state) if pair.number == number), None)
+    if pair is None:
         raise StateError(f"{number} has not moved: look at `people moved`")
-    ((moved_to,),) = rows
     aci = as_aci(arguments.aci)
     if aci is None:
         raise StateError(f"{arguments.aci} is no ACI, which is a UUID: look at `people moved`")
-    if aci != moved_to:
-        raise StateError(f"{number} turned up with {moved_to}, not with {aci}: look at `people moved`")
-    change(
-        state,
-        [
-            (
-                "UPDATE identity SET uid = ?, source = ?, moved_to = NULL WHERE number = ? AND moved_to = ?",
-                (aci, Source.ENVELOPE, number, aci),
-                NumberOrder(number, aci, None, time.time()),
-            ),
-            (
-                "INSERT INTO audit (at, network, chat, status, by, why) VALUES (?, 'signal', ?, 'confirmed', ?, ?)",
-                (time.time(), number, getpass.getuser(), arguments.why),
-            ),
-        ],
-    )
+    if aci != pair.moved_to:
+        raise StateError(f"{number} turned up with {pair.moved_to}, not with {aci}: look at `people moved`")
+    change(state, confirm("signal", number, aci, getpass.getuser(), arguments.why, time.time()))
     say(f"{number} is {aci} from now on")
     return 0
+
+
+def _moved(state: Path) -> list[Pair]:
+    return [pair for pair in pairs(state) if pair.moved_to]

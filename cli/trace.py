@@ -12,7 +12,8 @@ from rich.text import Text
 
 from ..common.core.people import as_number
 from ..common.host.setup import load_setup
-from ..common.state.store import pseudonymizer, read
+from ..common.state.identities import pairs
+from ..common.state.store import pseudonymizer
 from ..common.state.trace import Entry, entries
 from .output import Rows, console, write_json
 
@@ -68,8 +69,8 @@ def _spellings(state: Path, identity: str) -> set[str]:
     """How the trace may name it: it is a pseudonym already, or one of its own or of its ACI."""
     identity, pseudonym = identity.removeprefix("group:"), pseudonymizer(state)
     if as_number(identity):
-        uids = {uid for (uid,) in read(state, "SELECT uid FROM identity WHERE number = ?", (identity,))}
-        return {pseudonym(name) for name in (identity, *uids)}
+        acis = [pair.aci for pair in pairs(state) if pair.number == identity]
+        return {pseudonym(name) for name in (identity, *acis)}
     return {identity, pseudonym(identity), pseudonym(identity.lower())}
 
 

@@ -21,7 +21,7 @@ deleted = st.tuples(st.just("delete"), st.integers(0, KEEP_LINES), st.none(), st
 
 
 def line(author: str, number: int, size: int = 40, authority: Authority = Authority.ALLOWED) -> Line:
-    return Line(f"{author} {number}", author, authority, "", 0.0).saying("x" * size, number)
+    return Line(f"{author} {number}", author, authority, "", 0.0).with_text("x" * size, number)
 
 
 def size_of(lines: list[Line]) -> int:
@@ -65,8 +65,8 @@ def test_the_background_is_a_list_from_which_the_right_ones_go(story: list[tuple
             old = lines[int(whom) % len(lines)]
             assert background.find(old.key) is old
             if act == "edit":
-                new = old.saying("y" * int(size))
-                lines = check_shed([new if one is old else one for one in lines], new, background.put(old, new))
+                new = old.with_text("y" * int(size))
+                lines = check_shed([new if one is old else one for one in lines], new, background.replace(old, new))
             else:
                 background.remove(old)
                 lines.remove(old)
@@ -118,5 +118,5 @@ def test_edits_make_nobody_larger_than_their_share() -> None:
         background.add(line("mallory", number, 1, Authority.STRANGER))
     for number in range(KEEP_LINES):
         if (one := background.find(f"mallory {number}")) is not None:
-            background.put(one, one.saying("x" * 5_000))
+            background.replace(one, one.with_text("x" * 5_000))
     assert [len(one.text) for one in background] == [TEXT_CHARACTERS]

@@ -8,13 +8,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.common.core.chats import Entry, LiveChat, Status, find, overview
 from hermes_hardened_adapters.common.core.errors import StateError
 from hermes_hardened_adapters.common.core.policy import Policy
-from hermes_hardened_adapters.common.state.allowlist import Entry, RuntimeAllowlist, Status, entries, order
-from hermes_hardened_adapters.common.state.overview import LiveChat, find, overview
-from hermes_hardened_adapters.common.state.pseudonymizer import Pseudonymizer
+from hermes_hardened_adapters.common.core.pseudonymizer import Pseudonymizer
+from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, order
+from hermes_hardened_adapters.common.state.chats import entries
+from hermes_hardened_adapters.common.state.database import read
 from hermes_hardened_adapters.common.state.schema import STEPS
-from hermes_hardened_adapters.common.state.store import Store, change, read
+from hermes_hardened_adapters.common.state.store import Store, change
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ async def test_an_order_given_while_orders_are_read_is_not_undone(
 async def test_what_the_operator_revoked_no_invitation_brings_back(store: Store, book: RuntimeAllowlist) -> None:
     ordered(store, "a", Status.REVOKED)
     await book.refresh()
-    book.forget("a")
+    book.remove("a")
     assert book.knows("a")
     book.approve("a", by="alice")
     assert book.approved == frozenset()
@@ -90,7 +92,7 @@ async def test_a_removal_ends_an_invitation_but_no_order(store: Store, book: Run
     book.approve("invited", by="alice")
     await book.order("granted", Status.GRANTED, "admin", "")
     for chat in ("invited", "granted"):
-        book.forget(chat)
+        book.remove(chat)
     assert book.approved == {"granted"}
     assert not book.knows("invited")
 
@@ -98,7 +100,7 @@ async def test_a_removal_ends_an_invitation_but_no_order(store: Store, book: Run
 async def test_an_invitation_after_an_order_is_not_taken_for_news(store: Store, book: RuntimeAllowlist) -> None:
     """What the book itself wrote about invitations does not bring a forgotten chat back."""
     book.approve("a", by="alice")
-    book.forget("a")
+    book.remove("a")
     ordered(store, "b", Status.GRANTED)
     await book.refresh()
     assert book.approved == {"b"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hermes_hardened_adapters.adapters.mattermost.doctor.checks import CheckName as MattermostCheck
 from hermes_hardened_adapters.adapters.signal.doctor.checks import CheckName as SignalCheck
+from hermes_hardened_adapters.common.core.chats import Outcome
 from hermes_hardened_adapters.common.core.events import Reason
-from hermes_hardened_adapters.common.core.invitations import Outcome
 from hermes_hardened_adapters.common.host.checks import CheckName as HermesCheck
 from hermes_hardened_adapters.common.settings.config import Settings
 

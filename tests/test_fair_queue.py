@@ -93,12 +93,12 @@ class Plain:
             assert author == place.author
             self.gone(gone, place)
 
-    def let_go(self, author: str) -> None:
+    def release(self, author: str) -> None:
         self.waiting.extendleft(reversed(self.held.pop(author, deque())))
-        self.queue.let_go(author)
+        self.queue.release(author)
 
     def insert(self) -> None:
-        taken = self.queue.take()
+        taken = self.queue.remove_all()
         assert taken == list(self.waiting)
         self.waiting.clear()
         self.crowded = False
@@ -134,11 +134,11 @@ def test_the_queue_is_a_list_in_which_the_right_ones_make_room(story: list[tuple
             case "hold", _:
                 plain.hold()
             case "let go", str():
-                plain.let_go(argument)
+                plain.release(argument)
             case "insert", _:
                 plain.insert()
     for author in tuple(plain.held):
-        plain.let_go(author)
+        plain.release(author)
     while plain.everything():
         plain.pop()
     assert plain.queue.pop() is None

@@ -15,6 +15,7 @@ from gateway.platforms.base import MessageEvent
 from gateway.session import SessionSource
 from gateway.session_context import clear_session_vars, set_session_vars
 from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.bounded import Bounded
 from hermes_hardened_adapters.common.host import questions, sessions
 
 from tools import approval, slash_confirm
@@ -181,7 +182,7 @@ def test_strangers_and_programs_see_no_sign(authority: Authority) -> None:
 
 
 def test_who_asks_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(questions, "_KEEP", 10)
+    monkeypatch.setattr(questions, "_approvals", Bounded(10))
     ask: Callable[[str], None] = questions.approval_asked
     for number in range(50):
         ask(f"session {number}")

@@ -11,9 +11,10 @@ import os
 import sys
 from pathlib import Path
 
+from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.host.profile import state_file
-from hermes_hardened_adapters.common.state.allowlist import Status, entries
-from hermes_hardened_adapters.common.state.store import read
+from hermes_hardened_adapters.common.state.chats import entries
+from hermes_hardened_adapters.common.state.database import read
 
 from tests.fakes.mattermost_server import ALICE as ALICE_THERE
 from tests.fakes.mattermost_server import DM, FakeMattermostServer

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.state.allowlist import Status, entries, order
+from hermes_hardened_adapters.common.core.chats import Status
+from hermes_hardened_adapters.common.state.allowlist import order
+from hermes_hardened_adapters.common.state.chats import entries
 from hermes_hardened_adapters.common.state.store import change
 
 from tests.fakes.mattermost_rest import Fault
@@ -105,7 +107,7 @@ async def test_an_addition_with_more_posts_after_it_than_are_fetched(
         assert not await asked(host, server, channel)
         assert host.passed == []
     (state,) = (hermes_home / "hardened_adapters").glob("*.db")
-    assert entries(state, "mattermost")[channel].status is Status.BARRED
+    assert entries(state, "mattermost")[channel].status is Status.BLOCKED
     async with hosted_mattermost(server) as host:
         assert not await asked(host, server, channel, "still here")
         order(state, "mattermost", channel, Status.GRANTED, "operator", "", 1.0)

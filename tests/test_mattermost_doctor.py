@@ -19,9 +19,9 @@ from aiohttp import web
 from hermes_hardened_adapters.adapters.mattermost.doctor import server as server_checks
 from hermes_hardened_adapters.adapters.mattermost.doctor.checks import CheckName, examine
 from hermes_hardened_adapters.adapters.mattermost.rest.failures import transport_failure
+from hermes_hardened_adapters.common.core import chats
 from hermes_hardened_adapters.common.core.errors import Fatal
 from hermes_hardened_adapters.common.doctor.findings import Finding, Status
-from hermes_hardened_adapters.common.state import allowlist
 from hermes_hardened_adapters.common.state.allowlist import order
 from pytest_aiohttp import AiohttpServer
 
@@ -401,9 +401,9 @@ async def test_an_allowed_channel_the_bot_is_not_in(server: FakeMattermostServer
     assert NOBODY in finding.what
 
 
-@pytest.mark.parametrize("status", [allowlist.Status.APPROVED, allowlist.Status.GRANTED])
+@pytest.mark.parametrize("status", [chats.Status.APPROVED, chats.Status.GRANTED])
 async def test_channels_the_bot_is_in_without_serving_them(
-    server: FakeMattermostServer, examined: Examined, status: allowlist.Status
+    server: FakeMattermostServer, examined: Examined, status: chats.Status
 ) -> None:
     order(examined.state, "mattermost", SECRET, status, "operator", "", 0)
     finding = only(await examined(server, allowed_channels=[OPS]), CheckName.CHANNELS, Status.ADVICE)
@@ -414,14 +414,14 @@ async def test_channels_the_bot_is_in_without_serving_them(
 
 
 async def test_a_revoked_channel(server: FakeMattermostServer, examined: Examined) -> None:
-    order(examined.state, "mattermost", SECRET, allowlist.Status.REVOKED, "operator", "", 0)
+    order(examined.state, "mattermost", SECRET, chats.Status.REVOKED, "operator", "", 0)
     finding = only(await examined(server), CheckName.CHANNELS, Status.ADVICE)
     assert SECRET in finding.what
     assert "groups approve" in finding.remedy
 
 
 async def test_an_approved_channel_the_bot_is_not_in(server: FakeMattermostServer, examined: Examined) -> None:
-    order(examined.state, "mattermost", NOBODY, allowlist.Status.GRANTED, "operator", "", 0)
+    order(examined.state, "mattermost", NOBODY, chats.Status.GRANTED, "operator", "", 0)
     finding = only(await examined(server), CheckName.CHANNELS, Status.ADVICE)
     assert NOBODY in finding.what
     assert "groups revoke" in finding.remedy

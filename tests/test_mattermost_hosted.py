@@ -15,7 +15,7 @@ from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
 from hermes_hardened_adapters.adapters.mattermost import connection
 from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
-from hermes_hardened_adapters.common.state.allowlist import Status
+from hermes_hardened_adapters.common.core.chats import Status
 
 from tests.fakes.mattermost_rest import Fault
 from tests.fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, TEAM, FakeMattermostServer

@@ -205,7 +205,7 @@ async def test_the_status_of_a_running_gateway_and_of_none(
         assert row["decisions"] == {"dispatch direct message": 1, "dispatch no mention required here": 1}
         assert await operated("status") == 0
     assert await operated("status") == 1
-    assert "not listening" in capsys.readouterr().out
+    assert "not connected" in capsys.readouterr().out
 
 
 async def test_a_gateway_that_hangs_is_not_called_listening(

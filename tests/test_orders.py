@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.people.directory import Directory, Learnt
+from hermes_hardened_adapters.common.core.chats import Status
+from hermes_hardened_adapters.common.core.pseudonymizer import Pseudonymizer
 from hermes_hardened_adapters.common.state import allowlist as module
 from hermes_hardened_adapters.common.state import identities
 from hermes_hardened_adapters.common.state import orders as orders_module
-from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, Status, entries, order
-from hermes_hardened_adapters.common.state.database import journal_of
+from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, order
+from hermes_hardened_adapters.common.state.audit import PRUNE
+from hermes_hardened_adapters.common.state.chats import entries
+from hermes_hardened_adapters.common.state.database import journal_of, read
 from hermes_hardened_adapters.common.state.identities import Pair, Source
 from hermes_hardened_adapters.common.state.orders import ChatOrder, Journal, NumberOrder, Order
-from hermes_hardened_adapters.common.state.pseudonymizer import Pseudonymizer
-from hermes_hardened_adapters.common.state.schema import BOUND_AUDIT
-from hermes_hardened_adapters.common.state.store import Store, change, pseudonymizer, read
+from hermes_hardened_adapters.common.state.store import Store, change, pseudonymizer
 
 NUMBER = "+15550002222"
 OLD, NEW = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -73,18 +75,18 @@ def test_a_torn_last_line_is_no_order_and_in_nobodys_way(journal: Journal, torn:
     append(journal, GIVEN)
     with journal.path.open("ab") as file:
         file.write(torn)
-    assert journal.read() == {GIVEN.about: GIVEN}
+    assert journal.read() == {GIVEN.subject: GIVEN}
     append(journal, MOVED)
-    assert journal.read() == {GIVEN.about: GIVEN, MOVED.about: MOVED}
+    assert journal.read() == {GIVEN.subject: GIVEN, MOVED.subject: MOVED}
     assert journal.path.read_bytes().count(b"\n") == 2
 
 
 def test_a_last_line_that_lacks_only_its_end_is_an_order(journal: Journal) -> None:
     append(journal, GIVEN)
     os.truncate(journal.path, journal.path.stat().st_size - 1)
-    assert journal.read() == {GIVEN.about: GIVEN}
+    assert journal.read() == {GIVEN.subject: GIVEN}
     append(journal, MOVED)
-    assert journal.read() == {GIVEN.about: GIVEN, MOVED.about: MOVED}
+    assert journal.read() == {GIVEN.subject: GIVEN, MOVED.subject: MOVED}
 
 
 def test_it_does_not_grow_for_ever(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +99,7 @@ def test_it_does_not_grow_for_ever(journal: Journal, monkeypatch: pytest.MonkeyP
     assert journal.path.stat().st_size < 3000
     kept = {"a": Status.REVOKED, "c": Status.APPROVED}
     assert {o.chat: o.status for o in journal.read().values() if isinstance(o, ChatOrder)} == kept
-    assert journal.read()[MOVED.about] == MOVED
+    assert journal.read()[MOVED.subject] == MOVED
     assert [path.name for path in journal.path.parent.iterdir()] == ["orders"]
 
 
@@ -111,16 +113,16 @@ async def test_whichever_file_is_lost_no_order_is(store: Store) -> None:
     await book.order("revoked by an admin", Status.REVOKED, "admin", "")
     for chat in ("approved", "removed", "removed and back"):
         book.approve(chat, by="alice")
-    book.bar("barred", by="mallory")
-    book.note("known")
-    book.forget("removed")
-    book.forget("removed and back")
-    book.note("removed and back")
+    book.block("barred", by="mallory")
+    book.mark_known("known")
+    book.remove("removed")
+    book.remove("removed and back")
+    book.mark_known("removed and back")
     for without in ("state.db", "orders", "state.db"):
         book = await started_anew(store, without=without)
         assert book.revoked == {"revoked", "revoked by an admin"}
         assert book.approved == {"granted", "approved"}
-        assert book.barred.keys() == {"barred"}
+        assert book.blocked.keys() == {"barred"}
         assert not book.knows("removed")
     assert entries(store.path, "signal")["revoked"].account().endswith(": because")
 
@@ -128,8 +130,8 @@ async def test_whichever_file_is_lost_no_order_is(store: Store) -> None:
 async def test_merely_opening_the_file_changes_nothing(store: Store) -> None:
     book = await loaded(store)
     book.approve("b", by="alice")
-    book.forget("b")
-    book.note("b")
+    book.remove("b")
+    book.mark_known("b")
     await book.order("a", Status.REVOKED, "admin", "")
     await store.flush()
     tables = ("chat_group", "audit", "identity", "meta")
@@ -158,7 +160,7 @@ async def test_a_number_that_moved_stays_so_without_the_state_file(store: Store)
     directory.learn(NUMBER, OLD, Source.CONTACTS)
     assert directory.learn(NUMBER, NEW, Source.ENVELOPE) is Learnt.MOVED
     await started_anew(store, without="state.db")
-    (pair,) = await identities.recorded(store)
+    (pair,) = await identities.load(store)
     assert (pair.number, pair.aci, pair.moved_to) == (NUMBER, OLD, NEW)
     assert Directory([pair]).learn(NUMBER, NEW, Source.ENVELOPE) is not Learnt.NEW
     # The operator confirms it from outside; what the gateway still believes does not undo that.
@@ -168,7 +170,7 @@ async def test_a_number_that_moved_stays_so_without_the_state_file(store: Store)
     await store.flush()
     for without in ("nothing", "orders", "nothing"):
         await started_anew(store, without=without)
-        assert [(p.id, p.moved_to) for p in await identities.recorded(store)] == [(NEW, None)]
+        assert [(p.aci, p.moved_to) for p in await identities.load(store)] == [(NEW, None)]
 
 
 async def test_a_confirmed_number_stays_so_without_the_state_file(store: Store) -> None:
@@ -176,7 +178,7 @@ async def test_a_confirmed_number_stays_so_without_the_state_file(store: Store) 
         store.path, [("INSERT INTO identity VALUES (?, ?, 2, NULL)", (NUMBER, NEW), NumberOrder(NUMBER, NEW, None, 2))]
     )
     await started_anew(store, without="state.db")
-    assert await identities.recorded(store) == [Pair(NUMBER, NEW, Source.ENVELOPE)]
+    assert await identities.load(store) == [Pair(NUMBER, NEW, Source.ENVELOPE)]
 
 
 # -- a moment ago
@@ -184,10 +186,10 @@ async def test_a_confirmed_number_stays_so_without_the_state_file(store: Store) 
 
 def acts(chat_id: str = "a") -> dict[str, Callable[[RuntimeAllowlist], None]]:
     return {
-        "note": lambda book: book.note(chat_id),
+        "note": lambda book: book.mark_known(chat_id),
         "approve": lambda book: book.approve(chat_id, by="alice"),
-        "bar": lambda book: book.bar(chat_id, by="mallory"),
-        "forget": lambda book: book.forget(chat_id),
+        "bar": lambda book: book.block(chat_id, by="mallory"),
+        "forget": lambda book: book.remove(chat_id),
     }
 
 
@@ -223,9 +225,9 @@ async def test_no_act_overwrites_an_order_that_memory_does_not_know_yet(
         (["note"], Status.KNOWN),
         (["approve"], Status.APPROVED),
         (["note", "approve"], Status.APPROVED),
-        (["bar"], Status.BARRED),
-        (["note", "bar"], Status.BARRED),
-        (["bar", "note"], Status.BARRED),
+        (["bar"], Status.BLOCKED),
+        (["note", "bar"], Status.BLOCKED),
+        (["bar", "note"], Status.BLOCKED),
         (["bar", "approve"], Status.APPROVED),
         (["approve", "bar"], Status.APPROVED),
         (["approve", "note"], Status.APPROVED),
@@ -246,7 +248,7 @@ async def test_what_acts_come_to_where_nobody_ordered_anything(
     assert status_of(store) is status
     for _ in range(2):
         assert book.approved == ({"a"} if status is Status.APPROVED else set())
-        assert book.barred.keys() == ({"a"} if status is Status.BARRED else set())
+        assert book.blocked.keys() == ({"a"} if status is Status.BLOCKED else set())
         assert book.knows("a") is (status is not None)
         book = await loaded(store)
 
@@ -259,13 +261,13 @@ async def test_the_chats_merely_known_are_bounded_and_cost_nothing_to_add(
 ) -> None:
     monkeypatch.setattr(module, "KEEP_KNOWN", 10)
     book = await loaded(store)
-    ordered = {"approved": Status.APPROVED, "barred": Status.BARRED, "revoked": Status.REVOKED}
+    ordered = {"approved": Status.APPROVED, "barred": Status.BLOCKED, "revoked": Status.REVOKED}
     book.approve("approved", by="alice")
-    book.bar("barred", by="mallory")
+    book.block("barred", by="mallory")
     await book.order("revoked", Status.REVOKED, "admin", "")
-    monkeypatch.setattr(RuntimeAllowlist, "_sort", None)  # nothing is sorted anew
+    monkeypatch.setattr(RuntimeAllowlist, "_update_sets", None)  # nothing is sorted anew
     for number in range(30):
-        book.note(str(number))
+        book.mark_known(str(number))
     await store.flush()
     known = {str(number) for number in range(20, 30)}
     assert {chat_id for chat_id in map(str, range(30)) if book.knows(chat_id)} == known
@@ -278,7 +280,7 @@ async def test_the_audit_is_bounded_but_for_the_latest_about_every_chat(store: S
     order(store.path, "signal", "old", Status.REVOKED, "operator", "the latest", 2.0)
     audited = "INSERT INTO audit (at, network, chat, status, by, why) VALUES (3, 'signal', ?, 'approved', '', '')"
     change(store.path, [(audited, (str(number),)) for number in range(3000)])
-    change(store.path, [(BOUND_AUDIT, ())])
+    change(store.path, [(PRUNE, ())])
     assert read(store.path, "SELECT count(*) FROM audit") == [(2001,)]
     assert entries(store.path, "signal")["old"].why == "the latest"
 

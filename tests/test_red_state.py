@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.adapters.mattermost import catchup
-from hermes_hardened_adapters.adapters.mattermost.catchup import Cursors
+from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.core.server_clock import ServerClock
 from hermes_hardened_adapters.common.state import allowlist, ledger
-from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, Status, entries
+from hermes_hardened_adapters.common.state import cursors as cursors_module
+from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist
+from hermes_hardened_adapters.common.state.chats import entries
+from hermes_hardened_adapters.common.state.cursors import Cursors
 from hermes_hardened_adapters.common.state.database import connect
+from hermes_hardened_adapters.common.state.schema import prepare
 from hermes_hardened_adapters.common.state.store import Store, change
 
 from tests.fakes.mattermost_rest import Fault
@@ -366,8 +369,8 @@ async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
     book = RuntimeAllowlist(store, "mattermost", time.time)
     await book.load()
     for number in range(2 * allowlist.KEEP_KNOWN):
-        book.bar(f"c{number}", by="mallory")
-    assert len(book.barred) == allowlist.KEEP_KNOWN
+        book.block(f"c{number}", by="mallory")
+    assert len(book.blocked) == allowlist.KEEP_KNOWN
     await store.flush()
     for path in (store.path, None):
         if path is None:
@@ -376,11 +379,11 @@ async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
 
 
 async def test_where_channels_were_left_off_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catchup, "KEEP_CURSORS", 3)
-    cursors = Cursors(store)
+    monkeypatch.setattr(cursors_module, "KEEP_CURSORS", 3)
+    cursors = Cursors(store, "mattermost")
     for number in range(1, 6):
         cursors.advance(f"c{number}", number)
-    again = Cursors(store)
+    again = Cursors(store, "mattermost")
     await store.flush()
     await again.load()
     for one in (cursors, again):
@@ -392,7 +395,7 @@ def test_what_a_link_names_is_as_private(tmp_path: Path) -> None:
     link, elsewhere = tmp_path / "folder" / "state.db", tmp_path / "elsewhere.db"
     link.symlink_to(elsewhere)
     for _ in range(2):
-        connection = connect(link)
+        connection = connect(link, prepare)
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('a', 'b')")
         connection.commit()
         files = [elsewhere, *tmp_path.glob("elsewhere.db-*")]

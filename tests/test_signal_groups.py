@@ -10,9 +10,9 @@ import pytest
 from hermes_hardened_adapters.adapters.signal.failures import RpcError
 from hermes_hardened_adapters.adapters.signal.invitations import Invitations, Membership, read_groups
 from hermes_hardened_adapters.common.core.authority import Authority
+from hermes_hardened_adapters.common.core.chats import Outcome
 from hermes_hardened_adapters.common.core.errors import ConnectionLost
 from hermes_hardened_adapters.common.core.events import Address, Chat, Inbound, Me, Origin
-from hermes_hardened_adapters.common.core.invitations import Outcome
 from hermes_hardened_adapters.common.core.people import Authorization
 from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist
 from hermes_hardened_adapters.common.state.store import Store
@@ -120,7 +120,7 @@ async def test_an_unapproved_group_can_be_left(judged: Make) -> None:
 
 async def test_policies(judged: Make, allowlist: RuntimeAllowlist) -> None:
     assert await (await judged(Daemon(group()), "ignore")).consider(ADDED, LISTED) is Outcome.IGNORED
-    allowlist.forget(GROUP)
+    allowlist.remove(GROUP)
     assert await (await judged(Daemon(group()), "allow-all")).consider(ADDED, UNLISTED) is Outcome.APPROVED
 
 
@@ -209,7 +209,7 @@ async def test_an_invitation_that_waited_for_us_counts(judged: Make, allowlist: 
         assert await invitations.consider(WAITED, LISTED) is Outcome.APPROVED
         await invitations.mark_preexisting()
         assert allowlist.approved == {GROUP}
-        allowlist.forget(GROUP)
+        allowlist.remove(GROUP)
 
 
 @pytest.mark.parametrize("event", [LATER, ADDED, replace(LATER, origin=Origin.OWN_DEVICE)])
@@ -219,7 +219,7 @@ async def test_what_is_changed_in_a_group_we_were_in_is_no_act(
     """Neither in this run nor, as the group is known then, in a later one."""
     invitations = await judged(Daemon(group()))
     assert await invitations.consider(LATER, LISTED) is Outcome.APPROVED
-    allowlist.forget(GROUP)
+    allowlist.remove(GROUP)
     await invitations.sync_groups()
     assert await invitations.consider(event, LISTED) is Outcome.ALREADY_IN
     assert await (await judged(Daemon(group()))).consider(LATER, LISTED) is None

@@ -13,8 +13,8 @@ from gateway.platforms.base import MessageType
 from gateway.slash_access import policy_for_source
 from hermes_hardened_adapters.adapters.signal import connection
 from hermes_hardened_adapters.adapters.signal.people import resolve
+from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.core.errors import Unanswered
-from hermes_hardened_adapters.common.state.allowlist import Status
 
 from tests.fakes.signal_daemon import (
     ACCOUNT,

@@ -21,15 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.core.errors import StateError
 from hermes_hardened_adapters.common.state import database
 from hermes_hardened_adapters.common.state import store as module
-from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, Status, entries, order
-from hermes_hardened_adapters.common.state.database import carry_out, connect, journal_of
+from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, order
+from hermes_hardened_adapters.common.state.chats import entries
+from hermes_hardened_adapters.common.state.database import connect, execute, journal_of, read
 from hermes_hardened_adapters.common.state.ledger import Ledger
 from hermes_hardened_adapters.common.state.orders import ChatOrder
-from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION
-from hermes_hardened_adapters.common.state.store import Store, change, read
+from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION, prepare
+from hermes_hardened_adapters.common.state.store import Store, change
 
 
 def set_aside(folder: Path) -> list[str]:
@@ -326,7 +328,7 @@ async def test_what_a_full_disk_does_not_take_is_kept_and_tried_again(
         ledger.claim(str(number))
         # Whoever is answered meanwhile does not wait.
         await asyncio.wait_for(ledger.commit(str(number), sent_at=number), 10)
-    book.bar("barred", by="mallory")
+    book.block("barred", by="mallory")
     assert not await store.flush()
     assert not await store.commit()
     assert read(store.path, "SELECT count(*) FROM ledger") == [(0,)]
@@ -337,7 +339,7 @@ async def test_what_a_full_disk_does_not_take_is_kept_and_tried_again(
             await asyncio.sleep(0.02)
     assert await store.flush()
     statuses = [entry.status for entry in entries(store.path, "signal").values()]
-    assert (statuses.count(Status.APPROVED), statuses.count(Status.BARRED)) == (100, 1)
+    assert (statuses.count(Status.APPROVED), statuses.count(Status.BLOCKED)) == (100, 1)
     assert not store._failing
 
 
@@ -347,9 +349,9 @@ async def test_what_waits_for_the_disk_is_bounded_but_for_what_permits_and_forbi
     book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
     await book.load()
     await full(True)
-    store._queue._limit, store._cached._limit = 20, 10
+    store._queue._waiting.limit, store._cached._waiting.limit = 20, 10
     for number in range(100):
-        book.bar(str(number), by="mallory")
+        book.block(str(number), by="mallory")
         store.write("INSERT INTO ledger VALUES ('signal', ?, 1)", (str(number),))
         store.write_later("INSERT INTO trace (event) VALUES (?)", (str(number),))
     assert (len(store._kept), len(store._queue), len(store._cached)) == (100, 20, 10)
@@ -389,11 +391,11 @@ def test_a_commit_that_fails_takes_its_order_back(tmp_path: Path) -> None:
 
     def work(path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (48 * 1024, 48 * 1024))
-        with closing(connect(path)) as connection:
+        with closing(connect(path, prepare)) as connection:
             grant = ChatOrder("signal", "gone", Status.GRANTED, "operator", "", 2.0)
             bulk = [("UPDATE meta SET value = ?", ("y" * 3000,)), ("UPDATE chat_group SET status='granted'", (), grant)]
             with pytest.raises(sqlite3.OperationalError):
-                carry_out(connection, journal_of(path), bulk)
+                execute(connection, journal_of(path), bulk)
 
     path = filled(tmp_path / "state.db")
     before = journal_of(path).path.read_bytes()

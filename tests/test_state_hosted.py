@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.cli import main
+from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.host.profile import state_file
 from hermes_hardened_adapters.common.state import ledger, snapshot
-from hermes_hardened_adapters.common.state.allowlist import Status, entries
+from hermes_hardened_adapters.common.state.chats import entries
 from hermes_hardened_adapters.common.state.database import journal_of
 
 from tests.fakes.mattermost_server import ALICE as ALICE_THERE

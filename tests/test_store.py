@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.common.state import ledger as ledger_module
+from hermes_hardened_adapters.common.state.database import read
 from hermes_hardened_adapters.common.state.ledger import Ledger
 from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION, STEPS
-from hermes_hardened_adapters.common.state.store import Store, read
+from hermes_hardened_adapters.common.state.store import Store
 
 
 @pytest.fixture

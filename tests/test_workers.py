@@ -104,7 +104,7 @@ async def test_a_full_queue_sheds_what_is_no_request_first_and_says_so_once(capl
     workers.start()
     await workers.idle()
     assert done == [4, 5, 6]
-    assert caplog.text.count("background talk") == 1
+    assert caplog.text.count("background messages") == 1
     assert caplog.text.count("messages to the agent") == 1
 
 

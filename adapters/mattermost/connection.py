@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
 from ...common.inbound.delivery import Deliver
+from ...common.inbound.health import take_snapshot
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
-from ...common.state.overview import LiveChat
-from ...common.state.snapshot import Snapshot, keep_snapshot_fresh, snapshot
+from ...common.state.snapshot import Snapshot, keep_snapshot_fresh
 from ...common.state.store import shared
 from ...common.stream.lifespan import Lifespan
 from .invitations import live_channels
@@ -89,7 +90,7 @@ class Connection:
 
     def snapshot(self) -> Snapshot:
         """How the connection is doing."""
-        return snapshot("mattermost", self.stream.stats, self.source.pipeline, self._observed)
+        return take_snapshot("mattermost", self.stream.stats, self.source.pipeline, self._observed)
 
     async def chats(self) -> list[LiveChat]:
         """The channels we are in; raises HardenedError."""

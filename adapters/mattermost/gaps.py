@@ -12,7 +12,8 @@ from ...common.core.errors import HardenedError
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Pipeline
 from ...common.state.allowlist import RuntimeAllowlist
-from .catchup import CatchUp, Cursors
+from ...common.state.cursors import Cursors
+from .catchup import CatchUp
 from .decode import Item, Kind, UserRemoved, added_by, parse_post
 from .invitations import Invitations
 from .rest.client import MattermostClient

@@ -10,11 +10,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...common.core.chats import Entry, LiveChat, Outcome, Status
 from ...common.core.errors import HardenedError
-from ...common.core.invitations import Outcome
 from ...common.core.people import Authorization
-from ...common.state.allowlist import Entry, RuntimeAllowlist, Status
-from ...common.state.overview import LiveChat
+from ...common.state.allowlist import RuntimeAllowlist
 from .rest.client import MattermostClient
 
 logger = logging.getLogger(__name__)
@@ -48,11 +47,11 @@ class Invitations:
     def load(self, entries: Mapping[str, Entry]) -> None:
         """Take over the channels that earlier runs knew, and those they failed to leave."""
         self._last_listed = set(entries)
-        self._to_leave = {c for c, entry in entries.items() if entry.status is Status.BARRED and entry.by != _NOBODY}
+        self._to_leave = {c for c, entry in entries.items() if entry.status is Status.BLOCKED and entry.by != _NOBODY}
 
     def bars(self, channel_id: str) -> bool:
         """Return True if the channel is not served even where the settings serve all."""
-        return channel_id in self._allowlist.barred and channel_id not in self._listed
+        return channel_id in self._allowlist.blocked and channel_id not in self._listed
 
     def knows(self, channel_id: str) -> bool:
         """Return True if the addition to that channel was judged already, or needs no judgement."""
@@ -69,10 +68,10 @@ class Invitations:
             outcome = Outcome.LISTED
         else:
             # The server adds no member again: an earlier invitation is over, even if its end was missed.
-            self._allowlist.forget(channel_id)
+            self._allowlist.remove(channel_id)
             outcome = Outcome.APPROVED_BEFORE
             if channel_id not in self._allowlist.approved:
-                self._allowlist.bar(channel_id, by=actor.user_id)
+                self._allowlist.block(channel_id, by=actor.user_id)
                 await self._leave(channel_id)
                 outcome = Outcome.NOT_APPROVED
         channel, who = self._allowlist.pseudonym(channel_id), self._allowlist.pseudonym(actor.user_id)
@@ -86,7 +85,7 @@ class Invitations:
         if opener is not None and opener.rights.invites:
             self._allowlist.approve(channel_id, by=opener.user_id)
             return Outcome.APPROVED
-        self._allowlist.bar(channel_id, by=opener.user_id if opener else _NOBODY)
+        self._allowlist.block(channel_id, by=opener.user_id if opener else _NOBODY)
         channel = self._allowlist.pseudonym(channel_id)
         logger.info("channel %s is not served: nobody who may invite added the bot", channel)
         return Outcome.NOT_APPROVED
@@ -98,7 +97,9 @@ class Invitations:
         up among the missed posts, and a group message until its first post.
         """
         types = {str(channel.get("id")): channel.get("type") for channel in channels}
-        for channel_id in (self._last_listed | self._allowlist.approved | self._allowlist.barred.keys()) - types.keys():
+        for channel_id in (
+            self._last_listed | self._allowlist.approved | self._allowlist.blocked.keys()
+        ) - types.keys():
             self.forget(channel_id)
         ours = [channel_id for channel_id, channel_type in types.items() if channel_type != "D"]
         self._last_listed = set(ours)
@@ -114,7 +115,7 @@ class Invitations:
     def forget(self, channel_id: str) -> None:
         """Forget a channel that the bot is no longer in: a new addition is judged afresh."""
         self._last_listed.discard(channel_id)
-        self._allowlist.forget(channel_id)
+        self._allowlist.remove(channel_id)
 
     async def _leave(self, channel_id: str) -> bool:
         try:

@@ -22,11 +22,13 @@ from ...common.inbound.delivery import Deliver
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Message, Pipeline, Source
-from ...common.state.allowlist import RuntimeAllowlist, entries
+from ...common.state.allowlist import RuntimeAllowlist
+from ...common.state.chats import entries
+from ...common.state.cursors import Cursors
 from ...common.state.ledger import Ledger
 from ...common.state.store import Store
 from ...common.state.trace import Trace
-from .catchup import CatchUp, Cursors
+from .catchup import CatchUp
 from .channels import CHAT_TYPES, Channel, Channels
 from .decode import (
     Decoded,
@@ -81,7 +83,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         trace = Trace(store, "mattermost", time.time)
         self.pipeline = Pipeline(self, ledger, trace, observed, deliver)
-        self.cursors = Cursors(store)
+        self.cursors = Cursors(store, "mattermost")
         catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.gaps = Gaps(client, self.pipeline, catch_up, self.cursors, self.invitations, self.allowlist, observed)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import Any
 
+from ...common.core.bounded import Bounded
 from ...common.core.errors import HardenedError
 from .rest.client import MattermostClient
 
@@ -21,12 +21,12 @@ class Threads:
 
     def __init__(self, client: MattermostClient) -> None:
         self._client = client
-        self._own_posts: OrderedDict[str, int] = OrderedDict()
+        self._own_posts: Bounded[str, int] = Bounded(KEEP_THREADS)
 
     def record_own_post(self, root_id: str, at: int, *, is_root: bool) -> None:
         """Record a post of the bot's, by milliseconds since the epoch. A thread whose root it wrote stays its own."""
         latest = max(self._own_posts.get(root_id, 0), _FOR_EVER if is_root else at)
-        self._remember(root_id, latest)
+        self._own_posts.put(root_id, latest)
 
     async def is_ours(self, root_id: str, own_id: str, now: int) -> bool:
         """Return True if a post in that thread at `now` addresses the bot; False where it cannot be fetched."""
@@ -36,14 +36,8 @@ class Threads:
             except (HardenedError, ValueError) as exc:
                 logger.warning("a thread could not be fetched: %s", exc)
                 return False
-            self._remember(root_id, _last_own_post(thread, root_id, own_id))
+            self._own_posts.put(root_id, _last_own_post(thread, root_id, own_id))
         return now - self._own_posts[root_id] < OURS_FOR_MILLISECONDS
-
-    def _remember(self, root_id: str, at: int) -> None:
-        self._own_posts[root_id] = at
-        self._own_posts.move_to_end(root_id)
-        if len(self._own_posts) > KEEP_THREADS:
-            self._own_posts.popitem(last=False)
 
 
 def _last_own_post(thread: dict[str, Any], root_id: str, own_id: str) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ...common.core.bounded import Bounded
 from ...common.core.errors import HardenedError
 from .rest.client import MattermostClient
 
@@ -26,10 +26,10 @@ class Usernames:
     def __init__(self, client: MattermostClient, clock: Callable[[], float]) -> None:
         self._client = client
         self._clock = clock
-        self._ids: OrderedDict[str, str] = OrderedDict()
+        self._ids: Bounded[str, str] = Bounded(KEEP_NAMES)
         self._names: dict[str, str] = {}
-        self._unknown: OrderedDict[str, float] = OrderedDict()
-        self._bots: OrderedDict[str, bool] = OrderedDict()
+        self._unknown: Bounded[str, float] = Bounded(KEEP_NAMES)
+        self._bots: Bounded[str, bool] = Bounded(KEEP_NAMES)
 
     def id_of(self, name: str) -> str | None:
         """Return the id of the user with that name (any case), None while it is not known."""
@@ -45,11 +45,9 @@ class Usernames:
         if old is not None and old != name.lower():
             self._ids.pop(old, None)
         self._names[user_id] = name.lower()
-        self._ids[name.lower()] = user_id
         self._unknown.pop(name.lower(), None)
-        if len(self._ids) > KEEP_NAMES:
-            _, oldest = self._ids.popitem(last=False)
-            self._names.pop(oldest, None)
+        if dropped := self._ids.put(name.lower(), user_id):
+            self._names.pop(dropped[1], None)
 
     async def look_up(self, names: Iterable[str]) -> bool:
         """Look up unknown names on the server; True if any user was found. A failure finds none."""
@@ -67,9 +65,7 @@ class Usernames:
         learnt = self._learn_all(found)
         for name in wanted:
             if name not in self._ids:
-                self._unknown[name] = now
-                if len(self._unknown) > KEEP_NAMES:
-                    self._unknown.popitem(last=False)
+                self._unknown.put(name, now)
         return learnt
 
     async def fetch_name(self, user_id: str) -> str:
@@ -96,7 +92,5 @@ class Usernames:
             user_id, name = row.get("id"), row.get("username")
             if isinstance(user_id, str) and isinstance(name, str) and name:
                 self.learn(user_id, name)
-                self._bots[user_id] = row.get("is_bot") is True
-                if len(self._bots) > KEEP_NAMES:
-                    self._bots.popitem(last=False)
+                self._bots.put(user_id, row.get("is_bot") is True)
         return bool(rows)

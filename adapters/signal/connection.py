@@ -9,13 +9,14 @@ from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
+from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
 from ...common.inbound.delivery import Deliver
+from ...common.inbound.health import take_snapshot
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
-from ...common.state.overview import LiveChat
-from ...common.state.snapshot import Snapshot, keep_snapshot_fresh, snapshot
+from ...common.state.snapshot import Snapshot, keep_snapshot_fresh
 from ...common.state.store import shared
 from ...common.stream.lifespan import Lifespan
 from .client import SignalClient
@@ -101,7 +102,7 @@ class Connection:
 
     def snapshot(self) -> Snapshot:
         """How the connection is doing."""
-        return snapshot("signal", self.stream.stats, self.source.pipeline, self._observed)
+        return take_snapshot("signal", self.stream.stats, self.source.pipeline, self._observed)
 
     async def chats(self) -> list[LiveChat]:
         """The account's groups as the daemon has them; raises HardenedError."""

@@ -10,18 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ...common.core.bounded import Bounded
+from ...common.core.chats import LiveChat, Outcome
 from ...common.core.errors import HardenedError
 from ...common.core.events import Address, Inbound, Me, Origin
-from ...common.core.invitations import Outcome
 from ...common.core.people import Authorization
 from ...common.state.allowlist import RuntimeAllowlist
-from ...common.state.overview import LiveChat
 from .client import SignalClient
 from .failures import RpcError
 from .wire import GroupRow, Person, read_rows
@@ -125,7 +124,7 @@ class Invitations:
         self._looked_up_at: float | None = None
         """Time of the last look-up of a group that is not approved."""
         self._listed = asyncio.Event()
-        self.names: OrderedDict[str, str] = OrderedDict()
+        self.names: Bounded[str, str] = Bounded(KEEP_NAMES)
 
     @property
     def is_synced(self) -> bool:
@@ -141,7 +140,7 @@ class Invitations:
         for group in groups:
             self._name(group.id, group.name)
             if group.membership is Membership.OUT and self._allowlist.knows(group.id):
-                self._allowlist.forget(group.id)
+                self._allowlist.remove(group.id)
             if group.membership is Membership.PENDING and group.id in self._allowlist.approved:
                 await self._try("updateGroup", group.id)
 
@@ -159,13 +158,13 @@ class Invitations:
         self._name(group_id, event.chat.name)
         if not event.opens_group:
             if not event.contentless:
-                self._allowlist.note(group_id)
+                self._allowlist.mark_known(group_id)
             return None
         if self._allowlist.knows(group_id):
             return await self._still_in(group_id)
         outcome = await self._judge(event, actor)
         if outcome is not Outcome.UNCONFIRMED:
-            self._allowlist.note(group_id)
+            self._allowlist.mark_known(group_id)
         group, who = self._allowlist.pseudonym(group_id), self._allowlist.pseudonym(actor.user_id)
         logger.info("invitation into group %s by %s: %s", group, who, outcome)
         return outcome
@@ -188,7 +187,7 @@ class Invitations:
                 await self._try("updateGroup", group_id)
                 return Outcome.APPROVED_BEFORE
             case Membership.OUT:
-                self._allowlist.forget(group_id)
+                self._allowlist.remove(group_id)
                 self._present.pop(group_id, None)
                 return Outcome.REMOVED
         return None
@@ -245,10 +244,7 @@ class Invitations:
 
     def _name(self, group_id: str, name: str | None) -> None:
         if name:
-            self.names[group_id] = name
-            self.names.move_to_end(group_id)
-            if len(self.names) > KEEP_NAMES:
-                self.names.popitem(last=False)
+            self.names.put(group_id, name)
 
     async def _look_up(self, group_id: str, retries: Sequence[float] = _STATE_RETRIES) -> Group | None:
         """Return the group as the server has it; None where it could not be fetched, `retries` (seconds) used up."""

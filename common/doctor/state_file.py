@@ -1,4 +1,4 @@
-"""The check of the state file: who can read it, and whether it is sound."""
+"""The check of the state file: its permissions, and whether it can be used."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.errors import StateError
-from ..state.database import journal_of
+from ..state.database import inspect, journal_of
 from ..state.schema import SCHEMA_VERSION
-from ..state.store import inspect
 from .findings import Result, advice, failed, ok
 
 
@@ -64,5 +63,5 @@ def _unsound_orders(path: Path) -> Iterator[Result]:
 
 def _kept_aside(path: Path) -> Iterator[Result]:
     if aside := sorted(path.parent.glob(f"{path.name}.unusable-*[0-9]")):
-        what = f"An unusable state file was kept aside as {aside[-1].name}; what was ordered is known without it."
+        what = f"An unusable state file was kept aside as {aside[-1].name}; no order was lost with it."
         yield advice(what, "Look at `hermes adapters groups list`, then delete that file.")

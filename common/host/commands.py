@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..core.chats import ChatRow, LiveChat, Status, find, overview
 from ..core.errors import HardenedError
 from ..core.policy import Policy
 from ..core.wording import Foreign
-from ..state.allowlist import RuntimeAllowlist, Status, entries
-from ..state.overview import ChatRow, LiveChat, find, overview
+from ..state.allowlist import RuntimeAllowlist
+from ..state.chats import entries
 from ..state.snapshot import Snapshot
 from ..state.trace import entries as trace_entries
 from . import people

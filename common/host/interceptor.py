@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from ..core.authority import Authority
+from ..core.bounded import Bounded
 from ..core.events import message_key
 from ..core.wording import without_references
 from ..inbound.background import Line
@@ -33,8 +33,8 @@ class Interceptor:
         self._adapter = adapter
         self._observed = observed
         self._extra: Mapping[str, Any] = adapter.config.extra
-        self._unauthorized: OrderedDict[str, None] = OrderedDict()
-        self._authorities: OrderedDict[tuple[str, str], Authority] = OrderedDict()
+        self._unauthorized: Bounded[str, None] = Bounded(_KEEP_UNAUTHORIZED)
+        self._authorities: Bounded[tuple[str, str], Authority] = Bounded(_KEEP_AUTHORITIES)
         """The latest authority of an author by chat and user id, for the events that the host itself makes of it."""
         self.closing = asyncio.Event()
         """Set when the adapter is about to close, so that no event waits for its files any longer."""
@@ -129,11 +129,7 @@ class Interceptor:
         return questions.refused(event, authority, self._extra, self._adapter)
 
     def _remember(self, delivery: Delivery, source: Any) -> None:
-        author = delivery.chat_id, str(source.user_id)
-        self._authorities[author] = delivery.authorization.authority
-        self._authorities.move_to_end(author)
-        if len(self._authorities) > _KEEP_AUTHORITIES:
-            self._authorities.popitem(last=False)
+        self._authorities.put((delivery.chat_id, str(source.user_id)), delivery.authorization.authority)
 
     async def _answer_command(self, event: Any) -> str | None:
         connection = self._adapter.connection
@@ -186,10 +182,7 @@ class Interceptor:
         if delivery.authorization.allowed:
             self._unauthorized.pop(delivery.chat_id, None)
         elif not delivery.inbound.chat.is_group:
-            self._unauthorized[delivery.chat_id] = None
-            self._unauthorized.move_to_end(delivery.chat_id)
-            if len(self._unauthorized) > _KEEP_UNAUTHORIZED:
-                self._unauthorized.popitem(last=False)
+            self._unauthorized.put(delivery.chat_id, None)
 
 
 def _line(delivery: Delivery, text: str) -> Line:

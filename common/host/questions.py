@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from ..core.authority import RIGHTS, Answers, Authority, Commands
+from ..core.bounded import Bounded
 from . import profile, sessions
 
 _KEEP = 2_000
@@ -49,18 +49,18 @@ class _Question:
     asker: str | None
 
 
-_turns: OrderedDict[str, str] = OrderedDict()
+_turns: Bounded[str, str] = Bounded(_KEEP)
 """Turn id to the user id of the message that the turn answers."""
-_approvals: OrderedDict[str, str] = OrderedDict()
+_approvals: Bounded[str, str] = Bounded(_KEEP)
 """Session key to the user id of the turn that asks for an approval."""
-_confirmations: OrderedDict[str, str] = OrderedDict()
+_confirmations: Bounded[str, str] = Bounded(_KEEP)
 """Confirmation to the user id of the command that asks for it."""
 
 
 def turn_began(turn_id: str, user_id: str) -> None:
     """Record the user of a turn: the hook `pre_llm_call`."""
     if turn_id:
-        _remember(_turns, turn_id, user_id)
+        _turns.put(turn_id, user_id)
 
 
 def approval_asked(session_key: str, turn_id: str = "") -> None:
@@ -69,21 +69,14 @@ def approval_asked(session_key: str, turn_id: str = "") -> None:
     The turn id goes first: of several turns without a pause, the session's variables name only the first one's author.
     """
     variable: str = importlib.import_module("gateway.session_context").get_session_env("HERMES_SESSION_USER_ID", "")
-    _remember(_approvals, session_key, _turns.get(turn_id, variable))
+    _approvals.put(session_key, _turns.get(turn_id, variable))
 
 
 def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
     """Record who asks, right after a command: a confirmation that is new in its session is theirs."""
     for key in sessions.session_keys(event.source, extra, adapter):
         if (pending := _pending_confirmation(key)) and (which := _confirmation_key(pending)) not in _confirmations:
-            _remember(_confirmations, which, str(event.source.user_id))
-
-
-def _remember(askers: OrderedDict[str, str], key: str, asker: str) -> None:
-    askers[key] = asker
-    askers.move_to_end(key)
-    if len(askers) > _KEEP:
-        askers.popitem(last=False)
+            _confirmations.put(which, str(event.source.user_id))
 
 
 def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> Refusal | None:

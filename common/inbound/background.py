@@ -1,4 +1,4 @@
-"""What is kept of one chat as background, so that nobody can push out what others said. Pure."""
+"""The background of one chat: its last observed lines, bounded so that nobody can push out what others said. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEEP_CHARACTERS = 4_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """One observed message. `key` is that of `message_key`, `author` a display name, `at` Unix time of its arrival."""
+    """One observed message. `key` is its `message_key`, `author` a display name, `at` the Unix time of its arrival."""
 
     key: str
     author: str
@@ -25,7 +25,7 @@ class Line:
     at: float
     seq: int = 0
     by: str = field(init=False)
-    """The author as the network knows them; one string for all their lines."""
+    """The author's id on the network, one string object for all their lines."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by", sys.intern(self.key.partition(" ")[0]))
@@ -36,20 +36,20 @@ class Line:
 
     @property
     def verified(self) -> bool:
-        """Said by somebody who may instruct the agent."""
+        """True if the author may instruct the agent."""
         return RIGHTS[self.authority].turn
 
-    def saying(self, text: str, seq: int | None = None) -> Line:
-        """The line with another text, cut where it is too long, and perhaps another number."""
+    def with_text(self, text: str, seq: int | None = None) -> Line:
+        """Return the line with another text, truncated where it is too long, and another number if one is given."""
         text = text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
         return Line(self.key, self.author, self.authority, text, self.at, self.seq if seq is None else seq)
 
 
 class Background:
-    """The lines of one chat, the oldest first. Whatever does not fit any more is returned by what made it so.
+    """The lines of one chat, the oldest first. Methods return the lines that they dropped.
 
-    An author has no more characters than their authority allows (`Rights.background`). When the chat has too much,
-    unverified lines go first, among them the oldest of the author with the most; verified ones when no other is left.
+    An author has no more characters than their authority allows (`Rights.background`). When the chat has too many,
+    unverified lines are dropped first, among them the oldest of the author with the most; then verified ones.
     """
 
     __slots__ = ("_characters", "_lines", "_verified")
@@ -70,30 +70,30 @@ class Background:
         return self._verified > 0
 
     def find(self, key: str) -> Line | None:
-        """The line with that key."""
+        """Return the line with that key, None if it has been dropped."""
         return next((line for line in self._lines if line.key == key), None)
 
     def add(self, line: Line) -> list[Line]:
-        """Append a line."""
+        """Append a line; return the lines dropped for it."""
         self._lines.append(line)
         self._count(line, 1)
-        return self._shed(line)
+        return self._drop_excess(line)
 
-    def put(self, old: Line, new: Line) -> list[Line]:
-        """Put a line in the place of another."""
+    def replace(self, old: Line, new: Line) -> list[Line]:
+        """Replace a line by another; return the lines dropped for it."""
         self._lines[self._lines.index(old)] = new
         self._count(old, -1)
         self._count(new, 1)
-        return self._shed(new)
+        return self._drop_excess(new)
 
     def remove(self, line: Line) -> Line:
-        """Take a line out."""
+        """Remove a line and return it."""
         self._lines.remove(line)
         self._count(line, -1)
         return line
 
     def expire(self, oldest: float) -> list[Line]:
-        """Take out what is older than that."""
+        """Remove and return the lines that arrived before `oldest` (Unix time)."""
         gone = []
         while self._lines and self._lines[0].at < oldest:
             gone.append(self.remove(self._lines[0]))
@@ -103,14 +103,14 @@ class Background:
         self._characters += by * len(line.text)
         self._verified += by * line.verified
 
-    def _shed(self, new: Line) -> list[Line]:
+    def _drop_excess(self, new: Line) -> list[Line]:
         gone = [self.remove(line) for line in self._beyond_share(new)]
         while len(self._lines) > KEEP_LINES or self._characters > KEEP_CHARACTERS:
-            gone.append(self.remove(self._first_to_go()))
+            gone.append(self.remove(self._next_to_drop()))
         return gone
 
     def _beyond_share(self, new: Line) -> list[Line]:
-        """The oldest lines of an author, at the same authority, that have to go for their newest."""
+        """Return an author's oldest lines, of the same authority, that have to be dropped for their newest one."""
         share = RIGHTS[new.authority].background
         if self._characters <= share:
             return []
@@ -122,7 +122,7 @@ class Background:
                 gone.append(line)
         return gone
 
-    def _first_to_go(self) -> Line:
+    def _next_to_drop(self) -> Line:
         lines = tuple(self._lines)
         too_many = len(lines) > KEEP_LINES
         if self._verified < len(lines):

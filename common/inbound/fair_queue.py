@@ -1,7 +1,7 @@
-"""The bounded queue of one chat, in which nobody can take another's place. Pure.
+"""The bounded queue of one chat, in which nobody can crowd out others. Pure.
 
-Items leave in the order in which they came, but for those of an author who is held: they wait, in order, until the
-author is let go, and are next then.
+Items leave in the order of their arrival, except those of an author on hold: they wait, in order, until the author is
+released, and come next then.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Generic, TypeVar
 from ..core.authority import RIGHTS, Authority
 
 LENGTH = 1_000
-"""Items that may wait in one chat."""
+"""The most items that wait in one chat."""
 CROWDED = 100
-"""Once more than this many wait, and until the queue is empty, an author's share counts (`Rights.waiting`)."""
+"""Above this number of items, and until the queue is empty, an author's share is limited (`Rights.waiting`)."""
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose an item is, and whether it asks something of the agent."""
+    """An item's author, and whether it is a request to the agent."""
 
     author: str
     authority: Authority
@@ -31,14 +31,15 @@ class Place:
 
     @property
     def is_turn(self) -> bool:
-        """A request of somebody whose requests the agent gets."""
+        """True for a request from somebody who may have a turn."""
         return self.is_request and RIGHTS[self.authority].turn
 
 
 class FairQueue(Generic[_Item]):
-    """A queue that sheds the lowest authority first, there what is no request, there the oldest of who has the most.
+    """A queue that drops, when full, items of the lowest authority first; among them those that are no requests; among
+    them the oldest item of the author with the most.
 
-    `place` is asked once for each item, and for none while the queue is short.
+    `place` is called at most once for each item, and never while the queue is short.
     """
 
     def __init__(self, place: Callable[[_Item], Place], length: int = LENGTH, crowded: int = CROWDED) -> None:
@@ -49,19 +50,19 @@ class FairQueue(Generic[_Item]):
         self._held: dict[str, OrderedDict[_Entry[_Item], None]] = {}
         self._held_count = 0
         self._ranks: dict[tuple[Authority, bool], _Rank[_Item]] = {}
-        """Every item by rank and author while the queue is crowded, else empty."""
+        """Every item by rank and author while the queue is crowded; otherwise empty."""
 
     def __len__(self) -> int:
         return len(self._waiting) + self._held_count
 
     def push(self, item: _Item) -> list[Place]:
-        """Append an item; the places of those that had to go for it."""
+        """Append an item; return the places of the items dropped for it."""
         entry = _Entry(item)
         self._waiting[entry] = None
         return self._admit(entry)
 
     def pop(self) -> _Item | None:
-        """The next item; None when there is none but those of authors who are held."""
+        """Remove and return the next item; None if there is none except those on hold."""
         while self._waiting:
             entry, _ = self._waiting.popitem(last=False)
             if self._held and (held := self._held.get(self._placed(entry).author)) is not None:
@@ -75,7 +76,10 @@ class FairQueue(Generic[_Item]):
         return None
 
     def hold(self, item: _Item) -> tuple[str, list[Place]]:
-        """Put an item before all others of its author and hold that author, who is returned with what had to go."""
+        """Put an item before all others of its author and put the author on hold.
+
+        Return the author, and the places of the items dropped for it.
+        """
         entry = _Entry(item)
         author = self._placed(entry).author
         held = self._held.setdefault(author, OrderedDict())
@@ -84,16 +88,16 @@ class FairQueue(Generic[_Item]):
         self._held_count += 1
         return author, self._admit(entry, first=True)
 
-    def let_go(self, author: str) -> None:
-        """An author's items that were held are next."""
+    def release(self, author: str) -> None:
+        """End an author's hold; their items come next."""
         held = self._held.pop(author, None) or OrderedDict()
         self._held_count -= len(held)
         for entry in reversed(held):
             self._waiting[entry] = None
             self._waiting.move_to_end(entry, last=False)
 
-    def take(self) -> list[_Item]:
-        """Take out, in order, all items that are not held."""
+    def remove_all(self) -> list[_Item]:
+        """Remove and return, in order, all items that are not on hold."""
         items = [entry.item for entry in self._waiting]
         self._waiting.clear()
         self._ranks.clear()
@@ -105,7 +109,7 @@ class FairQueue(Generic[_Item]):
         return entry.place
 
     def _admit(self, entry: _Entry[_Item], *, first: bool = False) -> list[Place]:
-        """Note where an item belongs, and make room."""
+        """File an item under its rank and author if the queue is crowded, and drop what exceeds the limits."""
         if self._ranks:
             entries: Iterable[_Entry[_Item]] = (entry,)
         elif len(self) > self._crowded:
@@ -127,7 +131,7 @@ class FairQueue(Generic[_Item]):
         return place.author, place.authority
 
     def _beyond_share(self, author: str, authority: Authority) -> list[Place]:
-        """Shed what an author has too many of."""
+        """Drop the items that exceed an author's share, requests last."""
         ranks = [rank for rank in ((authority, False), (authority, True)) if rank in self._ranks]
         beyond = sum(self._ranks[rank].count(author) for rank in ranks) - RIGHTS[authority].waiting
         gone: list[Place] = []
@@ -161,7 +165,7 @@ class _Entry(Generic[_Item]):
 
 
 class _Rank(Generic[_Item]):
-    """The items of one authority that are requests, or that are none, by author; each step in constant time."""
+    """The items of one authority that are requests, or that are none, by author. Operations take constant time."""
 
     def __init__(self) -> None:
         self._authors: dict[str, deque[_Entry[_Item]]] = {}
@@ -172,13 +176,13 @@ class _Rank(Generic[_Item]):
         return bool(self._authors)
 
     def add(self, author: str, entry: _Entry[_Item], *, first: bool) -> None:
-        """Add an author's newest item, or his first."""
+        """Append an item to its author's, or put it before them."""
         entries = self._authors.setdefault(author, deque())
         entries.appendleft(entry) if first else entries.append(entry)
         self._count(author, len(entries) - 1, len(entries))
 
     def take(self, author: str) -> _Entry[_Item]:
-        """Take an author's first item out."""
+        """Remove and return an author's first item."""
         entries = self._authors[author]
         entry = entries.popleft()
         if not entries:
@@ -190,7 +194,7 @@ class _Rank(Generic[_Item]):
         return len(self._authors.get(author, ()))
 
     def most(self) -> str:
-        """The author with the most items."""
+        """Return the author with the most items."""
         return next(iter(self._with_count[self._most]))
 
     def _count(self, author: str, before: int, after: int) -> None:

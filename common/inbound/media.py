@@ -1,4 +1,4 @@
-"""Attachments of dispatched messages: fetched within limits, and what could not be had is told to the agent."""
+"""Attachments of dispatched messages, fetched within limits. The agent learns which files are missing, and why."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ..core.wording import Foreign, name
 logger = logging.getLogger(__name__)
 
 _NAMED = 20
-"""Missing files that are named one by one."""
+"""The most missing files that are named one by one."""
 _CONTENT_TYPE_CHARACTERS = 60
 
 Fetch = Callable[[Attachment, int], Awaitable[tuple[str | None, str]]]
-"""An attachment with an id and the bytes it may have, to (path in the host's cache or None, content type where none
-was announced). Raises FileTooLarge as soon as more bytes arrive."""
+"""Fetches an attachment of at most so many bytes; returns its path in the host's cache or None, and its content type,
+which counts if none was announced. Raises FileTooLarge as soon as more bytes arrive."""
 
 
 @dataclass(slots=True)
 class Media:
-    """Paths and content types side by side, and one line for each file that is missing."""
+    """The paths and content types of the fetched files, and one line of text for each missing file."""
 
     paths: list[str] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Media:
 async def fetch_all(
     attachments: Sequence[Attachment], fetch: Fetch, closing: asyncio.Event, limits: FileLimits
 ) -> Media:
-    """Fetch the attachments within the limits, until the adapter closes. An announced size is only a hint."""
+    """Fetch the attachments within the limits, until `closing` is set. An announced size is only a hint."""
     media = Media()
     for number, attachment in enumerate(attachments):
         why: str | None
@@ -53,7 +53,7 @@ async def fetch_all(
 async def _fetched(
     attachment: Attachment, fetch: Fetch, closing: asyncio.Event, max_bytes: int, media: Media
 ) -> str | None:
-    """Add the file to `media`; or why it is missing."""
+    """Add the file to `media`; return the reason if it is missing."""
     too_large = "is too large to be fetched"
     if attachment.size is not None and attachment.size > max_bytes:
         return too_large
@@ -83,6 +83,6 @@ async def _unless(closing: asyncio.Event, fetching: Awaitable[tuple[str | None, 
 
 
 def describe(attachment: Attachment) -> str:
-    """The file in words, for the agent."""
+    """Return the file in words, for the agent."""
     called = f" {name(attachment.filename)}" if attachment.filename else ""
     return f"Attachment{called}, {Foreign(attachment.content_type, _CONTENT_TYPE_CHARACTERS) or 'of unknown type'},"

@@ -1,8 +1,7 @@
-"""What was said in a chat while nobody spoke to the bot, kept for the next time somebody does.
+"""Observation: what people say in a chat without addressing the bot, kept as context for the next message that does.
 
-Every session of a chat has a cursor. Context is attached to an event behind a reference; the cursor moves only when
-the model was really shown a message carrying that reference, so that a dropped event loses nothing and no line is
-shown twice.
+Every session of a chat has a cursor. Context is attached to an event under a reference. The cursor moves only once the
+model has been shown a message with that reference, so a dropped event loses no line and no line is shown twice.
 """
 
 from __future__ import annotations
@@ -16,11 +15,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..core.authority import Authority
+from ..core.bounded import Bounded
+from ..state.observed import ObservedLines, Row
 from ..state.store import Store
 from .background import Background, Line
 
 KEEP_SECONDS = 24 * 3600.0
 KEEP_CHATS = 2_000
+_SESSIONS_PER_CHAT = 4
+"""On average; each has a cursor."""
 
 _REFERENCE = re.compile(r"\(ref ([0-9a-f]{16})\)")
 _HEADER = (
@@ -31,7 +34,7 @@ _FOOTER = "[End of background]"
 
 
 class CarriesContext(Protocol):
-    """What context is attached to: the host's message event."""
+    """The part of the host's message event that context is attached to."""
 
     channel_context: str | None
 
@@ -47,83 +50,76 @@ class _Attached:
 
 
 class Observations:
-    """The buffers of one network in one profile. Safe to `confirm` from the agent's thread; `now` is Unix time."""
+    """The buffers of one network in one profile. `confirm` is safe from the agent's thread; `now` is Unix time."""
 
     def __init__(self, network: str, now: Callable[[], float]) -> None:
         self._network = network
         self._now = now
         self._chats: OrderedDict[str, Background] = OrderedDict()
         self._unverified: OrderedDict[str, None] = OrderedDict()
-        """The chats in which nobody verified spoke; they are forgotten first."""
-        self._cursors: OrderedDict[str, int] = OrderedDict()
-        self._attached: dict[str, _Attached] = {}
+        """The chats with no line of a verified author. They are dropped first."""
+        self._cursors: Bounded[str, int] = Bounded(KEEP_CHATS * _SESSIONS_PER_CHAT)
+        self._attached: Bounded[str, _Attached] = Bounded(KEEP_CHATS)
         self._seq = 0
-        self._store: Store | None = None
+        self._table: ObservedLines | None = None
         self._lock = threading.RLock()
 
     async def persist(self, store: Store) -> None:
-        """Keep the lines on disk from now on, and take up those of an earlier run."""
-        columns = "chat, key, author, verified, text, at, seq"
-        rows = await store.cached_rows(
-            f"SELECT {columns} FROM observed WHERE network = ? ORDER BY seq", (self._network,)
-        )
-        cursors = await store.cached_rows("SELECT session, seq FROM observed_cursor")
+        """Keep the lines on disk from now on; the first time, load those of an earlier run."""
+        table = ObservedLines(store, self._network)
+        rows, cursors = await table.load(), await table.load_cursors()
         with self._lock:
             if not self._chats:
-                for chat, key, author, verified, text, at, seq in rows:
-                    authority = Authority.ALLOWED if verified else Authority.STRANGER
-                    self._append(chat, Line(key, author, authority, text, at, seq))
-                    self._seq = max(self._seq, seq)
+                for row in rows:
+                    authority = Authority.ALLOWED if row.verified else Authority.STRANGER
+                    self._append(row.chat, Line(row.key, row.author, authority, row.text, row.at, row.seq))
+                    self._seq = max(self._seq, row.seq)
                 self._cursors.update(cursors)
-            self._store = store
+            self._table = table
 
     def forget_store(self) -> None:
-        """Stop writing; the store is about to be closed."""
-        self._store = None
+        """Stop writing: the store is about to be closed."""
+        self._table = None
 
     def count(self) -> int:
-        """How many lines are kept."""
+        """Return the number of lines in all buffers."""
         with self._lock:
             return sum(map(len, self._chats.values()))
 
     def add(self, chat: str, line: Line) -> None:
-        """Append a line; others go when the chat's buffer is full."""
+        """Append a line; others are dropped when the chat's buffer is full."""
         with self._lock:
             self._seq += 1
-            line = line.saying(line.text, self._seq)
-            self._write(
-                "INSERT INTO observed VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (self._network, chat, line.seq, line.key, line.author, line.verified, line.text, line.at),
-            )
+            line = line.with_text(line.text, self._seq)
+            if self._table:
+                self._table.add(Row(chat, line.seq, line.key, line.author, line.verified, line.text, line.at))
             self._append(chat, line)
 
     def edit(self, chat: str, key: str, text: str) -> bool:
-        """Replace the text of a line that is still here."""
+        """Replace the text of a line; return False if it is no longer in the buffer."""
         with self._lock:
             buffer = self._chats.get(chat)
             old = buffer.find(key) if buffer else None
             if buffer is None or old is None:
                 return False
-            new = old.saying(text)
-            self._write(
-                "UPDATE observed SET text = ? WHERE network = ? AND chat = ? AND seq = ?",
-                (new.text, self._network, chat, new.seq),
-            )
-            self._forget(chat, buffer.put(old, new))
+            new = old.with_text(text)
+            if self._table:
+                self._table.set_text(chat, new.seq, new.text)
+            self._drop(chat, buffer.replace(old, new))
             return True
 
     def delete(self, chat: str, key: str) -> bool:
-        """Take a line out that is still here."""
+        """Remove a line; return False if it is no longer in the buffer."""
         with self._lock:
             buffer = self._chats.get(chat)
             line = buffer.find(key) if buffer else None
             if buffer is None or line is None:
                 return False
-            self._forget(chat, [buffer.remove(line)])
+            self._drop(chat, [buffer.remove(line)])
             return True
 
     def attach(self, chat: str, session: str, event: CarriesContext) -> None:
-        """Give the event the lines its session has not been shown. Calling again with the same event refreshes it."""
+        """Attach the lines that the event's session has not been shown. A second call updates the event's context."""
         with self._lock:
             ours = next((a for a in self._attached.values() if a.event is event), None)
             if ours is None:
@@ -131,33 +127,32 @@ class Observations:
                 if not lines:
                     return
                 ours = _Attached(secrets.token_hex(8), session, chat, 0, event, event.channel_context)
-                self._attached[ours.ref] = ours
-                if len(self._attached) > KEEP_CHATS:
-                    del self._attached[next(iter(self._attached))]
+                self._attached.put(ours.ref, ours)
             else:
                 lines = self._unseen(chat, session)
             self._render(ours, lines)
 
     def confirm(self, shown: str) -> None:
-        """The model was shown this text: what it carries of ours counts as seen, and is not attached elsewhere."""
+        """Mark the context in a text that the model was shown as seen; other events of its session lose those lines."""
         for ref in _REFERENCE.findall(shown):
             with self._lock:
                 seen = self._attached.pop(ref, None)
                 if seen is None:
                     continue
-                self._seen(seen.session, seen.upto)
+                self._advance(seen.session, seen.upto)
+                # Several events of a session may be under way with the same lines.
                 for other in [a for a in self._attached.values() if a.session == seen.session]:
                     self._render(
                         other, [line for line in self._unseen(other.chat, other.session) if line.seq <= other.upto]
                     )
 
     def chats(self) -> frozenset[str]:
-        """The chats of which something is kept, threads counted as their chats."""
+        """Return the chats with a line in a buffer; a thread counts as its chat."""
         with self._lock:
             return frozenset(chat.partition(" ")[0] for chat, buffer in self._chats.items() if buffer)
 
     def lines(self, chat: str) -> tuple[Line, ...]:
-        """What is in a chat's buffer."""
+        """Return the lines of a chat's buffer, the oldest first."""
         with self._lock:
             return tuple(self._alive(chat))
 
@@ -171,14 +166,13 @@ class Observations:
         block = "\n".join((_HEADER.format(ref=attached.ref), *map(str, lines), _FOOTER))
         attached.event.channel_context = f"{attached.foreign}\n\n{block}" if attached.foreign else block
 
-    def _seen(self, session: str, seq: int) -> None:
+    def _advance(self, session: str, seq: int) -> None:
         seq = max(seq, self._cursors.get(session, 0))
-        self._cursors[session] = seq
-        self._cursors.move_to_end(session)
-        self._write("INSERT OR REPLACE INTO observed_cursor VALUES (?, ?)", (session, seq))
-        if len(self._cursors) > KEEP_CHATS * 4:
-            oldest, _ = self._cursors.popitem(last=False)
-            self._write("DELETE FROM observed_cursor WHERE session = ?", (oldest,))
+        dropped = self._cursors.put(session, seq)
+        if self._table:
+            self._table.set_cursor(session, seq)
+            if dropped:
+                self._table.delete_cursor(dropped[0])
 
     def _unseen(self, chat: str, session: str) -> list[Line]:
         cursor = self._cursors.get(session, 0)
@@ -188,43 +182,41 @@ class Observations:
         buffer = self._chats.get(chat)
         if buffer is None:
             return ()
-        self._forget(chat, buffer.expire(self._now() - KEEP_SECONDS))
+        self._drop(chat, buffer.expire(self._now() - KEEP_SECONDS))
         return buffer
 
     def _append(self, chat: str, line: Line) -> None:
         buffer = self._chats.setdefault(chat, Background())
         self._chats.move_to_end(chat)
-        self._forget(chat, buffer.add(line))
+        self._drop(chat, buffer.add(line))
         self._unverified.pop(chat, None)
         if not buffer.has_verified:
             self._unverified[chat] = None
         if len(self._chats) > KEEP_CHATS:
+            # A stranger in many threads must not push out the chats in which others spoke.
             oldest = next(iter(self._unverified or self._chats))
             del self._chats[oldest]
             self._unverified.pop(oldest, None)
-            self._write("DELETE FROM observed WHERE network = ? AND chat = ?", (self._network, oldest))
+            if self._table:
+                self._table.delete_chat(oldest)
 
-    def _forget(self, chat: str, lines: Iterable[Line]) -> None:
-        for line in lines:
-            row = (self._network, chat, line.seq)
-            self._write("DELETE FROM observed WHERE network = ? AND chat = ? AND seq = ?", row)
-
-    def _write(self, statement: str, parameters: tuple[object, ...]) -> None:
-        if self._store is not None:
-            self._store.write(statement, parameters)
+    def _drop(self, chat: str, lines: Iterable[Line]) -> None:
+        if self._table:
+            for line in lines:
+                self._table.delete(chat, line.seq)
 
 
-# Adapters are made anew on every reconnect of the host; what was observed lives on.
+# The host creates new adapters on every reconnect; the buffers outlive them.
 _living: dict[tuple[str, str], Observations] = {}
 
 
 def observations(profile: str, network: str, now: Callable[[], float]) -> Observations:
-    """The buffers of a profile (its home directory) and network, the same ones for every adapter instance."""
+    """Return the buffers of a profile (its home directory) and network, the same for every adapter instance."""
     return _living.setdefault((profile, network), Observations(network, now))
 
 
 def confirm_everywhere(shown: str) -> None:
-    """Tell every buffer what the model was shown."""
+    """Mark the context in a text that the model was shown as seen, whichever network and profile it is from."""
     if "(ref " in shown:
         for buffers in tuple(_living.values()):
             buffers.confirm(shown)

@@ -14,15 +14,16 @@ from .fair_queue import LENGTH, FairQueue, Place
 logger = logging.getLogger(__name__)
 
 _IN_A_ROW = 16
-"""Items of one chat that are handled before every other task has had its turn."""
+"""Items of one chat that are handled before other tasks get a turn."""
 
 _Item = TypeVar("_Item")
 
 
 class ChatWorkers(Generic[_Item]):
-    """Hands items to `handle`, one at a time per chat, where `length` may wait. `close` cancels what still runs.
+    """Hands items to `handle`, one at a time for each chat. At most `length` items of a chat wait.
 
-    `place` tells whose an item is; it is asked only where a queue is crowded or something is deferred.
+    `place` returns an item's author and rank; it is called only when a queue is crowded or an item is deferred.
+    `close` cancels the handling that still runs.
     """
 
     def __init__(
@@ -36,35 +37,35 @@ class ChatWorkers(Generic[_Item]):
         self._ready = asyncio.Event()
         self._draining = False
         self.shed = 0
-        """Items dropped for want of room that were no requests, or of people who may make none."""
+        """Items dropped because a queue was full: no requests, or requests of people who may make none."""
         self.lost = 0
-        """Others dropped for want of room."""
+        """Requests dropped because a queue was full."""
 
     @property
     def chats(self) -> int:
-        """Chats with items that wait or are being handled."""
+        """Number of chats with items that wait or are being handled."""
         return len(self._chats)
 
     def busy(self, chat: str) -> bool:
-        """Whether something of that chat waits or is being handled, or would have to wait."""
+        """Return whether an item of that chat would have to wait: others of it do, or work has not begun."""
         return chat in self._chats or not self._ready.is_set()
 
     @property
     def waiting(self) -> int:
-        """Items that nobody handles yet."""
+        """Number of items that wait."""
         return sum(len(chat.queue) for chat in self._chats.values())
 
     def start(self) -> None:
-        """Begin to work; items submitted earlier have waited."""
+        """Begin, or go on, handling items."""
         self._ready.set()
 
     def hold(self) -> None:
-        """Let what is being handled finish and begin with nothing new until `start`."""
+        """Begin with no other item until `start`; the items being handled finish."""
         self._ready.clear()
 
     def insert(self, chat: str, items: Iterable[_Item], order: Callable[[_Item], int]) -> None:
-        """Queue items among those that wait already, where `order` puts them."""
-        waiting = self._chats[chat].queue.take() if chat in self._chats else []
+        """Queue items among those that wait already, sorted by `order`."""
+        waiting = self._chats[chat].queue.remove_all() if chat in self._chats else []
         for item in sorted([*waiting, *items], key=order):
             self.submit(chat, item)
 
@@ -79,9 +80,10 @@ class ChatWorkers(Generic[_Item]):
         there.wake.set()
 
     def defer(self, chat: str, item: _Item, ready: Coroutine[Any, Any, object]) -> None:
-        """Let `item`, and after it the same author's others, wait for `ready`, while everybody else's go on.
+        """Put `item` back until `ready` returns; the same author's later items wait behind it, nobody else's do.
 
-        Call it while an item of that chat is being handled. A stop cancels `ready`, and what waited is handled then.
+        Call this from `handle`, with the item being handled. `drain` and `close` cancel `ready`; after `drain` the
+        item is then handled without it.
         """
         there = self._chats[chat]
         author, gone = there.queue.hold(item)
@@ -95,8 +97,8 @@ class ChatWorkers(Generic[_Item]):
     def _resume(self, there: _Chat[_Item], author: str, ready: asyncio.Task[object]) -> None:
         self._deferring.discard(ready)
         if not ready.cancelled() and (exc := ready.exception()) is not None:
-            logger.error("what a message waited for failed: %s", type(exc).__name__)
-        there.queue.let_go(author)
+            logger.error("a look-up that a message waited for failed: %s", type(exc).__name__)
+        there.queue.release(author)
         there.wake.set()
 
     def _count(self, gone: Iterable[Place]) -> None:
@@ -106,8 +108,8 @@ class ChatWorkers(Generic[_Item]):
             else:
                 self.shed += 1
             if (self.lost if place.is_turn else self.shed) == 1:
-                what = "messages to the agent" if place.is_turn else "background talk"
-                logger.warning("a chat's queue is full: its oldest %s is dropped from now on", what)
+                kind = "messages to the agent" if place.is_turn else "background messages"
+                logger.warning("a chat's queue is full: its oldest %s are dropped from now on", kind)
 
     async def idle(self) -> None:
         """Wait until every queue is empty."""
@@ -115,7 +117,7 @@ class ChatWorkers(Generic[_Item]):
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def drain(self, seconds: float) -> None:
-        """Wait until every queue is empty, at most so long; nothing waits for anything else any more."""
+        """Wait until every queue is empty, for at most `seconds`. Deferred items are handled at once."""
         self._draining = True
         for task in self._deferring:
             task.cancel()
@@ -158,5 +160,5 @@ class ChatWorkers(Generic[_Item]):
 class _Chat(Generic[_Item]):
     queue: FairQueue[_Item]
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    """Something came that may be next."""
+    """Set when an item may have become the next one."""
     worker: asyncio.Task[None] | None = None

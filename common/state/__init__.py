@@ -1,1 +1,1 @@
-"""What survives a restart: the state file, one module a table. All SQL is here. Imports `core`."""
+"""The state file, which survives a restart: one module a table. All SQL is here. Imports `core`."""

@@ -1,196 +1,129 @@
-"""The runtime allowlist: the groups and channels the bot was invited into, and what the operator ordered about them.
+"""The runtime allowlist: the groups and channels the bot was invited into, and the operator's orders about them.
 
-The operator orders from outside the gateway: those orders are in the audit, which a running gateway reads on. What
-memory knows decides nothing on disk: every statement says over which status it may write.
+The operator may give orders outside the gateway: those are in the audit, from which a running gateway keeps reading.
+Memory may be behind the file, so every statement names the statuses that it may replace.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ..core.bounded import Bounded
+from ..core.chats import SERVED, Status, with_status
 from ..core.errors import StateError
-from ..core.policy import Policy
-from .database import AUDITED, Statement
+from . import audit, chats, meta
 from .orders import ChatOrder
-from .orders import Status as Status
-from .schema import BOUND_AUDIT
-from .store import Store, change, read
+from .store import Store, change
 
 KEEP_KNOWN = 20_000
 _WHY_CHARACTERS = 500
-_BOUND_AUDIT_EVERY = 200
+_PRUNE_AUDIT_EVERY = 200
 _BY_ORDER = frozenset({Status.GRANTED, Status.REVOKED})
-_JUDGED = (Status.APPROVED, Status.BARRED)
-"""By what somebody did, not by the operator."""
-_DELETE = "DELETE FROM chat_group WHERE network = ? AND id = ? AND status = ?"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A chat's status: who gave it (empty for nobody), when (Unix time) and why."""
-
-    status: Status
-    by: str
-    at: float
-    why: str
-
-    def account(self) -> str:
-        """By whom, when and why, for people."""
-        day = datetime.fromtimestamp(self.at).astimezone().strftime("%d %b %Y")
-        return f"by {self.by or 'nobody'}, {day}" + (f": {self.why}" if self.why else "")
-
-
-def _statements(order: ChatOrder, over: Iterable[Status]) -> tuple[Statement, Statement]:
-    """What puts a chat's new status on disk and into the audit, where there is none yet or one of `over`."""
-    writable = ", ".join(f"'{status}'" for status in over)
-    upsert = (
-        "INSERT INTO chat_group VALUES (?, ?, ?, ?, ?) ON CONFLICT (network, id)"
-        " DO UPDATE SET status = excluded.status, by = excluded.by, at = excluded.at"
-        f" WHERE chat_group.status IN ({writable})"
-    )
-    return (
-        (upsert, (order.network, order.chat, order.status, order.by, order.at), order),
-        (AUDITED, (order.at, order.network, order.chat, order.status, order.by, order.why)),
-    )
 
 
 def order(state: Path, network: str, chat_id: str, status: Status, by: str, why: str, at: float) -> None:
-    """The operator's order from outside the gateway; raises StateError unless it is on disk."""
-    change(state, _statements(ChatOrder(network, chat_id, status, by, why[:_WHY_CHARACTERS], at), Status))
-
-
-def entries(state: Path, network: str) -> dict[str, Entry]:
-    """What a state file says of a network's chats, by their id; raises StateError."""
-    why = "SELECT why FROM audit WHERE network = g.network AND chat = g.id ORDER BY audit.id DESC LIMIT 1"
-    rows = read(state, f"SELECT id, status, by, at, ({why}) FROM chat_group g WHERE network = ?", (network,))
-    return {chat_id: Entry(Status(status), by or "", at, why or "") for chat_id, status, by, at, why in rows}
-
-
-_SERVED = frozenset({Status.APPROVED, Status.GRANTED})
-
-
-def in_force(policy: Policy, book: Mapping[str, Entry]) -> Policy:
-    """The settings' policy with what was approved, barred and revoked at run time."""
-    statuses = {chat_id: entry.status for chat_id, entry in book.items()}
-    barred = _with({Status.BARRED}, statuses) - policy.chats
-    return policy.with_chats(_with(_SERVED, statuses), barred=barred | _with({Status.REVOKED}, statuses))
-
-
-def _with(wanted: Iterable[Status], statuses: Mapping[str, Status]) -> frozenset[str]:
-    wanted = frozenset(wanted)
-    return frozenset(chat_id for chat_id, status in statuses.items() if status in wanted)
+    """Carry out the operator's order from outside the gateway; raise StateError unless it is on disk."""
+    change(state, chats.write(ChatOrder(network, chat_id, status, by, why[:_WHY_CHARACTERS], at), Status))
 
 
 class RuntimeAllowlist:
-    """The groups or channels of a network heard of so far, and those approved, on disk. `now` is Unix time."""
+    """A network's groups or channels with a status, in memory and on disk. `now` is Unix time."""
 
     def __init__(self, store: Store, network: str, now: Callable[[], float]) -> None:
         self._store = store
         self._network = network
         self._now = now
-        self._known: OrderedDict[str, None] = OrderedDict()
-        """Merely known, the oldest first."""
+        self._known: Bounded[str, None] = Bounded(KEEP_KNOWN)
         self._statuses: dict[str, Status] = {}
-        """Of all others but the barred."""
+        """The chats that are neither merely known nor blocked."""
         self._read_up_to = 0
+        """The number of the last entry read from the audit."""
         self._granted: list[str] = []
+        """Chats granted since the last `refresh`."""
         self._reading = asyncio.Lock()
         self._audited = 0
         self.approved: frozenset[str] = frozenset()
-        """The runtime allowlist."""
+        """The chats on the runtime allowlist."""
         self.revoked: frozenset[str] = frozenset()
-        self.barred: OrderedDict[str, None] = OrderedDict()
-        """Opened by somebody who may not, the oldest first; what the settings list is nobody's to bar."""
+        self.blocked: Bounded[str, None] = Bounded(KEEP_KNOWN)
+        """Chats opened by somebody who may not. Callers must except those that the settings list."""
         self.is_new = True
-        """No run before this one has taken stock of the account's chats."""
+        """True until a run has listed the account's chats."""
 
     async def load(self) -> None:
-        """Read what earlier runs left; raises StateError, also where some of it still waits for the disk."""
+        """Read the statuses of earlier runs; raise StateError, also while some of them still wait for the disk."""
         if not await self._store.flush():
-            raise StateError(f"what was permitted and forbidden of late cannot be written to {self._store.path}")
-        self._read_up_to = await self._last_audit()
-        query = "SELECT id, status FROM chat_group WHERE network = ? ORDER BY at, id"
+            raise StateError(f"recent orders cannot be written to {self._store.path}")
+        # Before the statuses: an order given in between is then read twice, not missed.
+        self._read_up_to = await audit.last_number(self._store)
         self._known.clear()
-        self.barred.clear()
+        self.blocked.clear()
         self._statuses.clear()
-        for chat_id, status in await self._store.rows(query, (self._network,)):
-            match Status(status):
+        for chat_id, status in await chats.load(self._store, self._network):
+            match status:
                 case Status.KNOWN:
-                    self._know(chat_id)
-                case Status.BARRED:
-                    self._bar(chat_id)
+                    self._add_known(chat_id)
+                case Status.BLOCKED:
+                    self._add_blocked(chat_id)
                 case other:
                     self._statuses[chat_id] = other
-        self.is_new = not await self._store.rows("SELECT 1 FROM meta WHERE key = ?", (f"{self._network} groups",))
-        self._sort()
+        self.is_new = await meta.load(self._store, self._listed_key) is None
+        self._update_sets()
 
     async def refresh(self) -> list[str]:
-        """Take over what was ordered since; the chats that were granted by it. Raises StateError."""
+        """Apply the orders given since; return the chats that they granted. Raise StateError."""
         await self._read_orders()
         granted, self._granted = self._granted, []
         return granted
 
     async def _read_orders(self) -> None:
         async with self._reading:
-            rows = await self._store.rows(
-                "SELECT id, chat, status FROM audit WHERE network = ? AND id > ? ORDER BY id",
-                (self._network, self._read_up_to),
-            )
-            for number, chat_id, status in rows:
+            for number, chat_id, status in await audit.since(self._store, self._network, self._read_up_to):
                 self._read_up_to = number
-                # What invitations changed, this book did itself; it may have changed its mind since.
+                # Statuses by invitation were set here, and may have changed in memory since.
                 if status in _BY_ORDER:
                     self._set(chat_id, Status(status))
                     self._granted += [chat_id] if status == Status.GRANTED else []
 
-    async def _last_audit(self) -> int:
-        ((last,),) = await self._store.rows("SELECT coalesce(max(id), 0) FROM audit")
-        return int(last)
-
     def pseudonym(self, identity: str) -> str:
-        """What a chat or a person is called in logs."""
+        """Return the name of a chat or a person in logs."""
         return self._store.pseudonym(identity)
 
     def knows(self, chat_id: str) -> bool:
-        return chat_id in self._known or chat_id in self.barred or chat_id in self._statuses
+        """Return whether the chat has any status: events in it are then no invitations."""
+        return chat_id in self._known or chat_id in self.blocked or chat_id in self._statuses
 
     def mark_preexisting(self, chat_ids: list[str]) -> None:
-        """Chats that were there before us: known, approved by nobody."""
+        """Mark the chats that were there before the first run as known, approved by nobody."""
         for chat_id in chat_ids:
-            self.note(chat_id)
-        self._store.keep(("INSERT OR REPLACE INTO meta VALUES (?, 'stocked')", (f"{self._network} groups",)))
+            self.mark_known(chat_id)
+        self._store.keep(meta.put(self._listed_key, "stocked"))
         self.is_new = False
 
-    def note(self, chat_id: str) -> None:
-        """The chat has been heard of; nothing that happens in it from now on is an invitation."""
+    def mark_known(self, chat_id: str) -> None:
+        """Remember that the chat exists: nothing that happens in it later is an invitation."""
         if not self.knows(chat_id):
-            self._know(chat_id)
-            values = (self._network, chat_id, Status.KNOWN, self._now())
-            self._store.keep(("INSERT OR IGNORE INTO chat_group VALUES (?, ?, ?, NULL, ?)", values))
+            self._add_known(chat_id)
+            self._store.keep(chats.add_known(self._network, chat_id, self._now()))
 
     def approve(self, chat_id: str, by: str) -> None:
-        """Put the chat somebody invited us into on the runtime allowlist, unless the operator revoked it."""
+        """Put a chat on the runtime allowlist to which somebody invited the bot, unless the operator revoked it."""
         if self._statuses.get(chat_id) not in _BY_ORDER:
-            self._write(chat_id, Status.APPROVED, by, "invitation", (Status.KNOWN, *_JUDGED))
+            self._write(chat_id, Status.APPROVED, by, "invitation", (Status.KNOWN, *chats.BY_INVITATION))
 
-    def bar(self, chat_id: str, by: str) -> None:
-        """Somebody who may not has opened the chat: it is not served until it is approved. What is approved stays."""
-        if chat_id not in self._statuses and chat_id not in self.barred:
-            self._write(chat_id, Status.BARRED, by, "opened without approval", {Status.KNOWN})
+    def block(self, chat_id: str, by: str) -> None:
+        """Stop serving a chat that somebody opened who may not, until it is approved. An approved one stays so."""
+        if chat_id not in self._statuses and chat_id not in self.blocked:
+            self._write(chat_id, Status.BLOCKED, by, "opened without approval", {Status.KNOWN})
 
     async def order(self, chat_id: str, status: Status, by: str, why: str) -> None:
-        """The operator's order from within the gateway. Raises StateError unless it is on disk.
+        """Carry out the operator's order from within the gateway; raise StateError unless it is on disk.
 
-        A revocation that cannot be written holds in memory all the same, and is tried again.
+        A revocation that cannot be written takes effect in memory, and the write is retried.
         """
-        statements = _statements(
-            ChatOrder(self._network, chat_id, status, by, why[:_WHY_CHARACTERS], self._now()), Status
-        )
+        statements = chats.write(self._order(chat_id, status, by, why[:_WHY_CHARACTERS]), Status)
         try:
             await self._store.change(*statements)
         except StateError as exc:
@@ -203,54 +136,52 @@ class RuntimeAllowlist:
             await self._read_orders()
         except StateError:
             self._set(chat_id, status)
+        # The caller knows of this one: `refresh` does not report it again.
         self._granted = [granted for granted in self._granted if granted != chat_id]
 
-    def forget(self, chat_id: str) -> None:
-        """We were removed: a new invitation starts from nothing. The operator's orders stand."""
+    def remove(self, chat_id: str) -> None:
+        """Remove a chat the bot was removed from: a new invitation starts from nothing. The operator's orders stay."""
         self._known.pop(chat_id, None)
-        self.barred.pop(chat_id, None)
+        self.blocked.pop(chat_id, None)
         if self._statuses.get(chat_id) is Status.APPROVED:
             del self._statuses[chat_id]
-            self._sort()
-        self._drop(chat_id, Status.KNOWN, *_JUDGED)
+            self._update_sets()
+        self._delete(chat_id, Status.KNOWN, *chats.BY_INVITATION)
 
-    def _drop(self, chat_id: str, *over: Status) -> None:
-        forgotten = ChatOrder(self._network, chat_id, None, "", "removed", self._now())
-        self._store.keep(
-            *(
-                (_DELETE, (self._network, chat_id, status), *((forgotten,) if status in _JUDGED else ()))
-                for status in over
-            )
-        )
+    def _order(self, chat_id: str, status: Status | None, by: str, why: str) -> ChatOrder:
+        return ChatOrder(self._network, chat_id, status, by, why, self._now())
+
+    def _delete(self, chat_id: str, *over: Status) -> None:
+        self._store.keep(*chats.remove(self._order(chat_id, None, "", "removed"), over))
 
     def _write(self, chat_id: str, status: Status, by: str, why: str, over: Iterable[Status]) -> None:
         self._set(chat_id, status)
-        self._store.keep(*_statements(ChatOrder(self._network, chat_id, status, by, why, self._now()), over))
+        self._store.keep(*chats.write(self._order(chat_id, status, by, why), over))
         self._audited += 1
-        if self._audited % _BOUND_AUDIT_EVERY == 0:
-            self._store.write_later(BOUND_AUDIT)
+        if self._audited % _PRUNE_AUDIT_EVERY == 0:
+            self._store.write_later(audit.PRUNE)
 
-    def _know(self, chat_id: str) -> None:
-        self._known[chat_id] = None
-        if len(self._known) > KEEP_KNOWN:
-            oldest, _ = self._known.popitem(last=False)
-            self._drop(oldest, Status.KNOWN)
+    def _add_known(self, chat_id: str) -> None:
+        if dropped := self._known.put(chat_id, None):
+            self._delete(dropped[0], Status.KNOWN)
 
-    def _bar(self, chat_id: str) -> None:
-        self.barred[chat_id] = None
-        if len(self.barred) > KEEP_KNOWN:
-            oldest, _ = self.barred.popitem(last=False)
-            self._drop(oldest, Status.BARRED)
+    def _add_blocked(self, chat_id: str) -> None:
+        if dropped := self.blocked.put(chat_id, None):
+            self._delete(dropped[0], Status.BLOCKED)
 
     def _set(self, chat_id: str, status: Status) -> None:
         self._known.pop(chat_id, None)
-        if status is Status.BARRED:
-            self._bar(chat_id)
+        if status is Status.BLOCKED:
+            self._add_blocked(chat_id)
             return
-        self.barred.pop(chat_id, None)
+        self.blocked.pop(chat_id, None)
         self._statuses[chat_id] = status
-        self._sort()
+        self._update_sets()
 
-    def _sort(self) -> None:
-        self.approved = _with(_SERVED, self._statuses)
-        self.revoked = _with({Status.REVOKED}, self._statuses)
+    def _update_sets(self) -> None:
+        self.approved = with_status(SERVED, self._statuses)
+        self.revoked = with_status({Status.REVOKED}, self._statuses)
+
+    @property
+    def _listed_key(self) -> str:
+        return f"{self._network} groups"

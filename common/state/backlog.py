@@ -1,49 +1,44 @@
-"""Statements that wait for the disk."""
+"""A queue of statements that wait for the disk."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
 from itertools import islice
 
+from ..core.bounded import Bounded
 from .database import Statement
 
 KEEP_QUEUED = 50_000
-"""Entries kept for a disk that cannot be written to, the latest of them."""
+"""Entries kept while the disk cannot be written to; the latest stay."""
 KEEP_CACHED = 5_000
 _BATCH = 1_000
 
 Entry = tuple[int, Sequence[Statement]]
-"""Its number, and what is to be carried out as one."""
+"""An entry's number, and the statements to be executed together."""
 
 
 class Backlog:
-    """Entries in order, under keys of their own or given ones; the oldest go when there are more than `limit`."""
+    """Entries in order, each under a key of its own or a given one. Beyond `limit` the oldest are dropped."""
 
     def __init__(self, limit: int | None = None) -> None:
-        self._limit = limit
-        self._waiting: OrderedDict[Hashable, Entry] = OrderedDict()
+        self._waiting: Bounded[Hashable, Entry] = Bounded(limit)
 
     def put(self, number: int, statements: Sequence[Statement], key: Hashable = None) -> None:
-        """Append an entry. Of those with one key only the last counts."""
-        key = number if key is None else key
-        self._waiting[key] = (number, statements)
-        self._waiting.move_to_end(key)
-        if self._limit is not None and len(self._waiting) > self._limit:
-            self._waiting.popitem(last=False)
+        """Append an entry; it replaces an earlier one with the same key."""
+        self._waiting.put(number if key is None else key, (number, statements))
 
-    def first(self) -> list[tuple[Hashable, Entry]]:
-        """The oldest entries, as many as make a transaction."""
+    def batch(self) -> list[tuple[Hashable, Entry]]:
+        """Return the oldest entries, as many as fit one transaction."""
         return list(islice(self._waiting.items(), _BATCH))
 
-    def carried_out(self, batch: Iterable[tuple[Hashable, Entry]]) -> None:
-        """Take out what is on disk, unless it has been replaced meanwhile."""
+    def remove(self, batch: Iterable[tuple[Hashable, Entry]]) -> None:
+        """Remove entries that are on disk, but none that has been replaced meanwhile."""
         for key, entry in batch:
             if self._waiting.get(key) is entry:
                 del self._waiting[key]
 
-    def reaches_back_to(self, number: int) -> bool:
-        """Whether an entry up to that number still waits."""
+    def has_up_to(self, number: int) -> bool:
+        """Return whether an entry up to that number still waits."""
         return bool(self._waiting) and next(iter(self._waiting.values()))[0] <= number
 
     def __len__(self) -> int:

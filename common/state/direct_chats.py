@@ -1,20 +1,23 @@
-"""The table of direct chats: under which id each alias of a person first appeared."""
+"""The table of direct chats: for each alias of a person, the id under which their chat first appeared."""
 
 from __future__ import annotations
 
-from .store import Store
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .store import Store
 
 
-async def recorded_chats(store: Store) -> list[tuple[str, str]]:
-    """Every alias on disk with the id of its direct chat; raises StateError."""
+async def load(store: Store) -> list[tuple[str, str]]:
+    """Return every (alias, chat id), the oldest first; raise StateError."""
     return [(alias, chat) for alias, chat in await store.rows("SELECT alias, chat FROM direct_chat ORDER BY rowid")]
 
 
-def record_chat(store: Store, alias: str, chat: str) -> None:
-    """Put the id of a direct chat on disk, by alias."""
+def record(store: Store, alias: str, chat: str) -> None:
+    """Put the id of an alias' direct chat on disk."""
     store.write("INSERT OR REPLACE INTO direct_chat VALUES (?, ?)", (alias, chat))
 
 
-def forget_chat(store: Store, alias: str) -> None:
-    """Take an alias from disk."""
+def delete(store: Store, alias: str) -> None:
+    """Delete an alias."""
     store.write("DELETE FROM direct_chat WHERE alias = ?", (alias,))

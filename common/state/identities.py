@@ -1,28 +1,34 @@
-"""Who is who, on disk: pairs in the state file, those that moved in the journal of orders too, and direct chats."""
+"""The table of phone numbers and the ACIs they belong to. A number that moved to another ACI is in the journal, too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from .database import Statement
+from . import audit
+from .database import Statement, read
 from .orders import NumberOrder
-from .store import Store, read
+
+if TYPE_CHECKING:
+    from .store import Store
+
+_COLUMNS = "number, uid, source, moved_to"
 
 
 class Source(IntEnum):
-    """Where a pair was learnt; the higher is the stronger."""
+    """The source of a pair; the higher number is the stronger source."""
 
     CONTACTS = 1
     ENVELOPE = 2
+    """Also the operator's order: no contact list changes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A number and the ACI it belongs to. `moved_to` is the ACI that showed up with it later."""
+    """A number and the ACI it belongs to. `moved_to` is the ACI that was seen with the number later."""
 
     number: str
     aci: str
@@ -42,29 +48,51 @@ def record(store: Store, pair: Pair, at: float) -> None:
     store.keep(upsert)
 
 
-_ALL = "SELECT number, uid, source, moved_to FROM identity ORDER BY rowid"
+async def load(store: Store) -> list[Pair]:
+    """Return every pair, the oldest first; raise StateError."""
+    return [_pair(*row) for row in await store.rows(f"SELECT {_COLUMNS} FROM identity ORDER BY rowid")]
 
 
-async def recorded(store: Store) -> list[Pair]:
-    """Every pair on disk; raises StateError."""
-    return _pairs(await store.rows(_ALL))
+def pairs(path: Path) -> list[Pair]:
+    """Return every pair in a state file, by number; raise StateError."""
+    return [_pair(*row) for row in read(path, f"SELECT {_COLUMNS} FROM identity ORDER BY number")]
 
 
-def recorded_in(state: Path) -> list[Pair]:
-    """Every pair in a state file, beside a gateway that may be running; raises StateError."""
-    return _pairs(read(state, _ALL))
-
-
-def _pairs(rows: Iterable[tuple[Any, ...]]) -> list[Pair]:
-    return [Pair(number, aci, Source(source), moved_to) for number, aci, source, moved_to in rows]
-
-
-def forget(store: Store, number: str) -> None:
-    """Take a pair from disk."""
+def delete(store: Store, number: str) -> None:
+    """Delete a number's pair."""
     store.write("DELETE FROM identity WHERE number = ?", (number,))
 
 
 async def is_confirmed(store: Store, number: str, aci: str) -> bool:
-    """Whether the operator said that a number which turned up with that ACI is the same person's; raises StateError."""
-    confirmed = "SELECT 1 FROM identity WHERE number = ? AND uid = ? AND moved_to IS NULL"
-    return bool(await store.rows(confirmed, (number, aci)))
+    """Return whether the operator confirmed that the number and the new ACI are the same person's; raise StateError."""
+    sql = "SELECT 1 FROM identity WHERE number = ? AND uid = ? AND moved_to IS NULL"
+    return bool(await store.rows(sql, (number, aci)))
+
+
+def confirm(network: str, number: str, aci: str, by: str, why: str, at: float) -> tuple[Statement, Statement]:
+    """Accept a number with the ACI it moved to, and audit that. `at` is Unix time."""
+    sql = "UPDATE identity SET uid = ?, source = ?, moved_to = NULL WHERE number = ? AND moved_to = ?"
+    return (
+        (sql, (aci, Source.ENVELOPE, number, aci), NumberOrder(number, aci, None, at)),
+        audit.record(at, network, number, "confirmed", by, why),
+    )
+
+
+def stored_orders(connection: sqlite3.Connection) -> list[NumberOrder]:
+    """Return what the table holds of the kind that is in the journal, too."""
+    rows = connection.execute("SELECT number, uid, moved_to FROM identity WHERE moved_to IS NOT NULL")
+    return [NumberOrder(number, aci, moved_to, 0.0) for number, aci, moved_to in rows]
+
+
+def restore(connection: sqlite3.Connection, order: NumberOrder) -> None:
+    """Give the table what the journal says. Writes nothing where they agree."""
+    connection.execute(
+        "INSERT INTO identity VALUES (?, ?, ?, ?) ON CONFLICT (number)"
+        " DO UPDATE SET uid = excluded.uid, source = excluded.source, moved_to = excluded.moved_to"
+        " WHERE uid <> excluded.uid OR moved_to IS NOT excluded.moved_to",
+        (order.number, order.aci, Source.ENVELOPE, order.moved_to),
+    )
+
+
+def _pair(number: str, aci: str, source: int, moved_to: str | None) -> Pair:
+    return Pair(number, aci, Source(source), moved_to)

@@ -1,4 +1,4 @@
-"""The journal of orders: beside the state file, a second copy of what permits and forbids, only ever appended to.
+"""The journal of orders: an append-only second copy, beside the state file, of everything that permits or forbids.
 
 A state file that is lost or set aside is rebuilt from it, so that no revocation is lost with the file.
 """
@@ -11,10 +11,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..core.chats import Status
 from ..core.errors import StateError
 
 logger = logging.getLogger(__name__)
@@ -23,24 +23,9 @@ _COMPACT_BYTES = 256 * 1024
 _LINE_BYTES = 64 * 1024
 
 
-class Status(StrEnum):
-    """What the bot makes of a group or channel."""
-
-    KNOWN = "known"
-    """Heard of; nobody who may has invited the bot."""
-    BARRED = "barred"
-    """Opened by an act that was not approved: not served until somebody allowed acts or an admin approves."""
-    APPROVED = "approved"
-    """Invited into by somebody who may invite."""
-    GRANTED = "granted"
-    """Approved by the operator: holds until the operator says otherwise."""
-    REVOKED = "revoked"
-    """Barred by the operator, whatever the settings and invitations say."""
-
-
 @dataclass(frozen=True, slots=True)
 class ChatOrder:
-    """A chat's new status; None for one that is forgotten. `by` and `why` are for people, `at` is Unix time."""
+    """A chat's new status, None where it is removed. `by` and `why` are for people, `at` is Unix time."""
 
     network: str
     chat: str
@@ -50,13 +35,13 @@ class ChatOrder:
     at: float
 
     @property
-    def about(self) -> tuple[str, str]:
+    def subject(self) -> tuple[str, str]:
         return self.network, self.chat
 
 
 @dataclass(frozen=True, slots=True)
 class NumberOrder:
-    """A phone number, the ACI it belongs to, and the one it turned up with later; None once that is confirmed."""
+    """A phone number, its ACI, and the ACI seen with it later; None once the operator has confirmed that one."""
 
     number: str
     aci: str
@@ -64,7 +49,7 @@ class NumberOrder:
     at: float
 
     @property
-    def about(self) -> tuple[str, str]:
+    def subject(self) -> tuple[str, str]:
         return "number", self.number
 
 
@@ -74,14 +59,17 @@ Orders = dict[tuple[str, str], Order]
 
 
 class Journal:
-    """The file, one JSON object a line. Whoever reads or appends holds the state file's write lock."""
+    """A file with one JSON object a line. Read and append only while holding the state file's write lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._compact_at = _COMPACT_BYTES
 
     def read(self) -> Orders:
-        """The last order about each chat and number; raises StateError. A torn last line was never confirmed."""
+        """Return the last order about each chat and number; raise StateError.
+
+        A torn last line is ignored: its order was never confirmed.
+        """
         orders: Orders = {}
         *lines, torn = self._content().split(b"\n")
         for number, line in enumerate(lines, 1):
@@ -89,17 +77,17 @@ class Journal:
                 order = _parsed(line)
             except (ValueError, TypeError) as exc:
                 raise StateError(
-                    f"line {number} of the orders kept in {self.path} makes no sense: repair it, or move the file"
+                    f"line {number} of the orders kept in {self.path} cannot be parsed: repair it, or move the file"
                     " away if the state file beside it is sound"
                 ) from exc
-            orders[order.about] = order
-        if last := _whole(torn):
-            orders[last.about] = last
+            orders[order.subject] = order
+        if last := _complete(torn):
+            orders[last.subject] = last
         return orders
 
     @contextmanager
     def appended(self, orders: Sequence[Order]) -> Iterator[None]:
-        """Orders are on disk within the context, and taken back when it is left by an exception; raises OSError."""
+        """Have orders on disk within the context; take them back when an exception leaves it. Raise OSError."""
         if not orders:
             yield
             return
@@ -111,7 +99,7 @@ class Journal:
             raise
 
     def compact(self) -> None:
-        """Leave only the last order about each chat and number."""
+        """Rewrite the file with only the last order about each chat and number."""
         orders = [order for order in self.read().values() if not isinstance(order, ChatOrder) or order.status]
         anew = self.path.with_name(f"{self.path.name}.new")
         anew.unlink(missing_ok=True)
@@ -130,12 +118,12 @@ class Journal:
             raise StateError(f"the orders kept in {self.path} cannot be read: {exc.strerror}") from exc
 
     def _append(self, orders: Sequence[Order]) -> int:
-        """Returns the size before."""
+        """Return the size before."""
         is_new = not self.path.exists()
         if not is_new and self.path.stat().st_size > self._compact_at:
             self.compact()
         with _opened(self.path, os.O_CREAT | os.O_APPEND) as descriptor:
-            size, ending = _mended(descriptor)
+            size, ending = _without_torn_line(descriptor)
             try:
                 _write(descriptor, ending + b"".join(map(_line, orders)))
                 if is_new:
@@ -149,15 +137,15 @@ class Journal:
         try:
             os.truncate(self.path, size)
         except OSError as exc:
-            logger.error("an order that failed could not be taken out of %s again: %s", self.path, exc.strerror)
+            logger.error("a failed order could not be removed from %s: %s", self.path, exc.strerror)
 
 
 def _line(order: Order) -> bytes:
     return json.dumps(asdict(order), separators=(",", ":")).encode() + b"\n"
 
 
-def _whole(line: bytes) -> Order | None:
-    """The order of a last line that lacks only its end."""
+def _complete(line: bytes) -> Order | None:
+    """Return the order of a last line that lacks only its newline, None for a torn one."""
     try:
         return _parsed(line)
     except (ValueError, TypeError):
@@ -165,7 +153,7 @@ def _whole(line: bytes) -> Order | None:
 
 
 def _parsed(line: bytes) -> Order:
-    """Raises ValueError or TypeError."""
+    """Return the order of a line; raise ValueError or TypeError."""
     values: dict[str, Any] = json.loads(line)
     order = NumberOrder(**values) if "number" in values else ChatOrder(**values)
     if isinstance(order, NumberOrder):
@@ -179,14 +167,14 @@ def _parsed(line: bytes) -> Order:
     return order
 
 
-def _mended(descriptor: int) -> tuple[int, bytes]:
-    """The size without a torn last line, and what a whole one lacks at its end."""
+def _without_torn_line(descriptor: int) -> tuple[int, bytes]:
+    """Cut off a torn last line. Return the size, and the newline that a whole last line may lack."""
     size = os.fstat(descriptor).st_size
     os.lseek(descriptor, max(0, size - _LINE_BYTES), os.SEEK_SET)
     torn = os.read(descriptor, _LINE_BYTES).rpartition(b"\n")[2]
     if not torn:
         return size, b""
-    if _whole(torn):
+    if _complete(torn):
         return size, b"\n"
     os.ftruncate(descriptor, size - len(torn))
     return size - len(torn), b""
@@ -202,14 +190,14 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    """Everything, on disk."""
+    """Write everything and wait for the disk."""
     while data:
         data = data[os.write(descriptor, data) :]
     os.fsync(descriptor)
 
 
 def _sync_folder(path: Path) -> None:
-    """A file's new name is on disk."""
+    """Wait until a file's new name is on disk."""
     if os.name != "posix":
         return
     descriptor = os.open(path.parent, os.O_RDONLY)

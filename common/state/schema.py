@@ -1,8 +1,15 @@
-"""The tables of the state file, and the steps that lead to them from every earlier version."""
+"""The tables of the state file: the steps from every earlier version, and their reconciliation with the journal."""
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
+
+from ..core.chats import Status
+from ..core.pseudonymizer import SECRET_BYTES
+from . import audit, chats, identities, meta
+from .database import Unusable
+from .orders import ChatOrder, Journal, NumberOrder, Order
 
 _FIRST = """
 CREATE TABLE identity (number TEXT PRIMARY KEY, uid TEXT NOT NULL, source INTEGER NOT NULL, moved_to TEXT);
@@ -44,25 +51,57 @@ DROP TABLE ledger;
 ALTER TABLE sent RENAME TO ledger;
 CREATE INDEX audit_chat ON audit (network, chat, id);
 """
-"""A message is never older than its arrival, so what was kept before errs on the safe side."""
+"""No message arrives before it is sent: the arrival, which earlier versions kept, is the latest possible `sent_at`."""
 
 STEPS = (_FIRST, _AUDIT, _LEDGER, _SENT_AT)
-"""What makes each schema version of the one before it."""
+"""The statements that lead to each schema version from the one before."""
 SCHEMA_VERSION = len(STEPS)
 
-BOUND_AUDIT = """
-DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - 2000 AND id NOT IN (
-    SELECT max(audit.id) FROM audit JOIN chat_group ON chat_group.network = audit.network AND chat_group.id = chat
-    GROUP BY audit.network, chat
-)
-"""
-"""Leaves the latest entry of every chat, and of the rest the last 2,000."""
+
+def prepare(connection: sqlite3.Connection, journal: Journal) -> None:
+    """Bring a file to the present schema and its chats and numbers in line with the journal; raise Unusable.
+
+    Another connection may do the same at the same time.
+    """
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise Unusable(f"the state file was written by a newer version, schema {version}")
+        _upgrade(connection, version)
+        connection.execute(*meta.put_new(meta.SECRET, secrets.token_hex(SECRET_BYTES)))
+        connection.execute(audit.PRUNE)
+        with journal.appended(_reconcile(connection, journal)):
+            connection.commit()
 
 
-def upgrade(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a file of that version up to date, within the caller's transaction."""
+def _upgrade(connection: sqlite3.Connection, version: int) -> None:
     if version == SCHEMA_VERSION:
         return
     for statement in "".join(STEPS[version:]).split(";"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def _reconcile(connection: sqlite3.Connection, journal: Journal) -> list[Order]:
+    """Restore to the tables what only the journal has; return what only the tables have.
+
+    An order reaches the journal before the tables, so the journal wins where they differ. A revocation in either wins
+    over everything.
+    """
+    in_journal = journal.read()
+    only_in_tables: list[Order] = []
+    in_tables: list[Order] = [*chats.stored_orders(connection), *identities.stored_orders(connection)]
+    for stored in in_tables:
+        order = in_journal.get(stored.subject)
+        if order is None or (isinstance(stored, ChatOrder) and stored.status is Status.REVOKED):
+            in_journal.pop(stored.subject, None)
+            if not isinstance(order, ChatOrder) or order.status is not Status.REVOKED:
+                only_in_tables.append(stored)
+    for order in in_journal.values():
+        match order:
+            case ChatOrder():
+                chats.restore(connection, order)
+            case NumberOrder():
+                identities.restore(connection, order)
+    return only_in_tables

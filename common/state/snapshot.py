@@ -1,63 +1,59 @@
-"""How a running gateway's connection is doing, put down in the state file for whoever asks from outside."""
+"""Snapshots of a running gateway's connections, kept in the state file for other processes to read."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from ..core.errors import StateError
-from ..inbound.observation import Observations
-from ..inbound.workers import ChatWorkers
-from .ledger import Ledger
-from .store import Store, read
-from .trace import Trace
+from . import meta
+
+if TYPE_CHECKING:
+    from .store import Store
 
 EVERY_SECONDS = 5.0
 FRESH_SECONDS = 20.0
-"""A snapshot older than this is that of a gateway which has ended, or hangs."""
+"""The gateway of an older snapshot has ended, or hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One network's connection. Times are Unix time, None for never; counts are since it was opened."""
+    """The state of one network's connection. Times are Unix time, None for never; counts are since it was opened."""
 
     network: str
     at: float
     process: int
     listening: bool
-    """A stream stands."""
+    """A stream is open."""
     last_byte: float | None
     last_event: float | None
     reconnects: int
     chats: int
-    """With messages that wait or are being handled."""
+    """Chats with messages that wait or are being handled."""
     waiting: int
     shed: int
-    """Background talk dropped for want of room."""
+    """Background messages dropped because a queue was full."""
     lost: int
-    """Messages to the agent dropped for want of room."""
+    """Messages to the agent dropped because a queue was full."""
     ledger: int
     observed: int
     """Lines kept for the next mention."""
     decisions: Mapping[str, int]
     skipped: Mapping[str, int]
-    """Events that were none of ours to judge, by kind."""
+    """Events of kinds that the adapter does not handle, by kind."""
 
     def fault(self, now: float) -> str:
-        """What is wrong; empty when nothing is."""
+        """Return the problem; empty when there is none."""
         if now - self.at > FRESH_SECONDS:
             return f"no gateway has been running for {_ago(now - self.at)}"
-        return "" if self.listening else "not listening: no stream stands"
+        return "" if self.listening else "not connected: no open stream"
 
     def rows(self, now: float) -> list[tuple[str, str]]:
-        """Everything in words, for people."""
+        """Return (label, value) pairs for people."""
         lost = f", {self.shed} of background and {self.lost} to the agent dropped" if self.shed or self.lost else ""
         return [
             ("state", self.fault(now) or "listening"),
@@ -72,54 +68,8 @@ class Snapshot:
         ]
 
 
-class Stats(Protocol):
-    """What a stream lived through; times in seconds of `time.monotonic`."""
-
-    last_byte: float | None
-    last_event: float | None
-    disconnected_since: float | None
-    connects: int
-    reconnects: int
-
-
-class Intake(Protocol):
-    """What both networks' intakes count."""
-
-    workers: ChatWorkers[Any]
-    ledger: Ledger
-    trace: Trace
-    unhandled: Counter[str]
-
-
-def snapshot(network: str, stats: Stats, intake: Intake, observed: Observations) -> Snapshot:
-    """How a connection is doing now."""
-    now = time.time()
-    monotonic = time.monotonic()
-
-    def unix(clock: float | None) -> float | None:
-        return None if clock is None else now - (monotonic - clock)
-
-    return Snapshot(
-        network=network,
-        at=now,
-        process=os.getpid(),
-        listening=stats.connects > 0 and stats.disconnected_since is None,
-        last_byte=unix(stats.last_byte),
-        last_event=unix(stats.last_event),
-        reconnects=stats.reconnects,
-        chats=intake.workers.chats,
-        waiting=intake.workers.waiting,
-        shed=intake.workers.shed,
-        lost=intake.workers.lost,
-        ledger=len(intake.ledger),
-        observed=observed.count(),
-        decisions=dict(intake.trace.counts),
-        skipped=dict(intake.unhandled),
-    )
-
-
 async def keep_snapshot_fresh(store: Store, take_snapshot: Callable[[], Snapshot]) -> NoReturn:
-    """Keep the state file's snapshot fresh until cancelled; the last one stays."""
+    """Write a snapshot every few seconds until cancelled; the last one stays."""
     try:
         while True:
             _write(store, take_snapshot())
@@ -130,14 +80,14 @@ async def keep_snapshot_fresh(store: Store, take_snapshot: Callable[[], Snapshot
 
 def _write(store: Store, snapshot: Snapshot) -> None:
     key = _key(snapshot.network)
-    store.write_later("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(asdict(snapshot))), key=key)
+    store.write_later(*meta.put(key, json.dumps(asdict(snapshot))), key=key)
 
 
 def read_snapshot(state: Path, network: str) -> Snapshot | None:
-    """The last snapshot in a state file, None when there is none; raises StateError."""
-    rows = read(state, "SELECT value FROM meta WHERE key = ?", (_key(network),))
+    """Return the last snapshot in a state file, None when there is none; raise StateError."""
+    value = meta.read_value(state, _key(network))
     try:
-        return Snapshot(**json.loads(rows[0][0])) if rows else None
+        return Snapshot(**json.loads(value)) if value else None
     except (TypeError, ValueError):
         raise StateError(f"the snapshot of {network} was written by another version") from None
 
@@ -155,7 +105,7 @@ def _ago(seconds: float) -> str:
 
 def _counted(counts: Mapping[str, int]) -> str:
     most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{count} {what}" for what, count in most) or "none"
+    return ", ".join(f"{count} {kind}" for kind, count in most) or "none"
 
 
 def _key(network: str) -> str:

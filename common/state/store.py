@@ -1,6 +1,6 @@
-"""State on disk: one SQLite file of an operator's gateway, written in batches off the event loop.
+"""The state file of a running gateway: one SQLite file, written in batches off the event loop.
 
-What is read is read once, when a connection opens it; from then on memory is the truth and the file follows.
+Tables are read once, when a connection opens the file; from then on memory is authoritative and the file follows.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import Any, NoReturn, TypeVar
 
 from ..core.backoff import backoff
 from ..core.errors import StateError
+from ..core.pseudonymizer import Pseudonymizer
+from . import meta
 from .backlog import KEEP_CACHED, KEEP_QUEUED, Backlog
-from .database import SECRET, Statement, carry_out, connect, journal_of, recovered, translated
-from .pseudonymizer import Pseudonymizer
+from .database import Statement, connect, connect_or_rebuild, execute, journal_of, translated
+from .schema import prepare
 
 logger = logging.getLogger(__name__)
 
@@ -30,55 +32,40 @@ _WATCH_SECONDS = 0.5
 _Result = TypeVar("_Result")
 
 
-def read(path: Path, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """What a query yields, beside a gateway that may be writing; raises StateError."""
-    if not path.exists():
-        raise StateError(f"there is no state file at {path}: the gateway has not run with this plugin yet")
-    with (
-        translated(path, "read"),
-        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection,
-    ):
-        return connection.execute(query, parameters).fetchall()
-
-
-def inspect(path: Path) -> tuple[int, str]:
-    """The schema version of a state file, and `ok` or SQLite's first complaint about it; raises StateError."""
-    ((version,),) = read(path, "PRAGMA user_version")
-    ((verdict,),) = read(path, "PRAGMA quick_check(1)")
-    return version, verdict
-
-
 def change(path: Path, statements: Iterable[Statement]) -> None:
-    """Carry out statements as one, beside a gateway that may be running; raises StateError unless they are on disk."""
-    with closing(connect(path)) as connection, translated(path, "changed"):
+    """Execute statements in one transaction, also while a gateway runs; raise StateError unless they are on disk."""
+    with closing(connect(path, prepare)) as connection, translated(path, "changed"):
         connection.execute("PRAGMA synchronous=FULL")
-        carry_out(connection, journal_of(path), statements)
+        execute(connection, journal_of(path), statements)
 
 
 def pseudonymizer(path: Path) -> Pseudonymizer:
-    """What the gateway calls people and chats in its logs and its trace; raises StateError."""
-    rows = read(path, "SELECT value FROM meta WHERE key = ?", (SECRET,)) if path.exists() else []
-    return Pseudonymizer(bytes.fromhex(rows[0][0]) if rows else None)
+    """Return the pseudonyms that the gateway of a state file uses in its logs and its trace; raise StateError."""
+    secret = meta.read_value(path, meta.SECRET) if path.exists() else None
+    return Pseudonymizer(bytes.fromhex(secret) if secret else None)
 
 
 class Store:
     """The state file of one gateway, shared by its connections: each opens it and closes it once.
 
-    One event loop. What could not be written is kept and tried again; what permits or forbids is never dropped.
+    All of them run in one event loop. Writes that fail are kept and retried; those that permit or forbid are never
+    dropped. Queueing (`keep`, `write`, `write_later`) is safe from any thread.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.pseudonym = Pseudonymizer()
-        """Of this process alone until the file is open."""
+        """Pseudonyms with a random secret until the file is open."""
         self._journal = journal_of(path)
         self._connection: sqlite3.Connection | None = None
+        # From the most important to what a crash may lose.
         self._kept = Backlog()
         self._queue = Backlog(KEEP_QUEUED)
         self._cached = Backlog(KEEP_CACHED)
         self._number = 0
-        """Of the last entry in any queue."""
+        """The number of the last entry in any backlog."""
         self._lock = threading.Lock()
+        """Guards the backlogs: any thread fills them, the writing thread empties them."""
         self._failing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -86,20 +73,20 @@ class Store:
     # -- open and close
 
     async def open(self) -> None:
-        """Open or make the file; one that is unusable is kept aside and made anew. Raises StateError."""
+        """Open or create the file; an unusable one is kept aside and rebuilt. Raise StateError."""
         self._bind(asyncio.get_running_loop())
-        async with self._door:
+        async with self._opening:
             if self._connection is None:
                 await self._start()
             self._users += 1
 
     async def close(self) -> None:
-        """End one use; the last one closes the file. More often than it was opened does nothing."""
+        """End one use; the last one closes the file. Closing more often than opening does nothing."""
         if self._loop is None or not self._users:
             return
         self._users -= 1
         await self.flush()
-        async with self._door:
+        async with self._opening:
             if not self._users and self._connection is not None:
                 await self._stop()
 
@@ -109,19 +96,21 @@ class Store:
         if self._loop is not None and self._thread is not None:
             if not self._loop.is_closed():
                 raise StateError(f"the state file {self.path} is in use by another event loop of this process")
-            self._thread.submit(self._shut).result()
+            # The loop that opened the file has ended without closing it.
+            self._thread.submit(self._close_connection).result()
             self._thread = None
         self._loop = loop
-        self._door = asyncio.Lock()
+        self._opening = asyncio.Lock()
         self._dirty = asyncio.Event()
         self._users = 0
         self._transaction: asyncio.Future[bool] | None = None
 
     async def _start(self) -> None:
+        # One thread owns the connection, so that transactions never interleave.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hardened-store")
         self._writer: asyncio.Task[None] | None = None
         try:
-            await self._in_thread(self._open)
+            await self._in_thread(self._open_connection)
         except BaseException:
             await self._stop()
             raise
@@ -132,23 +121,24 @@ class Store:
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
-        await self._in_thread(self._shut)
+        await self._in_thread(self._close_connection)
         if self._thread is not None:
             self._thread.shutdown(wait=False)
             self._thread = None
 
-    def _open(self) -> None:
-        self._connection = recovered(self.path)
+    def _open_connection(self) -> None:
+        self._connection = connect_or_rebuild(self.path, prepare)
         with translated(self.path, "read"):
-            ((secret,),) = self._connection.execute("SELECT value FROM meta WHERE key = ?", (SECRET,)).fetchall()
+            secret = meta.secret(self._connection)
         self.pseudonym = Pseudonymizer(bytes.fromhex(secret))
+        # Orders given while the file could not be written or was closed, before anybody reads the tables.
         while self._kept:
-            if not self._carry_out_batch(cached=False):
-                raise StateError(f"what was permitted and forbidden of late cannot be written to {self.path}")
+            if not self._write_batch(cached=False):
+                raise StateError(f"recent orders cannot be written to {self.path}")
 
-    def _shut(self) -> None:
+    def _close_connection(self) -> None:
         if self._connection is not None:
-            while any(self._backlogs(cached=True)) and self._carry_out_batch(cached=True):
+            while any(self._backlogs(cached=True)) and self._write_batch(cached=True):
                 pass
             self._connection.close()
             self._connection = None
@@ -156,7 +146,7 @@ class Store:
     # -- read
 
     async def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Everything a query yields; raises StateError, so that what cannot be read never passes for nothing."""
+        """Return what a query yields; raise StateError, so that an unreadable table never looks empty."""
 
         def read() -> list[tuple[Any, ...]]:
             with translated(self.path, "read"):
@@ -165,7 +155,7 @@ class Store:
         return await self._in_thread(read)
 
     async def cached_rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """As `rows`, for what can be done without: nothing where it cannot be read."""
+        """Return what a query yields, nothing where it cannot be read: for tables that the gateway can do without."""
         try:
             return await self.rows(query, parameters)
         except StateError as exc:
@@ -173,48 +163,50 @@ class Store:
             return []
 
     async def watch(self, changed: Callable[[], Awaitable[None]]) -> NoReturn:
-        """Await `changed` whenever somebody else has written to the file; again when it raised StateError."""
-        seen, is_deaf = None, False
+        """Await `changed` whenever another process has written to the file, and again if it raised StateError."""
+        seen, is_failing = None, False
         while True:
             try:
                 version = await self.rows("PRAGMA data_version")
                 if version != seen:
                     await changed()
                     seen = version
-                is_deaf = False
+                is_failing = False
             except StateError as exc:
-                logger.log(logging.DEBUG if is_deaf else logging.ERROR, "no order from outside is heard: %s", exc)
-                is_deaf = True
+                level = logging.DEBUG if is_failing else logging.ERROR
+                logger.log(level, "orders from other processes cannot be read: %s", exc)
+                is_failing = True
             await asyncio.sleep(_WATCH_SECONDS)
 
     # -- write
 
     async def change(self, *statements: Statement) -> None:
-        """Carry out statements as one, behind those kept so far; raises StateError unless they are on disk."""
+        """Execute statements in one transaction, after those kept so far; raise StateError unless they are on disk."""
 
         def work() -> None:
             with translated(self.path, "changed"):
                 connection = self._opened()
-                while self._kept and self._carry_out_batch(cached=False):
+                while self._kept and self._write_batch(cached=False):
                     pass
+                # In WAL mode only FULL waits for the disk at every commit.
                 connection.execute("PRAGMA synchronous=FULL")
                 try:
-                    carry_out(connection, self._journal, statements)
+                    execute(connection, self._journal, statements)
                 finally:
                     connection.execute("PRAGMA synchronous=NORMAL")
 
         await self._in_thread(work)
 
     def keep(self, *statements: Statement) -> None:
-        """Queue what permits or forbids, to be carried out as one. Safe from any thread, as all that queue."""
+        """Queue statements that permit or forbid, to be executed in one transaction. They are never dropped."""
         self._put(self._kept, statements)
 
     def write(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Queue a statement; it is on disk soon, or after the next `commit`."""
+        """Queue a statement; it is on disk soon, at the latest after the next `commit`."""
         self._put(self._queue, [(statement, parameters)])
 
     def write_later(self, statement: str, parameters: Sequence[Any] = (), *, key: Hashable = None) -> None:
-        """Queue a statement no `commit` takes along: it is on disk soon. Of those with one key only the last counts."""
+        """Queue a statement that no `commit` waits for; it replaces a queued one with the same key."""
         self._put(self._cached, [(statement, parameters)], key)
 
     def _put(self, backlog: Backlog, statements: Sequence[Statement], key: Hashable = None) -> None:
@@ -225,33 +217,39 @@ class Store:
             self._loop.call_soon_threadsafe(self._dirty.set)
 
     async def commit(self) -> bool:
-        """Return when every `write` and `keep` so far is on disk, or at once while the disk cannot be written to.
+        """Return once every `write` and `keep` so far is on disk, or at once while the disk cannot be written to.
 
         Concurrent callers share a transaction.
         """
-        return not self._failing and await self._carry_out(cached=False)
+        return not self._failing and await self._write_queued(cached=False)
 
     async def flush(self) -> bool:
-        """Return when everything queued so far is on disk, False when that is impossible now: it is tried again."""
-        return await self._carry_out(cached=True)
+        """Return once everything queued so far is on disk; False when that fails now: it is retried."""
+        return await self._write_queued(cached=True)
 
-    async def _carry_out(self, *, cached: bool) -> bool:
+    async def _write_queued(self, *, cached: bool) -> bool:
         number = self._number
-        while any(backlog.reaches_back_to(number) for backlog in self._backlogs(cached=cached)):
+        while self._waits(number, cached=cached):
             if self._connection is None:
                 return False
             if self._transaction is None or self._transaction.done():
-                work = partial(self._carry_out_batch, cached=cached)
+                work = partial(self._write_batch, cached=cached)
                 self._transaction = asyncio.get_running_loop().run_in_executor(self._thread, work)
-            # One of many that wait may be cancelled; the transaction is everybody's.
+            # A waiting caller may be cancelled; the transaction belongs to all of them.
             if not await asyncio.shield(self._transaction):
                 return False
         return True
+
+    def _waits(self, number: int, *, cached: bool) -> bool:
+        # The thread that writes removes entries meanwhile.
+        with self._lock:
+            return any(backlog.has_up_to(number) for backlog in self._backlogs(cached=cached))
 
     async def _write_behind(self) -> None:
         while True:
             await self._dirty.wait()
             await asyncio.sleep(_WRITE_BEHIND_SECONDS)
+            # Before the flush: a statement queued during it starts another round.
             self._dirty.clear()
             for delay in backoff(first=0.5, cap=5.0):
                 if await self.flush():
@@ -261,25 +259,25 @@ class Store:
     def _backlogs(self, *, cached: bool) -> tuple[Backlog, ...]:
         return (self._kept, self._queue, self._cached) if cached else (self._kept, self._queue)
 
-    def _carry_out_batch(self, *, cached: bool) -> bool:
-        """Write the first of every queue; False when the disk does not take them."""
+    def _write_batch(self, *, cached: bool) -> bool:
+        """Write the first batch of every backlog; return False when the disk cannot be written to."""
         with self._lock:
-            batches = [(backlog, backlog.first()) for backlog in self._backlogs(cached=cached)]
+            batches = [(backlog, backlog.batch()) for backlog in self._backlogs(cached=cached)]
         try:
             statements = [statement for _, batch in batches for _, (_, group) in batch for statement in group]
-            carry_out(self._opened(), self._journal, statements, leave_out_faulty=True)
+            execute(self._opened(), self._journal, statements, leave_out_faulty=True)
         except (sqlite3.Error, OSError, MemoryError, StateError) as exc:
-            # A full disk must not stop the chat; once is enough to tell.
+            # A full disk must not stop the chats. One log line for each outage is enough.
             level = logging.DEBUG if self._failing else logging.ERROR
-            logger.log(level, "state file: cannot be written to, tried again until it can: %s", exc)
+            logger.log(level, "state file: cannot be written to, retrying: %s", exc)
             self._failing = True
             return False
         if self._failing:
-            logger.info("state file: written to again")
+            logger.info("state file: can be written to again")
             self._failing = False
         with self._lock:
             for backlog, batch in batches:
-                backlog.carried_out(batch)
+                backlog.remove(batch)
         return True
 
     def _opened(self) -> sqlite3.Connection:
@@ -297,5 +295,5 @@ _living: dict[Path, Store] = {}
 
 
 def shared(path: Path) -> Store:
-    """The one store of a file in this process: whoever opens it gets the same connection."""
+    """Return the one store of a file in this process, so that all its users share a connection."""
     return _living.setdefault(path.absolute(), Store(path.absolute()))

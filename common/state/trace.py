@@ -1,4 +1,4 @@
-"""Why did you not answer? The last decisions, kept on disk, without any text and without plain identities."""
+"""The table of the last decisions, which answers "why did you not answer?". Holds no text and no plain identity."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.events import Decision, Dispatch, Ignore, Inbound, Observe
-from .store import Store, read
+from .database import read
+
+if TYPE_CHECKING:
+    from .store import Store
 
 KEEP_ROWS = 2_000
 _PRUNE_EVERY = 200
@@ -30,7 +34,7 @@ class Entry:
     reason: str
 
     def time(self) -> str:
-        """When, in the local time zone."""
+        """The time of the decision, in the local time zone."""
         return datetime.fromtimestamp(self.at).astimezone().strftime("%d %b %H:%M:%S")
 
     def place(self) -> str:
@@ -38,19 +42,19 @@ class Entry:
         return "(direct)" if self.chat == self.who else self.chat
 
     def line(self) -> str:
-        """All but the network in one line."""
+        """The entry in one line, without its network."""
         rule = f" by rule {self.rule}" if self.rule else ""
         return f"{self.time()} {self.place()} {self.who}: {self.verdict}{rule}, {self.reason} ({self.event})"
 
 
 def entries(state: Path, *, after: int = 0) -> list[Entry]:
-    """The entries of a state file with a higher number than `after`, oldest first; raises StateError."""
+    """Return the entries of a state file numbered above `after`, the oldest first; raise StateError."""
     columns = "rowid, at, network, chat, who, event, verdict, rule, reason"
     return [Entry(*row) for row in read(state, f"SELECT {columns} FROM trace WHERE rowid > ? ORDER BY rowid", (after,))]
 
 
 class Trace:
-    """Records decisions of one network. `now` is Unix time."""
+    """Records and counts the decisions of one network. `now` is Unix time."""
 
     def __init__(self, store: Store, network: str, now: Callable[[], float]) -> None:
         self._store = store
@@ -60,18 +64,18 @@ class Trace:
         self.counts: Counter[str] = Counter()
 
     def pseudonym(self, identity: str) -> str:
-        """What a person or a chat is called here and in logs."""
+        """Return the name of a person or a chat in the trace and in logs."""
         return self._store.pseudonym(identity)
 
     def decided(self, inbound: Inbound, decision: Decision) -> None:
-        """Take down a decision; what has nothing to read is only counted."""
+        """Record a decision. One about a message without content (a receipt, typing) is only counted."""
         verdict = _verdict(decision)
         self.counts[f"{verdict} {decision.reason}"] += 1
         if not inbound.contentless:
             self._row(inbound, verdict, decision.rule, decision.reason)
 
     def noted(self, inbound: Inbound, verdict: str, reason: str) -> None:
-        """Take down something that is no decision about a text, an invitation for instance."""
+        """Record an event that is no decision about a text, such as an invitation."""
         self.counts[f"{verdict} {reason}"] += 1
         self._row(inbound, verdict, 0, reason)
 

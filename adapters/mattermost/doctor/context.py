@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from ....common.core import wording
+from ....common.core.chats import Entry, in_force
 from ....common.core.errors import StateError
 from ....common.core.policy import Policy
 from ....common.doctor.checks import NetworkContext
-from ....common.state.allowlist import Entry, entries, in_force
+from ....common.state.chats import entries
 from ..rest.client import MattermostClient
 from ..sequence import Sequence
 from ..settings import MattermostSettings, is_id

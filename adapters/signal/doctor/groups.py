@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 
+from ....common.core.chats import Entry, in_force
 from ....common.core.errors import StateError
 from ....common.doctor.findings import Result, advice, failed, masked, ok
-from ....common.state.allowlist import Entry, entries, in_force
+from ....common.state.chats import entries
 from ..invitations import Group, Membership, read_groups
 from .context import Context
 

@@ -9,7 +9,7 @@ from ....common.core import flags
 from ....common.core.errors import HardenedError, StateError
 from ....common.core.people import as_aci, as_number
 from ....common.doctor.findings import Result, advice, failed, masked, ok, skipped
-from ....common.state.identities import Pair, recorded_in
+from ....common.state.identities import Pair, pairs
 from .context import Context
 
 _LISTS = ("allowed_users", "gateway_allowed_users", "allow_admin_from", "group_allow_admin_from")
@@ -122,7 +122,7 @@ async def _known(context: Context, numbers: list[str]) -> Known:
 def _recorded(context: Context) -> list[Pair]:
     """Return the pairs in the state file; none when it cannot be read, which the check of the file reports."""
     try:
-        return recorded_in(context.state)
+        return pairs(context.state)
     except StateError:
         return []
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from ....common.core.errors import HardenedError
 from ....common.core.events import Address
 from ....common.core.people import Lists
+from ....common.core.pseudonymizer import Pseudonymizer
 from ....common.state.identities import Source
-from ....common.state.pseudonymizer import Pseudonymizer
 from ..client import SignalClient
 from ..wire import Contact, UserStatus, read_rows
 from .directory import Directory, Learnt

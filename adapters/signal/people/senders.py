@@ -55,17 +55,17 @@ class Senders:
     async def prepare(self) -> None:
         """Load the directory and the direct chats of earlier runs; raises StateError."""
         self.directory = Directory(
-            await identities.recorded(self._store),
+            await identities.load(self._store),
             remember=self._remember,
-            forget=partial(identities.forget, self._store),
+            forget=partial(identities.delete, self._store),
             is_named=self._is_named,
         )
         self._learnt()
         self._direct_chats = DirectChats(
-            await direct_chats.recorded_chats(self._store),
+            await direct_chats.load(self._store),
             owner=self.directory.aci_of,
-            remember=partial(direct_chats.record_chat, self._store),
-            forget=partial(direct_chats.forget_chat, self._store),
+            remember=partial(direct_chats.record, self._store),
+            forget=partial(direct_chats.delete, self._store),
             is_named=self.directory.is_named,
         )
         self.resolver = Resolver(

@@ -1,0 +1,41 @@
+"""The table of the audit: every change of a chat's status and every confirmed number, by whom, when and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .database import Write
+
+if TYPE_CHECKING:
+    from .store import Store
+
+LATEST_WHY = "SELECT why FROM audit WHERE network = c.network AND chat = c.id ORDER BY audit.id DESC LIMIT 1"
+"""A subquery: the latest reason about a chat, a row `c` of `chat_group`."""
+
+PRUNE = """
+DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - 2000 AND id NOT IN (
+    SELECT max(audit.id) FROM audit JOIN chat_group ON chat_group.network = audit.network AND chat_group.id = chat
+    GROUP BY audit.network, chat
+)
+"""
+"""Leaves the latest entry of every chat, and of the rest the last 2,000."""
+
+
+def record(at: float, network: str, chat: str, status: str, by: str, why: str) -> Write:
+    """Record a change; execute this directly after the statement that makes it. Does nothing if that changed no row."""
+    sql = "INSERT INTO audit (at, network, chat, status, by, why) SELECT ?, ?, ?, ?, ?, ? WHERE changes() > 0"
+    return sql, (at, network, chat, status, by, why)
+
+
+async def last_number(store: Store) -> int:
+    """Return the number of the latest entry, 0 where there is none; raise StateError."""
+    ((last,),) = await store.rows("SELECT coalesce(max(id), 0) FROM audit")
+    return int(last)
+
+
+async def since(store: Store, network: str, number: int) -> list[tuple[int, str, str]]:
+    """Return (number, chat, status) of a network's entries after that number, oldest first; raise StateError."""
+    rows = await store.rows(
+        "SELECT id, chat, status FROM audit WHERE network = ? AND id > ? ORDER BY id", (network, number)
+    )
+    return [(found, chat, status) for found, chat, status in rows]

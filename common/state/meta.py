@@ -1,0 +1,43 @@
+"""The table of single values, by key: the secret of the pseudonyms, snapshots, and how far things have come."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .database import Write, read
+
+if TYPE_CHECKING:
+    from .store import Store
+
+SECRET = "pseudonym key"
+_READ = "SELECT value FROM meta WHERE key = ?"
+
+
+def put(key: str, value: str) -> Write:
+    """Set a value."""
+    return "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value)
+
+
+def put_new(key: str, value: str) -> Write:
+    """Set a value unless there is one."""
+    return "INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value)
+
+
+def secret(connection: sqlite3.Connection) -> str:
+    """Return the secret of the pseudonyms, which every prepared file has."""
+    ((value,),) = connection.execute(_READ, (SECRET,)).fetchall()
+    return str(value)
+
+
+async def load(store: Store, key: str) -> str | None:
+    """Return a value, None where there is none; raise StateError."""
+    rows = await store.rows(_READ, (key,))
+    return rows[0][0] if rows else None
+
+
+def read_value(path: Path, key: str) -> str | None:
+    """Return a value of a state file, None where there is none; raise StateError."""
+    rows = read(path, _READ, (key,))
+    return rows[0][0] if rows else None
