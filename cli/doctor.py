@@ -7,12 +7,12 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict
-from importlib import import_module
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from ..adapters.networks import NETWORKS
 from ..common.core.errors import HostContractError
 from ..common.doctor import state_file
 from ..common.doctor.checks import guarded
@@ -22,8 +22,6 @@ from ..common.host import checks, profile, strict_mode
 from ..common.host.setup import Setup, load_setup
 from ..common.settings import strict
 from .output import console, write_json
-
-NETWORKS = tuple(strict.CONNECTING)
 
 _SIGNS = {
     Status.OK: ("✓", "green"),
@@ -73,7 +71,7 @@ async def examine(network: str | None = None) -> AsyncIterator[Finding]:
     async for finding in guarded("hermes.config", checks.configuration(home)):
         yield finding
     try:
-        setup = load_setup()
+        setup = load_setup(NETWORKS)
     except Exception as exc:
         what = f"Hermes cannot read its own configuration: {type(exc).__name__}."
         yield Finding("hermes.setup", Status.FAILED, what, "Run `hermes doctor` and mend what it names.")
@@ -83,7 +81,7 @@ async def examine(network: str | None = None) -> AsyncIterator[Finding]:
         ("hermes.plugin", checks.loaded(config)),
         *((f"hermes.{name}", checks.owner(name)) for name in NETWORKS),
         *((f"hermes.{name}", _contract(name)) for name in NETWORKS),
-        ("hermes.gateway", checks.gateway()),
+        ("hermes.gateway", checks.gateway(NETWORKS)),
         ("hermes.state", state_file.examine(setup.state)),
     )
     for check, findings in examinations:
@@ -97,7 +95,7 @@ async def examine(network: str | None = None) -> AsyncIterator[Finding]:
 def _contract(network: str) -> Iterator[Finding]:
     """Whether Hermes still offers what our adapter inherits: its module looks when it is imported."""
     try:
-        import_module(f"..adapters.{network}.adapter", __package__)
+        NETWORKS[network].adapter()
     except HostContractError as exc:
         what, _, remedy = str(exc).rpartition(". ")
         remedy = remedy if what else "Upgrade hermes-hardened-adapters, or go back to the hermes-agent you had"
@@ -117,26 +115,23 @@ async def _network(network: str, setup: Setup, config: Mapping[str, Any], *, ask
     extra = setup.extras.get(network) or next(checks.blocks(config, network), {})
     if not (asked or network in setup.extras or _begun(network, extra, setup.environment)):
         what = f"The platform {network} is not configured."
-        names = strict.variables(network).values()
+        names = strict.variables(NETWORKS[network].stock).values()
         yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(names)} to use it.")
         return
-    keys = strict_mode.written(network)
-    async for finding in guarded(f"{network}.strict", strict_mode_findings(network, setup.environment, keys)):
+    keys = strict_mode.written(NETWORKS[network].stock)
+    async for finding in guarded(
+        f"{network}.strict", strict_mode_findings(NETWORKS[network].stock, setup.environment, keys)
+    ):
         yield finding
-    async for finding in guarded(f"{network}.doctor", _examined(network, extra, setup)):
-        yield finding
-
-
-async def _examined(network: str, extra: Mapping[str, Any], setup: Setup) -> AsyncIterator[Finding]:
-    doctor = import_module(f"..adapters.{network}.doctor.checks", __package__)
-    async for finding in doctor.examine(extra, setup.environment, setup.state):
+    async for finding in guarded(f"{network}.doctor", NETWORKS[network].examine(extra, setup.environment, setup.state)):
         yield finding
 
 
 def _begun(network: str, extra: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
     """Whether the operator set a part of what is needed, so that what is missing shall be told."""
-    return bool(strict.in_use(network, environment)) or any(
-        environment.get(name, "").strip() or extra.get(field) for field, name in strict.CONNECTING[network].items()
+    stock = NETWORKS[network].stock
+    return bool(strict.in_use(stock, environment)) or any(
+        environment.get(name, "").strip() or extra.get(field) for field, name in stock.connecting.items()
     )
 
 

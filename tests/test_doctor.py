@@ -7,12 +7,13 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_hardened_adapters.adapters.networks import NETWORKS
 from hermes_hardened_adapters.cli import doctor
 from hermes_hardened_adapters.common.core.errors import StateError
 from hermes_hardened_adapters.common.doctor import state_file
@@ -268,7 +269,7 @@ async def test_findings_come_before_the_slow_checks_end(monkeypatch: pytest.Monk
 async def test_a_check_that_breaks_off_is_a_finding_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch, hermes_home: Path
 ) -> None:
-    def broken() -> Iterator[Finding]:
+    def broken(platforms: Collection[str]) -> Iterator[Finding]:
         yield Finding("hermes.gateway", Status.OK, "Fine.")
         raise LookupError("with a secret")
 
@@ -281,7 +282,7 @@ async def test_a_check_that_breaks_off_is_a_finding_and_the_rest_goes_on(
 
 
 async def test_a_hermes_that_cannot_read_its_configuration(monkeypatch: pytest.MonkeyPatch, hermes_home: Path) -> None:
-    def broken() -> Any:
+    def broken(platforms: Collection[str]) -> Any:
         raise LookupError("with a secret")
 
     monkeypatch.setattr("hermes_hardened_adapters.cli.doctor.load_setup", broken)
@@ -335,8 +336,8 @@ async def test_without_hermes_nothing_else_is_checked(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("network", ["signal", "mattermost"])
 def test_a_hermes_that_changed_what_is_inherited(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
     module = import_module(f"hermes_hardened_adapters.adapters.{network}.adapter")
-    stock = contract._first_module(contract.STOCK_MODULES[network])
-    cls = getattr(stock, contract._STOCK_CLASSES[network])
+    stock = NETWORKS[network].stock
+    cls = getattr(contract._first_module(stock.modules), stock.class_name)
     monkeypatch.delitem(sys.modules, module.__name__)
     monkeypatch.setattr(cls, "send_typing", None)
     monkeypatch.setattr(cls, "send", lambda self: None)
@@ -519,4 +520,3 @@ def test_the_report_takes_texts_as_they_are() -> None:
 
 def test_every_kind_of_finding_has_its_sign() -> None:
     assert set(doctor._SIGNS) == set(doctor._COUNTED) == set(Status)
-    assert set(doctor.NETWORKS) == set(contract.STOCK_MODULES)

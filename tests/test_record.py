@@ -45,7 +45,7 @@ CONTACTS = [contact(ACCOUNT, OWN_ACI), contact(ALICE, ALICE_ACI, "Alice A"), con
 def recording_of(*events: object) -> SignalRecording:
     recording = SignalRecording(COMMANDS)
     for event in events:
-        recording.take(json.dumps(event), 0.5)
+        recording.add(json.dumps(event), 0.5)
     return recording
 
 
@@ -204,7 +204,7 @@ def test_what_no_rule_knows_fails_closed() -> None:
 @pytest.mark.parametrize("data", ["", "null", "[]", "{", '{"a": NaN}', "[" * 10_000, '{"a":' * 5_000, "9" * 5000])
 def test_what_is_no_event_is_dropped_and_counted(data: str) -> None:
     recording = recording_of(recorded_event("dm_text"))
-    recording.take(data, 1.0)
+    recording.add(data, 1.0)
     files = recording.files([], [])
     assert recording.dropped == 1
     assert len(events_of(files[".sse"])) == 1
@@ -250,7 +250,7 @@ def searched(written: bytes) -> None:
     originals = Originals(
         {"message", "source", "sourceUuid", "groupId", "sourceName", "filename", "timestamp"}, {"sourceName"}
     )
-    originals.take(ORIGINAL)
+    originals.add(ORIGINAL)
     originals.search([written], {"user3f2a"})
 
 

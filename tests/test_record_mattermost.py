@@ -33,7 +33,7 @@ ALL = [text for name in RECORDED for text in frames(name)]
 def recording_of(*texts: str) -> MattermostRecording:
     recording = MattermostRecording(COMMANDS)
     for text in texts:
-        recording.take(text, 0.25)
+        recording.add(text, 0.25)
     return recording
 
 

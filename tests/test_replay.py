@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
 from hermes_hardened_adapters.adapters.signal.recording import fixture
-from hermes_hardened_adapters.adapters.signal.recording.daemon import Playback, ReplayDaemon
+from hermes_hardened_adapters.adapters.signal.recording.playback import Playback
 from hermes_hardened_adapters.adapters.signal.recording.rewriting import SignalRecording, events_of
+from hermes_hardened_adapters.adapters.signal.recording.stand_in import ReplayDaemon
 from hermes_hardened_adapters.adapters.signal.stream import SignalStream
 from hermes_hardened_adapters.cli import replay
 from hermes_hardened_adapters.common.core.errors import ConfigError, Fatal, HardenedError
@@ -295,7 +296,7 @@ async def test_the_recording_gets_the_verdicts_of_the_original(
     recording = SignalRecording({"sethome"})
     for name in CASES:
         for event in events_of(recorded(name)):
-            recording.take(json.dumps(event), 0.0)
+            recording.add(json.dumps(event), 0.0)
     for suffix, content in recording.files(CONTACTS, [group()]).items():
         (tmp_path / f"case{suffix}").write_bytes(content)
     mapped = recording.pseudonyms.identity

@@ -216,7 +216,7 @@ async def test_the_recording_gets_the_verdicts_of_the_original(
     recording = MattermostRecording({"new", "status", "help", "sethome", "stop"})
     for name in RECORDED:
         for text in frames(name):
-            recording.take(text, 0.0)
+            recording.add(text, 0.0)
     for suffix, content in recording.files(ME, USER_LIST, []).items():
         (tmp_path / f"case{suffix}").write_bytes(content)
     alice = str(recording.pseudonyms.identity(ALICE))

@@ -14,7 +14,9 @@ from gateway.platform_registry import platform_registry
 from gateway.run import GatewayRunner
 from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
+from hermes_hardened_adapters.adapters.mattermost.stock import STOCK as MATTERMOST_STOCK
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
+from hermes_hardened_adapters.adapters.signal.stock import STOCK as SIGNAL_STOCK
 from hermes_hardened_adapters.common.core.errors import ConfigError
 from hermes_hardened_adapters.common.doctor.findings import Status
 from hermes_hardened_adapters.common.doctor.strict import findings as strict_findings
@@ -120,16 +122,16 @@ def test_a_fault_shows_no_value() -> None:
     ],
 )
 def test_where_a_configuration_file_says_where_to_connect(document: dict[str, Any], keys: list[str]) -> None:
-    assert strict.written("signal", document) == keys
+    assert strict.written(SIGNAL_STOCK, document) == keys
 
 
 def test_both_files_are_looked_into(hermes_home: Path) -> None:
     (hermes_home / "gateway.json").write_text(json.dumps({"platforms": {"mattermost": {"token": "secret"}}}))
     (hermes_home / "config.yaml").write_text("mattermost:\n  url: https://chat.example.com\n")
-    assert strict_mode.written("mattermost") == ["platforms.mattermost.token", "mattermost.url"]
+    assert strict_mode.written(MATTERMOST_STOCK) == ["platforms.mattermost.token", "mattermost.url"]
     (hermes_home / "gateway.json").write_text("{half")
     (hermes_home / "config.yaml").write_text("- a list\n")
-    assert strict_mode.written("mattermost") == []
+    assert strict_mode.written(MATTERMOST_STOCK) == []
 
 
 # -- findings
@@ -147,7 +149,7 @@ def test_both_files_are_looked_into(hermes_home: Path) -> None:
     ],
 )
 def test_findings(environment: dict[str, str], keys: list[str], status: Status, words: str) -> None:
-    (finding,) = strict_findings("signal", environment, keys)
+    (finding,) = strict_findings(SIGNAL_STOCK, environment, keys)
     assert (finding.check, finding.status) == ("signal.strict", status)
     assert words in finding.what
     assert bool(finding.remedy) == (status is not Status.OK)
@@ -190,7 +192,7 @@ def test_a_platform_that_was_switched_off_stays_off(variables: pytest.MonkeyPatc
 
 
 def test_nothing_is_handed_over_without_strict_names(variables: pytest.MonkeyPatch) -> None:
-    assert strict_mode.handed("signal", ("http_url",)) is None
+    assert strict_mode.handed(SIGNAL_STOCK, ("http_url",)) is None
     assert Platform.SIGNAL not in load_gateway_config().platforms
 
 
@@ -295,5 +297,5 @@ async def test_cron_and_the_send_command_reach_signal(variables: pytest.MonkeyPa
 
 
 def test_what_the_operator_is_asked_to_set() -> None:
-    assert strict.required("signal", BEFORE) == ["SIGNAL_HTTP_URL", "SIGNAL_ACCOUNT"]
-    assert strict.required("signal", {"HARDENED_SIGNAL_ACCOUNT": ACCOUNT}) == [*SIGNAL]
+    assert strict.required(SIGNAL_STOCK, BEFORE) == ["SIGNAL_HTTP_URL", "SIGNAL_ACCOUNT"]
+    assert strict.required(SIGNAL_STOCK, {"HARDENED_SIGNAL_ACCOUNT": ACCOUNT}) == [*SIGNAL]

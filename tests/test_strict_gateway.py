@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.settings.strict import CONNECTING, PREFIX
+from hermes_hardened_adapters.adapters.networks import NETWORKS
+from hermes_hardened_adapters.common.settings.strict import PREFIX
 
 from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import EchoModel
@@ -25,7 +26,7 @@ def settings(daemon: FakeSignalDaemon, server: FakeMattermostServer) -> dict[str
 
 def strict(settings: Mapping[str, str]) -> dict[str, str]:
     """The same under the names of strict mode."""
-    connecting = [name for names in CONNECTING.values() for name in names.values()]
+    connecting = [name for network in NETWORKS.values() for name in network.stock.connecting.values()]
     return {PREFIX + name if name in connecting else name: value for name, value in settings.items()}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def owner(network: str) -> Iterator[Finding]:
         yield Finding("hermes.platform", Status.FAILED, what, remedy)
 
 
-def gateway() -> Iterator[Finding]:
+def gateway(platforms: Collection[str]) -> Iterator[Finding]:
     """Whether a gateway runs, and what it says of our platforms."""
     check = "hermes.gateway"
     states = _platform_states()
@@ -134,7 +134,7 @@ def gateway() -> Iterator[Finding]:
         return
     yield Finding(check, Status.OK, "The gateway is running.")
     for network, state in states.items():
-        if network in contract.STOCK_MODULES and state.get("state") != "connected":
+        if network in platforms and state.get("state") != "connected":
             what = f"The running gateway is not connected to {network} ({state.get('error_code') or 'no reason told'})."
             remedy = "See what fails below, then restart the gateway with `hermes gateway restart`."
             yield Finding(check, Status.ADVICE, what, remedy)

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from ....common.core.errors import ConfigError
 from ....common.doctor.checks import guarded
 from ....common.doctor.findings import Finding, Status
-from ....common.settings.config import Entries, sources
+from ....common.settings.config import Entries
 from ..client import SignalClient
 from ..settings import SignalSettings, corrected_group_id
 from . import daemon, files, groups, people, stream
@@ -30,7 +30,7 @@ async def examine(
     names = SignalSettings.environment_names()
     # The host shows some variables among the extras, too; the operator knows them by their own name.
     extra = {f: value for f, value in extra.items() if f not in names or environment.get(names[f]) != value}
-    labels = sources(SignalSettings, "signal", extra, environment)
+    labels = SignalSettings.sources(extra, environment)
     try:
         settings = SignalSettings.load(extra, environment)
     except ConfigError as exc:

@@ -1,37 +1,39 @@
-"""`people moved|confirm`: phone numbers that turned up with another ACI, which stay refused until somebody says so."""
+"""`people moved|confirm`: numbers seen with another ACI than before, which are refused until the operator confirms."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
 import time
+from functools import partial
 
-from ..common.core.errors import StateError
-from ..common.core.people import as_aci
-from ..common.host.setup import load_setup
-from ..common.state.identities import Source
-from ..common.state.orders import NumberOrder
-from ..common.state.store import change, read
-from .output import say, write_json
+from ....common.core.errors import StateError
+from ....common.core.people import as_aci
+from ....common.host.setup import load_setup
+from ....common.state.identities import Source
+from ....common.state.orders import NumberOrder
+from ....common.state.store import change, read
+from ...network import Commands, Say, WriteJson
+from ..stock import STOCK
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`people moved [--json]`, `people confirm NUMBER ACI [--why TEXT]`"""
+def add(commands: Commands, say: Say, write_json: WriteJson) -> None:
+    """Add `people moved [--json]` and `people confirm NUMBER ACI [--why TEXT]`."""
     parser = commands.add_parser("people", help="numbers that moved to another Signal account")
     acts = parser.add_subparsers(title="acts", metavar="act", required=True)
     moved = acts.add_parser("moved", help="numbers seen with another ACI than before, refused until confirmed")
     moved.add_argument("--json", action="store_true")
-    moved.set_defaults(run=_list)
+    moved.set_defaults(run=partial(_list, say, write_json))
     confirm = acts.add_parser("confirm", help="it is the same person: accept the number with its new ACI")
     confirm.add_argument("number")
     confirm.add_argument("aci", help="the new ACI, as `moved` shows it")
     confirm.add_argument("--why", default="", help="a reason, kept with the order")
-    confirm.set_defaults(run=_confirm)
+    confirm.set_defaults(run=partial(_confirm, say))
 
 
-def _list(arguments: argparse.Namespace) -> int:
+def _list(say: Say, write_json: WriteJson, arguments: argparse.Namespace) -> int:
     query = "SELECT number, uid, moved_to FROM identity WHERE moved_to IS NOT NULL ORDER BY number"
-    rows = read(load_setup().state, query)
+    rows = read(load_setup((STOCK.platform,)).state, query)
     if arguments.json:
         write_json([dict(zip(("number", "aci", "moved_to"), row, strict=True)) for row in rows])
         return 0
@@ -42,8 +44,8 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _confirm(arguments: argparse.Namespace) -> int:
-    state = load_setup().state
+def _confirm(say: Say, arguments: argparse.Namespace) -> int:
+    state = load_setup((STOCK.platform,)).state
     number = str(arguments.number)
     rows = read(state, "SELECT moved_to FROM identity WHERE number = ? AND moved_to IS NOT NULL", (number,))
     if not rows:
