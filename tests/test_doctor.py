@@ -359,7 +359,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_no_gateway_is_running(hermes_home: Path) -> None:
-    finding = only(checks.gateway())
+    finding = only(checks.gateway(NETWORKS))
     assert (finding.status, "hermes gateway run" in finding.remedy) == (Status.ADVICE, True)
     assert not checks.listening("signal")
 
@@ -367,7 +367,7 @@ def test_no_gateway_is_running(hermes_home: Path) -> None:
 def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "fatal", "error_code": "signal_host_pinned"}
     gateway["telegram"] = {"state": "fatal"}
-    findings = list(checks.gateway())
+    findings = list(checks.gateway(NETWORKS))
     assert [f.status for f in findings] == [Status.OK, Status.ADVICE]
     assert "signal_host_pinned" in findings[1].what
     assert not checks.listening("signal")
@@ -375,7 +375,7 @@ def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
 
 def test_a_gateway_that_is_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "connected"}
-    assert only(checks.gateway()).status is Status.OK
+    assert only(checks.gateway(NETWORKS)).status is Status.OK
     assert checks.listening("signal")
     assert not checks.listening("mattermost")
 
