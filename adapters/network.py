@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..common.doctor.findings import Finding
     from ..common.host.setup import Setup
     from ..common.recording.capture import Capture, Recorded
-    from ..common.recording.playback import Faults, Stage
+    from ..common.recording.playback import Faults, Replay
     from ..common.settings.config import Settings
     from ..common.settings.stock import Stock
     from ..common.state.overview import LiveChat
@@ -52,8 +52,8 @@ class Network(Generic[S]):
 
     record: Callable[[S, Collection[str], Capture], Awaitable[Recorded]]
     """Record into the capture until it stops, given Hermes' slash commands, which stay readable. Raises Leak."""
-    replay: Callable[[Path, Faults, float | None], Stage]
-    """Prepare a stand-in that serves a fixture, or a folder of them, at a speed (None: without waiting)."""
+    replay: Callable[[Path, Faults, float | None], Replay]
+    """Prepare the replay of a fixture, or of a folder of them, at a speed (None: without waiting)."""
     faults: Mapping[str, str]
     """The faults a replay can inject: kind to the form of the option with its meaning."""
     queueing: str = ""

@@ -49,18 +49,18 @@ def _run(arguments: argparse.Namespace) -> int:
 async def serve(arguments: argparse.Namespace, output: Console) -> int:
     """Serve until Ctrl-C or, with --exit-when-done, until the last event; return the exit status."""
     network = NETWORKS[arguments.network]
-    stage = network.replay(arguments.path, _faults(arguments.fault, network.faults), arguments.speed)
+    replay = network.replay(arguments.path, _faults(arguments.fault, network.faults), arguments.speed)
     async with interruptible() as stop:
         try:
-            await stage.server.start(arguments.port, arguments.host)
+            await replay.server.start(arguments.port, arguments.host)
         except OSError as exc:
             raise ConfigError([f"--host, --port: {exc.strerror}"]) from exc
-        playing, stopped = asyncio.create_task(stage.playback.run()), asyncio.create_task(stop.wait())
+        playing, stopped = asyncio.create_task(replay.playback.run()), asyncio.create_task(stop.wait())
         try:
-            variables = stage.variables(stage.server.url)
+            variables = replay.variables(replay.server.url)
             _say(output, " ".join(f"{name}={value}" for name, value in variables.items()))
             await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            _say(output, f"{stage.playback.played} of {stage.events} events were played")
+            _say(output, f"{replay.playback.played} of {replay.events} events were played")
             if playing.done():
                 playing.result()
                 await asyncio.wait({stopped}, timeout=_LINGER_SECONDS if arguments.exit_when_done else None)
@@ -68,7 +68,7 @@ async def serve(arguments: argparse.Namespace, output: Console) -> int:
             playing.cancel()
             stopped.cancel()
             await asyncio.gather(playing, stopped, return_exceptions=True)
-            await stage.server.stop()
+            await replay.server.stop()
     return 0
 
 

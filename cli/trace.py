@@ -93,7 +93,7 @@ def _print_json(found: Iterable[Entry]) -> None:
 
 
 def followed(state: Path, number: int) -> Generator[Entry]:
-    """Yield the entries with a higher number as they are written, for ever."""
+    """Yield the entries with a higher number as they are written, endlessly."""
     while True:
         for entry in entries(state, after=number):
             number = entry.number

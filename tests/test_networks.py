@@ -24,9 +24,9 @@ from hermes_hardened_adapters.common.state.trace import Trace
 
 from settings_tables import pages, rewritten, table
 from tests import test_docs
-from tests.recordings import arguments, interrupted, names, told
+from tests.recordings import arguments, captured_console, interrupted, names
 from tests.toy_network.network import NETWORK as TOY
-from tests.toy_network.server import ToyServer, stage
+from tests.toy_network.server import ToyServer, prepare
 
 ROOT = Path(__file__).parent.parent
 
@@ -221,7 +221,7 @@ class Opened:
 
 
 async def test_a_recording_of_it_is_written(server: ToyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    console, _ = told()
+    console, _ = captured_console()
     chosen = arguments("record", "toy", "--for", "1h", "--out", tmp_path / "out")
     (tmp_path / "out").mkdir()
     running = asyncio.create_task(record.record(chosen, load_setup(NETWORKS), "case", console))
@@ -237,7 +237,7 @@ async def test_a_recording_of_it_is_written(server: ToyServer, tmp_path: Path, m
 
 async def test_a_recording_of_it_is_replayed(toy: Network[Any], tmp_path: Path) -> None:
     (tmp_path / "case.toy").write_text('{"number":1}\n{"number":2}\n')
-    console, output = told()
+    console, output = captured_console()
     chosen = arguments("replay", "toy", tmp_path, "--fault", "twice:1", "--exit-when-done")
     serving = asyncio.create_task(replay.serve(chosen, console))
     while "TOY_PASSWORD" not in output.getvalue():
@@ -247,7 +247,7 @@ async def test_a_recording_of_it_is_replayed(toy: Network[Any], tmp_path: Path) 
     assert [json.loads(await reader.readline())["number"] for _ in range(3)] == [1, 1, 2]
     writer.close()
     assert await asyncio.wait_for(serving, 10) == 0
-    assert stage(tmp_path, Faults(()), None).events == 2
+    assert prepare(tmp_path, Faults(()), None).events == 2
 
 
 @pytest.mark.parametrize("command", ["record", "replay"])

@@ -1,4 +1,4 @@
-"""`record`: what somebody plants where no rule expects it is in no recording, and where it were, nothing is written."""
+"""`record` against planted texts: no recording holds one, wherever it was planted, or else it is not written."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ UNKNOWN: dict[str, Any] = {
 
 
 def on_signal(text: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A message of the real daemon with that text and those fields; what becomes of it, and what it was."""
+    """Return a message of the real daemon with that text and those fields: rewritten, and the original."""
     event = recorded_event("group_mention_after_emoji")
     event["envelope"]["dataMessage"] |= {"message": text, **more}
     recording = of_signal.SignalRecording({"sethome"})

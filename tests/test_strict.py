@@ -1,4 +1,4 @@
-"""Strict mode: which names are read, what is a fault beside them, and what the host gets to know."""
+"""Strict mode: the names it reads, the faults beside them, and the values that Hermes receives."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_findings(environment: dict[str, str], keys: list[str], status: Status, 
 
 @pytest.fixture
 def variables(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A home with the plugin enabled; what a test sets in the environment is taken back."""
+    """Give a home with the plugin enabled, and an environment that is restored after the test."""
     discover_plugins()
     return monkeypatch
 

@@ -20,47 +20,55 @@ class MattermostSettings(Settings):
 
     stock: ClassVar[Stock] = STOCK
 
-    url: str = setting("MATTERMOST_URL", ..., "Base URL of the server, with its path where it has one.")
+    url: str = setting("MATTERMOST_URL", ..., "Base URL of the server, with its path if it has one.")
     token: SecretStr = setting("MATTERMOST_TOKEN", ..., "Token of the bot account, or a personal access token.")
-    ca_file: FilePath | None = setting("MATTERMOST_CA_FILE", None, "Certificates of a private authority, PEM.")
+    ca_file: FilePath | None = setting(
+        "MATTERMOST_CA_FILE", None, "Certificates of a private certificate authority, PEM."
+    )
     allowed_users: Entries = setting(
         "MATTERMOST_ALLOWED_USERS", (), "User ids of the people who may talk to the agent; `*` for everyone."
     )
     allowed_channels: Entries = setting(
-        "MATTERMOST_ALLOWED_CHANNELS", (), "Ids of the channels to serve; all the bot is in when empty."
+        "MATTERMOST_ALLOWED_CHANNELS", (), "Ids of the channels to serve; when empty, all channels the bot is in."
     )
     join_policy: Literal["approved-only", "allow-all", "ignore"] = setting(
         "MATTERMOST_JOIN_POLICY",
         "approved-only",
-        "Who may add the bot to a channel; it leaves the others. `ignore`: the list of channels alone decides.",
+        "Who may add the bot to a channel; it leaves other channels. `ignore`: only the list of channels counts.",
     )
     require_mention: Flag = setting(
-        "MATTERMOST_REQUIRE_MENTION", True, "In channels, answer only what mentions or replies to the bot."
+        "MATTERMOST_REQUIRE_MENTION", True, "In channels, answer only posts that mention the bot or reply to it."
     )
     free_response_channels: Entries = setting(
         "MATTERMOST_FREE_RESPONSE_CHANNELS", (), "Ids of channels in which no mention is required."
     )
     broadcast_addresses: Flag = setting(
-        "MATTERMOST_BROADCAST_ADDRESSES", False, "Whether @channel, @all and @here address the bot."
+        "MATTERMOST_BROADCAST_ADDRESSES", False, "Count @channel, @all and @here as mentions of the bot."
     )
     allow_bots: Literal["none", "mentions", "all"] = setting(
-        "MATTERMOST_ALLOW_BOTS", "none", "Whether posts of bots and webhooks are dispatched; never as commands."
+        "MATTERMOST_ALLOW_BOTS",
+        "none",
+        "Answer posts of bots and webhooks, or only those that mention the bot; never as commands.",
     )
     observe_unmentioned: Flag = setting(
-        "MATTERMOST_OBSERVE_UNMENTIONED", True, "Show the agent at the next mention what was said before."
+        "MATTERMOST_OBSERVE_UNMENTIONED", True, "At the next mention, show the agent what was written before."
     )
-    observe_system: Flag = setting(
-        "MATTERMOST_OBSERVE_SYSTEM", False, "Observe what the server writes, such as who joined."
+    observe_system: Flag = setting("MATTERMOST_OBSERVE_SYSTEM", False, "Observe the server's own posts, such as joins.")
+    persist_observed: Flag = setting(
+        "MATTERMOST_PERSIST_OBSERVED", False, "Keep observed messages on disk across restarts."
     )
-    persist_observed: Flag = setting("MATTERMOST_PERSIST_OBSERVED", False, "Keep observed text on disk over a restart.")
     reply_mode: Literal["off", "thread"] = setting(
         "MATTERMOST_REPLY_MODE", "off", "`thread`: answer a post in a channel in its thread."
     )
     catch_up_minutes: float = setting(
-        "MATTERMOST_CATCH_UP_MINUTES", 15.0, "How old a missed post may be to be answered.", ge=0, le=1440
+        "MATTERMOST_CATCH_UP_MINUTES",
+        15.0,
+        "Maximum age, in minutes, of a missed post that is still answered.",
+        ge=0,
+        le=1440,
     )
     catch_up_posts: int = setting(
-        "MATTERMOST_CATCH_UP_POSTS", 200, "How many missed posts of a channel are fetched.", ge=0, le=1000
+        "MATTERMOST_CATCH_UP_POSTS", 200, "Maximum number of missed posts fetched per channel.", ge=0, le=1000
     )
 
     @field_validator("url")

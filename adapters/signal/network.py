@@ -12,7 +12,7 @@ from .stock import STOCK
 if TYPE_CHECKING:
     from ...common.doctor.findings import Finding
     from ...common.recording.capture import Capture, Recorded
-    from ...common.recording.playback import Faults, Stage
+    from ...common.recording.playback import Faults, Replay
     from ...common.state.overview import LiveChat
     from .settings import SignalSettings
 
@@ -56,10 +56,10 @@ async def _record(settings: SignalSettings, commands: Collection[str], capture: 
     return await record(settings, commands, capture)
 
 
-def _replay(path: Path, faults: Faults, speed: float | None) -> Stage:
-    from .recording.playback import stage
+def _replay(path: Path, faults: Faults, speed: float | None) -> Replay:
+    from .recording.playback import prepare
 
-    return stage(path, faults, speed)
+    return prepare(path, faults, speed)
 
 
 def _aliases(state: Path, identity: str) -> Iterable[str]:

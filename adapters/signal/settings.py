@@ -32,32 +32,36 @@ class SignalSettings(Settings):
     group_allowed: Entries = setting(
         "SIGNAL_GROUP_ALLOWED_USERS",
         (),
-        "Ids of the groups to serve; `*` for all. Invitations add to them at run time.",
+        "Ids of the groups to serve; `*` for all. Accepted invitations add groups at run time.",
     )
     group_members: Literal["allowlist", "open"] = setting(
-        "SIGNAL_GROUP_MEMBERS", "allowlist", "Whether membership of a served group (`open`) lets a person talk there."
+        "SIGNAL_GROUP_MEMBERS", "allowlist", "`open`: every member of a served group may talk to the agent there."
     )
     group_invite_policy: Literal["approved-only", "allow-all", "ignore"] = setting(
-        "SIGNAL_GROUP_INVITE_POLICY", "approved-only", "Whose invitations into groups are accepted."
+        "SIGNAL_GROUP_INVITE_POLICY",
+        "approved-only",
+        "Whose group invitations to accept: approved people's, everybody's, nobody's.",
     )
     group_quit_unapproved: Flag = setting(
         "SIGNAL_GROUP_QUIT_UNAPPROVED", False, "Leave or decline a group whose invitation was not approved."
     )
     require_mention: Flag = setting(
-        "SIGNAL_REQUIRE_MENTION", False, "In groups, answer only what mentions or replies to the bot."
+        "SIGNAL_REQUIRE_MENTION", False, "In groups, answer only messages that mention the bot or reply to it."
     )
     observe_unmentioned: Flag = setting(
-        "SIGNAL_OBSERVE_UNMENTIONED", True, "Show the agent at the next mention what the group said before."
+        "SIGNAL_OBSERVE_UNMENTIONED", True, "At the next mention, show the agent what the group wrote before."
     )
-    persist_observed: Flag = setting("SIGNAL_PERSIST_OBSERVED", False, "Keep observed text on disk over a restart.")
+    persist_observed: Flag = setting(
+        "SIGNAL_PERSIST_OBSERVED", False, "Keep observed messages on disk across restarts."
+    )
     mention_aliases: Entries = setting(
-        "SIGNAL_MENTION_ALIASES", (), "Words with which the owner addresses the bot from another device of its account."
+        "SIGNAL_MENTION_ALIASES", (), "Words by which the owner addresses the bot from another device of its account."
     )
     sse_stale_seconds: float = setting(
-        "SIGNAL_SSE_STALE_SECONDS", 60.0, "Silence of the event stream after which it is replaced.", ge=16, le=120
+        "SIGNAL_SSE_STALE_SECONDS", 60.0, "Seconds of silence after which the event stream is replaced.", ge=16, le=120
     )
     sse_streams: int = setting(
-        "SIGNAL_SSE_STREAMS", 1, "Event streams kept open at once; with two, one may die unnoticed.", ge=1, le=2
+        "SIGNAL_SSE_STREAMS", 1, "Event streams open at once. With two, losing one loses no message.", ge=1, le=2
     )
 
     @field_validator("http_url")

@@ -116,29 +116,29 @@ class Originals:
         if word not in self._vocabulary and not _is_mask(word):
             self._words[word] = "name" if is_name or self._words.get(word) == "name" else "word"
 
-    def search(self, written: Iterable[bytes], minted: Iterable[str]) -> None:
-        """Raise Leak when a file holds an original. `minted` are the pseudonyms, which are none."""
-        ours = {word.casefold() for pseudonym in minted for word in _WORD.findall(pseudonym)}
+    def search(self, written: Iterable[bytes], issued: Iterable[str]) -> None:
+        """Raise Leak when a file holds an original. `issued` are the pseudonyms, which are none."""
+        ours = {word.casefold() for pseudonym in issued for word in _WORD.findall(pseudonym)}
         found: set[tuple[str, str]] = set()
         for content in written:
             documents = _documents(content.decode("utf-8", "replace"))
-            found.update(("number under another key", str(number)) for number in self._stray(documents, ""))
+            found.update(("number under another key", str(number)) for number in self._misplaced_numbers(documents, ""))
             for surface in (*_surfaces(content), "\n".join(leaves(documents))):
                 found.update(self._found(surface, ours))
         if found:
             raise Leak(Counter(kind for kind, _ in found))
 
-    def _stray(self, value: Any, key: str) -> Iterator[float]:
+    def _misplaced_numbers(self, value: Any, key: str) -> Iterator[float]:
         """Yield the originals' numbers under keys whose numbers are not kept. A bare list holds our times."""
         match value:
             case dict():
                 for name, inner in value.items():
-                    yield from self._stray(inner, name)
+                    yield from self._misplaced_numbers(inner, name)
             case list():
                 for inner in value:
-                    yield from self._stray(inner, key)
+                    yield from self._misplaced_numbers(inner, key)
             case str() if (inner := nested(value)) is not None:
-                yield from self._stray(inner, key)
+                yield from self._misplaced_numbers(inner, key)
             case int() | float() if not isinstance(value, bool) and key and key not in self._free:
                 if value in self._numbers:
                     yield value

@@ -56,7 +56,7 @@ class Playback(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Replay:
     """A replay that is ready to start. `variables` returns, for the server's URL, what a gateway needs to connect."""
 
     server: Server
@@ -72,7 +72,7 @@ class Faults:
         self._at = {(fault.kind, fault.event) for fault in faults}
         self._numbers = {fault.kind: fault.number for fault in faults}
 
-    def strike(self, kind: str, event: int) -> bool:
+    def happens_at(self, kind: str, event: int) -> bool:
         """Return whether a fault of that kind happens at that event."""
         return (kind, event) in self._at
 

@@ -48,7 +48,7 @@ class Pseudonyms:
     """The pseudonyms of one recording. Equal values get equal pseudonyms; an empty value stays empty."""
 
     def __init__(self) -> None:
-        self.minted: set[str] = set()
+        self.issued: set[str] = set()
         """Every pseudonym made so far."""
         self._key = secrets.token_bytes(32)
         self._shift = 1_000 * secrets.choice(_SHIFT_SECONDS) + secrets.choice(_SHIFT_MILLISECONDS)
@@ -62,53 +62,53 @@ class Pseudonyms:
         if colon and prefix in {"PNI", "u"}:
             return f"{prefix}:{self.identity(rest) or self.username(rest)}"
         if as_number(value):
-            return self._mint("number", value, _number)
+            return self._pseudonym("number", value, _number)
         if _UUID.fullmatch(value):
             return self._uuid(value)
         if _ID.fullmatch(value):
-            return self._mint("id", value, _id)
+            return self._pseudonym("id", value, _id)
         if _BASE64.fullmatch(value):
-            return self._mint("group", value, lambda digest: _base64(digest, len(base64.b64decode(value))))
+            return self._pseudonym("group", value, lambda digest: _base64(digest, len(base64.b64decode(value))))
         if _HEX.fullmatch(value) and not value.isdigit():
-            return self._mint("hex", value, lambda digest: (digest.hex() * 2)[: len(value)])
+            return self._pseudonym("hex", value, lambda digest: (digest.hex() * 2)[: len(value)])
         if value.isascii() and value.isdigit() and len(value) == 13 and int(value) in _LIKELY:
             return str(self.time(int(value)))
         return None
 
     def _uuid(self, value: str) -> str:
         """Return the same pseudonym for every spelling of a UUID, with dashes if the value has them."""
-        minted = self._mint("uuid", str(UUID(value)), lambda digest: str(UUID(bytes=digest[:16], version=4)))
-        return minted if "-" in value else minted.replace("-", "")
+        issued = self._pseudonym("uuid", str(UUID(value)), lambda digest: str(UUID(bytes=digest[:16], version=4)))
+        return issued if "-" in value else issued.replace("-", "")
 
     # -- names
 
     def person(self, value: str) -> str:
         """Return the pseudonym of a person's display name."""
-        return self.identity(value) or self._mint("person", value, lambda digest: f"Person {digest.hex()}")
+        return self.identity(value) or self._pseudonym("person", value, lambda digest: f"Person {digest.hex()}")
 
     def username(self, value: str) -> str:
         """Return the pseudonym of a login name in upper or lower case. A leading @ is kept."""
         if value.startswith("@"):
             return "@" + self.username(value[1:])
-        return self._mint("username", value.lower(), lambda digest: f"user{digest.hex()}")
+        return self._pseudonym("username", value.lower(), lambda digest: f"user{digest.hex()}")
 
     def chat(self, value: str) -> str:
         """Return the pseudonym of a group's or channel's display name."""
-        return self._mint("chat", value, lambda digest: f"Group {digest.hex()}")
+        return self._pseudonym("chat", value, lambda digest: f"Group {digest.hex()}")
 
     def slug(self, value: str) -> str:
         """Return the pseudonym of a channel's or team's name in URLs."""
-        return self.identity(value) or self._mint("slug", value, lambda digest: f"group-{digest.hex()}")
+        return self.identity(value) or self._pseudonym("slug", value, lambda digest: f"group-{digest.hex()}")
 
     def file(self, value: str) -> str:
         """Return the pseudonym of a file's name or id. A well-known extension is kept."""
         extension = _EXTENSION.search(value)
         kept = extension[0].lower() if extension and extension[0].lower() in _EXTENSIONS else ""
-        return self._mint("file", value, lambda digest: f"file-{digest.hex()}{kept}")
+        return self._pseudonym("file", value, lambda digest: f"file-{digest.hex()}{kept}")
 
     def word(self, value: str) -> str:
         """Return the pseudonym of any other id or name."""
-        return self.identity(value) or self._mint("word", value, lambda digest: f"name{digest.hex()}")
+        return self.identity(value) or self._pseudonym("word", value, lambda digest: f"name{digest.hex()}")
 
     # -- the rest
 
@@ -118,7 +118,7 @@ class Pseudonyms:
             return value - self._shift
         return value - self._shift // 1_000 if value in SECONDS else 0
 
-    def _mint(self, kind: str, original: str, make: Callable[[bytes], str]) -> str:
+    def _pseudonym(self, kind: str, original: str, make: Callable[[bytes], str]) -> str:
         if not original:
             return ""
         if (given := self._given.get((kind, original))) is not None:
@@ -128,9 +128,9 @@ class Pseudonyms:
             size = 64 if kind in {"number", "uuid", "id", "group", "hex"} else 2 + attempt // 16
             message = f"{kind}\0{attempt}\0{original}".encode("utf-8", "surrogatepass")
             made = make(hashlib.blake2b(message, key=self._key, digest_size=size).digest())
-            if made not in self.minted and made != original:
+            if made not in self.issued and made != original:
                 break
-        self.minted.add(made)
+        self.issued.add(made)
         self._given[kind, original] = made
         return made
 

@@ -56,4 +56,4 @@ class Recording:
         sought = Originals({*vocabulary, *self._commands}, names, numbers)
         for original in originals:
             sought.add(original)
-        sought.search(written, self.pseudonyms.minted)
+        sought.search(written, self.pseudonyms.issued)

@@ -12,7 +12,7 @@ from hermes_hardened_adapters.common.settings.stock import Stock
 if TYPE_CHECKING:
     from hermes_hardened_adapters.common.doctor.findings import Finding
     from hermes_hardened_adapters.common.recording.capture import Capture, Recorded
-    from hermes_hardened_adapters.common.recording.playback import Faults, Stage
+    from hermes_hardened_adapters.common.recording.playback import Faults, Replay
     from hermes_hardened_adapters.common.state.overview import LiveChat
 
     from tests.toy_network.settings import ToySettings
@@ -62,10 +62,10 @@ async def _record(settings: ToySettings, commands: Collection[str], capture: Cap
     return await record(settings, commands, capture)
 
 
-def _replay(path: Path, faults: Faults, speed: float | None) -> Stage:
-    from tests.toy_network.server import stage
+def _replay(path: Path, faults: Faults, speed: float | None) -> Replay:
+    from tests.toy_network.server import prepare
 
-    return stage(path, faults, speed)
+    return prepare(path, faults, speed)
 
 
 def _aliases(state: Path, identity: str) -> Iterable[str]:

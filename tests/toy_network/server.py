@@ -10,7 +10,7 @@ from pathlib import Path
 from hermes_hardened_adapters.common.core.errors import ConnectionLost
 from hermes_hardened_adapters.common.recording.capture import Capture, Recorded
 from hermes_hardened_adapters.common.recording.documents import dumped
-from hermes_hardened_adapters.common.recording.playback import Faults, Stage, cases
+from hermes_hardened_adapters.common.recording.playback import Faults, Replay, cases
 from hermes_hardened_adapters.common.recording.pseudonyms import Pseudonyms
 from hermes_hardened_adapters.common.recording.recording import Recording
 from hermes_hardened_adapters.common.recording.rules import Rules
@@ -32,14 +32,17 @@ class ToyServer:
         self.url = "{}:{}".format(*self._server.sockets[0].getsockname())
 
     async def stop(self) -> None:
-        for client in self.clients:
-            client.close()
         if self._server is not None:
             self._server.close()
+        for client in self.clients:
+            client.close()
+        await asyncio.gather(*(client.wait_closed() for client in self.clients), return_exceptions=True)
 
-    async def _serve(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.clients.append(writer)
         self.arrived.set()
+        await reader.read()
+        writer.close()
 
 
 class Playback:
@@ -54,18 +57,18 @@ class Playback:
     async def run(self) -> None:
         await self._server.arrived.wait()
         for number, line in enumerate(self._lines, 1):
-            for _ in range(2 if self._faults.strike("twice", number) else 1):
+            for _ in range(2 if self._faults.happens_at("twice", number) else 1):
                 for client in self._server.clients:
                     client.write(line)
             self.played = number
 
 
-def stage(path: Path, faults: Faults, speed: float | None) -> Stage:
+def prepare(path: Path, faults: Faults, speed: float | None) -> Replay:
     """Prepare the replay of a fixture."""
     lines = [line for case in cases(path, ".toy") for line in case.read_bytes().splitlines(keepends=True)]
     server = ToyServer()
     variables = lambda url: {"TOY_ADDRESS": url, "TOY_PASSWORD": "any"}  # noqa: E731
-    return Stage(server, Playback(server, lines, faults), len(lines), variables)
+    return Replay(server, Playback(server, lines, faults), len(lines), variables)
 
 
 @asynccontextmanager

@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ....common.recording.documents import Object
-from ....common.recording.playback import Faults, Stage, delays
+from ....common.recording.playback import Faults, Replay, delays
 from .fixture import load, post_of
 from .stand_in import ReplayServer
 
 _POLL_SECONDS = 0.02
 
 
-def stage(path: Path, faults: Faults, speed: float | None) -> Stage:
+def prepare(path: Path, faults: Faults, speed: float | None) -> Replay:
     """Prepare the replay of a fixture, or of a folder of them. Raises ConfigError."""
     fixture = load(path)
     server = fixture.server()
-    return Stage(
+    return Replay(
         server,
         Playback(server, fixture.frames, delays(fixture.times, speed), faults),
         len(fixture.frames),
@@ -54,22 +54,22 @@ class Playback:
         """Play all frames, then return."""
         for number, (frame, wait) in enumerate(zip(self._frames, self._waits, strict=True), 1):
             # After a cut, the next event does not wait for a client: the server keeps it for the resume, as a real one.
-            if not self._struck(number - 1):
+            if not self._client_lost(number - 1):
                 await self._wait_for_client()
                 await self._sleep(wait)
-            if self._faults.strike("gap", number):
+            if self._faults.happens_at("gap", number):
                 self._server.skip()
             self._apply(frame)
             await self._server.emit(frame)
-            if self._faults.strike("cut", number):
+            if self._faults.happens_at("cut", number):
                 self._server.cut()
-            if self._faults.strike("silence", number):
+            if self._faults.happens_at("silence", number):
                 self._server.black_hole()
             self.played = number
         await self._wait_for_client()
 
-    def _struck(self, number: int) -> bool:
-        return self._faults.strike("cut", number) or self._faults.strike("silence", number)
+    def _client_lost(self, number: int) -> bool:
+        return self._faults.happens_at("cut", number) or self._faults.happens_at("silence", number)
 
     async def _wait_for_client(self) -> None:
         while not any(one.socket is not None and not one.silent for one in self._server.connections):

@@ -210,7 +210,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _usernames(value: object) -> Iterable[str]:
-    """Every name the server itself gives to a user."""
+    """Yield every user name that the server itself wrote."""
     match value:
         case dict():
             for key, inner in value.items():

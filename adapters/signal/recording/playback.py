@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from ....common.recording.playback import Faults, Stage, delays
+from ....common.recording.playback import Faults, Replay, delays
 from .fixture import load
 from .stand_in import KEEPALIVE, KEEPALIVE_SECONDS, ReplayDaemon
 
 
-def stage(path: Path, faults: Faults, speed: float | None) -> Stage:
+def prepare(path: Path, faults: Faults, speed: float | None) -> Replay:
     """Prepare the replay of a fixture, or of a folder of them. Raises ConfigError."""
     fixture = load(path)
     daemon = ReplayDaemon(fixture.account, fixture.contacts, fixture.groups)
-    return Stage(
+    return Replay(
         daemon,
         Playback(daemon, fixture.events, delays(fixture.times, speed), faults),
         len(fixture.events),
@@ -60,17 +60,17 @@ class Playback:
             keeping_alive.cancel()
 
     async def _play(self, number: int, event: bytes) -> None:
-        if self._faults.strike("half", number):
+        if self._faults.happens_at("half", number):
             # An event cut in half is lost: signal-cli repeats nothing.
             await self._daemon.emit(event[: len(event) // 2])
             self._daemon.drop_streams()
             return
         await self._daemon.emit(event)
-        if self._faults.strike("duplicate", number):
+        if self._faults.happens_at("duplicate", number):
             await self._daemon.emit(event)
-        if self._faults.strike("cut", number):
+        if self._faults.happens_at("cut", number):
             self._daemon.drop_streams()
-        if self._faults.strike("silence", number):
+        if self._faults.happens_at("silence", number):
             self._daemon.forget_streams()
 
     async def _keep_alive(self) -> None:
