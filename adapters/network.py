@@ -1,4 +1,4 @@
-"""The record by which the plugin, the commands and the tools know a network, whichever it is."""
+"""The record that describes a network to the plugin, the commands and the tools."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ WriteJson = Callable[[Any], None]
 
 @dataclass(frozen=True, slots=True)
 class Network(Generic[S]):
-    """One network. Hermes makes this record on every start of any of its commands, so the callables import on demand.
+    """One network. Every command of Hermes loads this record, so its callables import their modules on demand.
 
-    What a callable needs to connect, it takes from the settings; it raises ConfigError, Fatal or ConnectionLost.
+    A callable that connects takes address and credentials from the settings, and raises Fatal or ConnectionLost.
     """
 
     title: str
     """The network's name as people write it."""
     stock: Stock
     requires: tuple[str, ...]
-    """Modules without which the adapter cannot be loaded."""
+    """Modules that must be installed."""
     settings: Callable[[], type[S]]
+    """Return the settings model, whose required fields are the connecting settings of `stock`."""
     adapter: Callable[[], Any]
     """Return the adapter class. Raises HostContractError when Hermes lacks what it builds on."""
 
@@ -61,7 +62,7 @@ class Network(Generic[S]):
     gateway; empty when it never does."""
 
     aliases: Callable[[Path, str], Iterable[str]] = lambda state, identity: ()
-    """Return more identities of the person or chat that the operator named, under which the trace may have it."""
+    """Return further identities of a person or chat, under which the trace may hold it. The path is the state file."""
     add_commands: Callable[[Commands, Say, WriteJson], None] | None = None
     """Add the commands that only this network has."""
 
