@@ -32,6 +32,7 @@ from .mentions.grammar import without_broadcasts
 from .rest.client import MattermostClient
 from .rest.failures import ApiError
 from .settings import MattermostSettings
+from .stock import STOCK
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ _CONTRACT: contract.Contract = {
     "edit_message": ("chat_id", "message_id", "content"),
 }
 _FILE_NAME_BYTES = 200
-_Stock: Any = contract.stock_adapter("mattermost", {**_CONTRACT, **outgoing.CONTRACT})
+_Stock: Any = contract.stock_adapter(STOCK, {**_CONTRACT, **outgoing.CONTRACT})
 
 
 class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
@@ -56,7 +57,7 @@ class MattermostAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
 
     def __init__(self, config: Any) -> None:
         extra = {**(config.extra or {}), **({"token": config.token} if config.token else {})}
-        written = strict_mode.written("mattermost")
+        written = strict_mode.written(STOCK)
         self._settings = MattermostSettings.load(extra, profile.environment(), written)
         # The host tries no platform again whose token it does not know (gateway/run.py, the reconnect queue).
         config.token = self._settings.token.get_secret_value()

@@ -43,6 +43,7 @@ from . import sending
 from .connection import Connection
 from .failures import Refused, RpcError
 from .settings import SignalSettings
+from .stock import STOCK
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ _CONTRACT: contract.Contract = {
     "send": ("chat_id", "content", "reply_to", "metadata"),
     "get_chat_info": ("chat_id",),
 }
-_Stock: Any = contract.stock_adapter("signal", {**_CONTRACT, **outgoing.CONTRACT})
+_Stock: Any = contract.stock_adapter(STOCK, {**_CONTRACT, **outgoing.CONTRACT})
 contract.redact_phone_numbers(_Stock)
 
 _KEEP_SAID = 500
@@ -73,7 +74,7 @@ class SignalAdapter(outgoing.guarded(_Stock)):  # type: ignore[misc]
     splits_long_messages = True
 
     def __init__(self, config: Any) -> None:
-        written = strict_mode.written("signal")
+        written = strict_mode.written(STOCK)
         self._settings = SignalSettings.load(config.extra or {}, profile.environment(), written)
         shown = without_user(self._settings.http_url)
         if shown != self._settings.http_url:
