@@ -44,6 +44,7 @@ pictures: $(VENV)/.installed
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 types: $(VENV)/.installed
 	@$(BIN)/mypy -p hermes_hardened_adapters.adapters -p hermes_hardened_adapters.cli -p hermes_hardened_adapters.common

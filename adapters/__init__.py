@@ -1,1 +1,2 @@
-"""Platform adapters, one package a network, and what Hermes calls to load them. A network never imports another one."""
+"""Platform adapters, one package per network, the list of networks, and the plugin that Hermes loads. A network never
+imports another one."""

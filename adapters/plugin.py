@@ -1,29 +1,95 @@
-"""The entry point of the plugin: what Hermes calls once, on every start of any of its commands."""
+"""The plugin's entry point. Hermes calls `register` once on every start of any of its commands: keep imports light."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from functools import partial
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from .mattermost import plugin as mattermost
-from .signal import plugin as signal
+from ..common.settings import environment, strict
+from .network import Network
+from .networks import NETWORKS
 
 
 def register(ctx: Any) -> None:
-    """Register the platforms, the hooks that tell what the model is shown and who asks, and the commands."""
+    """Register the platforms, the hooks that report what the model sees and who asks for approval, and the commands."""
     from ..common.host.strict_mode import keep_secret
-    from ..common.settings.strict import CONNECTING, variables
 
-    signal.register(ctx)
-    mattermost.register(ctx)
-    keep_secret([name for platform in CONNECTING for name in variables(platform).values()])
-    ctx.register_hook("pre_llm_call", _shown)
-    ctx.register_hook("pre_approval_request", _asked)
-    ctx.register_cli_command("adapters", "Look after the Signal and Mattermost adapters", _commands, _command)
+    for network in NETWORKS.values():
+        _register_platform(ctx, network)
+    keep_secret([name for network in NETWORKS.values() for name in strict.variables(network.stock).values()])
+    ctx.register_hook("pre_llm_call", _before_model_call)
+    ctx.register_hook("pre_approval_request", _before_approval)
+    titles = " and ".join(network.title for network in NETWORKS.values())
+    ctx.register_cli_command("adapters", f"Look after the {titles} adapters", _add_commands, _run_command)
 
 
-def _shown(*, user_message: object = None, turn_id: object = None, sender_id: object = None, **_: object) -> None:
+# -- platforms
+
+
+def _register_platform(ctx: Any, network: Network[Any]) -> None:
+    """Take the stock adapter's place in the host's registry."""
+    prefix = network.name.upper()
+    ctx.register_platform(
+        name=network.name,
+        label=network.title,
+        adapter_factory=lambda config: network.adapter()(config),
+        check_fn=lambda: all(find_spec(name) for name in network.requires),
+        validate_config=partial(_is_configured, network),
+        is_connected=partial(_is_configured, network),
+        required_env=strict.required(network.stock, environment.variables()),
+        install_hint="pip install hermes-hardened-adapters",
+        apply_yaml_config_fn=partial(_from_yaml, network),
+        env_enablement_fn=partial(_from_strict_variables, network),
+        allowed_users_env=f"{prefix}_ALLOWED_USERS",
+        allow_all_env=f"{prefix}_ALLOW_ALL_USERS",
+        cron_deliver_env_var=f"{prefix}_HOME_CHANNEL",
+        **network.registration,
+    )
+
+
+def _is_configured(network: Network[Any], config: Any) -> bool:
+    """Return whether every connecting setting is given, or strict mode is on: its faults are for the settings to
+    report."""
+    from ..common.host import profile, strict_mode
+
+    extra, variables = getattr(config, "extra", None) or {}, profile.environment()
+    # Hermes keeps a token outside `extra`.
+    given = (
+        extra.get(field) or getattr(config, field, None) or variables.get(variable)
+        for field, variable in network.stock.connecting.items()
+    )
+    return all(given) or strict_mode.is_on(network.stock)
+
+
+def _from_strict_variables(network: Network[Any]) -> dict[str, Any] | None:
+    """Return the `PlatformConfig.extra` of strict mode, without secrets: Hermes may show it."""
+    from ..common.host import strict_mode
+
+    fields = [field for field in network.stock.connecting if field not in network.stock.secrets]
+    return strict_mode.handed(network.stock, fields)
+
+
+def _from_yaml(network: Network[Any], _: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of the platform's block in `config.yaml` that are ours, for `PlatformConfig.extra`.
+
+    Some are also exported to the environment, for instance who may talk: the host judges that, from there alone.
+    """
+    model = network.settings()
+    ours = {name: block[name] for name in model.model_fields if name in block and name not in network.stock.secrets}
+    variables = model.environment_names()
+    environment.show(ours, {name: variables[name] for name in network.exported})
+    return ours
+
+
+# -- hooks
+
+
+def _before_model_call(
+    *, user_message: object = None, turn_id: object = None, sender_id: object = None, **_: object
+) -> None:
     from ..common.host.questions import turn_began
     from ..common.inbound.observation import confirm_everywhere
 
@@ -32,21 +98,24 @@ def _shown(*, user_message: object = None, turn_id: object = None, sender_id: ob
     turn_began(str(turn_id or ""), str(sender_id or ""))
 
 
-def _asked(*, session_key: object = None, turn_id: object = None, **_: object) -> None:
+def _before_approval(*, session_key: object = None, turn_id: object = None, **_: object) -> None:
     from ..common.host.questions import approval_asked
 
     if isinstance(session_key, str):
         approval_asked(session_key, str(turn_id or ""))
 
 
-def _commands(parser: ArgumentParser) -> None:
+# -- commands
+
+
+def _add_commands(parser: ArgumentParser) -> None:
     from ..cli.main import add_commands
 
     add_commands(parser)
 
 
-def _command(arguments: Namespace) -> NoReturn:
+def _run_command(arguments: Namespace) -> NoReturn:
     from ..cli.main import run
 
-    # The host ignores what a command returns.
+    # The host ignores the return value of a command.
     sys.exit(run(arguments))

@@ -7,6 +7,7 @@ import sys
 import time
 from unittest.mock import patch
 
+from hermes_hardened_adapters.adapters.networks import NETWORKS
 from hermes_hardened_adapters.common.host.contract import stock_adapter
 
 from benchmarks.measure import Metrics, Row, Series, Target
@@ -23,7 +24,7 @@ async def rows(rounds: int, scale: float) -> list[Row]:
     """Row 5, one run."""
     ours = await _seconds_to_fresh(OURS, _LIMIT_SECONDS * 3)
     waited = _STOCK_PATIENCE_SECONDS * scale
-    module = sys.modules[stock_adapter("signal", {}).__module__]
+    module = sys.modules[stock_adapter(NETWORKS["signal"].stock, {}).__module__]
     times = {name: getattr(module, name) / _HASTE for name in ("HEALTH_CHECK_INTERVAL", "HEALTH_CHECK_STALE_THRESHOLD")}
     with patch.multiple(module, **times):
         stock = await _seconds_to_fresh(STOCK, waited)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
-from functools import partial
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from ..adapters.networks import NETWORKS
 from ..common.doctor.checks import run_checks
 from ..common.doctor.findings import Finding, Status
 from ..common.doctor.strict import strict_check
@@ -22,9 +20,6 @@ from ..common.host import checks
 from ..common.host.strict_mode import written
 from ..common.settings import strict
 from .output import console, write_json
-
-NETWORKS = tuple(strict.CONNECTING)
-Examine = Callable[[Mapping[str, Any], Mapping[str, str], Path], AsyncIterator[Finding]]
 
 _SIGNS = {
     Status.OK: ("✓", "green"),
@@ -63,7 +58,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def examine(network: str | None = None) -> AsyncIterator[Finding]:
     """Yield findings as they come: Hermes first, then each configured network, or only the one asked for."""
-    hermes = checks.Context({name: partial(import_module, _package(name, "adapter")) for name in NETWORKS})
+    hermes = checks.Context({name: each.adapter for name, each in NETWORKS.items()})
     unusable = False
     async for finding in run_checks(checks.CHECKS, hermes):
         broken = finding.status is Status.FAILED
@@ -89,29 +84,21 @@ async def _network(network: str, hermes: checks.Context, *, asked: bool) -> Asyn
     extra = setup.extras.get(network) or next(checks.blocks(hermes.config, network), {})
     if not (asked or network in setup.extras or _begun(network, extra, setup.environment)):
         what = f"The platform {network} is not configured."
-        names = strict.variables(network).values()
+        names = strict.variables(NETWORKS[network].stock).values()
         yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(names)} to use it.")
         return
-    async for finding in run_checks((strict_check(network, written(network)),), setup.environment):
+    stock = NETWORKS[network].stock
+    async for finding in run_checks((strict_check(stock, written(stock)),), setup.environment):
         yield finding
-    async for finding in _examination(network)(extra, setup.environment, setup.state):
+    async for finding in NETWORKS[network].examine(extra, setup.environment, setup.state):
         yield finding
-
-
-def _examination(network: str) -> Examine:
-    """Return the entry point of a network's checks."""
-    examine: Examine = import_module(_package(network, "doctor.checks")).examine
-    return examine
-
-
-def _package(network: str, module: str) -> str:
-    return f"{__package__.rpartition('.')[0]}.adapters.{network}.{module}"
 
 
 def _begun(network: str, extra: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
     """Return whether the operator set a part of what the network needs, so that the rest is reported as missing."""
-    return bool(strict.in_use(network, environment)) or any(
-        environment.get(name, "").strip() or extra.get(field) for field, name in strict.CONNECTING[network].items()
+    stock = NETWORKS[network].stock
+    return bool(strict.in_use(stock, environment)) or any(
+        environment.get(name, "").strip() or extra.get(field) for field, name in stock.connecting.items()
     )
 
 

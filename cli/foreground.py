@@ -1,4 +1,4 @@
-"""Commands that go on until something has happened or the operator presses Ctrl-C."""
+"""Support for commands that run until they are done or the operator presses Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def interruptible() -> AsyncIterator[asyncio.Event]:
-    """An event that Ctrl-C, or an order to terminate, sets instead of ending the process."""
+    """Yield an event that Ctrl-C and SIGTERM set instead of ending the process."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

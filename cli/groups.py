@@ -1,4 +1,4 @@
-"""`groups list|approve|revoke`: which groups and channels are served. Orders reach a running gateway at once."""
+"""`groups list|approve|revoke`: the groups and channels that are served. A running gateway obeys orders at once."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from dataclasses import asdict
 
 from rich.text import Text
 
+from ..adapters.networks import NETWORKS
 from ..common.core.chats import ChatRow, Status, find, overview
 from ..common.core.errors import HardenedError, StateError
 from ..common.host.setup import Setup, load_setup
 from ..common.state.allowlist import order
 from ..common.state.chats import entries
 from ..common.state.store import pseudonymizer
-from . import networks
 from .output import Rows, console, say, write_json
 
 _ORDERS = (
-    ("approve", Status.GRANTED, "serve one from now on"),
-    ("revoke", Status.REVOKED, "serve one no longer, whatever the settings say"),
+    ("approve", Status.GRANTED, "serve a group or channel from now on"),
+    ("revoke", Status.REVOKED, "stop serving a group or channel, whatever the settings say"),
 )
 _ASK_SECONDS = 20.0
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`groups list [--json]`, `groups approve|revoke ID [--why TEXT]`"""
+    """Add `groups list [--json]` and `groups approve|revoke ID [--why TEXT]`."""
     parser = commands.add_parser("groups", help="list, approve and revoke groups and channels")
     acts = parser.add_subparsers(title="acts", metavar="act", required=True)
     listing = acts.add_parser("list", help="groups and channels, whether they are served, and why")
@@ -42,7 +42,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    rows = _overview(load_setup())
+    rows = _overview(load_setup(NETWORKS))
     if arguments.json:
         write_json([asdict(row) for row in rows])
     else:
@@ -51,20 +51,20 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _order(arguments: argparse.Namespace) -> int:
-    setup = load_setup()
+    setup = load_setup(NETWORKS)
     network, chat_id = _found(arguments.chat, setup)
     status: Status = arguments.status
     order(setup.state, network, chat_id, status, getpass.getuser(), arguments.why, time.time())
     say(f"{network} {chat_id}: {status}")
-    if status is Status.REVOKED and networks.policy(network, setup).serves(chat_id):
-        say("The settings allow it: take it off them, too, for the case that the state file is lost.", style="yellow")
+    if status is Status.REVOKED and NETWORKS[network].load(setup).policy().serves(chat_id):
+        say("The settings allow it: take it off them, too, in case the state file is ever lost.", style="yellow")
     return 0
 
 
 def _found(spelled: str, setup: Setup) -> tuple[str, str]:
-    network = networks.network_of(spelled)
-    if network is not None and network in setup.extras:
-        return network, spelled
+    for network in setup.extras:
+        if NETWORKS[network].is_chat_id(spelled):
+            return network, spelled
     if row := find(spelled, _overview(setup), pseudonymizer(setup.state)):
         return row.network, row.id
     raise StateError(f"{spelled} is no group or channel known here: look at `groups list`")
@@ -75,14 +75,14 @@ def _overview(setup: Setup) -> list[ChatRow]:
 
 
 def _overview_of(network: str, setup: Setup) -> list[ChatRow]:
-    policy = networks.policy(network, setup)
+    settings = NETWORKS[network].load(setup)
     known = entries(setup.state, network) if setup.state.exists() else {}
     try:
-        live = asyncio.run(asyncio.wait_for(networks.chats(network, setup), _ASK_SECONDS))
+        live = asyncio.run(asyncio.wait_for(NETWORKS[network].live_chats(settings, setup.state), _ASK_SECONDS))
     except (HardenedError, TimeoutError) as exc:
         say(f"{network} cannot be asked: {exc or 'no answer'}", style="yellow", stderr=True)
         live = []
-    return overview(network, policy, live, known)
+    return overview(network, settings.policy(), live, known)
 
 
 def _table(rows: Iterable[ChatRow]) -> Rows:

@@ -1,6 +1,6 @@
-"""One argparse tree for both ways in. Every command is a module of this package with `add` and a `run` of its own.
+"""One argparse tree for both entry points. Each module of this package adds one command with its own `run`.
 
-Exit status: 0 all is well, 1 something is not, 2 the command itself could not be carried out.
+Exit status: 0 all is well, 1 something is wrong, 2 the command itself failed.
 """
 
 from __future__ import annotations
@@ -10,25 +10,29 @@ import logging
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from ..adapters.networks import NETWORKS
 from ..common.core.errors import HardenedError
-from .output import say
+from .output import say, write_json
 
 Run = Callable[[argparse.Namespace], int]
 
-_COMMANDS = ("doctor", "status", "trace", "groups", "people", "record", "replay")
+_COMMANDS = ("doctor", "status", "trace", "groups", "record", "replay")
 """Modules, in the order of the help text."""
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Give a parser one subcommand for each module."""
+    """Add one subcommand for each module, and those of the networks."""
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
     for name in _COMMANDS:
         import_module(f".{name}", __package__).add(commands)
+    for network in NETWORKS.values():
+        if network.add_commands is not None:
+            network.add_commands(commands, say, write_json)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry out the command the parser chose; the exit status."""
-    # The host's own words on the way to its configuration are not this command's.
+    """Run the chosen command and return the exit status."""
+    # Loading Hermes' configuration logs lines that are none of this command's.
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
@@ -45,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse and carry out; the exit status."""
+    """Parse the arguments, run the command and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m hermes_hardened_adapters", description=import_module(__package__).__doc__
     )

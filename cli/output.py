@@ -1,6 +1,6 @@
-"""Where the commands write: for people on a terminal or in a pipe, for machines as JSON.
+"""The commands' output: tables and lines for people, JSON for programs.
 
-Titles, names and errors are words of others: here, and nowhere else, they are made harmless for a terminal.
+Titles, names and errors may hold text of other people. This is the only module that makes it harmless for a terminal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PIPE_WIDTH = 200
 
 
 class Screen(Console):
-    """A terminal to which no text can do anything: every text is one line, without control and direction marks."""
+    """A terminal that prints every text as one line, without control characters and direction marks."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         chosen = options or self.options
@@ -31,14 +31,14 @@ class Screen(Console):
 
 
 class Rows(Table):
-    """A table for a `Screen`, which is as wide as what will be seen of its texts."""
+    """A table for a `Screen`. Cells are made harmless here, so that the columns have the width that is printed."""
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
         super().add_row(*(harmless(cell) if isinstance(cell, Text) else cell for cell in cells), **options)
 
 
 def harmless(text: Text) -> Text:
-    """The text as it can be printed, its styles where they were."""
+    """Return the printable form of a text, styles kept in place."""
     bounds = {bound for span in text.spans for bound in (span.start, span.end)}
     pieces = text.divide(sorted(bounds))
     for piece in pieces:
@@ -47,17 +47,17 @@ def harmless(text: Text) -> Text:
 
 
 def console(*, stderr: bool = False) -> Screen:
-    """The terminal; in a pipe, wide enough that no id is cut."""
+    """Return the terminal; in a pipe, one wide enough that no id is cut."""
     found = Screen(stderr=stderr, highlight=False)
     return found if found.is_terminal else Screen(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
 
 
 def say(text: str, *, style: str = "", stderr: bool = False) -> None:
-    """One line."""
+    """Print one line."""
     console(stderr=stderr).print(text, style=style, markup=False, soft_wrap=True)
 
 
 def write_json(value: Any, *, indent: int | None = 1) -> None:
-    """One JSON document and a newline. What is no printable ASCII is escaped, so nothing is lost and nothing acts."""
+    """Print one JSON document and a newline. Everything but printable ASCII is escaped and thereby harmless."""
     sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=True) + "\n")
     sys.stdout.flush()

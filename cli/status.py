@@ -1,4 +1,4 @@
-"""`status`: how the running gateway's connections are doing. Exit status 1 when one that should listen does not."""
+"""`status`: the state of the running gateway's connections. Exit status 1 when one of them is not connected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from rich.text import Text
 
+from ..adapters.networks import NETWORKS
 from ..common.core.errors import StateError
 from ..common.host.setup import load_setup
 from ..common.state.snapshot import Snapshot, read_snapshot
@@ -15,19 +16,19 @@ from .output import Rows, console, write_json
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`status [--json]`"""
+    """Add `status [--json]`."""
     parser = commands.add_parser("status", help="streams, queues, ledger and decisions of the running gateway")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    setup = load_setup()
+    setup = load_setup(NETWORKS)
     if not setup.extras:
-        raise StateError("neither Signal nor Mattermost is configured")
+        raise StateError(f"neither {' nor '.join(network.title for network in NETWORKS.values())} is configured")
     now = time.time()
     snapshots = {network: read_snapshot(setup.state, network) for network in setup.extras}
-    faults = {name: found.fault(now) if found else "has never listened" for name, found in snapshots.items()}
+    faults = {name: found.fault(now) if found else "has never been connected" for name, found in snapshots.items()}
     if arguments.json:
         rows = [{"network": n, "fault": faults[n], **(asdict(s) if s else {})} for n, s in snapshots.items()]
         write_json(rows)

@@ -1,4 +1,4 @@
-"""`trace`: why did you not answer? The last decisions, as the gateway took them down, without any message text."""
+"""`trace`: why did you not answer? The gateway's last decisions, without any message text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 
 from rich.text import Text
 
-from ..common.core.people import as_number
+from ..adapters.networks import NETWORKS
 from ..common.host.setup import load_setup
-from ..common.state.identities import pairs
 from ..common.state.store import pseudonymizer
 from ..common.state.trace import Entry, entries
 from .output import Rows, console, write_json
@@ -22,20 +21,20 @@ _STYLES = {"dispatch": "green", "observe": "yellow", "invitation": "cyan"}
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`trace [--chat ID] [--who ID] [--network N] [--verdict V] [--last N] [--follow] [--json]`"""
+    """Add `trace [--chat ID] [--who ID] [--network N] [--verdict V] [--last N] [--follow] [--json]`."""
     parser = commands.add_parser("trace", help="the last decisions: why a message was not answered")
     parser.add_argument("--chat", help="a group or channel id, or its pseudonym")
     parser.add_argument("--who", help="a number, an ACI or a user id, or its pseudonym")
-    parser.add_argument("--network", choices=("signal", "mattermost"))
+    parser.add_argument("--network", choices=NETWORKS)
     parser.add_argument("--verdict", choices=("dispatch", "observe", "ignore", "invitation"))
     parser.add_argument("--last", type=int, default=30, metavar="N", help="how many (30; 0 for all)")
-    parser.add_argument("--follow", action="store_true", help="go on with what is decided from now on")
+    parser.add_argument("--follow", action="store_true", help="go on with new decisions as they are made")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    state = load_setup().state
+    state = load_setup(NETWORKS).state
     wanted = Wanted(state, arguments)
     found = [entry for entry in entries(state) if wanted(entry)][-arguments.last :]
     if arguments.json:
@@ -51,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 class Wanted:
-    """The filter the operator gave. People and chats are found under whatever names he knows them by."""
+    """The operator's filter. It finds people and chats by every name the operator knows them by."""
 
     def __init__(self, state: Path, arguments: argparse.Namespace) -> None:
         self._exact = {name: getattr(arguments, name) for name in ("network", "verdict") if getattr(arguments, name)}
@@ -66,16 +65,14 @@ class Wanted:
 
 
 def _spellings(state: Path, identity: str) -> set[str]:
-    """How the trace may name it: it is a pseudonym already, or one of its own or of its ACI."""
-    identity, pseudonym = identity.removeprefix("group:"), pseudonymizer(state)
-    if as_number(identity):
-        acis = [pair.aci for pair in pairs(state) if pair.number == identity]
-        return {pseudonym(name) for name in (identity, *acis)}
-    return {identity, pseudonym(identity), pseudonym(identity.lower())}
+    """Return every form in which the trace may hold an identity: itself a pseudonym, or the pseudonym of an alias."""
+    pseudonym = pseudonymizer(state)
+    aliases = {alias for network in NETWORKS.values() for alias in network.aliases(state, identity)}
+    return {identity, *(pseudonym(name) for name in (identity, identity.lower(), *aliases))}
 
 
 def _table(found: Iterable[Entry]) -> Rows:
-    """The entries for people, oldest first."""
+    """Return a table of the entries, oldest first."""
     result = Rows(box=None, pad_edge=False)
     for heading in ("time", "network", "chat", "who", "verdict", "rule", "reason", "event"):
         result.add_column(heading)
@@ -96,7 +93,7 @@ def _print_json(found: Iterable[Entry]) -> None:
 
 
 def followed(state: Path, number: int) -> Generator[Entry]:
-    """The entries with a higher number, for ever."""
+    """Yield the entries with a higher number as they are written, endlessly."""
     while True:
         for entry in entries(state, after=number):
             number = entry.number

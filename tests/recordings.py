@@ -1,4 +1,4 @@
-"""What the tests of `record` and `replay` share: the shape of decoded messages, and the commands as typed."""
+"""Shared by the tests of `record` and `replay`: the shape of decoded messages, and command lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.console import Console
 
 
 class Shape:
-    """Numbers identities in the order in which they are met, so that two recordings can be compared without them."""
+    """Numbers identities in order of appearance, so that two recordings can be compared without them."""
 
     def __init__(self) -> None:
         self._numbers: dict[object, int] = {}
@@ -30,7 +30,7 @@ class Shape:
         return [self.of(inbound) if isinstance(inbound, Inbound) else repr(inbound) for inbound in inbounds]
 
     def of(self, inbound: Inbound) -> tuple[object, ...]:
-        """Everything a decision looks at, and who is who."""
+        """Return everything that decisions depend on, with numbers for identities."""
         quote = inbound.quote
         return (
             inbound.origin,
@@ -53,29 +53,29 @@ class Shape:
 
 
 def arguments(*argv: str | Path) -> argparse.Namespace:
-    """A command line as the command's own parser reads it."""
+    """Parse a command line with the command's own parser."""
     parser = argparse.ArgumentParser()
     main.add_commands(parser)
     return parser.parse_args([str(argument) for argument in argv])
 
 
 def setup(home: Path, **extras: dict[str, object]) -> Setup:
-    """A set-up in which those platforms are configured."""
+    """Return a set-up in which those platforms are configured."""
     return Setup(home, {}, extras)
 
 
-def told() -> tuple[Console, io.StringIO]:
-    """A console, and what is printed on it."""
+def captured_console() -> tuple[Console, io.StringIO]:
+    """Return a console and the buffer it prints to."""
     output = io.StringIO()
     return Console(file=output, width=400), output
 
 
 async def interrupted(task: asyncio.Task[Any]) -> Any:
-    """Ctrl-C, and what the task returns then."""
+    """Press Ctrl-C and return the result of the task."""
     os.kill(os.getpid(), signal.SIGINT)
     return await asyncio.wait_for(task, 5)
 
 
 def names(folder: Path) -> set[str]:
-    """The files in a folder."""
+    """Return the names of the files in a folder."""
     return {path.name for path in folder.iterdir()}

@@ -9,7 +9,7 @@ import pytest
 from gateway.config import PlatformConfig
 from hermes_hardened_adapters.adapters.mattermost.adapter import MattermostAdapter
 from hermes_hardened_adapters.adapters.mattermost.mentions.grammar import find_mentions, without_broadcasts
-from hermes_hardened_adapters.adapters.mattermost.plugin import _send_standalone
+from hermes_hardened_adapters.adapters.mattermost.plugin import send_standalone
 
 from tests.fakes.mattermost_server import DM, OPS, TOKEN, FakeMattermostServer
 from tests.outgoing import PNG, Outgoing, outgoing
@@ -74,5 +74,5 @@ async def test_edits_captions_and_what_is_inherited(
 async def test_a_job_outside_the_gateway_notifies_nobody(hermes_home: Path) -> None:
     async with FakeMattermostServer() as server:
         config = PlatformConfig(enabled=True, token=TOKEN, extra={"url": server.url})
-        assert (await _send_standalone(config, OPS, "@channel done"))["success"]
+        assert (await send_standalone(config, OPS, "@channel done"))["success"]
         assert [p["message"] for p in server.posts.values()][-1] == "@channe\u200bl done"

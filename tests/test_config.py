@@ -1,4 +1,4 @@
-"""Settings: where they come from, and that every fault is told at once."""
+"""Settings: their sources, and that every fault is reported at once."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.mattermost.doctor import checks as mattermost_checks
+from hermes_hardened_adapters.adapters.networks import NETWORKS
 from hermes_hardened_adapters.adapters.signal.doctor import checks as signal_checks
 from hermes_hardened_adapters.cli import doctor
 from hermes_hardened_adapters.common.core.errors import StateError
@@ -294,7 +295,7 @@ async def test_a_check_that_breaks_off_is_a_finding_and_the_rest_goes_on(
 
 
 async def test_a_hermes_that_cannot_read_its_configuration(monkeypatch: pytest.MonkeyPatch, hermes_home: Path) -> None:
-    def broken() -> Any:
+    def broken(platforms: Collection[str]) -> Any:
         raise LookupError("with a secret")
 
     monkeypatch.setattr(checks, "load_setup", broken)
@@ -349,14 +350,13 @@ async def test_without_hermes_nothing_else_is_checked(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("network", ["signal", "mattermost"])
 def test_a_hermes_that_changed_what_is_inherited(monkeypatch: pytest.MonkeyPatch, network: str) -> None:
-    name = f"hermes_hardened_adapters.adapters.{network}.adapter"
-    module = import_module(name)
-    stock = contract._first_module(contract.STOCK_MODULES[network])
-    cls = getattr(stock, contract._STOCK_CLASSES[network])
+    module = import_module(f"hermes_hardened_adapters.adapters.{network}.adapter")
+    stock = NETWORKS[network].stock
+    cls = getattr(contract._first_module(stock.modules), stock.class_name)
     monkeypatch.delitem(sys.modules, module.__name__)
     monkeypatch.setattr(cls, "send_typing", None)
     monkeypatch.setattr(cls, "send", lambda self: None)
-    finding = only(checks.inherited(context(**{network: lambda: import_module(name)})))
+    finding = only(checks.inherited(context(**{network: lambda: import_module(module.__name__)})))
     assert finding.status is Status.FAILED
     assert "send_typing is gone" in finding.what
     assert "send takes no" in finding.what
@@ -382,7 +382,7 @@ def test_no_gateway_is_running(hermes_home: Path) -> None:
 def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "fatal", "error_code": "signal_host_pinned"}
     gateway["telegram"] = {"state": "fatal"}
-    findings = list(checks.gateway(context()))
+    findings = list(checks.gateway(context(signal=dict, mattermost=dict)))
     assert [f.status for f in findings] == [Status.OK, Status.ADVICE]
     assert "signal_host_pinned" in findings[1].what
     assert not checks.listening("signal")
@@ -390,7 +390,7 @@ def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
 
 def test_a_gateway_that_is_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "connected"}
-    assert only(checks.gateway(context())).status is Status.OK
+    assert only(checks.gateway(context(signal=dict))).status is Status.OK
     assert checks.listening("signal")
     assert not checks.listening("mattermost")
 
@@ -607,4 +607,3 @@ def test_checks_skipped_for_one_reason_share_a_line() -> None:
 
 def test_every_kind_of_finding_has_its_sign() -> None:
     assert set(doctor._SIGNS) == set(doctor._COUNTED) == set(Status)
-    assert set(doctor.NETWORKS) == set(contract.STOCK_MODULES)

@@ -1,4 +1,4 @@
-"""The mask of a text: nothing of what it says, all of its shape."""
+"""Masks: the full shape of a text and none of its contents."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ INVISIBLE = {
 
 @pytest.mark.parametrize("alphabet", INVISIBLE.values(), ids=INVISIBLE)
 def test_what_cannot_be_seen_tells_nothing(alphabet: str) -> None:
-    """With two characters of a kind, a text could be written that nobody sees and the mask keeps."""
+    """With two characters of a kind, an invisible text could be written that the mask keeps."""
     for one, other in pairwise(alphabet):
         hidden = "".join(one if bit == "0" else other for bit in f"{int.from_bytes(b'key'):b}")
         width = {len(char.encode()) for char in hidden}

@@ -1,4 +1,4 @@
-"""A running adapter in the real host, operated from outside and from a chat; and the commands that do it."""
+"""The operator's commands beside a running adapter in the real host, and `/adapters` from a chat."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 async def operated(*command: str) -> int:
-    """Run a command as from another process; its exit status."""
+    """Run a command as another process would, and return its exit status."""
     return await asyncio.to_thread(main.main, command)
 
 
 def named(identity: str) -> str:
-    """What the running gateway's trace calls somebody."""
+    """Return the pseudonym of somebody in the running gateway's trace."""
     return pseudonymizer(state_file(Path(os.environ["HERMES_HOME"])))(identity)
 
 

@@ -258,6 +258,6 @@ async def test_a_job_outside_the_gateway_sends_no_file_of_the_agent_either(herme
     async with FakeMattermostServer() as server:
         config = PlatformConfig(enabled=True, token=TOKEN, extra={"url": server.url})
         media = [str(tmp_path / "report.md"), {"path": str(hermes_home / "state.db")}]
-        assert (await plugin._send_standalone(config, OPS, "done", media_files=media))["success"]
+        assert (await plugin.send_standalone(config, OPS, "done", media_files=media))["success"]
         assert [content for _, content in server.files.values()] == [b"all is well"]
         assert [p["message"] for p in server.posts.values()][-1] == f"done\n{NOTICE}"

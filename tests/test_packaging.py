@@ -1,4 +1,4 @@
-"""The built wheel: what is in it, that it installs, and that Hermes finds it at no cost."""
+"""The built wheel: its contents, its installation, and that Hermes loads it at no cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`record`: real traffic becomes a fixture of the same shape in which no original can be found."""
+"""`record`: real traffic becomes a fixture of the same shape that holds none of the originals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.fakes.signal_daemon import (
     recorded,
     recorded_event,
 )
-from tests.recordings import Shape, arguments, interrupted, names, setup, told
+from tests.recordings import Shape, arguments, captured_console, interrupted, names, setup
 
 CASES = sorted(path.stem for path in FIXTURES.glob("*.sse"))
 COMMANDS = {"sethome", "status"}
@@ -45,7 +45,7 @@ CONTACTS = [contact(ACCOUNT, OWN_ACI), contact(ALICE, ALICE_ACI, "Alice A"), con
 def recording_of(*events: object) -> SignalRecording:
     recording = SignalRecording(COMMANDS)
     for event in events:
-        recording.take(json.dumps(event), 0.5)
+        recording.add(json.dumps(event), 0.5)
     return recording
 
 
@@ -116,7 +116,7 @@ def test_a_content_type_stays_if_it_is_a_registered_one() -> None:
     assert content_type("alice") == "xxxxx"
 
 
-# -- what becomes of Signal's events
+# -- rewriting of Signal's events
 
 
 def inbounds(bodies: list[bytes], account: str, me: Me) -> list[object]:
@@ -139,7 +139,7 @@ def test_every_recorded_event_decodes_to_the_same_shape() -> None:
 
 def test_a_body_of_the_daemon_stays_byte_for_byte_but_for_its_values() -> None:
     for name in CASES:
-        # Java escapes control characters in capitals.
+        # Java escapes control characters with capital hexadecimal digits.
         body = b"".join(framed(event) for event in events_of(recorded(name)))
         assert body == recorded(name).replace(b"\\u000B", b"\\u000b").replace(b"\\u001C", b"\\u001c")
 
@@ -204,7 +204,7 @@ def test_what_no_rule_knows_fails_closed() -> None:
 @pytest.mark.parametrize("data", ["", "null", "[]", "{", '{"a": NaN}', "[" * 10_000, '{"a":' * 5_000, "9" * 5000])
 def test_what_is_no_event_is_dropped_and_counted(data: str) -> None:
     recording = recording_of(recorded_event("dm_text"))
-    recording.take(data, 1.0)
+    recording.add(data, 1.0)
     files = recording.files([], [])
     assert recording.dropped == 1
     assert len(events_of(files[".sse"])) == 1
@@ -250,7 +250,7 @@ def searched(written: bytes) -> None:
     originals = Originals(
         {"message", "source", "sourceUuid", "groupId", "sourceName", "filename", "timestamp"}, {"sourceName"}
     )
-    originals.take(ORIGINAL)
+    originals.add(ORIGINAL)
     originals.search([written], {"user3f2a"})
 
 
@@ -313,7 +313,7 @@ def test_texts_that_look_like_anything_leave_no_trace() -> None:
 
 
 async def recorded_by(daemon_url: str, folder: Path, *argv: str, account: str = ACCOUNT) -> tuple[int, str]:
-    console, output = told()
+    console, output = captured_console()
     chosen = arguments("record", "signal", "--for", "1h", "--out", folder, *argv)
     home = setup(folder, signal={"http_url": daemon_url, "account": account})
     return await record.record(chosen, home, "case", console), output.getvalue()

@@ -1,4 +1,4 @@
-"""`record`: what somebody plants where no rule expects it is in no recording, and where it were, nothing is written."""
+"""`record` against planted texts: no recording holds one, wherever it was planted, or else it is not written."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ UNKNOWN: dict[str, Any] = {
 
 
 def on_signal(text: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A message of the real daemon with that text and those fields; what becomes of it, and what it was."""
+    """Return a message of the real daemon with that text and those fields: rewritten, and the original."""
     event = recorded_event("group_mention_after_emoji")
     event["envelope"]["dataMessage"] |= {"message": text, **more}
     recording = of_signal.SignalRecording({"sethome"})
-    recording.take(json.dumps(event), 0.5)
+    recording.add(json.dumps(event), 0.5)
     (written,) = of_signal.events_of(recording.files([], [])[".sse"])
     return written["envelope"]["dataMessage"], event["envelope"]["dataMessage"]
 
@@ -54,7 +54,7 @@ def on_mattermost(text: str, **more: Any) -> tuple[dict[str, Any], dict[str, Any
     event = frame("channel_mention_bot")
     event["data"]["post"] |= {"message": text, **more}
     recording = of_mattermost.MattermostRecording({"sethome"})
-    recording.take(packed(event), 0.5)
+    recording.add(packed(event), 0.5)
     files = recording.files({"id": HERMES, "username": "hermes"}, [], [])
     return json.loads(json.loads(files[".jsonl"])["data"]["post"]), event["data"]["post"]
 
@@ -136,7 +136,7 @@ def test_the_structure_that_decides_survives() -> None:
 )
 def test_a_small_number_is_found_where_none_may_stay(written: object, leaks: bool) -> None:
     originals = Originals({"size", "message"}, set(), {"size"})
-    originals.take({"pin": 482, "at": {"lat": 52.5163}, "size": 482})
+    originals.add({"pin": 482, "at": {"lat": 52.5163}, "size": 482})
     if leaks:
         with pytest.raises(Leak, match="of kind number"):
             originals.search([json.dumps(written, separators=(",", ":")).encode()], ())

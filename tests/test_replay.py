@@ -1,4 +1,4 @@
-"""`replay`: a recording is served as the daemon or the server it came from would, and the real streams read it."""
+"""`replay` on Signal: the stand-in serves a recording as the daemon would, and the real stream reads it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 from hermes_hardened_adapters.adapters.signal.client import SignalClient
 from hermes_hardened_adapters.adapters.signal.link import supervised_stream
 from hermes_hardened_adapters.adapters.signal.recording import fixture
-from hermes_hardened_adapters.adapters.signal.recording.daemon import Playback, ReplayDaemon
+from hermes_hardened_adapters.adapters.signal.recording.playback import Playback
 from hermes_hardened_adapters.adapters.signal.recording.rewriting import SignalRecording, events_of
+from hermes_hardened_adapters.adapters.signal.recording.stand_in import ReplayDaemon
 from hermes_hardened_adapters.cli import replay
 from hermes_hardened_adapters.common.core.errors import ConfigError, Fatal, HardenedError
 from hermes_hardened_adapters.common.recording.playback import Faults, delays, fault_of, timeline
@@ -36,7 +37,7 @@ from tests.fakes.signal_daemon import (
     recorded,
 )
 from tests.hosted import hosted
-from tests.recordings import arguments, interrupted, told
+from tests.recordings import arguments, captured_console, interrupted
 from tests.test_record import CASES, CONTACTS, recorded_by
 
 # -- pace and faults
@@ -58,7 +59,7 @@ def test_a_fault_that_is_none(text: str) -> None:
         fault_of(text, {"cut"})
 
 
-# -- Signal: what stands beside a recording, or is taken from it
+# -- files beside a recording, and data derived from it
 
 
 def test_a_folder_of_recordings_tells_who_is_who() -> None:
@@ -109,7 +110,7 @@ def test_a_path_or_a_sidecar_that_is_none_is_refused(tmp_path: Path) -> None:
         fixture.load(tmp_path)
 
 
-# -- Signal: the real stream reads it
+# -- the real stream reads it
 
 
 @asynccontextmanager
@@ -126,7 +127,7 @@ async def listening(url: str, **options: Any) -> AsyncIterator[tuple[Supervisor,
 
 
 async def heard_of(*faults: str, speed: float | None = None, **options: Any) -> tuple[list[int], Supervisor]:
-    """Which of the recorded events a stream heard, by their place."""
+    """Return the positions of the recorded events that a stream received."""
     case = fixture.load(FIXTURES)
     told = [json.loads(body.split(b"data:")[1]) for body in case.events]
     parsed = Faults([fault_of(fault, {"cut", "silence", "half", "late-headers", "duplicate"}) for fault in faults])
@@ -223,7 +224,7 @@ async def test_what_a_client_may_ask() -> None:
 
 
 async def test_the_command_serves_and_tells_the_settings() -> None:
-    console, output = told()
+    console, output = captured_console()
     chosen = arguments("replay", "signal", FIXTURES, "--exit-when-done")
     serving = asyncio.create_task(replay.serve(chosen, console))
     while "SIGNAL_ACCOUNT" not in output.getvalue():
@@ -238,7 +239,7 @@ async def test_the_command_serves_and_tells_the_settings() -> None:
 
 
 async def test_the_command_ends_with_ctrl_c() -> None:
-    console, output = told()
+    console, output = captured_console()
     serving = asyncio.create_task(replay.serve(arguments("replay", "signal", FIXTURES), console))
     while "SIGNAL_ACCOUNT" not in output.getvalue():
         await asyncio.sleep(0.01)
@@ -247,7 +248,7 @@ async def test_the_command_ends_with_ctrl_c() -> None:
 
 
 async def test_a_port_that_is_taken_and_a_fault_that_is_none_are_named() -> None:
-    console, _ = told()
+    console, _ = captured_console()
     async with ReplayDaemon() as daemon:
         port = daemon.url.rpartition(":")[2]
         with pytest.raises(ConfigError, match="--port"):
@@ -280,7 +281,7 @@ async def test_a_recording_of_a_replay_has_the_same_shape(tmp_path: Path) -> Non
 
 
 async def verdicts(home: Path, daemon: FakeSignalDaemon | ReplayDaemon, events: list[bytes], **extra: Any) -> list[Any]:
-    """What the real host's adapter decided on those events, in the order they were sent."""
+    """Return the decisions of the real host's adapter on those events, in the order they were sent."""
     async with hosted(daemon, require_mention=True, group_invite_policy="ignore", **extra) as host:  # type: ignore[arg-type]
         await daemon.streams_open(1)
         await daemon.emit(*events)
@@ -296,7 +297,7 @@ async def test_the_recording_gets_the_verdicts_of_the_original(
     recording = SignalRecording({"sethome"})
     for name in CASES:
         for event in events_of(recorded(name)):
-            recording.take(json.dumps(event), 0.0)
+            recording.add(json.dumps(event), 0.0)
     for suffix, content in recording.files(CONTACTS, [group()]).items():
         (tmp_path / f"case{suffix}").write_bytes(content)
     mapped = recording.pseudonyms.identity

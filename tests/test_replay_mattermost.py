@@ -1,4 +1,4 @@
-"""`replay` on Mattermost: a recording served as the server it came from would, and the real stream reads it."""
+"""`replay` on Mattermost: the stand-in serves a recording as the server would, and the real stream reads it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.fakes.mattermost_rest import HERMES
 from tests.fakes.mattermost_server import ALICE, DM, OPS
 from tests.hosted import hosted_mattermost
 from tests.mattermost_recorded import FIXTURES, RECORDED, USERS, frames
-from tests.recordings import arguments, interrupted, told
+from tests.recordings import arguments, captured_console, interrupted
 from tests.test_record_mattermost import ALL, ME, USER_LIST, recorded_by
 
 EVENTS = [event for event in map(json.loads, ALL) if event.get("event") not in {None, "hello"}]
@@ -80,7 +80,7 @@ class Heard:
 
     @property
     def events(self) -> list[Any]:
-        """What was told, without numbers and greetings."""
+        """The events without sequence numbers and `hello`."""
         return [(frame["event"], frame["data"]) for frame in self.frames if frame["event"] != "hello"]
 
 
@@ -168,7 +168,7 @@ async def test_what_the_adapter_may_ask() -> None:
 
 
 async def test_the_command_serves_and_tells_the_settings() -> None:
-    console, output = told()
+    console, output = captured_console()
     serving = asyncio.create_task(replay.serve(arguments("replay", "mattermost", FIXTURES), console))
     while "MATTERMOST_TOKEN" not in output.getvalue():
         await asyncio.sleep(0.01)
@@ -196,7 +196,7 @@ async def test_a_recording_of_a_replay_has_the_same_shape(tmp_path: Path) -> Non
 
 
 async def verdicts(home: Path, case: fixture.Fixture, allowed: str) -> list[Any]:
-    """What the real host's adapter decided on a recording, in its order."""
+    """Return the decisions of the real host's adapter on a recording, in its order."""
     server = case.server()
     order = [post["id"] for frame in case.frames if (post := json.loads(frame["data"].get("post", "{}")))]
     async with server, hosted_mattermost(server, token=server.token, join_policy="ignore") as host:  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ async def test_the_recording_gets_the_verdicts_of_the_original(
     recording = MattermostRecording({"new", "status", "help", "sethome", "stop"})
     for name in RECORDED:
         for text in frames(name):
-            recording.take(text, 0.0)
+            recording.add(text, 0.0)
     for suffix, content in recording.files(ME, USER_LIST, []).items():
         (tmp_path / f"case{suffix}").write_bytes(content)
     alice = str(recording.pseudonyms.identity(ALICE))

@@ -1,4 +1,4 @@
-"""Strict mode: which names are read, what is a fault beside them, and what the host gets to know."""
+"""Strict mode: the names it reads, the faults beside them, and the values that Hermes receives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from gateway.platform_registry import platform_registry
 from gateway.run import GatewayRunner
 from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
+from hermes_hardened_adapters.adapters.mattermost.stock import STOCK as MATTERMOST_STOCK
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
+from hermes_hardened_adapters.adapters.signal.stock import STOCK as SIGNAL_STOCK
 from hermes_hardened_adapters.common.core.errors import ConfigError
 from hermes_hardened_adapters.common.doctor.checks import run_checks
 from hermes_hardened_adapters.common.doctor.findings import Status
@@ -121,16 +123,16 @@ def test_a_fault_shows_no_value() -> None:
     ],
 )
 def test_where_a_configuration_file_says_where_to_connect(document: dict[str, Any], keys: list[str]) -> None:
-    assert strict.written("signal", document) == keys
+    assert strict.written(SIGNAL_STOCK, document) == keys
 
 
 def test_both_files_are_looked_into(hermes_home: Path) -> None:
     (hermes_home / "gateway.json").write_text(json.dumps({"platforms": {"mattermost": {"token": "secret"}}}))
     (hermes_home / "config.yaml").write_text("mattermost:\n  url: https://chat.example.com\n")
-    assert strict_mode.written("mattermost") == ["platforms.mattermost.token", "mattermost.url"]
+    assert strict_mode.written(MATTERMOST_STOCK) == ["platforms.mattermost.token", "mattermost.url"]
     (hermes_home / "gateway.json").write_text("{half")
     (hermes_home / "config.yaml").write_text("- a list\n")
-    assert strict_mode.written("mattermost") == []
+    assert strict_mode.written(MATTERMOST_STOCK) == []
 
 
 # -- findings
@@ -148,7 +150,7 @@ def test_both_files_are_looked_into(hermes_home: Path) -> None:
     ],
 )
 async def test_findings(environment: dict[str, str], keys: list[str], status: Status, words: str) -> None:
-    (finding,) = [f async for f in run_checks((strict_check("signal", keys),), environment)]
+    (finding,) = [f async for f in run_checks((strict_check(SIGNAL_STOCK, keys),), environment)]
     assert (finding.check, finding.status) == ("signal.strict", status)
     assert words in finding.what
     assert bool(finding.remedy) == (status is not Status.OK)
@@ -160,7 +162,7 @@ async def test_findings(environment: dict[str, str], keys: list[str], status: St
 
 @pytest.fixture
 def variables(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A home with the plugin enabled; what a test sets in the environment is taken back."""
+    """Give a home with the plugin enabled, and an environment that is restored after the test."""
     discover_plugins()
     return monkeypatch
 
@@ -191,7 +193,7 @@ def test_a_platform_that_was_switched_off_stays_off(variables: pytest.MonkeyPatc
 
 
 def test_nothing_is_handed_over_without_strict_names(variables: pytest.MonkeyPatch) -> None:
-    assert strict_mode.handed("signal", ("http_url",)) is None
+    assert strict_mode.handed(SIGNAL_STOCK, ("http_url",)) is None
     assert Platform.SIGNAL not in load_gateway_config().platforms
 
 
@@ -296,5 +298,5 @@ async def test_cron_and_the_send_command_reach_signal(variables: pytest.MonkeyPa
 
 
 def test_what_the_operator_is_asked_to_set() -> None:
-    assert strict.required("signal", BEFORE) == ["SIGNAL_HTTP_URL", "SIGNAL_ACCOUNT"]
-    assert strict.required("signal", {"HARDENED_SIGNAL_ACCOUNT": ACCOUNT}) == [*SIGNAL]
+    assert strict.required(SIGNAL_STOCK, BEFORE) == ["SIGNAL_HTTP_URL", "SIGNAL_ACCOUNT"]
+    assert strict.required(SIGNAL_STOCK, {"HARDENED_SIGNAL_ACCOUNT": ACCOUNT}) == [*SIGNAL]

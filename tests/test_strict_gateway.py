@@ -1,4 +1,4 @@
-"""Strict mode in the real gateway process: whatever keeps the plugin from loading, nothing of stock's connects."""
+"""Strict mode in the real gateway process: no stock adapter connects, whatever keeps the plugin from loading."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.settings.strict import CONNECTING, PREFIX
+from hermes_hardened_adapters.adapters.networks import NETWORKS
+from hermes_hardened_adapters.common.settings.strict import PREFIX
 
 from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import EchoModel
@@ -19,13 +20,13 @@ BOTH = ("signal", "mattermost")
 
 
 def settings(daemon: FakeSignalDaemon, server: FakeMattermostServer) -> dict[str, str]:
-    """Under stock's names."""
+    """Return the settings under stock's names."""
     return scene_signal.environment(daemon) | scene_mattermost.environment(server)
 
 
 def strict(settings: Mapping[str, str]) -> dict[str, str]:
-    """The same under the names of strict mode."""
-    connecting = [name for names in CONNECTING.values() for name in names.values()]
+    """Return the same settings under the names of strict mode."""
+    connecting = [name for network in NETWORKS.values() for name in network.stock.connecting.values()]
     return {PREFIX + name if name in connecting else name: value for name, value in settings.items()}
 
 
@@ -93,7 +94,7 @@ async def test_without_the_plugin_nothing_connects(why: str, tmp_path: Path) -> 
 
 
 async def test_with_stocks_names_stock_does_connect() -> None:
-    """The control of the tests above."""
+    """Control the tests above."""
     async with scene_signal.stage() as daemon, scene_mattermost.stage() as server, EchoModel() as model:
         env = settings(daemon, server)
         async with GatewayProcess(model.base_url, env=env, plugin=False, platforms=BOTH) as running:

@@ -1,4 +1,4 @@
-"""What the commands print does nothing to a terminal, whatever a title, a name or an error holds."""
+"""Output of the commands is harmless to a terminal, whatever a title, a name or an error holds."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def acts(written: str) -> set[str]:
-    """The characters of an output that a terminal obeys or nobody sees."""
+    """Return the characters of an output that control a terminal or are invisible."""
     return {char for char in written if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}} - {"\n"}
 
 
@@ -58,7 +58,7 @@ async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 async def operated(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[str, str]:
-    """What a command writes to its two streams."""
+    """Return what a command writes to standard output and standard error."""
     capsys.readouterr()
     await asyncio.to_thread(main.main, command)
     written = capsys.readouterr()

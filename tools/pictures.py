@@ -7,7 +7,8 @@ import io
 import sys
 from pathlib import Path
 
-from hermes_hardened_adapters.common.settings.strict import CONNECTING, PREFIX
+from hermes_hardened_adapters.adapters.networks import NETWORKS
+from hermes_hardened_adapters.common.settings.strict import PREFIX
 from rich.console import Console
 from rich.text import Text
 
@@ -26,7 +27,7 @@ LINES = 6
 
 async def main() -> None:
     """Play a part of the Signal scene and look at the gateway with both commands."""
-    strict = {name: f"{PREFIX}{name}" for name in CONNECTING["signal"].values()}
+    strict = {name: f"{PREFIX}{name}" for name in NETWORKS["signal"].stock.connecting.values()}
     async with scene_signal.stage() as daemon, EchoModel() as model:
         env = {strict.get(name, name): value for name, value in scene_signal.environment(daemon).items()}
         gateway = GatewayProcess(model.base_url, env=env, platforms=("signal",))

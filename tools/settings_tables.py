@@ -1,4 +1,4 @@
-"""Writes the settings tables of the documentation from the settings models: `python tools/settings_tables.py`."""
+"""Generates the settings tables of the documentation from the settings models: `python tools/settings_tables.py`."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le
-from hermes_hardened_adapters.adapters.mattermost.settings import MattermostSettings
-from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
+from hermes_hardened_adapters.adapters.networks import NETWORKS
 from hermes_hardened_adapters.common.settings.config import Settings
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES: dict[str, type[Settings]] = {"signal": SignalSettings, "mattermost": MattermostSettings}
 _BEGIN, _END = "<!-- settings -->", "<!-- /settings -->"
 _HEADINGS = ("variable", "key", "default", "values", "meaning")
 
 
+def pages() -> dict[str, type[Settings]]:
+    """Map each page of the documentation that describes a network to the network's settings."""
+    return {network.name: network.settings() for network in NETWORKS.values()}
+
+
 def table(model: type[Settings], platform: str) -> str:
-    """Every setting of a platform: what it cannot do without, then its own, then those that both share."""
+    """Return the table of a platform's settings: the required ones, then its own, then those that all share."""
     fields = sorted(model.model_fields.items(), key=lambda item: _order(item[1], platform))
     rows = [_HEADINGS, ("---",) * len(_HEADINGS), *(_row(name, info) for name, info in fields)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def rewritten(page: str, content: str) -> str:
-    """The content with the part between the markers made anew."""
+    """Return the content of a page with the part between the markers generated anew."""
     before, _, rest = content.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not end:
         raise ValueError(f"docs/{page}.md has no {_BEGIN} … {_END}")
-    return f"{before}{_BEGIN}\n{table(PAGES[page], page)}\n{end}{after}"
+    return f"{before}{_BEGIN}\n{table(pages()[page], page)}\n{end}{after}"
 
 
 def _variable(info: FieldInfo) -> str:
@@ -46,7 +49,7 @@ def _order(info: FieldInfo, platform: str) -> tuple[bool, bool]:
 
 def _row(name: str, info: FieldInfo) -> tuple[str, ...]:
     variable = f"`{_variable(info)}`" if _variable(info) else ""
-    # The host hands on no key of that name.
+    # Hermes passes on no key of that name.
     key = "" if info.annotation is SecretStr else f"`{name}`"
     return variable, key, _default(info), _values(info), str(info.description)
 
@@ -88,7 +91,7 @@ def _bounds(info: FieldInfo) -> Iterator[Any]:
 
 
 def main() -> None:
-    for page in PAGES:
+    for page in pages():
         path = DOCS / f"{page}.md"
         path.write_text(rewritten(page, path.read_text()))
 

@@ -27,6 +27,7 @@ from .mentions.grammar import without_broadcasts
 from .rest.client import MattermostClient
 from .rest.failures import ApiError
 from .settings import MattermostSettings
+from .stock import STOCK
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ _CONTRACT: contract.Contract = {
     "edit_message": ("chat_id", "message_id", "content"),
 }
 _FILE_NAME_BYTES = 200
-_Stock: Any = contract.stock_adapter("mattermost", {**adapter.CONTRACT, **_CONTRACT})
+_Stock: Any = contract.stock_adapter(STOCK, {**adapter.CONTRACT, **_CONTRACT})
 
 
 class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
@@ -49,7 +50,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     def __init__(self, config: Any) -> None:
         extra = {**(config.extra or {}), **({"token": config.token} if config.token else {})}
-        written = strict_mode.written("mattermost")
+        written = strict_mode.written(STOCK)
         self._settings = MattermostSettings.load(extra, profile.environment(), written)
         # The host reconnects only a platform whose token it knows (gateway/run.py, the reconnect queue).
         config.token = self._settings.token.get_secret_value()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import NamedTuple
 
+from ...common.core.bounded import Bounded
 from ...common.core.errors import HardenedError
 from .decode import Item
 from .rest.client import MattermostClient
@@ -37,20 +37,20 @@ class Channels:
 
     def __init__(self, client: MattermostClient) -> None:
         self._client = client
-        self._channels: OrderedDict[str, Channel] = OrderedDict()
+        self._channels: Bounded[str, Channel] = Bounded(KEEP_CHANNELS)
 
     async def of(self, item: Item) -> Channel:
         """Return the channel of a post, asking the server if need be."""
         channel_id = item.post.channel_id
         if item.channel_type:
-            self._remember(channel_id, Channel(item.channel_type, item.channel_name))
+            self._channels.put(channel_id, Channel(item.channel_type, item.channel_name))
         elif channel_id not in self._channels:
             try:
                 row = await self._client.channel(channel_id)
             except (HardenedError, ValueError) as exc:
                 logger.warning("a channel could not be looked up: %s", exc)
                 return _UNKNOWN
-            self._remember(channel_id, Channel(str(row.get("type", "O")), str(row.get("display_name", ""))))
+            self._channels.put(channel_id, Channel(str(row.get("type", "O")), str(row.get("display_name", ""))))
         return self._channels[channel_id]
 
     def known(self, item: Item) -> Channel:
@@ -58,9 +58,3 @@ class Channels:
         if item.channel_type:
             return Channel(item.channel_type, item.channel_name)
         return self._channels.get(item.post.channel_id, _UNKNOWN)
-
-    def _remember(self, channel_id: str, channel: Channel) -> None:
-        self._channels[channel_id] = channel
-        self._channels.move_to_end(channel_id)
-        if len(self._channels) > KEEP_CHANNELS:
-            self._channels.popitem(last=False)

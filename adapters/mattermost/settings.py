@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import ClassVar, Literal
 
 from pydantic import FilePath, SecretStr, field_validator
 
 from ...common.core.policy import Policy
-from ...common.settings.config import Entries, Flag, Settings, base_url, load, setting
+from ...common.settings.config import Entries, Flag, Settings, base_url, setting
+from ...common.settings.stock import Stock
+from .stock import STOCK
 
 _ID = re.compile(r"[a-z0-9]{26}")
 
 
 class MattermostSettings(Settings):
-    """What the operator may set for Mattermost."""
+    """Settings of the Mattermost platform."""
+
+    stock: ClassVar[Stock] = STOCK
 
     url: str = setting("MATTERMOST_URL", ..., "Base URL of the server, including its path if it has one.")
     token: SecretStr = setting("MATTERMOST_TOKEN", ..., "Token of the bot account, or a personal access token.")
@@ -89,7 +92,7 @@ class MattermostSettings(Settings):
         return _ids(value, "channel id (26 letters and digits, not the name)", wildcard=False)
 
     def policy(self) -> Policy:
-        """What is wanted in channels, but for what is approved at run time."""
+        """Return the rules for channels, without approvals at run time."""
         return Policy(
             chats=frozenset(self.allowed_channels),
             every_chat=not self.allowed_channels,
@@ -103,17 +106,9 @@ class MattermostSettings(Settings):
             missed_for=int(self.catch_up_minutes * 60_000),
         )
 
-    @classmethod
-    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str], written: Sequence[str] = ()) -> Self:
-        """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault.
-
-        `written` are the keys that `host_strict.written` finds.
-        """
-        return load(cls, "mattermost", extra, environment, written)
-
 
 def is_id(value: str) -> bool:
-    """Whether that is an id of Mattermost."""
+    """Return whether the value has the form of a Mattermost id: 26 lower-case letters and digits."""
     return _ID.fullmatch(value) is not None
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, Json, StringConstraints
 
-from ...common.core.wire import Lenient
-from ...common.core.wire import Wire as Wire
+from ...common.inbound.wire import Lenient
+from ...common.inbound.wire import Wire as Wire
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{26}$")]
 Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]

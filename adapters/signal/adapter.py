@@ -38,6 +38,7 @@ from . import sending, wire
 from .connection import Connection
 from .failures import Refused, RpcError
 from .settings import SignalSettings
+from .stock import STOCK
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ _CONTRACT: contract.Contract = {
     "_reactions_enabled": ("event",),
     "get_chat_info": ("chat_id",),
 }
-_Stock: Any = contract.stock_adapter("signal", {**adapter.CONTRACT, **_CONTRACT})
+_Stock: Any = contract.stock_adapter(STOCK, {**adapter.CONTRACT, **_CONTRACT})
 contract.redact_phone_numbers(_Stock)
 
 _KEEP_SAID = 500
@@ -65,7 +66,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     connection: Connection | None
 
     def __init__(self, config: Any) -> None:
-        written = strict_mode.written("signal")
+        written = strict_mode.written(STOCK)
         self._settings = SignalSettings.load(config.extra or {}, profile.environment(), written)
         shown = without_user(self._settings.http_url)
         if shown != self._settings.http_url:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Callable
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
 from ...common.core.people import as_aci, as_number
 from ...common.core.policy import Policy
-from ...common.settings.config import Entries, Flag, Settings, base_url, load, setting
+from ...common.settings.config import Entries, Flag, Settings, base_url, setting
+from ...common.settings.stock import Stock
+from .stock import STOCK
 
 
 class SignalSettings(Settings):
-    """What the operator may set for Signal."""
+    """Settings of the Signal platform."""
+
+    stock: ClassVar[Stock] = STOCK
+    read_by_host: ClassVar[frozenset[str]] = frozenset(
+        {"SIGNAL_ALLOW_ALL_USERS", "signal.allow_from", "signal.group_allow_from"}
+    )
 
     http_url: str = setting("SIGNAL_HTTP_URL", ..., "Base URL of the signal-cli daemon.")
     account: str = setting("SIGNAL_ACCOUNT", ..., "The bot's account: its number in E.164 form, or its ACI.")
@@ -92,7 +99,7 @@ class SignalSettings(Settings):
         return _each(value, _group_fault)
 
     def policy(self) -> Policy:
-        """What is wanted in groups, but for what is approved at run time."""
+        """Return the rules for groups, without approvals at run time."""
         return Policy(
             chats=frozenset(self.group_allowed) - {"*"},
             every_chat="*" in self.group_allowed,
@@ -103,17 +110,9 @@ class SignalSettings(Settings):
             voice_addresses=True,
         )
 
-    @classmethod
-    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str], written: Sequence[str] = ()) -> Self:
-        """From a `PlatformConfig.extra` and the environment; raises ConfigError with every fault.
-
-        `written` are the keys that `host_strict.written` finds.
-        """
-        return load(cls, "signal", extra, environment, written)
-
 
 def _each(value: tuple[str, ...], fault: Callable[[str], str | None]) -> tuple[str, ...]:
-    """The entries as they are; raises ValueError with the fault of each that has one."""
+    """Return the entries unchanged. Raises ValueError with the fault of each faulty one."""
     found = [(position, fault(entry)) for position, entry in enumerate(value, 1) if entry != "*"]
     if faults := [f"entry {position} {what}" for position, what in found if what]:
         raise ValueError("; ".join(faults))
@@ -135,7 +134,7 @@ def _group_fault(entry: str) -> str | None:
 
 
 def is_group_id(value: str) -> bool:
-    """Whether that is a Signal group id as signal-cli writes it: padded standard base64 of 32 (V2) or 16 bytes."""
+    """Return whether the value is a group id as signal-cli writes it: padded standard base64 of 32 (V2) or 16 bytes."""
     try:
         return len(base64.b64decode(value, validate=True)) in {16, 32}
     except (binascii.Error, ValueError):
@@ -143,7 +142,7 @@ def is_group_id(value: str) -> bool:
 
 
 def corrected_group_id(entry: str) -> str | None:
-    """The group id that was probably meant: unpadded, in the URL-safe alphabet, or in bbernhard's form; else None."""
+    """Return the group id behind an unpadded, URL-safe or bbernhard-style spelling of it; None for anything else."""
     meant = entry
     if entry.startswith("group."):
         try:

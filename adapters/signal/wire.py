@@ -22,10 +22,10 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from ...common.core import wire as base
 from ...common.core.events import MOST_ATTACHMENTS, MOST_MENTIONS, Address
 from ...common.core.people import as_aci, as_number
-from ...common.core.wire import Lenient
+from ...common.inbound import wire as base
+from ...common.inbound.wire import Lenient
 
 logger = logging.getLogger(__name__)
 

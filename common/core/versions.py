@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from .bounded import Bounded
 from .events import Decision, Dispatch, Ignore, Inbound, Rule, message_key
 
 KEEP_VERSIONS = 10_000
@@ -35,7 +35,7 @@ class Versions:
     """A bounded memory of the last version seen of each message."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, Version] = OrderedDict()
+        self._seen: Bounded[str, Version] = Bounded(KEEP_VERSIONS)
 
     def before(self, inbound: Inbound) -> Version | None:
         """Return the version that an edit replaces, if it was seen."""
@@ -53,11 +53,5 @@ class Versions:
         if inbound.edits:
             at = earlier.at if earlier else inbound.first_at
             version = replace(version, at=at, dispatched=dispatched or (earlier is not None and earlier.dispatched))
-            self._put(message_key(inbound.sender, inbound.edits), version)
-        self._put(message_key(inbound.sender, inbound.message_id), version)
-
-    def _put(self, key: str, version: Version) -> None:
-        self._seen[key] = version
-        self._seen.move_to_end(key)
-        if len(self._seen) > KEEP_VERSIONS:
-            self._seen.popitem(last=False)
+            self._seen.put(message_key(inbound.sender, inbound.edits), version)
+        self._seen.put(message_key(inbound.sender, inbound.message_id), version)

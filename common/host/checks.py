@@ -49,7 +49,7 @@ class Context:
     @cached_property
     def setup(self) -> Setup:
         """The operator's set-up; raises what Hermes raises when it cannot read it."""
-        return load_setup()
+        return load_setup(self.adapters)
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
@@ -161,7 +161,7 @@ def inherited(context: Context) -> Iterator[Result]:
             yield ok(f"Hermes offers what the {network} adapter builds on.")
 
 
-def gateway(_: Context) -> Iterator[Result]:
+def gateway(context: Context) -> Iterator[Result]:
     """Check whether a gateway runs, and what it says about our platforms."""
     states = _platform_states()
     if states is None:
@@ -170,7 +170,7 @@ def gateway(_: Context) -> Iterator[Result]:
         return
     yield ok("The gateway is running.")
     for network, state in states.items():
-        if network in contract.STOCK_MODULES and state.get("state") != "connected":
+        if network in context.adapters and state.get("state") != "connected":
             what = (
                 f"The running gateway is not connected to {network} ({state.get('error_code') or 'no reason given'})."
             )

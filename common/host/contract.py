@@ -15,18 +15,13 @@ from importlib import metadata
 from typing import Any
 
 from ..core.errors import HostContractError
+from ..settings.stock import Stock
 
 VERIFIED_HERMES = ("0.18.1", "0.18.2", "0.19.0")
 """The versions of hermes-agent that the scenario tests run against (`make test-matrix`), oldest first.
 
 Older versions are refused; newer ones must keep the contract below.
 """
-
-STOCK_MODULES = {
-    "signal": ("gateway.platforms.signal", "plugins.platforms.signal.adapter"),
-    "mattermost": ("plugins.platforms.mattermost.adapter", "gateway.platforms.mattermost"),
-}
-_STOCK_CLASSES = {"signal": "SignalAdapter", "mattermost": "MattermostAdapter"}
 
 Contract = Mapping[str, tuple[str, ...]]
 """Methods that a stock class must have, each with the parameters used in calls."""
@@ -62,20 +57,20 @@ _FIELDS: Contract = {
 """Fields that the host's dataclasses (gateway/platforms/base.py) must have."""
 
 
-def stock_adapter(platform: str, contract: Contract) -> Any:
+def stock_adapter(stock: Stock, contract: Contract) -> Any:
     """Return the stock adapter class of the installed Hermes.
 
     Raises HostContractError when Hermes is missing, too old, or lacks something inherited, so that the platform stays
     dead and loud instead of half working.
     """
     check_version()
-    cls = getattr(_first_module(STOCK_MODULES[platform]), _STOCK_CLASSES[platform], None)
+    cls = getattr(_first_module(stock.modules), stock.class_name, None)
     if cls is None:
-        raise HostContractError(f"the installed hermes-agent has no {_STOCK_CLASSES[platform]}")
+        raise HostContractError(f"the installed hermes-agent has no {stock.class_name}")
     faults = [*_breaches(cls, {**BASE_CONTRACT, **contract}), *_missing_fields()]
     if faults:
         raise HostContractError(
-            f"the installed hermes-agent changed what the {platform} adapter builds on: {'; '.join(faults)}."
+            f"the installed hermes-agent changed what the {stock.platform} adapter builds on: {'; '.join(faults)}."
             " Upgrade hermes-hardened-adapters, or go back to the hermes-agent version you had"
         )
     return cls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from . import contract, profile
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One profile's set-up. `extras` holds PlatformConfig.extra of each of our platforms that the host would start."""
+    """A profile's set-up. `extras` maps each of our platforms that Hermes would start to its `PlatformConfig.extra`."""
 
     home: Path
     environment: Mapping[str, str]
@@ -25,7 +25,7 @@ class Setup:
         return profile.state_file(self.home)
 
 
-def load_setup() -> Setup:
+def load_setup(platforms: Collection[str]) -> Setup:
     """Read `.env`, `config.yaml` and the environment with the host's own code. Raises HostContractError without it."""
     contract.check_version()
     home = profile.home()
@@ -34,7 +34,7 @@ def load_setup() -> Setup:
     extras = {
         platform.value: {**(settings.extra or {}), **({"token": settings.token} if settings.token else {})}
         for platform, settings in config.platforms.items()
-        if platform.value in contract.STOCK_MODULES and settings.enabled
+        if platform.value in platforms and settings.enabled
     }
     return Setup(home, profile.environment(), extras)
 

@@ -11,23 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from ..settings import strict
+from ..settings.stock import Stock
 from . import profile
 
 logger = logging.getLogger(__name__)
 
 
-def is_on(platform: str) -> bool:
+def is_on(stock: Stock) -> bool:
     """Return True if the operator uses strict mode for that platform of this profile."""
-    return bool(strict.in_use(platform, profile.environment()))
+    return bool(strict.in_use(stock, profile.environment()))
 
 
-def written(platform: str) -> list[str]:
+def written(stock: Stock) -> list[str]:
     """Return the keys in this profile's configuration files that set where to connect; none of an unreadable file."""
     home = profile.home()
     older = _document(home / "gateway.json", json.loads)
     newer = _document(home / "config.yaml", importlib.import_module("yaml").safe_load)
     newer = importlib.import_module("hermes_cli.managed_scope").apply_managed_overlay(newer)
-    return [*strict.written(platform, older), *strict.written(platform, newer)]
+    return [*strict.written(stock, older), *strict.written(stock, newer)]
 
 
 def _document(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
@@ -39,17 +40,17 @@ def _document(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def handed(platform: str, fields: Iterable[str]) -> dict[str, Any] | None:
+def handed(stock: Stock, fields: Iterable[str]) -> dict[str, Any] | None:
     """Return the values for the host's `PlatformConfig` in strict mode, with the home channel; None where it is off.
 
     `fields` are the settings that the host may see. It looks for a home channel before it knows the platform.
     """
     variables = profile.environment()
-    if not strict.in_use(platform, variables):
+    if not strict.in_use(stock, variables):
         return None
-    twins = strict.variables(platform)
+    twins = strict.variables(stock)
     values: dict[str, Any] = {field: variables.get(twins[field], "").strip() for field in fields}
-    home = f"{platform.upper()}_HOME_CHANNEL"
+    home = f"{stock.platform.upper()}_HOME_CHANNEL"
     if chat_id := variables.get(home, "").strip():
         values["home_channel"] = {
             "chat_id": chat_id,

@@ -1,1 +1,2 @@
-"""What recording and replaying have in common: capture, pseudonyms, the search for leaks, playback. Imports `core`."""
+"""The parts of recording and replay that every network shares: capture, pseudonyms, the leak check, playback. Imports
+`core`."""

@@ -1,7 +1,7 @@
-"""The proof that a recording tells nothing: none of the originals can be found in what is to be written.
+"""The leak check: searches the files of a recording for any part of the originals before they are written.
 
-Knows nothing of the rules by which the recording was made: every string of the originals is looked for, whatever key
-it stood under, except for words of the protocols themselves.
+It is independent of the rules that rewrote the recording: it looks for every string of the originals under any key,
+except for the words of the protocols themselves.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from urllib.parse import unquote
 from ..core.errors import HardenedError
 from ..core.people import as_number
 from ..core.wording import invisible_characters
+from .documents import leaves, nested, parsed_json
 from .masking import mask
-from .pseudonyms import KEPT, MILLISECONDS, SECONDS, leaves, nested, parsed_json
+from .pseudonyms import KEPT, MILLISECONDS, SECONDS
 
 _WORD = re.compile(r"\w+")
 _DIGITS = re.compile(r"\d{4,}", re.ASCII)
 _ID = re.compile(r"(?<![\w+/=-])(?=[\w+/-]*[\d=])[\w+/-]{16,}={0,2}(?![\w+/=-])", re.ASCII)
-"""Long, and no word of a language: an id of either network in whatever spelling. One without digits is a word."""
+"""A long run of id characters with a digit or padding: an id in any spelling. Without a digit it is a word."""
 _ALONE = re.compile(r"(?<!\w)\d{4,}(?!\w)")
 _CANDIDATE = re.compile(r"[\w+/=-]{16,}", re.ASCII)
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
@@ -35,22 +36,21 @@ _HIDDEN_LENGTH = 2
 
 
 class Leak(HardenedError):
-    """Originals were found; `kinds` counts them by kind. Nothing of them is told."""
+    """Originals were found; `kinds` counts them by kind. The message quotes none of them."""
 
     def __init__(self, kinds: Counter[str]) -> None:
-        told = ", ".join(f"{number} of kind {kind}" for kind, number in sorted(kinds.items()))
+        counts = ", ".join(f"{number} of kind {kind}" for kind, number in sorted(kinds.items()))
         super().__init__(
-            f"nothing was written: {sum(kinds.values())} originals would still be readable ({told});"
-            " please report this, with the versions of signal-cli or Mattermost and of this package"
+            f"nothing was written: {sum(kinds.values())} originals would still be readable ({counts});"
+            " please report this, with the versions of the network's server and of this package"
         )
         self.kinds = kinds
 
 
 class Originals:
-    """What must not be found.
+    """The contents of the originals, to search files for.
 
-    `vocabulary` are the protocols' own words, `names` the keys under which names stand, `numbers` those under which
-    numbers may stay.
+    `vocabulary` are the protocols' own words, `names` the keys of names, `numbers` the keys whose numbers are kept.
     """
 
     def __init__(self, vocabulary: Iterable[str], names: Collection[str], numbers: Collection[str] = ()) -> None:
@@ -66,20 +66,20 @@ class Originals:
         self._digits: dict[str, str] = {}
         self._ids: set[str] = set()
 
-    def take(self, value: Any, key: str = "") -> None:
-        """Remember all that a JSON document holds, JSON in its strings included."""
+    def add(self, value: Any, key: str = "") -> None:
+        """Add all contents of a JSON document, including JSON inside of its strings."""
         match value:
             case dict():
                 for name, inner in value.items():
                     if name not in self._keys:
-                        self._take_string(name, "")
-                    self.take(inner, name)
+                        self._add_string(name, "")
+                    self.add(inner, name)
             case list():
                 for inner in value:
-                    self.take(inner, key)
+                    self.add(inner, key)
             case str():
                 inner = nested(value)
-                self.take(inner, key) if inner is not None else self._take_string(value, key)
+                self.add(inner, key) if inner is not None else self._add_string(value, key)
             case bool() | None:
                 pass
             case int() if value in MILLISECONDS or value in SECONDS:
@@ -87,7 +87,7 @@ class Originals:
             case int() | float() if value and key not in self._free:
                 self._numbers.add(value)
 
-    def _take_string(self, value: str, key: str) -> None:
+    def _add_string(self, value: str, key: str) -> None:
         is_name = key in self._names
         if is_name and len(value) >= _NAME_LENGTH and not _is_mask(value.casefold()):
             self._phrases.add(value.casefold())
@@ -99,46 +99,46 @@ class Originals:
                 self._digits.setdefault(digits, "digits")
         self._hidden.update(_hidden_lines(value))
         for found in _ID.findall(value):
-            self._take_id(found)
+            self._add_id(found)
         for word in _WORD.findall(value.casefold()):
-            self._take_word(word, is_name)
+            self._add_word(word, is_name)
 
-    def _take_id(self, found: str) -> None:
-        """An id, and its parts where it is made of several. What is all words of the protocols is none."""
+    def _add_id(self, found: str) -> None:
+        """Add an id and, where it consists of several, its parts. Words of the protocols alone make no id."""
         if _is_mask(found) or {word.casefold() for word in _WORD.findall(found)} <= self._vocabulary:
             return
         parts = (found, *found.split("__"))
         self._ids.update(_folded(part) for part in parts if len(_folded(part)) >= _ID_LENGTH)
 
-    def _take_word(self, word: str, is_name: bool) -> None:
+    def _add_word(self, word: str, is_name: bool) -> None:
         if len(word) < (_NAME_LENGTH if is_name else _WORD_LENGTH) or (word.isascii() and word.isdigit()):
             return
         if word not in self._vocabulary and not _is_mask(word):
             self._words[word] = "name" if is_name or self._words.get(word) == "name" else "word"
 
-    def search(self, written: Iterable[bytes], minted: Iterable[str]) -> None:
-        """Raises Leak when an original is in one of the files. `minted` are the pseudonyms, which are none."""
-        ours = {word.casefold() for pseudonym in minted for word in _WORD.findall(pseudonym)}
+    def search(self, written: Iterable[bytes], issued: Iterable[str]) -> None:
+        """Raise Leak when a file holds an original. `issued` are the pseudonyms, which are none."""
+        ours = {word.casefold() for pseudonym in issued for word in _WORD.findall(pseudonym)}
         found: set[tuple[str, str]] = set()
         for content in written:
             documents = _documents(content.decode("utf-8", "replace"))
-            found.update(("number under another key", str(number)) for number in self._stray(documents, ""))
+            found.update(("number under another key", str(number)) for number in self._misplaced_numbers(documents, ""))
             for surface in (*_surfaces(content), "\n".join(leaves(documents))):
                 found.update(self._found(surface, ours))
         if found:
             raise Leak(Counter(kind for kind, _ in found))
 
-    def _stray(self, value: Any, key: str) -> Iterator[float]:
-        """The numbers of the originals that stand where none may stay. In a list of its own, a number is of us."""
+    def _misplaced_numbers(self, value: Any, key: str) -> Iterator[float]:
+        """Yield the originals' numbers under keys whose numbers are not kept. A bare list holds our times."""
         match value:
             case dict():
                 for name, inner in value.items():
-                    yield from self._stray(inner, name)
+                    yield from self._misplaced_numbers(inner, name)
             case list():
                 for inner in value:
-                    yield from self._stray(inner, key)
+                    yield from self._misplaced_numbers(inner, key)
             case str() if (inner := nested(value)) is not None:
-                yield from self._stray(inner, key)
+                yield from self._misplaced_numbers(inner, key)
             case int() | float() if not isinstance(value, bool) and key and key not in self._free:
                 if value in self._numbers:
                     yield value
@@ -154,7 +154,7 @@ class Originals:
                 yield "name", phrase
         runs, alone = "\n".join({*_DIGITS.findall(folded)}), set(_ALONE.findall(without_numbers))
         for digits, kind in self._digits.items():
-            # Short ones are met by chance, in a size or in an id.
+            # Short runs of digits also occur by chance, in a size or an id.
             if digits not in ours and (digits in alone or (len(digits) >= _LONG_DIGITS and digits in runs)):
                 yield kind, digits
         candidates = "\n".join({_folded(candidate) for candidate in _CANDIDATE.findall(folded)})
@@ -162,17 +162,18 @@ class Originals:
 
 
 def _folded(identifier: str) -> str:
-    """One spelling for all of an id: dashes of UUIDs, the two base64 alphabets and padding set aside."""
+    """Return the same for all spellings of an id: drop dashes, padding, and the characters in which the two base64
+    alphabets differ."""
     return re.sub(r"[-_+/=]", "", identifier).casefold()
 
 
 def _is_mask(text: str) -> bool:
-    """Whether masking shows the very same: then it tells nothing."""
+    """Return whether masking changes nothing: then the text reveals nothing."""
     return mask(text) == text
 
 
 def _hidden_lines(text: str) -> Iterator[str]:
-    """What each line holds of characters that cannot be seen, unless masking would show the very same."""
+    """Yield the invisible characters of each line, unless masking would leave the same."""
     if text.isascii() and text.isprintable():
         return
     for line in text.split("\n"):
@@ -182,7 +183,7 @@ def _hidden_lines(text: str) -> Iterator[str]:
 
 
 def _surfaces(content: bytes) -> Iterator[str]:
-    """The ways to read a file: as it is, without JSON's escapes, and without those of URLs."""
+    """Yield the texts a file can be read as: raw, without JSON's escapes, and without those of URLs."""
     raw = content.decode("utf-8", "replace")
     yield raw
     unescaped = _ESCAPE.sub(_unescaped, raw)

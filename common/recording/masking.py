@@ -1,8 +1,8 @@
-"""What is left of a text when nothing of what it says may be: its shape.
+"""Masking: reduces a text to its shape.
 
-Letters, digits, symbols, marks, and what cannot be seen give way to a fixed character of their own case, kind, UTF-8
-length and UTF-16 width; the usual white space and punctuation stay. So every offset and all Markdown of the original
-hold for the mask, and a mask is its own mask.
+Letters, digits, symbols, marks and invisible characters are replaced by a fixed character of the same case, kind, UTF-8
+length and UTF-16 width; ordinary white space and punctuation stay. Offsets and Markdown of the original therefore hold
+for the mask, and masking a mask changes nothing.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _SHAPES = {
     "hidden": "\0\xad\u200d\0",
     "selector": "\0\0\ufe0f\0",
 }
-"""For each kind of character one of 1, 2, 3 and 4 bytes of UTF-8. In ASCII, marks and symbols stay.
+"""For each kind of character, its replacements of 1, 2, 3 and 4 bytes in UTF-8. ASCII marks and symbols stay.
 
-Of what cannot be seen, too, there is one of a kind: with two, whole texts can be written.
+Invisible characters, too, have a single replacement per kind: with two, a hidden text could survive in the mask.
 """
 
 _KEPT = re.compile(r"[ \t\r\n\u2028\ufffc\u20e3]")
@@ -41,7 +41,7 @@ Span = tuple[int, int]
 
 
 def mask(text: str, kept: Iterable[Span] = ()) -> str:
-    """The shape of a text. `kept` are ranges (code points) that stay, besides the schemes of URLs."""
+    """Mask a text. The ranges in `kept` (code points) and the schemes of URLs stay."""
     characters = [_masked(character) for character in text]
     for start, end in (*kept, *(scheme.span() for scheme in _SCHEME.finditer(text))):
         characters[start:end] = text[start:end]
@@ -49,7 +49,7 @@ def mask(text: str, kept: Iterable[Span] = ()) -> str:
 
 
 def command_span(text: str, commands: Collection[str], mentions: Iterable[Span] = ()) -> tuple[Span, ...]:
-    """Where a slash command of that vocabulary opens the text, mentions and what clings to them aside."""
+    """Return the range of a known slash command at the start, after mentions and their punctuation; else none."""
     covered = {at for start, end in mentions for at in range(start, end)}
     at = 0
     while at < len(text) and (at in covered or not (text[at] == "/" or text[at].isalnum())):

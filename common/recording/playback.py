@@ -1,22 +1,22 @@
-"""What replaying a recording is on either network: its files, its pace, and what is to go wrong."""
+"""The parts of a replay that do not depend on the network: the fixture's files, the pace, the faults to inject."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ..core.errors import ConfigError
-from .pseudonyms import parsed_json
+from .documents import parsed_json
 
 _LONGEST_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong. `number` is the event it happens at, counted from 1, or a status, or seconds."""
+    """A fault to inject. `number` is the event it happens at, counted from 1, or a status code, or seconds."""
 
     kind: str
     number: float
@@ -27,7 +27,7 @@ class Fault:
 
 
 def fault_of(text: str, kinds: Collection[str]) -> Fault:
-    """`kind:number`; raises ValueError."""
+    """Parse `kind:number`. Raises ValueError."""
     kind, colon, number = text.partition(":")
     if kind not in kinds or not colon:
         raise ValueError(f"a fault is one of {', '.join(f'{kind}:NUMBER' for kind in sorted(kinds))}")
@@ -37,24 +37,53 @@ def fault_of(text: str, kinds: Collection[str]) -> Fault:
     return Fault(kind, value)
 
 
+class Server(Protocol):
+    """A stand-in for a network's server."""
+
+    url: str
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Playback(Protocol):
+    """Plays a recording on a stand-in; `played` counts the events that went out."""
+
+    played: int
+
+    async def run(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A replay that is ready to start. `variables` returns, for the server's URL, what a gateway needs to connect."""
+
+    server: Server
+    playback: Playback
+    events: int
+    variables: Callable[[str], Mapping[str, str]]
+
+
 class Faults:
-    """The faults of one replay, looked up by kind."""
+    """The faults of one replay."""
 
     def __init__(self, faults: Collection[Fault]) -> None:
         self._at = {(fault.kind, fault.event) for fault in faults}
         self._numbers = {fault.kind: fault.number for fault in faults}
 
-    def strike(self, kind: str, event: int) -> bool:
-        """Whether that one happens at that event."""
+    def happens_at(self, kind: str, event: int) -> bool:
+        """Return whether a fault of that kind happens at that event."""
         return (kind, event) in self._at
 
     def number(self, kind: str) -> float | None:
-        """The number of a fault that is not tied to an event."""
+        """Return the number of a fault that is not tied to an event, None when there is no such fault."""
         return self._numbers.get(kind)
 
 
 def timeline(times: Iterable[object], start: float = 0.0) -> list[float]:
-    """The same distances from another start, in seconds. What is no time, or goes back, is that of the one before."""
+    """Move times (seconds) to another start and keep their distances. A time that is missing or goes back counts as the
+    one before it."""
     result: list[float] = []
     last: float | None = None
     for time in times:
@@ -66,14 +95,14 @@ def timeline(times: Iterable[object], start: float = 0.0) -> list[float]:
 
 
 def delays(times: Sequence[float], speed: float | None) -> list[float]:
-    """Seconds to wait before each event; without a speed nothing is waited for."""
+    """Return the seconds to wait before each event; without a speed, 0."""
     if speed is None:
         return [0.0] * len(times)
     return [(at - before) / speed for before, at in zip((*times[:1], *times), times, strict=False)]
 
 
 def cases(path: Path, suffix: str) -> list[Path]:
-    """The recordings at a path: that file, or those of a folder by name. Raises ConfigError when there are none."""
+    """Return the recordings at a path: the file, or those in a folder by name. Raises ConfigError for none."""
     found = sorted(path.glob(f"*{suffix}")) if path.is_dir() else [path]
     if not found or not all(case.suffix == suffix and case.is_file() for case in found):
         raise ConfigError([f"{path} is no {suffix} file and no folder with some in it"])
@@ -81,7 +110,8 @@ def cases(path: Path, suffix: str) -> list[Path]:
 
 
 def sidecar(case: Path, suffix: str, kind: type) -> Any:
-    """What a file beside a recording holds, None when there is none. Raises ConfigError for one of another type."""
+    """Return the content of the file beside a recording, None when there is no file. Raises ConfigError when it holds
+    another type."""
     beside = case.with_suffix(suffix)
     if not beside.exists():
         return None

@@ -1,40 +1,40 @@
-"""What both networks' recordings have in common: what came, when, and its rewriting."""
+"""The base of each network's recording: events, their times, and how they are rewritten and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
+from .documents import Object, parsed_object
 from .leaks import Originals
-from .pseudonyms import Pseudonyms, Rules, parsed_object
-
-Object = dict[str, Any]
+from .pseudonyms import Pseudonyms
+from .rules import Rules
 
 
 class Recording:
-    """What came, as it arrived; held in memory only.
+    """Events as they arrived, held in memory only.
 
-    `commands` are the host's slash commands, which stay readable at the start of a text. `dropped` counts what is no
-    JSON or nested beyond reason.
+    `commands` are the host's slash commands, which stay readable at the start of a text. `dropped` counts events that
+    are no JSON object or nested too deeply.
     """
 
     def __init__(self, commands: Collection[str]) -> None:
         self.dropped = 0
         self.pseudonyms = Pseudonyms()
         self._commands = commands
-        self._taken: list[tuple[float, Object]] = []
+        self._events: list[tuple[float, Object]] = []
 
-    def take(self, text: str, at: float) -> None:
-        """One event or frame, `at` seconds after the start."""
+    def add(self, text: str, at: float) -> None:
+        """Add one event or frame, `at` seconds after the start."""
         if (event := parsed_object(text)) is None:
             self.dropped += 1
         else:
-            self._taken.append((at, event))
+            self._events.append((at, event))
 
     def _rewritten(self, rules: Rules) -> tuple[list[Object], list[float], list[Object]]:
-        """What came under its pseudonyms, when, and as it was; what cannot be rewritten is dropped from all three."""
+        """Return the rewritten events, their times, and the originals. An event that cannot be rewritten is dropped
+        from all three."""
         rewritten, times, originals = [], [], []
-        for at, event in self._taken:
+        for at, event in self._events:
             try:
                 rewritten.append(rules.apply(event))
             except RecursionError:
@@ -44,7 +44,7 @@ class Recording:
             originals.append(event)
         return rewritten, times, originals
 
-    def _prove(
+    def _check_for_leaks(
         self,
         written: Collection[bytes],
         originals: Collection[object],
@@ -52,8 +52,8 @@ class Recording:
         names: Collection[str],
         numbers: Collection[str],
     ) -> None:
-        """Raises Leak when anything of the originals is in what is to be written."""
+        """Raise Leak when the files to write still hold any part of the originals."""
         sought = Originals({*vocabulary, *self._commands}, names, numbers)
         for original in originals:
-            sought.take(original)
-        sought.search(written, self.pseudonyms.minted)
+            sought.add(original)
+        sought.search(written, self.pseudonyms.issued)

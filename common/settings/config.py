@@ -1,4 +1,4 @@
-"""Settings: read once, checked whole.
+"""The base of every platform's settings: read once, validated as a whole.
 
 A value in the platform's `config.yaml` block wins over the environment. Every fault is reported at once, each under
 the key the operator wrote.
@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..core import flags
 from ..core.errors import ConfigError
 from ..core.people import Lists
+from ..core.policy import Policy
 from . import strict
+from .stock import Stock
 
 
 def _flag(value: object) -> object:
@@ -33,7 +30,7 @@ def _flag(value: object) -> object:
 
 
 def _entries(value: object) -> object:
-    """A comma-separated text or a YAML list, as a tuple of stripped texts without empty ones."""
+    """Turn a comma-separated text or a YAML list into a tuple of stripped texts, empty ones left out."""
     if value is None:
         return ()
     if isinstance(value, str):
@@ -48,14 +45,18 @@ Entries = Annotated[tuple[str, ...], BeforeValidator(_entries)]
 
 
 def setting(env: str, default: Any, description: str, **constraints: Any) -> Any:
-    """A field that is also read from that environment variable."""
+    """Declare a field that can also be set by the environment variable `env`; `""` for none."""
     return Field(default, description=description, json_schema_extra={"env": env}, **constraints)
 
 
-class Settings(BaseModel):
-    """What both platforms' settings have in common: who the operator named."""
+class Settings(BaseModel, ABC):
+    """Settings of one platform. This class holds those that every platform has: the people the operator named."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # this one is never validated by itself
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # never validated by itself
+
+    stock: ClassVar[Stock]
+    read_by_host: ClassVar[frozenset[str]] = frozenset()
+    """Names close to ours that Hermes reads itself, so that they are no misspelling."""
 
     allowed_users: Entries
     gateway_allowed_users: Entries = setting(
@@ -64,8 +65,12 @@ class Settings(BaseModel):
     allow_admin_from: Entries = setting("", (), "People who may run every slash command in direct messages.")
     group_allow_admin_from: Entries = setting("", (), "People who may run every slash command in groups and channels.")
 
+    @abstractmethod
+    def policy(self) -> Policy:
+        """Return the rules for groups and channels as the settings state them, without approvals at run time."""
+
     def people(self, chat_type: str) -> Lists:
-        """The people the operator named, the admins of that kind of chat first; a wildcard names nobody."""
+        """Return the people the operator named, admins of that type of chat first. A wildcard names nobody."""
         here, elsewhere = self.allow_admin_from, self.group_allow_admin_from
         if chat_type != "dm":
             here, elsewhere = elsewhere, here
@@ -74,29 +79,82 @@ class Settings(BaseModel):
 
     @classmethod
     def environment_names(cls) -> dict[str, str]:
-        """Field name to environment variable."""
+        """Map each field to its environment variable, `""` for a field that has none."""
         names: dict[str, str] = {}
         for name, info in cls.model_fields.items():
             if isinstance(info.json_schema_extra, dict):
                 names[name] = str(info.json_schema_extra["env"])
         return names
 
+    @classmethod
+    def sources(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+        """Map each field to the variable or `config.yaml` key where the operator wrote it, or would write it."""
+        platform = cls.stock.platform
+        twins = strict.variables(cls.stock) if strict.in_use(cls.stock, environment) else {}
+        return {
+            field: twins.get(field) or (f"{platform}.{field}" if extra.get(field) is not None or not env else env)
+            for field, env in cls.environment_names().items()
+        }
+
+    @classmethod
+    def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str], written: Sequence[str] = ()) -> Self:
+        """Read the settings from a `PlatformConfig.extra` and the environment.
+
+        Raises ConfigError with every fault, misspelt names included. In strict mode, addresses and credentials come
+        from the strict variables alone and are a fault anywhere else; `written` are the keys of the configuration files
+        that hold one (`strict_mode.written`).
+        """
+        platform = cls.stock.platform
+        names = cls.environment_names()
+        labels = cls.sources(extra, environment)
+        values: dict[str, Any] = {}
+        for field, label in labels.items():
+            if label == f"{platform}.{field}":
+                values |= {field: extra[field]} if extra.get(field) is not None else {}
+            elif environment.get(label, "").strip():
+                values[field] = environment[label]
+        ours = [name for name in names.values() if name]
+        faults = [
+            *cls._misspelt((f"{platform}.{key}" for key in extra), [f"{platform}.{field}" for field in names]),
+            *cls._misspelt((key for key in environment if key.startswith(platform.upper() + "_")), ours),
+            *strict.faults(cls.stock, environment, written),
+        ]
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as exc:
+            for error in exc.errors(include_input=False, include_url=False):
+                faults.append(f"{labels[str(error['loc'][0])]}: {error['msg'].removeprefix('Value error, ')}")
+        if faults:
+            raise ConfigError(faults)
+        return settings
+
+    @classmethod
+    def _misspelt(cls, written: Iterable[str], known: Sequence[str]) -> list[str]:
+        """Return a fault for each name that nearly is one of ours. Other names belong to Hermes or to somebody else."""
+        faults = []
+        for name in written:
+            if name in known or name in cls.read_by_host:
+                continue
+            if near := difflib.get_close_matches(name, known, 1, 0.9):
+                faults.append(f"{name}: unknown setting; did you mean {near[0]}?")
+        return faults
+
 
 def base_url(value: str, example: str) -> str:
-    """A URL to append paths to, its scheme in lower case; raises ValueError, which quotes nothing of it."""
+    """Return a URL to append paths to, its scheme in lower case. Raises ValueError, whose text quotes no part of it."""
     try:
         parts = urlsplit(value.strip())
         makes_sense = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         makes_sense = False
-    # A password with a bare `?` or `#` in it ends the address there.
+    # A bare `?` or `#` in a password would end the address there.
     if not makes_sense or parts.query or parts.fragment or "\\" in parts.netloc:
         raise ValueError(f"must look like {example}")
     return parts.geturl().rstrip("/")
 
 
 def on_loopback(url: str) -> bool:
-    """Whether what is sent there stays on this machine. A name other than `localhost` is taken for another's."""
+    """Return whether the URL points to this machine. A name other than `localhost` counts as another machine."""
     hostname = urlsplit(url).hostname or ""
     if hostname == "localhost":
         return True
@@ -108,78 +166,11 @@ def on_loopback(url: str) -> bool:
 
 
 def is_exposed(url: str) -> bool:
-    """Whether it is plain http beyond this machine."""
+    """Return whether the URL is plain http to another machine."""
     return urlsplit(url).scheme == "http" and not on_loopback(url)
 
 
 def without_user(url: str) -> str:
-    """The URL without user and password, to be shown."""
+    """Return the URL without user and password, for showing it."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-_S = TypeVar("_S", bound=Settings)
-
-
-def sources(
-    model: type[Settings], platform: str, extra: Mapping[str, Any], environment: Mapping[str, str]
-) -> dict[str, str]:
-    """Where the operator wrote a setting, or would: field to variable, or to key of `config.yaml`."""
-    twins = strict.variables(platform) if strict.in_use(platform, environment) else {}
-    return {
-        field: twins.get(field) or (f"{platform}.{field}" if extra.get(field) is not None or not env else env)
-        for field, env in model.environment_names().items()
-    }
-
-
-def load(
-    model: type[_S],
-    platform: str,
-    extra: Mapping[str, Any],
-    environment: Mapping[str, str],
-    written: Sequence[str] = (),
-) -> _S:
-    """Build a settings model; raises ConfigError with every fault, misspelt names among them.
-
-    In strict mode what tells where to connect comes from the strict variables alone, and is a fault anywhere else:
-    `written` are the keys of the configuration files that say it.
-    """
-    names = model.environment_names()
-    labels = sources(model, platform, extra, environment)
-    values: dict[str, Any] = {}
-    for field, label in labels.items():
-        if label == f"{platform}.{field}":
-            values |= {field: extra[field]} if extra.get(field) is not None else {}
-        elif environment.get(label, "").strip():
-            values[field] = environment[label]
-    faults = [
-        *_misspelt((f"{platform}.{key}" for key in extra), [f"{platform}.{field}" for field in names]),
-        *_misspelt((key for key in environment if key.startswith(platform.upper() + "_")), names.values()),
-        *strict.faults(platform, environment, written),
-    ]
-    try:
-        settings = model.model_validate(values)
-    except ValidationError as exc:
-        for error in exc.errors(include_input=False, include_url=False):
-            faults.append(f"{labels[str(error['loc'][0])]}: {error['msg'].removeprefix('Value error, ')}")
-    if faults:
-        raise ConfigError(faults)
-    return settings
-
-
-def _misspelt(written: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Names that are not ours but nearly so. Others belong to the host or to somebody else."""
-    names = [name for name in known if name]
-    faults = []
-    for name in written:
-        if (
-            name not in names
-            and name not in _THE_HOSTS_OWN
-            and (near := difflib.get_close_matches(name, names, 1, 0.9))
-        ):
-            faults.append(f"{name}: unknown setting; did you mean {near[0]}?")
-    return faults
-
-
-# Names near ours that the host itself reads.
-_THE_HOSTS_OWN = {"SIGNAL_ALLOW_ALL_USERS", "signal.allow_from", "signal.group_allow_from"}

@@ -1,4 +1,4 @@
-"""The one place that reads and sets environment variables. Imports nothing heavy: Hermes asks on every start."""
+"""The only code that reads and sets environment variables. Imports nothing heavy: Hermes loads it on every start."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 
 def variables() -> Mapping[str, str]:
-    """All that are set."""
+    """Return all variables that are set."""
     return os.environ
 
 
 def value(name: str) -> str:
-    """The value of a variable, stripped; empty when it is not set."""
+    """Return the value of a variable, stripped; empty when it is not set."""
     return os.environ.get(name, "").strip()
 
 
 def show(settings: Mapping[str, Any], variables: Mapping[str, str]) -> None:
-    """Show settings of `config.yaml` to the host, which knows some from the environment alone; what is set stays.
+    """Export settings of `config.yaml`, because Hermes reads some from the environment alone. Set variables stay.
 
     `variables` maps a setting's name to the variable's.
     """

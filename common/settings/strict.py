@@ -1,7 +1,7 @@
-"""Strict mode: where to connect and with what, under names that Hermes' own adapters do not read.
+"""Strict mode: the address and the credentials of a network under names that Hermes' own adapters do not read.
 
-When a plugin does not load, Hermes connects its own adapter with the same settings and logs one line. Kept under the
-names of this module alone, the settings leave that adapter with nothing to connect to.
+When a plugin does not load, Hermes connects its own adapter with the same settings and logs one line. Settings kept
+under the names of this module leave that adapter with nothing to connect to.
 """
 
 from __future__ import annotations
@@ -10,61 +10,58 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-CONNECTING: Mapping[str, Mapping[str, str]] = {
-    "signal": {"http_url": "SIGNAL_HTTP_URL", "account": "SIGNAL_ACCOUNT"},
-    "mattermost": {"url": "MATTERMOST_URL", "token": "MATTERMOST_TOKEN"},
-}
-"""For each platform the settings without which nothing connects, with the variables that Hermes' own adapters read."""
+from .stock import Stock
 
 PREFIX = "HARDENED_"
 
 
-def variables(platform: str) -> dict[str, str]:
-    """Setting to the variable that holds it in strict mode."""
-    return {field: PREFIX + name for field, name in CONNECTING[platform].items()}
+def variables(stock: Stock) -> dict[str, str]:
+    """Map each connecting setting to the variable that holds it in strict mode."""
+    return {field: PREFIX + name for field, name in stock.connecting.items()}
 
 
-def required(platform: str, environment: Mapping[str, str]) -> list[str]:
-    """The variables the operator has to set: the strict ones where he has begun with them."""
-    names = CONNECTING[platform] if not in_use(platform, environment) else variables(platform)
+def required(stock: Stock, environment: Mapping[str, str]) -> list[str]:
+    """Return the variables the operator has to set: the strict ones as soon as one of them is set."""
+    names = variables(stock) if in_use(stock, environment) else stock.connecting
     return list(names.values())
 
 
-def in_use(platform: str, environment: Mapping[str, str]) -> list[str]:
-    """The platform's strict variables that are set, misspelt ones among them. Strict mode is on when there is one."""
-    ours = f"{PREFIX}{platform.upper()}_"
-    names = [*variables(platform).values(), *(name for name in environment if name.startswith(ours))]
+def in_use(stock: Stock, environment: Mapping[str, str]) -> list[str]:
+    """Return the platform's strict variables that are set, misspelt ones included. One of them turns strict mode on."""
+    prefix = f"{PREFIX}{stock.platform.upper()}_"
+    names = [*variables(stock).values(), *(name for name in environment if name.startswith(prefix))]
     return [name for name in dict.fromkeys(names) if environment.get(name, "").strip()]
 
 
-def written(platform: str, document: Mapping[str, Any]) -> list[str]:
-    """The keys by which a configuration file (`config.yaml`, or the older `gateway.json`) says where to connect."""
+def written(stock: Stock, document: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a configuration file (`config.yaml`, or the older `gateway.json`) that hold an address or a
+    credential of the platform."""
     found = []
-    for path in ((platform,), ("platforms", platform), ("gateway", "platforms", platform)):
+    for path in ((stock.platform,), ("platforms", stock.platform), ("gateway", "platforms", stock.platform)):
         for inner in (path, (*path, "extra")):
-            block = _at(document, inner)
-            found += [".".join((*inner, field)) for field in CONNECTING[platform] if block.get(field)]
+            block = _block_at(document, inner)
+            found += [".".join((*inner, field)) for field in stock.connecting if block.get(field)]
     return found
 
 
-def _at(document: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
+def _block_at(document: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
     value: Any = document
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}
 
 
-def faults(platform: str, environment: Mapping[str, str], keys: Sequence[str] = ()) -> Iterator[str]:
-    """What is wrong with strict mode where it is on. `keys` are those `written` in the configuration files."""
-    strict = in_use(platform, environment)
+def faults(stock: Stock, environment: Mapping[str, str], keys: Sequence[str] = ()) -> Iterator[str]:
+    """Yield every fault of strict mode, none where it is off. `keys` come from `written`."""
+    strict = in_use(stock, environment)
     if not strict:
         return
-    twins = variables(platform)
+    twins = variables(stock)
     for name in strict:
         if name not in twins.values():
             near = difflib.get_close_matches(name, twins.values(), 1, 0.85) or [name.removeprefix(PREFIX)]
             yield f"{name}: unknown setting; did you mean {near[0]}?"
-    beside = [(name, twins[field]) for field, name in CONNECTING[platform].items() if environment.get(name, "").strip()]
+    beside = [(name, twins[field]) for field, name in stock.connecting.items() if environment.get(name, "").strip()]
     beside += [(key, twins[key.rpartition(".")[2]]) for key in keys]
     for name, twin in beside:
         remedy = "remove it" if twin in strict else f"move it to {twin}"

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader, web
-from hermes_hardened_adapters.adapters.mattermost.recording import rest
-from hermes_hardened_adapters.adapters.mattermost.recording.rest import (
+from hermes_hardened_adapters.adapters.mattermost.recording import stand_in_rest
+from hermes_hardened_adapters.adapters.mattermost.recording.stand_in_rest import (
     Handler,
-    Object,
     Refused,
     RestApi,
     new_id,
     no_route,
 )
+from hermes_hardened_adapters.common.recording.documents import Object
 
 __all__ = ["Handler", "Object", "Refused", "RestApi", "new_id", "no_route"]
 
@@ -30,7 +30,7 @@ def recorded(name: str) -> Any:
     return json.loads((FIXTURES / f"{name}.json").read_text())["body"]
 
 
-class Call(rest.Call):
+class Call(stand_in_rest.Call):
     """One request as it arrived, kept."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from hermes_hardened_adapters.adapters.mattermost.recording.routes import MAX_POST_SIZE, Routes, listed
+from hermes_hardened_adapters.adapters.mattermost.recording.stand_in_routes import MAX_POST_SIZE, Routes, listed
 
 from tests.fakes.mattermost_rest import HERMES, Call, Handler, Object, Refused, new_id, no_route, recorded
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hermes_hardened_adapters.adapters.mattermost.recording.rest import RestApi
-from hermes_hardened_adapters.adapters.mattermost.recording.server import ReplayServer
+from hermes_hardened_adapters.adapters.mattermost.recording.stand_in import ReplayServer
+from hermes_hardened_adapters.adapters.mattermost.recording.stand_in_rest import RestApi
 
 from tests.fakes.mattermost_rest import HERMES, Call, Fault, FaultyRestApi, Object, new_id, recorded
 from tests.fakes.mattermost_routes import FakeRoutes, file_info

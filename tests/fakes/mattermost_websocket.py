@@ -1,6 +1,6 @@
 """The WebSocket half of the stand-in for a server, under the names the tests know."""
 
-from hermes_hardened_adapters.adapters.mattermost.recording.websocket import (
+from hermes_hardened_adapters.adapters.mattermost.recording.stand_in_websocket import (
     TOKEN,
     Connection,
     WebSocketApi,

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from hermes_hardened_adapters.adapters.signal.recording.daemon import KEEPALIVE, ReplayDaemon, RpcFault
 from hermes_hardened_adapters.adapters.signal.recording.rewriting import framed as frame
+from hermes_hardened_adapters.adapters.signal.recording.stand_in import KEEPALIVE, ReplayDaemon, RpcFault
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "signal"
 

@@ -1,30 +1,26 @@
-"""A recorded case, or a folder of them, with what a server needs to serve it."""
+"""Loads a Mattermost fixture, or a folder of them, with the data a server needs to serve it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ....common.core.errors import ConfigError
+from ....common.recording.documents import Object, parsed_object
 from ....common.recording.playback import cases, sidecar, timeline
-from ....common.recording.pseudonyms import parsed_object
 from ..mentions.grammar import find_mentions
-from .playback import post_of
-from .server import ReplayServer
-
-Object = dict[str, Any]
+from .stand_in import ReplayServer
 
 _BETWEEN_CASES = 1.0
 _NOBODY = "b" * 26
-"""The bot's id where nothing tells it."""
+"""The bot's id when neither a file nor a frame has it."""
 _NAMED = (("userId", "username"), ("addedUserId", "addedUsername"), ("removedUserId", "removedUsername"))
 
 
 @dataclass
 class Fixture:
-    """`frames` are the events without the greeting, `times` in seconds; the rest is what the server knows."""
+    """`frames` are the events without `hello`, `times` are seconds; the rest is the server's data."""
 
     me_id: str = ""
     frames: list[Object] = field(default_factory=list)
@@ -34,7 +30,7 @@ class Fixture:
     members: dict[str, set[str]] = field(default_factory=dict)
 
     def server(self) -> ReplayServer:
-        """A server that knows what the fixture does, and whose clock is at its beginning."""
+        """Return a server with the fixture's data, its clock set to the first frame."""
         server = ReplayServer(me_id=self.me_id, users=self.users, channels=self.channels, members=self.members)
         began = next(filter(None, map(_time, self.frames)), None)
         server.ahead = 0 if began is None else int(began * 1000) - server.now()
@@ -42,39 +38,38 @@ class Fixture:
 
 
 def load(path: Path) -> Fixture:
-    """Raises ConfigError for files that hold no frames, or those of several bots.
+    """Load the recording at a path, or all in a folder. Raises ConfigError for no frames, or those of several bots.
 
-    What no file beside a case tells is taken from its frames: whose socket it was, who has which name, which channels
-    there are and who is in them.
+    Data that no file beside a recording holds is derived from its frames: the bot's id, names, channels and members.
     """
     fixture = Fixture()
     guesses: Counter[str] = Counter()
-    told: set[str] = set()
+    bots: set[str] = set()
     for case in cases(path, ".jsonl"):
         lines = [parsed_object(line) for line in case.read_bytes().split(b"\n") if line.strip()]
         times = sidecar(case, ".times.json", list)
         if times is None or len(times) != len(lines):
             times = [_time(frame or {}) for frame in lines]
         pairs = [(frame, time) for frame, time in zip(lines, times, strict=True) if frame and "event" in frame]
-        told.update(_greeted(frame) for frame, _ in pairs)
+        bots.update(_greeted(frame) for frame, _ in pairs)
         pairs = [(frame, time) for frame, time in pairs if frame["event"] != "hello"]
         start = fixture.times[-1] + _BETWEEN_CASES if fixture.times else 0.0
         fixture.times += timeline([time for _, time in pairs], start)
         fixture.frames += [frame for frame, _ in pairs]
-        _take_sidecars(fixture, case, told)
+        _add_sidecars(fixture, case, bots)
         for frame, _ in pairs:
             _learn(fixture, frame, guesses)
-    told.discard("")
-    if not fixture.frames or len(told) > 1:
-        raise ConfigError([f"{path} holds {len(fixture.frames)} frames of {len(told)} bots; one is needed"])
-    fixture.me_id = told.pop() if told else next((guess for guess, _ in guesses.most_common(1)), _NOBODY)
+    bots.discard("")
+    if not fixture.frames or len(bots) > 1:
+        raise ConfigError([f"{path} holds {len(fixture.frames)} frames of {len(bots)} bots; one is needed"])
+    fixture.me_id = bots.pop() if bots else next((guess for guess, _ in guesses.most_common(1)), _NOBODY)
     _complete(fixture)
     return fixture
 
 
-def _take_sidecars(fixture: Fixture, case: Path, told: set[str]) -> None:
+def _add_sidecars(fixture: Fixture, case: Path, bots: set[str]) -> None:
     me = sidecar(case, ".me.json", dict) or {}
-    told.add(str(me.get("id") or ""))
+    bots.add(str(me.get("id") or ""))
     for user in (me, *(sidecar(case, ".users.json", list) or [])):
         if isinstance(user, dict) and isinstance(user.get("id"), str) and isinstance(user.get("username"), str):
             fixture.users[user["id"]] = {"delete_at": 0, **user}
@@ -84,20 +79,20 @@ def _take_sidecars(fixture: Fixture, case: Path, told: set[str]) -> None:
 
 
 def _time(frame: Object) -> float | None:
-    """When something was said, in seconds."""
+    """Return the time of a frame's post, in seconds."""
     data = frame.get("data")
     post = post_of(data) if isinstance(data, dict) else None
     return max(post["create_at"], post["update_at"]) / 1000 if post else None
 
 
 def _greeted(frame: Object) -> str:
-    """Whom the server greets; empty in any other frame."""
+    """Return the user a `hello` is for; empty for any other frame."""
     broadcast = frame.get("broadcast")
     return str(broadcast.get("user_id") or "") if frame["event"] == "hello" and isinstance(broadcast, dict) else ""
 
 
 def _learn(fixture: Fixture, frame: Object, guesses: Counter[str]) -> None:
-    """Who is who and where, and who the bot may be: what is told to one user, or mentions one, is most often his."""
+    """Learn users, channels and members. Count who may be the bot: a frame's only receiver, or mentioned."""
     data, broadcast = frame.get("data"), frame.get("broadcast")
     if isinstance(broadcast, dict) and broadcast.get("user_id"):
         guesses[str(broadcast["user_id"])] += 10
@@ -106,7 +101,7 @@ def _learn(fixture: Fixture, frame: Object, guesses: Counter[str]) -> None:
         return
     channel_id = post["channel_id"]
     fixture.channels.setdefault(channel_id, _channel(channel_id, data))
-    fixture.members.setdefault(channel_id, set()).update({post["user_id"], *_of_direct(data)})
+    fixture.members.setdefault(channel_id, set()).update({post["user_id"], *_direct_members(data)})
     sender = data.get("sender_name")
     if isinstance(sender, str) and sender.startswith("@"):
         _name(fixture, post["user_id"], sender[1:])
@@ -126,8 +121,8 @@ def _mentioned(data: Object) -> list[str]:
     return [one for one in ids if isinstance(one, str)]
 
 
-def _of_direct(data: Object) -> list[str]:
-    """The two people of a direct channel, whose ids are its name."""
+def _direct_members(data: Object) -> list[str]:
+    """Return the two users of a direct channel, whose ids are its name."""
     name = data.get("channel_name")
     return name.split("__") if isinstance(name, str) and data.get("channel_type") == "D" else []
 
@@ -137,15 +132,15 @@ def _name(fixture: Fixture, user_id: object, username: object) -> None:
         fixture.users.setdefault(user_id, {"id": user_id, "username": username.lower(), "delete_at": 0})
 
 
-def _channel(channel_id: str, told: Object) -> Object:
-    """A channel as the server lists it, from such a list or from the frame of a post in it."""
-    channel_type = told.get("type") or told.get("channel_type") or "O"
-    display = told.get("display_name") or told.get("channel_display_name") or ""
+def _channel(channel_id: str, source: Object) -> Object:
+    """Return a channel as the server lists it, from such a list or from a post's frame."""
+    channel_type = source.get("type") or source.get("channel_type") or "O"
+    display = source.get("display_name") or source.get("channel_display_name") or ""
     return {
         "id": channel_id,
-        "team_id": told.get("team_id") or "",
+        "team_id": source.get("team_id") or "",
         "type": channel_type,
-        "name": told.get("name") or told.get("channel_name") or "",
+        "name": source.get("name") or source.get("channel_name") or "",
         "display_name": "" if channel_type == "D" else display,
         "delete_at": 0,
         "last_post_at": 0,
@@ -153,10 +148,21 @@ def _channel(channel_id: str, told: Object) -> Object:
 
 
 def _complete(fixture: Fixture) -> None:
-    """The bot is in every channel it heard of, and everybody has a name."""
+    """Add the bot to every channel, and names for users without one."""
     for channel_id in fixture.channels:
         fixture.members.setdefault(channel_id, set()).add(fixture.me_id)
     for user_id in {fixture.me_id, *(user for members in fixture.members.values() for user in members)}:
         _name(fixture, user_id, f"user-{user_id[:6]}")
     fixture.users.setdefault(fixture.me_id, {"id": fixture.me_id, "username": "bot", "delete_at": 0})
     fixture.users[fixture.me_id]["is_bot"] = True
+
+
+def post_of(data: Object) -> Object | None:
+    """Return the post in a frame's data, None when there is none that can be served."""
+    text = data.get("post")
+    post = parsed_object(text) if isinstance(text, str) else None
+    if post is None or not all(isinstance(post.get(key), str) for key in ("id", "user_id", "channel_id")):
+        return None
+    times = ("create_at", "update_at", "edit_at", "delete_at")
+    plain = {"root_id": "", "message": "", "metadata": {}, **post}
+    return plain | {key: post[key] if isinstance(post.get(key), int) else 0 for key in times}

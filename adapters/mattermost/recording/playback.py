@@ -1,26 +1,36 @@
-"""Plays recorded frames on a stand-in for a server."""
+"""Plays a Mattermost fixture on a stand-in for the server."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from pathlib import Path
 
-from ....common.recording.playback import Faults
-from ....common.recording.pseudonyms import parsed_object
-from .server import ReplayServer
+from ....common.recording.documents import Object
+from ....common.recording.playback import Faults, Replay, delays
+from .fixture import load, post_of
+from .stand_in import ReplayServer
 
-Object = dict[str, Any]
-
-FAULTS = frozenset({"cut", "silence", "gap", "status"})
 _POLL_SECONDS = 0.02
 
 
-class Playback:
-    """Plays frames to whoever is connected, numbered anew on each connection, and while nobody is, waits.
+def prepare(path: Path, faults: Faults, speed: float | None) -> Replay:
+    """Prepare the replay of a fixture, or of a folder of them. Raises ConfigError."""
+    fixture = load(path)
+    server = fixture.server()
+    return Replay(
+        server,
+        Playback(server, fixture.frames, delays(fixture.times, speed), faults),
+        len(fixture.frames),
+        lambda url: {"MATTERMOST_URL": url, "MATTERMOST_TOKEN": server.token},
+    )
 
-    `waits` are the seconds before each frame; `played` counts those that went out. What they tell of posts and of
-    channels' members can be asked for over REST from then on.
+
+class Playback:
+    """Plays frames while a client is connected, numbered anew on each connection.
+
+    `waits` are the seconds before each frame; `played` counts the frames sent. REST calls then also know the posts and
+    members of those frames.
     """
 
     def __init__(
@@ -41,31 +51,32 @@ class Playback:
         server.refuse_upgrade = None if status is None else (int(status), {})
 
     async def run(self) -> None:
-        """Return when all is played."""
+        """Play all frames, then return."""
         for number, (frame, wait) in enumerate(zip(self._frames, self._waits, strict=True), 1):
-            # The server keeps the next event after a cut for whoever resumes, as a real one does.
-            if not self._struck(number - 1):
-                await self._listened_to()
+            # After a cut, the next event does not wait for a client: the server keeps it for the resume, as a real one.
+            if not self._client_lost(number - 1):
+                await self._wait_for_client()
                 await self._sleep(wait)
-            if self._faults.strike("gap", number):
+            if self._faults.happens_at("gap", number):
                 self._server.skip()
-            self._take_note(frame)
+            self._apply(frame)
             await self._server.emit(frame)
-            if self._faults.strike("cut", number):
+            if self._faults.happens_at("cut", number):
                 self._server.cut()
-            if self._faults.strike("silence", number):
+            if self._faults.happens_at("silence", number):
                 self._server.black_hole()
             self.played = number
-        await self._listened_to()
+        await self._wait_for_client()
 
-    def _struck(self, number: int) -> bool:
-        return self._faults.strike("cut", number) or self._faults.strike("silence", number)
+    def _client_lost(self, number: int) -> bool:
+        return self._faults.happens_at("cut", number) or self._faults.happens_at("silence", number)
 
-    async def _listened_to(self) -> None:
+    async def _wait_for_client(self) -> None:
         while not any(one.socket is not None and not one.silent for one in self._server.connections):
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _take_note(self, frame: Object) -> None:
+    def _apply(self, frame: Object) -> None:
+        """Update the server's posts and members."""
         data, broadcast = _object(frame.get("data")), _object(frame.get("broadcast"))
         members = self._server.members.get(str(data.get("channel_id") or broadcast.get("channel_id")), set())
         match frame.get("event"):
@@ -83,17 +94,6 @@ class Playback:
         self._server.posts[post["id"]] = post | ({"message": "", "delete_at": changed} if deleted else {})
         if channel := self._server.channels.get(post["channel_id"]):
             channel["last_post_at"] = max(channel["last_post_at"], post["create_at"])
-
-
-def post_of(data: Object) -> Object | None:
-    """The post in a frame, None when it has none that can be served."""
-    text = data.get("post")
-    post = parsed_object(text) if isinstance(text, str) else None
-    if post is None or not all(isinstance(post.get(key), str) for key in ("id", "user_id", "channel_id")):
-        return None
-    times = ("create_at", "update_at", "edit_at", "delete_at")
-    plain = {"root_id": "", "message": "", "metadata": {}, **post}
-    return plain | {key: post[key] if isinstance(post.get(key), int) else 0 for key in times}
 
 
 def _object(value: object) -> Object:

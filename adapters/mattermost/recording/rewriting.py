@@ -1,24 +1,15 @@
-"""What a Mattermost server said, without who said it and what: its frames rewritten for a fixture. Pure."""
+"""Rewrites a Mattermost server's frames and lists for a fixture, without identities and contents. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from ....common.recording.documents import Object, dumped, leaves, nested, only, rows
 from ....common.recording.masking import Span, command_span, mask
-from ....common.recording.pseudonyms import (
-    Rules,
-    Text,
-    content_type,
-    dumped,
-    leaves,
-    nested,
-    only,
-    rows,
-    vocabulary,
-    words,
-)
-from ....common.recording.recording import Object, Recording
+from ....common.recording.pseudonyms import content_type
+from ....common.recording.recording import Recording
+from ....common.recording.rules import Rules, Text, vocabulary, words
 from ..mentions.grammar import EVERYBODY, find_mentions
 
 _TIMES = words("""
@@ -88,30 +79,30 @@ _COMPOUND = re.compile(r"(__|:)")
 
 
 class MattermostRecording(Recording):
-    """Frames, and what the server says of people and channels."""
+    """A recording of the server's frames."""
 
     def __init__(self, commands: Collection[str]) -> None:
         super().__init__(commands)
         self._names: set[str] = set()
 
     def ids(self) -> set[str]:
-        """The ids that occur, whosever they are."""
-        found = (part for leaf in leaves([frame for _, frame in self._taken]) for part in _COMPOUND.split(leaf))
+        """Return every id in the frames, of whatever kind."""
+        found = (part for leaf in leaves([frame for _, frame in self._events]) for part in _COMPOUND.split(leaf))
         return {leaf for leaf in found if re.fullmatch(r"[a-z0-9]{26}", leaf)}
 
     def names(self) -> set[str]:
-        """The names somebody may be mentioned by."""
-        texts = (text for _, frame in self._taken for text in _texts(frame))
+        """Return every name in the frames that may be a mention."""
+        texts = (text for _, frame in self._events for text in _texts(frame))
         return {name for text in texts for name in find_mentions(text, lambda _: None).unknown}
 
     def files(self, me: Object, users: object, channels: object) -> dict[str, bytes]:
-        """The contents of the fixture's files by their suffix, once nothing of the originals is found in them.
+        """Return the contents of the fixture's files by suffix. Raises Leak when they hold any part of the originals.
 
-        Of channels only those are kept that occur in the frames. Raises Leak.
+        Only channels that occur in the frames are kept.
         """
         people = list({user.get("id"): only(_USER, user) for user in (me, *rows(users))}.values())
         self._names = {name.lower() for user in people if isinstance(name := user.get("username"), str)}
-        self._names.update(_usernames([frame for _, frame in self._taken]))
+        self._names.update(_usernames([frame for _, frame in self._events]))
         rules = self._rules(self._file)
         frames, times, kept = self._rewritten(rules)
         there = self.ids()
@@ -123,11 +114,11 @@ class MattermostRecording(Recording):
             ".users.json": dumped(rules.apply(people)).encode(),
             ".channels.json": dumped(self._rules(self._slug).apply(shown)).encode(),
         }
-        self._prove(written.values(), (kept, people, shown), rules.keys | _VOCABULARY, _NAMES, rules.numbers)
+        self._check_for_leaks(written.values(), (kept, people, shown), rules.keys | _VOCABULARY, _NAMES, rules.numbers)
         return written
 
     def _rules(self, name: Text) -> Rules:
-        """`name` is for what stands under that key."""
+        """Return the rules; `name` rewrites values of that key, which are files' or channels' names."""
         strings: dict[str, Text] = dict.fromkeys(_TEXTS, self._masked)
         strings |= {key: vocabulary(known) for key, known in _WORDS.items()}
         strings |= dict.fromkeys(_USERNAMES, self._username)
@@ -149,7 +140,7 @@ class MattermostRecording(Recording):
         return self.pseudonyms.file(value)
 
     def _identity(self, value: str) -> str:
-        """An id, several of them, or an id with a time."""
+        """Rewrite an id, a list of ids, or an id joined with others or with a time."""
         if (inner := nested(value)) is not None:
             return dumped([self._identity(one) if isinstance(one, str) else 0 for one in inner])
         return "".join(
@@ -163,14 +154,14 @@ class MattermostRecording(Recording):
         return value if value == "System" else self.pseudonyms.username(value)
 
     def _display_name(self, value: str) -> str:
-        """A channel's; of direct and group messages it is a list of usernames."""
+        """Rewrite a channel's display name, which is a list of usernames for direct and group messages."""
         parts = value.split(", ")
         if all(part.removeprefix("@").lower() in self._names for part in parts):
             return ", ".join(map(self.pseudonyms.username, parts))
         return self.pseudonyms.chat(value)
 
     def _masked(self, text: str) -> str:
-        """Masked, but for who is mentioned and for a command of the host that opens it."""
+        """Mask a text, except for mentions and for a slash command of the host that opens it."""
         found = find_mentions(text, lambda name: name if name in self._names else None)
         spans = [(start, end) for start, end, _ in found.mentions]
         everybody = [_everybody(text, last) for last in found.everybody]
@@ -180,7 +171,7 @@ class MattermostRecording(Recording):
         return masked
 
     def _mention(self, typed: str, name: str) -> str:
-        """The @ as it was typed, and the pseudonym in capitals where the name was."""
+        """Return the @ as typed with the pseudonym, in capitals where the name was."""
         at, made = typed[: len(typed) - len(name)], self.pseudonyms.username(name)
         return at + (made.upper() if typed.isupper() else made)
 
@@ -191,7 +182,7 @@ def _everybody(text: str, last: int) -> Span:
 
 
 def _type(value: str) -> str:
-    """A type is known, or its prefix tells that a server or a plugin made it up."""
+    """Keep a known type; of any other, keep the prefix that marks it as a server's or plugin's."""
     if value in _WORDS["type"]:
         return value
     prefix = _TYPE_PREFIX.match(value)
@@ -204,7 +195,7 @@ def _version(value: str) -> str:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text in a frame in which somebody may be mentioned."""
+    """Yield every text in a frame that may mention somebody."""
     match value:
         case dict():
             for key, inner in value.items():
@@ -219,7 +210,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _usernames(value: object) -> Iterable[str]:
-    """Every name the server itself gives to a user."""
+    """Yield every user name that the server itself wrote."""
     match value:
         case dict():
             for key, inner in value.items():

@@ -15,7 +15,6 @@ from ....common.core.events import Me
 from ....common.core.people import as_aci, as_number
 from ....common.doctor.checks import NetworkContext
 from ....common.host import checks
-from ....common.settings.config import sources
 from ..client import SignalClient
 from ..failures import RpcError
 from ..settings import SignalSettings
@@ -87,7 +86,7 @@ class Context(NetworkContext):
     @cached_property
     def labels(self) -> dict[str, str]:
         """Setting to the place where the operator wrote it: `SIGNAL_ACCOUNT`, or `signal.account` of config.yaml."""
-        return sources(SignalSettings, "signal", self.written, self.environment)
+        return SignalSettings.sources(self.written, self.environment)
 
     @cached_property
     def settings(self) -> SignalSettings:

@@ -1,17 +1,15 @@
-"""A recorded case, or a folder of them, with what a daemon needs to serve it."""
+"""Loads a Signal fixture, or a folder of them, with the contacts and groups a daemon needs to serve it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ....common.core.errors import ConfigError
+from ....common.recording.documents import Object
 from ....common.recording.playback import cases, sidecar, timeline
 from .rewriting import events_of
-
-Object = dict[str, Any]
 
 _PAIRS = (
     ("number", "uuid"),
@@ -26,7 +24,7 @@ _BETWEEN_CASES = 1.0
 
 @dataclass
 class Fixture:
-    """`events` are as they go over the wire, `times` in seconds; contacts and groups are what the daemon lists."""
+    """`events` are the bytes sent, `times` are seconds; `contacts` and `groups` are the daemon's lists."""
 
     account: str
     events: list[bytes] = field(default_factory=list)
@@ -36,9 +34,9 @@ class Fixture:
 
 
 def load(path: Path) -> Fixture:
-    """Raises ConfigError for files that hold no events of one account.
+    """Load the recording at a path, or all in a folder. Raises ConfigError unless the events are of one account.
 
-    What no file beside a case tells is taken from its events: who has which number and ACI, and which groups there are.
+    Without files of contacts and groups beside a recording, both are derived from its events.
     """
     fixture = Fixture("")
     accounts: set[str] = set()
@@ -54,8 +52,8 @@ def load(path: Path) -> Fixture:
         fixture.times += timeline(times, start)
         fixture.events += blocks
         contacts, groups = sidecar(case, ".contacts.json", list), sidecar(case, ".groups.json", list)
-        fixture.contacts += _met(events) if contacts is None else contacts
-        fixture.groups += _spoken_in(events) if groups is None else groups
+        fixture.contacts += _contacts_in(events) if contacts is None else contacts
+        fixture.groups += _groups_in(events) if groups is None else groups
     if not fixture.events or len(accounts) != 1:
         raise ConfigError([f"{path} holds events of {len(accounts)} accounts; one is needed"])
     fixture.account = accounts.pop()
@@ -67,22 +65,22 @@ def load(path: Path) -> Fixture:
 
 
 def _delivered(event: Object) -> float | None:
-    """When the daemon delivered it, in seconds."""
+    """Return when the daemon delivered an event, in seconds."""
     envelope = event.get("envelope")
     at = envelope.get("serverDeliveredTimestamp") if isinstance(envelope, dict) else None
     return at / 1000 if isinstance(at, int) else None
 
 
 def _objects(value: object) -> Iterator[Object]:
-    """Every object in a JSON document."""
+    """Yield every object in a JSON document."""
     if isinstance(value, dict):
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _objects(inner)
 
 
-def _met(events: list[Object]) -> list[Object]:
-    """Everybody of whom an event tells the ACI."""
+def _contacts_in(events: list[Object]) -> list[Object]:
+    """Return a contact for everybody whose ACI is in an event."""
     people = []
     for found in _objects(events):
         for number, uuid in _PAIRS:
@@ -91,8 +89,8 @@ def _met(events: list[Object]) -> list[Object]:
     return people
 
 
-def _spoken_in(events: list[Object]) -> list[Object]:
-    """The groups the events are from, with those as members who spoke in them."""
+def _groups_in(events: list[Object]) -> list[Object]:
+    """Return the groups the events come from, with the speakers as members."""
     groups: dict[str, Object] = {}
     for event in events:
         envelope = event.get("envelope")
@@ -111,7 +109,7 @@ def _spoken_in(events: list[Object]) -> list[Object]:
 
 
 def _distinct(found: Iterable[object], keys: tuple[str, ...]) -> list[Object]:
-    """The objects without those that say the same as one before them, the ones that know most first."""
+    """Return the objects without duplicates by any of the keys, those with the most keys first."""
     known: dict[str, Object] = {}
     objects = [one for one in found if isinstance(one, dict)]
     for one in sorted(objects, key=lambda one: -sum(bool(one.get(key)) for key in keys)):

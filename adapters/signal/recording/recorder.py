@@ -1,12 +1,13 @@
-"""Listens to the daemon beside the gateway: signal-cli hands every event to every subscription."""
+"""Records from signal-cli's daemon beside the gateway: the daemon sends every event to every subscription."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from ....common.core.errors import HardenedError
-from ....common.recording.capture import Capture
+from ....common.recording.capture import Capture, Recorded
 from ..client import SignalClient
 from ..link import supervised_stream
 from ..settings import SignalSettings
@@ -17,15 +18,19 @@ logger = logging.getLogger(__name__)
 _LISTS_SECONDS = 20.0
 
 
-async def record(settings: SignalSettings, recording: SignalRecording, capture: Capture) -> dict[str, bytes]:
-    """Fill the capture until it stops; the fixture's files by suffix. Raises Fatal or ConnectionLost, and Leak."""
-    capture.take = recording.take
+async def record(settings: SignalSettings, commands: Collection[str], capture: Capture) -> Recorded:
+    """Fill the capture until it stops. Raises Fatal or ConnectionLost, and Leak.
 
-    def hear(event: bytes) -> None:
+    `commands` are the host's slash commands, which stay readable at the start of a text.
+    """
+    recording = SignalRecording(commands)
+    capture.sink = recording.add
+
+    def on_event(event: bytes) -> None:
         capture.record(event.decode("utf-8", "replace"))
 
     async with SignalClient(settings.http_url, settings.account) as client:
-        stream = supervised_stream(client, hear, capture.died, stale_after=settings.sse_stale_seconds)
+        stream = supervised_stream(client, on_event, capture.stream_ended, stale_after=settings.sse_stale_seconds)
         await stream.open()
         try:
             contacts = await _listed(client, "listContacts", {"allRecipients": True})
@@ -33,11 +38,11 @@ async def record(settings: SignalSettings, recording: SignalRecording, capture: 
             await capture.stop.wait()
         finally:
             await stream.close()
-    return recording.files(contacts, groups)
+    return Recorded(recording.files(contacts, groups), recording.dropped)
 
 
 async def _listed(client: SignalClient, method: str, params: dict[str, Any]) -> Any:
-    """What the daemon lists; nothing where it fails, for the events are what matters."""
+    """Return a list of the daemon's, empty when the call fails: the events matter more."""
     try:
         return await client.rpc(method, params, timeout=_LISTS_SECONDS)
     except HardenedError as exc:

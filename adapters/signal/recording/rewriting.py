@@ -1,23 +1,14 @@
-"""What signal-cli said, without who said it and what: its events and lists rewritten for a fixture. Pure."""
+"""Rewrites signal-cli's events and lists for a fixture, without identities and contents. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ....common.recording.documents import Object, dumped, leaves, only, parsed_object, rows
 from ....common.recording.masking import command_span, mask
-from ....common.recording.pseudonyms import (
-    Rules,
-    Text,
-    content_type,
-    dumped,
-    leaves,
-    only,
-    parsed_object,
-    rows,
-    vocabulary,
-    words,
-)
-from ....common.recording.recording import Object, Recording
+from ....common.recording.pseudonyms import content_type
+from ....common.recording.recording import Recording
+from ....common.recording.rules import Rules, Text, vocabulary, words
 
 _TIMES = words("""
     timestamp timestamps serverReceivedTimestamp serverDeliveredTimestamp targetSentTimestamp sentTimestamp when
@@ -64,12 +55,12 @@ _GROUP = ("id", "name", "isMember", "isBlocked", "members", "pendingMembers", "r
 
 
 class SignalRecording(Recording):
-    """Events, and what the daemon listed beside them."""
+    """A recording of signal-cli's events."""
 
     def files(self, contacts: object, groups: object) -> dict[str, bytes]:
-        """The contents of the fixture's files by their suffix, once nothing of the originals is found in them.
+        """Return the contents of the fixture's files by suffix. Raises Leak when they hold any part of the originals.
 
-        Of contacts and groups only those are kept that occur in the events. Raises Leak.
+        Only contacts and groups that occur in the events are kept.
         """
         rules = self._rules(name=self.pseudonyms.person)
         events, times, kept = self._rewritten(rules)
@@ -80,13 +71,13 @@ class SignalRecording(Recording):
             ".contacts.json": dumped(rules.apply(kept_contacts)).encode(),
             ".groups.json": dumped(self._rules(name=self.pseudonyms.chat).apply(kept_groups)).encode(),
         }
-        self._prove(
+        self._check_for_leaks(
             written.values(), (kept, kept_contacts, kept_groups), rules.keys | _VOCABULARY, _NAMES, rules.numbers
         )
         return written
 
     def _rules(self, name: Text) -> Rules:
-        """`name` is for what stands under that key."""
+        """Return the rules; `name` rewrites values of that key, which are people's or groups' names."""
         pseudonyms = self.pseudonyms
         strings: dict[str, Text] = dict.fromkeys(_IDENTITIES, pseudonyms.word)
         strings |= dict.fromkeys(_PEOPLE, pseudonyms.person)
@@ -107,18 +98,18 @@ class SignalRecording(Recording):
 
 
 def framed(event: object) -> bytes:
-    """One event as the daemon frames it: no space after the colons, one line of data."""
+    """Frame an event as the daemon does: no space after the colons, one line of data."""
     return b"event:receive\ndata:" + dumped(event).encode() + b"\n\n"
 
 
 def events_of(body: bytes) -> list[Object]:
-    """The events of a recorded SSE body, in order; what is none is left out."""
+    """Return the events of a recorded SSE body in order; anything else in it is left out."""
     lines = (line[5:] for line in body.split(b"\n") if line.startswith(b"data:"))
     return [event for line in lines if (event := parsed_object(line)) is not None]
 
 
 def _occurring(events: list[Object], contacts: list[Object], groups: list[Object]) -> tuple[list[Object], list[Object]]:
-    """The contacts and groups that have a part in the events, with what a reader of them needs."""
+    """Return the contacts and groups that occur in the events, reduced to the keys that a client reads."""
     shown = set(leaves(events))
     kept_groups = [only(_GROUP, group) for group in groups if group.get("id") in shown]
     shown.update(leaves(kept_groups))

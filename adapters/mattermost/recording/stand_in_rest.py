@@ -1,4 +1,4 @@
-"""The REST half of the stand-in for a server: calls and refusals, in the shapes recorded from 5.37."""
+"""The stand-in's REST half: calls, dispatch and refusals, in the forms recorded from 5.37."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from .server import ReplayServer
+    from .stand_in import ReplayServer
 
 _PUBLIC = {"/system/ping", "/config/client"}
 
-Object = dict[str, Any]
 Handler = Callable[..., Awaitable[Any]]
 
 
@@ -27,7 +26,7 @@ def new_id() -> str:
 
 @dataclass
 class Call:
-    """One request as it arrived; `path` is without /api/v4."""
+    """One request; `path` is without /api/v4."""
 
     method: str
     path: str
@@ -35,11 +34,11 @@ class Call:
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     form: dict[str, tuple[str, bytes, str]] = field(default_factory=dict)
-    """Part's name to file name, content and content type."""
+    """Maps a part's name to file name, content and content type."""
 
 
 class Refused(Exception):
-    """What a handler raises to answer with an error of the server."""
+    """Answers a call with an error of the server."""
 
     def __init__(self, status: int, error_id: str, message: str) -> None:
         super().__init__(message)
@@ -59,7 +58,7 @@ def no_route(path: str) -> web.Response:
 
 
 class RestApi:
-    """Finds the handler of a request."""
+    """Passes each request to the handler of its route."""
 
     def __init__(self, server: ReplayServer, routes: dict[str, Handler]) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""The base of both networks' wire models: fields nobody reads are ignored, errors quote no input. Pure."""
+"""The base of both networks' wire models: fields nobody reads are ignored, errors quote no input."""
 
 from __future__ import annotations
 

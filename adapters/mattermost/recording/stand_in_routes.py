@@ -1,4 +1,4 @@
-"""What the stand-in for a server does for each REST route it has."""
+"""The stand-in's REST routes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .rest import Call, Handler, Object, Refused
+from ....common.recording.documents import Object
+from .stand_in_rest import Call, Handler, Refused
 
 if TYPE_CHECKING:
-    from .server import ReplayServer
+    from .stand_in import ReplayServer
 
 MAX_POST_SIZE = 16383
 
@@ -30,7 +31,7 @@ def listed(posts: Iterable[Object]) -> Object:
 
 
 class Routes:
-    """Handlers by route; `ID` in a route is handed to them. Each answers with JSON or raises Refused."""
+    """Handlers by route, which get each `ID` of the route. A handler returns JSON or raises Refused."""
 
     def __init__(self, server: ReplayServer) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""The WebSocket half of the stand-in for a server: connections, resumes and actions, as recorded from 5.37."""
+"""The stand-in's WebSocket half: connections, resumes and actions, as recorded from 5.37."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from .rest import Object, new_id
+from ....common.recording.documents import Object
+from .stand_in_rest import new_id
 
 if TYPE_CHECKING:
-    from .server import ReplayServer
+    from .stand_in import ReplayServer
 
 TOKEN = "the-token-of-the-bot"
 KEPT_EVENTS = 128
@@ -40,11 +41,11 @@ def abort(socket: web.WebSocketResponse) -> None:
 
 @dataclass
 class Connection:
-    """What the server keeps for one connection id, also while the client is away."""
+    """The server's state of one connection id, kept while the client is away."""
 
     id: str = field(default_factory=new_id)
     seq: int = 0
-    """The next event's."""
+    """The number of the next event."""
     kept: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
     socket: web.WebSocketResponse | None = None
     silent: bool = False
@@ -64,7 +65,7 @@ class Connection:
 
 
 def _token_shown(message: WSMessage) -> str | None:
-    """The token in an `authentication_challenge`."""
+    """Return the token in an `authentication_challenge`."""
     action = json.loads(message.data) if message.type is WSMsgType.TEXT else {}
     if action.get("action") != "authentication_challenge":
         return None
@@ -72,7 +73,7 @@ def _token_shown(message: WSMessage) -> str | None:
 
 
 class WebSocketApi:
-    """Greets or resumes what connects, and answers its pings."""
+    """Greets or resumes each client, and answers its pings."""
 
     def __init__(self, server: ReplayServer) -> None:
         self._server = server
@@ -102,7 +103,7 @@ class WebSocketApi:
         return socket
 
     async def _passes_challenge(self, socket: web.WebSocketResponse) -> bool:
-        """Whether a socket opened without the bot's token shows it in time; everything else it asks fails."""
+        """Return whether a client without a token header shows the token in time. Its other actions fail."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._server.bad_token_delay):
                 async for message in socket:
@@ -112,7 +113,7 @@ class WebSocketApi:
         return False
 
     async def _connected(self, socket: web.WebSocketResponse, query: Mapping[str, str]) -> Connection:
-        """The connection that is resumed, with what it missed sent; else a new one, greeted."""
+        """Return the resumed connection, its missed events sent, or a new one, greeted."""
         wanted, seq = query.get("connection_id"), int(query.get("sequence_number") or 0)
         for connection in self._server.connections:
             missed = [frame for number, frame in connection.kept if number >= seq]

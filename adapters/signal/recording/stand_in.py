@@ -1,19 +1,18 @@
-"""A stand-in for signal-cli's HTTP daemon, without a Signal account behind it: what it serves is what it is given.
+"""A stand-in for signal-cli's HTTP daemon, with no Signal account behind it: it serves the data it is given.
 
-It speaks what `signal-cli daemon --http` speaks (`/api/v1/check`, `/events`, `/rpc`), framed byte for byte like 0.14.6.
+It has the endpoints of `signal-cli daemon --http` (`/api/v1/check`, `/events`, `/rpc`), framed byte for byte like
+0.14.6.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-from ....common.recording.playback import Faults
 from .rewriting import framed
 
 KEEPALIVE = b":\n"
@@ -32,7 +31,7 @@ class RpcFault(Exception):
 
 @dataclass
 class ReplayDaemon:
-    """Serves from `start` until `stop`; `async with` does both. Every event goes to every open stream."""
+    """Serves from `start` until `stop`; `async with` calls both. Every event goes to every open stream."""
 
     account: str = ""
     contacts: list[dict[str, Any]] = field(default_factory=list)
@@ -57,7 +56,7 @@ class ReplayDaemon:
         await self.stop()
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
-        """Listen; raises OSError when the port is taken."""
+        """Start to listen. Raises OSError when the port is taken."""
         app = web.Application(client_max_size=_REQUEST_BYTES)
         app.router.add_get("/api/v1/check", self._check)
         app.router.add_get("/api/v1/events", self._events)
@@ -74,30 +73,31 @@ class ReplayDaemon:
             await self._runner.cleanup()
             self._runner = None
 
-    # -- what is done to it
+    # -- controls
 
     async def emit(self, *bodies: bytes) -> None:
-        """Write raw bytes to every open stream, as the daemon fans events out."""
+        """Write raw bytes to every open stream, as the daemon does with events."""
         for stream in list(self.streams):
             for body in bodies:
                 try:
                     await stream.write(body)
                 except ConnectionResetError:
-                    # Like the daemon, which notices a closed stream only when writing fails.
+                    # The daemon, too, notices a closed stream only when a write fails.
                     if stream in self.streams:
                         self.streams.remove(stream)
                     break
 
     async def emit_event(self, *events: object) -> None:
+        """Frame events and write them to every open stream."""
         await self.emit(*(framed(event) for event in events))
 
     def forget_streams(self) -> list[web.StreamResponse]:
-        """Black hole: the open streams stay open, but nothing more is ever written to them."""
+        """Leave the open streams open, but never write to them again."""
         lost, self.streams = self.streams, []
         return lost
 
     def drop_streams(self) -> None:
-        """Abort every open stream in the middle, without the terminating chunk."""
+        """Abort every open stream without the terminating chunk."""
         for stream in self.forget_streams():
             if stream._req is not None and stream._req.transport is not None:
                 stream._req.transport.abort()
@@ -109,10 +109,10 @@ class ReplayDaemon:
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    # -- what a client sees
+    # -- answers to clients
 
     def refusal(self, request: web.Request) -> int | None:
-        """The status with which a request to /events is refused."""
+        """Return the status that refuses a request to /events, None to accept it."""
         return self.refuse_events
 
     async def _check(self, _: web.Request) -> web.Response:
@@ -145,7 +145,7 @@ class ReplayDaemon:
         return web.json_response(answer)
 
     async def result(self, method: str, params: dict[str, Any]) -> Any:
-        """The answer to a call; raises RpcFault."""
+        """Return the result of a call. Raises RpcFault."""
         match method:
             case "version":
                 return {"version": "0.14.6"}
@@ -169,65 +169,6 @@ class ReplayDaemon:
         raise RpcFault(-32601, "Method not implemented")
 
     def status_of(self, number: str) -> dict[str, Any]:
-        """What Signal's servers know of a number."""
+        """Return what Signal's servers know about a number."""
         uuid = next((contact.get("uuid") for contact in self.contacts if contact.get("number") == number), None)
         return {"recipient": number, "number": number, "uuid": uuid, "isRegistered": uuid is not None}
-
-
-FAULTS = frozenset({"cut", "silence", "half", "status", "late-headers", "duplicate"})
-
-
-class Playback:
-    """Plays events to whoever subscribes: one after another, and only while somebody does, like a daemon that runs with
-    `--receive-mode on-connection`. `waits` are the seconds before each; `played` counts those that went out.
-    """
-
-    def __init__(
-        self,
-        daemon: ReplayDaemon,
-        events: list[bytes],
-        waits: list[float],
-        faults: Faults,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self.played = 0
-        self._daemon = daemon
-        self._events = events
-        self._waits = waits
-        self._faults = faults
-        self._sleep = sleep
-        status = faults.number("status")
-        daemon.refuse_events = None if status is None else int(status)
-        daemon.header_delay = faults.number("late-headers") or 0.0
-
-    async def run(self) -> None:
-        """Return when all is played."""
-        keeping_alive = asyncio.create_task(self._keep_alive())
-        try:
-            for number, (event, wait) in enumerate(zip(self._events, self._waits, strict=True), 1):
-                await self._daemon.streams_open(1, timeout=None)
-                await self._sleep(wait)
-                await self._daemon.streams_open(1, timeout=None)
-                await self._play(number, event)
-                self.played = number
-        finally:
-            keeping_alive.cancel()
-
-    async def _play(self, number: int, event: bytes) -> None:
-        if self._faults.strike("half", number):
-            # What was cut in the middle is lost: signal-cli replays nothing.
-            await self._daemon.emit(event[: len(event) // 2])
-            self._daemon.drop_streams()
-            return
-        await self._daemon.emit(event)
-        if self._faults.strike("duplicate", number):
-            await self._daemon.emit(event)
-        if self._faults.strike("cut", number):
-            self._daemon.drop_streams()
-        if self._faults.strike("silence", number):
-            self._daemon.forget_streams()
-
-    async def _keep_alive(self) -> None:
-        while True:
-            await asyncio.sleep(KEEPALIVE_SECONDS)
-            await self._daemon.emit(KEEPALIVE)

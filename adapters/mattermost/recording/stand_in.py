@@ -1,7 +1,7 @@
-"""A stand-in for a Mattermost server: REST under /api/v4 and the WebSocket, answering as 5.37 was recorded.
+"""A stand-in for a Mattermost server: the WebSocket and REST under /api/v4, with the answers of a recorded 5.37.
 
-It has no database and one bot account: users, channels, members and posts are what it is given. Permissions, markdown
-and thread notifications are not imitated.
+It has no database and one bot account: users, channels, members and posts are given to it. Permissions, Markdown and
+thread notifications are not imitated.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any
 
 from aiohttp import web
 
-from .rest import Object, RestApi, new_id
-from .routes import Routes
-from .websocket import TOKEN, Connection, WebSocketApi, abort, event_of, post_event
+from ....common.recording.documents import Object
+from .stand_in_rest import RestApi, new_id
+from .stand_in_routes import Routes
+from .stand_in_websocket import TOKEN, Connection, WebSocketApi, abort, event_of, post_event
 
 _REQUEST_BYTES = 64 * 2**20
 _TEMPLATES: Mapping[str, Any] = {
@@ -34,7 +35,7 @@ _TEMPLATES: Mapping[str, Any] = {
 
 @dataclass
 class ReplayServer:
-    """Serves from `start` until `stop`; `async with` does both."""
+    """Serves from `start` until `stop`; `async with` calls both."""
 
     token: str = TOKEN
     prefix: str = ""
@@ -75,7 +76,7 @@ class ReplayServer:
         await self.stop()
 
     async def start(self, port: int = 0, host: str = "127.0.0.1", ssl_context: Any = None) -> None:
-        """Listen; raises OSError when the port is taken."""
+        """Start to listen. Raises OSError when the port is taken."""
         app = web.Application(client_max_size=_REQUEST_BYTES)
         app.router.add_get(f"{self.prefix}/api/v4/websocket", WebSocketApi(self).handle)
         app.router.add_route("*", f"{self.prefix}/api/v4/{{path:.*}}", self.rest().handle)
@@ -93,26 +94,26 @@ class ReplayServer:
             self._runner = None
 
     def rest(self) -> RestApi:
-        """What answers REST calls."""
+        """Return the handler of REST calls."""
         return RestApi(self, Routes(self).table())
 
     def template(self, name: str) -> Any:
-        """What an answer of that kind has besides what is known here."""
+        """Return the fields of an answer of that kind that are the same every time."""
         return _TEMPLATES[name]
 
-    # -- what people do
+    # -- acts of people
 
     async def post(
         self, user_id: str, channel_id: str, message: str, *, sender_name: str = "", **fields: Any
     ) -> Object:
-        """A post of that user, stored, and told to the bot if it is a member. `fields` are the post's: root_id, ..."""
+        """Store a post of that user, and send its event if the bot is a member. `fields` are the post's: root_id, …"""
         post = self.store(user_id, channel_id, message, **fields)
         if self.me_id in self.members[channel_id]:
             await self.emit(self.posted(post, sender_name))
         return post
 
     def store(self, user_id: str, channel_id: str, message: str, **fields: Any) -> Object:
-        """A post that no event tells of."""
+        """Store a post without an event."""
         now = self.now()
         post = {
             **self.template("post_create_201"),
@@ -136,7 +137,7 @@ class ReplayServer:
         return post
 
     def infos_of(self, post: Object) -> list[Object]:
-        """The FileInfos of the files a new post names."""
+        """Return the FileInfos of the files that a new post refers to."""
         return []
 
     async def edit(self, post_id: str, message: str) -> Object:
@@ -152,7 +153,7 @@ class ReplayServer:
         await self.emit(deleted)
 
     async def remove_member(self, channel_id: str, user_id: str, remover_id: str) -> None:
-        """Told to the removed bot in one form, to others in another."""
+        """Remove a member. The event has one form for the bot that was removed, another for the other members."""
         self.members[channel_id].discard(user_id)
         if user_id == self.me_id:
             data = {"channel_id": channel_id, "remover_id": remover_id}
@@ -162,36 +163,36 @@ class ReplayServer:
                 event_of("user_removed", {"remover_id": remover_id, "user_id": user_id}, channel_id=channel_id)
             )
 
-    # -- what goes wrong
+    # -- faults
 
     def cut(self) -> None:
-        """Abort every socket. What is emitted while the client is away is kept for a resume."""
+        """Abort every socket. Events that follow are kept for a resume."""
         for connection in self.connections:
             if connection.socket is not None:
                 abort(connection.socket)
             connection.socket = None
 
     def black_hole(self) -> None:
-        """Nothing more arrives on the open sockets, though they stay open."""
+        """Leave the open sockets open, but never send on them again."""
         for connection in self.connections:
             connection.silent = True
 
     def skip(self, count: int = 1) -> None:
-        """Numbers that no event has."""
+        """Skip sequence numbers."""
         for connection in self.connections:
             connection.seq += count
 
-    # -- what is told
+    # -- events
 
     async def emit(self, *events: Object | str) -> None:
-        """Events or recorded frames, to every connection with its next seq."""
+        """Send events or recorded frames to every connection, numbered for each."""
         for event in events:
-            told: Object = json.loads(event) if isinstance(event, str) else event
+            parsed: Object = json.loads(event) if isinstance(event, str) else event
             for connection in self.connections:
-                await connection.send(connection.number(told))
+                await connection.send(connection.number(parsed))
 
     def posted(self, post: Object, sender_name: str = "") -> Object:
-        """The event that tells of a post."""
+        """Return the `posted` event of a post."""
         channel = self.channels[post["channel_id"]]
         author = self.users[post["user_id"]]["username"]
         data: Object = {
@@ -212,12 +213,12 @@ class ReplayServer:
         return event_of("posted", data, channel_id=post["channel_id"])
 
     def now(self) -> int:
-        """Milliseconds, never the same twice."""
+        """Return the server's time in milliseconds, never the same twice."""
         self._now = max(self._now + 1, int(time.time() * 1000))
         return self._now + self.ahead
 
     def knows(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request carries the bot's token."""
+        """Return whether a request carries the bot's token."""
         return headers.get("Authorization") == f"Bearer {self.token}"
 
     async def connected(self, count: int = 1, timeout: float = 5.0) -> None:
@@ -227,7 +228,7 @@ class ReplayServer:
                 await asyncio.sleep(0.005)
 
     def _mentioned(self, post: Object) -> list[str]:
-        """Evidence only, coarser than the server's grammar."""
+        """Return the members mentioned, by a coarser grammar than the server's."""
         members = [user_id for user_id in self.members[post["channel_id"]] if user_id != post["user_id"]]
         if self.channels[post["channel_id"]]["type"] == "D":
             return members

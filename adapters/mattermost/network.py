@@ -1,0 +1,90 @@
+"""Mattermost's entry in the list of networks. Every function imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..network import Network
+from .plugin import send_standalone, set_up
+from .stock import STOCK
+
+if TYPE_CHECKING:
+    from ...common.core.chats import LiveChat
+    from ...common.doctor.findings import Finding
+    from ...common.recording.capture import Capture, Recorded
+    from ...common.recording.playback import Faults, Replay
+    from .settings import MattermostSettings
+
+
+def _settings() -> type[MattermostSettings]:
+    from .settings import MattermostSettings
+
+    return MattermostSettings
+
+
+def _adapter() -> Any:
+    from .adapter import MattermostAdapter
+
+    return MattermostAdapter
+
+
+def _is_chat_id(value: str) -> bool:
+    from .settings import is_id
+
+    return is_id(value)
+
+
+async def _live_chats(settings: MattermostSettings, state: Path) -> list[LiveChat]:
+    from .invitations import live_channels
+    from .rest.client import MattermostClient
+
+    async with MattermostClient(settings.url, settings.token, ca_file=settings.ca_file) as client:
+        return await live_channels(client)
+
+
+def _examine(extra: Mapping[str, Any], environment: Mapping[str, str], state: Path) -> AsyncIterator[Finding]:
+    from .doctor.checks import examine
+
+    return examine(extra, environment, state)
+
+
+async def _record(settings: MattermostSettings, commands: Collection[str], capture: Capture) -> Recorded:
+    from .recording.recorder import record
+
+    return await record(settings, commands, capture)
+
+
+def _replay(path: Path, faults: Faults, speed: float | None) -> Replay:
+    from .recording.playback import prepare
+
+    return prepare(path, faults, speed)
+
+
+NETWORK: Network[MattermostSettings] = Network(
+    title="Mattermost",
+    stock=STOCK,
+    requires=("aiohttp", "mattermostdriver", "pydantic"),
+    settings=_settings,
+    adapter=_adapter,
+    is_chat_id=_is_chat_id,
+    live_chats=_live_chats,
+    examine=_examine,
+    record=_record,
+    replay=_replay,
+    faults={
+        "cut": "cut:N after event N",
+        "silence": "silence:N after event N",
+        "gap": "gap:N, a number skipped before event N",
+        "status": "status:CODE instead of a WebSocket",
+    },
+    exported=("allowed_users", "require_mention", "free_response_channels", "allowed_channels"),
+    registration={
+        "setup_fn": set_up,
+        "standalone_sender_fn": send_standalone,
+        "max_message_length": 4000,
+        "emoji": "💬",
+        "allow_update_command": True,
+    },
+)

@@ -1,0 +1,10 @@
+"""Hermes' own Signal adapter, which the hardened one builds on. Imports nothing heavy."""
+
+from ...common.settings.stock import Stock
+
+STOCK = Stock(
+    platform="signal",
+    class_name="SignalAdapter",
+    modules=("gateway.platforms.signal", "plugins.platforms.signal.adapter"),
+    connecting={"http_url": "SIGNAL_HTTP_URL", "account": "SIGNAL_ACCOUNT"},
+)

@@ -1,0 +1,22 @@
+"""Hermes' own adapter for a network, as far as the hardened one has to know it. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Hermes' own adapter for one platform.
+
+    `modules` are the places where a version of Hermes may keep the class, in the order to try. `connecting` maps the
+    settings without which nothing connects to the variables that the stock adapter reads; `secrets` are those among
+    them that Hermes must not show.
+    """
+
+    platform: str
+    class_name: str
+    modules: tuple[str, ...]
+    connecting: Mapping[str, str]
+    secrets: frozenset[str] = frozenset()
