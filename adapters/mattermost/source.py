@@ -29,7 +29,6 @@ from ...common.state.ledger import Ledger
 from ...common.state.store import Store
 from ...common.state.trace import Trace
 from .catchup import CatchUp
-from .channels import CHAT_TYPES, Channel, Channels
 from .decode import (
     Decoded,
     Deleted,
@@ -45,12 +44,13 @@ from .decode import (
 )
 from .gaps import Gaps
 from .invitations import Invitations
+from .lookups.channels import CHAT_TYPES, Channel, Channels
+from .lookups.threads import Threads
+from .lookups.usernames import Usernames
 from .peek import peek
 from .rest.client import MattermostClient
 from .sequence import Frame
 from .settings import MattermostSettings
-from .threads import Threads
-from .usernames import Usernames
 
 
 class MattermostSource(Source[Item | UserRemoved]):

@@ -52,7 +52,12 @@ class Message(Generic[_Item]):
 
 
 class Source(ABC, Generic[_Item]):
-    """A network as the pipeline asks about it. Nothing here raises on what the network sends."""
+    """A network as the pipeline asks about it. Nothing here raises on what the network sends.
+
+    A source owns the pipeline that it feeds.
+    """
+
+    pipeline: Pipeline[_Item]
 
     @property
     @abstractmethod
@@ -108,6 +113,12 @@ class Source(ABC, Generic[_Item]):
 
     def handled(self, message: Message[_Item]) -> None:
         """Take note that a message has been handled."""
+
+    async def apply_orders(self) -> None:
+        """Apply what the operator ordered in the state file; raises StateError."""
+
+    async def close(self) -> None:
+        """Stop all work."""
 
 
 class Pipeline(Generic[_Item]):

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...common.core.bounded import Bounded
-from ...common.core.errors import HardenedError
-from .rest.client import MattermostClient
+from ....common.core.bounded import Bounded
+from ....common.core.errors import HardenedError
+from ..rest.client import MattermostClient
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ...common.core.bounded import Bounded
-from ...common.core.errors import HardenedError
-from .rest.client import MattermostClient
+from ....common.core.bounded import Bounded
+from ....common.core.errors import HardenedError
+from ..rest.client import MattermostClient
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-from ...common.core.bounded import Bounded
-from ...common.core.errors import HardenedError
-from .decode import Item
-from .rest.client import MattermostClient
+from ....common.core.bounded import Bounded
+from ....common.core.errors import HardenedError
+from ..decode import Item
+from ..rest.client import MattermostClient
 
 logger = logging.getLogger(__name__)
 
