@@ -1,4 +1,4 @@
-"""The table of single values, by key: the secret of the pseudonyms, snapshots, and how far things have come."""
+"""The table of single values by key: the secret of the pseudonyms, snapshots, the ledger's horizon and the like."""
 
 from __future__ import annotations
 
