@@ -90,6 +90,7 @@ def authorization_of(
     """
     # The operator's own spelling comes first, because the host compares plain strings.
     spelled = lists.spellings(aliases)
+    # None, from a host that cannot say, counts as a refusal.
     user_id = next((alias for alias in dict.fromkeys((*spelled, *aliases)) if accepts(alias) is True), None)
     authority = of_person(
         accepted=user_id is not None,

@@ -168,7 +168,7 @@ class Pipeline(Generic[_Item]):
         return True
 
     def decide_optimistically(self, inbound: Inbound) -> Decision:
-        """Decide as if the author had every right: an Ignore is final then, whoever the author is."""
+        """Decide as if the author had every right: an Ignore is then final for every author."""
         return self._decide(inbound, Authority.ADMIN)
 
     async def handle(self, item: _Item) -> None:

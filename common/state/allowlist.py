@@ -1,7 +1,7 @@
 """The runtime allowlist: the groups and channels the bot was invited into, and the operator's orders about them.
 
-The operator may give orders from outside the gateway; a running gateway finds them in the audit table. Its memory may be
-behind the file, so every statement names the statuses that it may replace.
+The operator may give orders from outside the gateway; a running gateway finds them in the audit table. Its memory may
+be behind the file, so every statement names the statuses that it may replace.
 """
 
 from __future__ import annotations
@@ -132,7 +132,9 @@ class RuntimeAllowlist:
             # Fail closed: the chat is not served from now on, whatever the disk does.
             self._set(chat_id, status)
             self._store.keep(*statements)
-            raise StateError(f"it is revoked, but would not be after a restart, because it could not be written: {exc}") from exc
+            raise StateError(
+                f"it is revoked, but would not be after a restart: it could not be written: {exc}"
+            ) from exc
         try:
             await self._read_orders()
         except StateError:

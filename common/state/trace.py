@@ -1,4 +1,4 @@
-"""The table of the latest decisions, which explains why a message was not answered. It holds no text, only pseudonyms."""
+"""The table of the latest decisions, which explains why a message was not answered. Holds no text and no identity."""
 
 from __future__ import annotations
 

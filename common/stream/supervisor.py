@@ -25,10 +25,10 @@ class Supervisor:
     """Keeps `streams` links open, from `open` until `close` or `on_dead`.
 
     `connect` makes a new link with the supervisor's stats and clock. With `stale_after`, a link without a byte for that
-    many seconds is replaced; if `check` finds the peer healthy, the new link opens before the old one closes, so that a
-    peer that sends each event to every link loses none. `on_dead` is called once, after everything is closed: with Fatal
-    when the peer refuses us, with ConnectionLost when no link has been open for `give_up_after` seconds (after the
-    attempt in progress).
+    many seconds is replaced; if `check` finds the peer healthy, the new link opens before the old one closes, so that
+    no event is lost of a peer that sends each event to every link. `on_dead` is called once, after everything is
+    closed: with Fatal when the peer refuses us, with ConnectionLost when no link has been open for `give_up_after`
+    seconds (after the attempt in progress).
     """
 
     def __init__(
