@@ -76,7 +76,7 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
     6. mentions or quotes somebody else and not us: Observe. While our own identity is unknown, a message that might be
        meant for us or for another is observed as well.
     7. mentions us, replies to us, or belongs to a thread of ours: Dispatch.
-    8. a slash command; where it cannot mention anyone, also audio without a text: Dispatch.
+    8. a slash command; on a network where audio cannot mention anyone, also audio without a text: Dispatch.
     9. no mention required here: Dispatch.
     10. everything else: Observe.
 

@@ -152,5 +152,5 @@ def without_references(text: str) -> str:
 
 
 def mention(name: Foreign, following: str) -> str:
-    """Return `@name`, defused where it forms a reference of the host together with the `following` text."""
+    """Return `@name`, defused if it forms a reference of the host together with the `following` text."""
     return without_references(f"@{name}{following[:_LONGEST_KIND]}")[: len(name) + 1]

@@ -28,7 +28,7 @@ def record(at: float, network: str, chat: str, status: str, by: str, why: str) -
 
 
 async def last_number(store: Store) -> int:
-    """Return the number of the latest entry, 0 where there is none; raise StateError."""
+    """Return the number of the latest entry, 0 without any; raise StateError."""
     ((last,),) = await store.rows("SELECT coalesce(max(id), 0) FROM audit")
     return int(last)
 

@@ -34,7 +34,7 @@ Prepare = Callable[[sqlite3.Connection, Journal], None]
 
 _REMEDIES = {
     sqlite3.SQLITE_FULL: "the disk is full: make room on it",
-    sqlite3.SQLITE_IOERR: "the disk reports an error: make room on it, or look into the system's log",
+    sqlite3.SQLITE_IOERR: "the disk reports an error: make room on it, or check the system's log",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: it and its folder must belong to the gateway's user",
     sqlite3.SQLITE_PERM: "it cannot be opened: it and its folder must belong to the gateway's user",
     sqlite3.SQLITE_READONLY: "it is read-only: it and its folder must be writable by the gateway's user",
