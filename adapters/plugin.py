@@ -69,7 +69,7 @@ def _from_strict_variables(network: Network[Any]) -> dict[str, Any] | None:
     from ..common.host import strict_mode
 
     fields = [field for field in network.stock.connecting if field not in network.stock.secrets]
-    return strict_mode.handed(network.stock, fields)
+    return strict_mode.platform_values(network.stock, fields)
 
 
 def _from_yaml(network: Network[Any], _: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:

@@ -1,2 +1,2 @@
-"""Shared by all networks; knows none of them. The rooms build on each other in one direction: `core`, `settings`,
-`state`, `inbound` and `stream`, `doctor` and `recording`, `host`."""
+"""Code that all networks share and that knows none of them. The rooms build on each other in this order: `core`,
+`settings`, `state`, `inbound` and `stream`, `doctor` and `recording`, `host`."""

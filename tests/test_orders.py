@@ -124,7 +124,7 @@ async def test_whichever_file_is_lost_no_order_is(store: Store) -> None:
         assert book.approved == {"granted", "approved"}
         assert book.blocked.keys() == {"barred"}
         assert not book.knows("removed")
-    assert entries(store.path, "signal")["revoked"].account().endswith(": because")
+    assert entries(store.path, "signal")["revoked"].origin().endswith(": because")
 
 
 async def test_merely_opening_the_file_changes_nothing(store: Store) -> None:

@@ -154,7 +154,7 @@ async def test_no_damage_loses_a_revocation(tmp_path: Path, damage: Callable[[Pa
     await store.close()
     assert read(path, "PRAGMA integrity_check") == [("ok",)]
     assert set_aside(tmp_path) == (["state.db.unusable-1"] if damage in {garbled, truncated, scribbled, newer} else [])
-    assert entries(path, "signal")["gone"].account().endswith(": because")
+    assert entries(path, "signal")["gone"].origin().endswith(": because")
 
 
 def folder_in_its_place(path: Path) -> None:

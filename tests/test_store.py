@@ -95,7 +95,7 @@ async def test_an_unusable_file_is_kept_aside(tmp_path: Path, damage: str, caplo
     assert await store.rows("SELECT * FROM chat_group") == []
     await store.close()
     assert (tmp_path / "state.db.unusable-1").exists()
-    assert "starting anew with the orders" in caplog.text
+    assert "rebuilding it from the journal of orders" in caplog.text
 
 
 async def test_the_ledger_lets_a_message_in_once(store: Store) -> None:

@@ -193,7 +193,7 @@ def test_a_platform_that_was_switched_off_stays_off(variables: pytest.MonkeyPatc
 
 
 def test_nothing_is_handed_over_without_strict_names(variables: pytest.MonkeyPatch) -> None:
-    assert strict_mode.handed(SIGNAL_STOCK, ("http_url",)) is None
+    assert strict_mode.platform_values(SIGNAL_STOCK, ("http_url",)) is None
     assert Platform.SIGNAL not in load_gateway_config().platforms
 
 

@@ -265,7 +265,7 @@ async def test_a_stop_takes_no_longer_than_it_may(caplog: pytest.LogCaptureFixtu
     workers.start()
     workers.submit("a", "x")
     await asyncio.wait_for(workers.drain(0.05), 5)
-    assert "could not be handed over" in caplog.text
+    assert "could not be delivered in time" in caplog.text
     await workers.close()
 
 

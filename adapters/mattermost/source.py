@@ -175,7 +175,7 @@ class MattermostSource(Source[Item | UserRemoved]):
             return Place("", Authority.ADMIN, is_request=True)
         channel, author = self._channels.known(item), item.post.user_id
         inbound = self._decoded(item, channel).inbound
-        is_request = isinstance(self.pipeline.at_first_sight(inbound), Dispatch)
+        is_request = isinstance(self.pipeline.decide_optimistically(inbound), Dispatch)
         if inbound.origin is Origin.SELF:
             return Place(author, Authority.ALLOWED, is_request)
         authority = self._authorizations.of(inbound.sender, channel.chat_type, item.post.channel_id).authority
@@ -241,7 +241,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         if message.unknown_names and await self.usernames.look_up(message.unknown_names):
             inbound = self._decoded(item, await self._channels.of(item)).inbound
         root = inbound.chat.thread
-        if root and inbound.chat.is_group and self.pipeline.at_first_sight(inbound).rule is Rule.UNADDRESSED:
+        if root and inbound.chat.is_group and self.pipeline.decide_optimistically(inbound).rule is Rule.UNADDRESSED:
             ours = await self._threads.is_ours(root, self.me.id or "", inbound.sent_at)
             inbound = replace(inbound, in_our_thread=ours)
         return message.reading(inbound)

@@ -183,7 +183,7 @@ class SignalSource(Source[Inbound]):
         return item.chat.id or _author(item)
 
     def place(self, item: Inbound) -> Place:
-        is_request = isinstance(self.pipeline.at_first_sight(item), Dispatch)
+        is_request = isinstance(self.pipeline.decide_optimistically(item), Dispatch)
         if item.origin is not Origin.PERSON:
             return Place(_author(item), Authority.ALLOWED, is_request)
         authorization = self.senders.authorize(item.sender, item.chat, self.senders.chat_id(item))

@@ -15,18 +15,18 @@ class Authority(IntEnum):
     """The operator's relation to the author of a message; a higher one has more rights."""
 
     STRANGER = 0
-    """Unknown to the operator."""
+    """Anybody else: unknown to the operator."""
     PROGRAM = 1
     """A bot or hook that the operator lets speak."""
     MEMBER = 2
-    """Admitted by an open door: an open group, or a wildcard that names nobody."""
+    """A person whom only an open group or a wildcard lets in."""
     ALLOWED = 3
-    """Listed by the operator, or paired."""
+    """A person whom the operator listed or paired."""
     ADMIN = 4
 
 
 class Commands(Enum):
-    """The slash commands that an author may run, with the plain words that the host reads as one."""
+    """The slash commands that an author may run, including plain phrases that the host reads as one."""
 
     NONE = "none"
     FLOOR = "floor"
@@ -54,7 +54,7 @@ class FileLimits:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """One column of the table."""
+    """The permissions of one authority."""
 
     turn: bool
     """A turn of the agent in a group; the author's words count as instructions."""
@@ -90,11 +90,14 @@ def of_person(
 ) -> Authority:
     """Return a person's authority in one chat.
 
-    `accepted`: the host accepts them. `named`: the operator listed them individually; `admin`: as an admin of that kind
-    of chat. `admins_named`: there is a list of admins. `admitted`: the chat is open to its members.
+    `accepted`: the host accepts them. `named`: the operator listed them individually. `paired`: the host paired them.
+    `admin`: the operator listed them as an admin of that kind of chat. `admins_named`: a list of admins exists.
+    `admitted`: the chat is open to its members.
     """
     if not accepted:
         return Authority.MEMBER if admitted else Authority.STRANGER
+    # Without a list of admins, the host limits nobody's commands (gateway/slash_access.py): only people whom the
+    # operator listed individually count as admins then, not everybody behind a wildcard.
     if admin or (named and not admins_named):
         return Authority.ADMIN
     if named or paired or admins_named:

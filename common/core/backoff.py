@@ -1,4 +1,4 @@
-"""How long to wait before each attempt."""
+"""The delays between attempts to connect or to write."""
 
 from __future__ import annotations
 

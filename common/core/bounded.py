@@ -11,9 +11,9 @@ _Value = TypeVar("_Value")
 
 
 class Bounded(OrderedDict[_Key, _Value], Generic[_Key, _Value]):
-    """A mapping that keeps the `limit` entries put last, the oldest first; without a limit, all of them.
+    """A mapping that keeps the `limit` entries put last, ordered from oldest to latest; without a limit, all of them.
 
-    Only `put` keeps within the limit: a plain assignment adds an entry beyond it.
+    Only `put` enforces the limit: a plain assignment adds an entry beyond it.
     """
 
     def __init__(self, limit: int | None, entries: Iterable[tuple[_Key, _Value]] = ()) -> None:
@@ -23,7 +23,7 @@ class Bounded(OrderedDict[_Key, _Value], Generic[_Key, _Value]):
             self.put(key, value)
 
     def put(self, key: _Key, value: _Value) -> tuple[_Key, _Value] | None:
-        """Set an entry and make it the latest; return the oldest one where it had to go for that."""
+        """Set an entry and make it the latest; return the oldest entry if it was dropped to keep the limit."""
         self[key] = value
         self.move_to_end(key)
         return self.popitem(last=False) if self.limit is not None and len(self) > self.limit else None

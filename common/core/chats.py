@@ -1,4 +1,4 @@
-"""Groups and channels: their status on the runtime allowlist, outcomes of invitations, and which the bot serves."""
+"""Groups and channels: their status on the runtime allowlist, the outcomes of invitations, the list of served ones."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ class Status(StrEnum):
     """The status of a group or channel, as it is stored."""
 
     KNOWN = "known"
-    """Seen, but no person who may invite has invited the bot."""
+    """The chat exists, but nobody with the right to invite has invited the bot."""
     BLOCKED = "barred"
-    """Opened by a person who may not invite: not served until one who may invites the bot, or an admin approves."""
+    """Somebody without the right to invite opened it: not served until a person with that right invites the bot, or an
+    admin approves."""
     APPROVED = "approved"
-    """The bot was invited by a person who may invite."""
+    """A person with the right to invite invited the bot."""
     GRANTED = "granted"
-    """Approved by the operator, until the operator revokes it."""
+    """The operator approved it, until they revoke it."""
     REVOKED = "revoked"
-    """Revoked by the operator, whatever settings and invitations say."""
+    """The operator revoked it, whatever settings and invitations say."""
 
 
 class Outcome(StrEnum):
     """The outcome of an act that brought the bot into a group or channel, as the trace shows it."""
 
     APPROVED = "approved"
-    """On the runtime allowlist from now on."""
+    """The chat is on the runtime allowlist from now on."""
     APPROVED_BEFORE = "approved before"
-    """Invited again into a group that is served already."""
+    """A new invitation into a group that is served already."""
     NOT_APPROVED = "not approved"
     """The actor may not invite the bot."""
     IGNORED = "ignored by policy"
     REMOVED = "removed"
     """The bot was taken out of the group."""
     LISTED = "listed"
-    """Mattermost: added by somebody who may not, to a channel that the settings list."""
+    """Mattermost: somebody without the right to invite added the bot to a channel that the settings list."""
     ALREADY_IN = "no joining"
     """Signal: the bot was in the group before, so the event is no invitation."""
     ACTOR_NOT_IN_GROUP = "actor is no member"
@@ -55,15 +56,15 @@ SERVED = frozenset({Status.APPROVED, Status.GRANTED})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A chat's status, who gave it (empty for nobody), when (Unix time) and why."""
+    """A chat's status, the author of that status (empty for nobody), its Unix time and its reason."""
 
     status: Status
     by: str
     at: float
     why: str
 
-    def account(self) -> str:
-        """Return giver, day and reason, for people."""
+    def origin(self) -> str:
+        """Return the author, the day and the reason of the status as text."""
         day = datetime.fromtimestamp(self.at).astimezone().strftime("%d %b %Y")
         return f"by {self.by or 'nobody'}, {day}" + (f": {self.why}" if self.why else "")
 
@@ -75,7 +76,7 @@ def with_status(wanted: Iterable[Status], statuses: Mapping[str, Status]) -> fro
 
 
 def in_force(policy: Policy, entries: Mapping[str, Entry]) -> Policy:
-    """Return the settings' policy with what was approved, blocked and revoked at run time."""
+    """Return the settings' policy combined with the approvals, blocks and revocations made at run time."""
     statuses = {chat_id: entry.status for chat_id, entry in entries.items()}
     # Nobody can block what the operator lists in the settings.
     blocked = with_status({Status.BLOCKED}, statuses) - policy.chats
@@ -93,9 +94,9 @@ class LiveChat:
 
 @dataclass(frozen=True, slots=True)
 class ChatRow:
-    """A group or channel, whether the bot serves it, and why.
+    """A group or channel in the operator's overview, with the reason why the bot serves it or not.
 
-    `name` and `membership` are empty where the network could not be asked.
+    `name` and `membership` are empty if the network could not be asked.
     """
 
     network: str
@@ -107,40 +108,40 @@ class ChatRow:
 
 
 def overview(network: str, policy: Policy, live: Iterable[LiveChat], entries: Mapping[str, Entry]) -> list[ChatRow]:
-    """Return every group or channel that the network, the settings or the state file know: served ones first, by name.
+    """Return every group or channel known to the network, the settings or the state file: served ones first, by name.
 
-    `policy` is that of the settings alone.
+    `policy` is the policy of the settings alone.
     """
     chats = {chat.id: chat for chat in live}
     rows = []
     for chat_id in {*chats, *entries, *policy.chats} - {"*"}:
         chat = chats.get(chat_id, LiveChat(chat_id, "", ""))
-        served, because = _why(chat_id, policy, entries.get(chat_id))
+        served, because = _reason(chat_id, policy, entries.get(chat_id))
         rows.append(ChatRow(network, chat_id, chat.name, chat.membership, served, because))
     return sorted(rows, key=lambda row: (not row.served, row.name.lower(), row.id))
 
 
-def find(spelled: str, rows: Iterable[ChatRow], pseudonym: Callable[[str], str]) -> ChatRow | None:
-    """Return the row with that id, or with that pseudonym in the trace; raise StateError where several match."""
+def find(wanted: str, rows: Iterable[ChatRow], pseudonym: Callable[[str], str]) -> ChatRow | None:
+    """Return the row with that id or that pseudonym, None without a match; raise StateError if several match."""
     rows = list(rows)
-    found = [row for row in rows if row.id == spelled] or [row for row in rows if pseudonym(row.id) == spelled]
+    found = [row for row in rows if row.id == wanted] or [row for row in rows if pseudonym(row.id) == wanted]
     if len(found) > 1:
-        raise StateError(f"{spelled} is ambiguous, {len(found)} groups or channels match: give the whole id")
+        raise StateError(f"{wanted} is ambiguous, {len(found)} groups or channels match: give the whole id")
     return found[0] if found else None
 
 
-def _why(chat_id: str, policy: Policy, entry: Entry | None) -> tuple[bool, str]:
+def _reason(chat_id: str, policy: Policy, entry: Entry | None) -> tuple[bool, str]:
     status = entry.status if entry else None
     if entry and status is Status.REVOKED:
-        return False, f"revoked {entry.account()}"
+        return False, f"revoked {entry.origin()}"
     if chat_id in policy.chats:
         return True, "listed in the settings"
     if entry and status is Status.BLOCKED:
-        return False, f"not approved, opened {entry.account()}"
+        return False, f"not approved, opened {entry.origin()}"
     if policy.every_chat:
         return True, "the settings allow all"
     if entry and status is Status.GRANTED:
-        return True, f"approved {entry.account()}"
+        return True, f"approved {entry.origin()}"
     if entry and status is Status.APPROVED:
-        return True, f"invited {entry.account()}"
+        return True, f"invited {entry.origin()}"
     return False, "not approved"

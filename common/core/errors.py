@@ -1,4 +1,4 @@
-"""Errors, classed by what to do next.
+"""Errors, one class for each reaction to them.
 
 Loops decide by the class alone: they retry `Retryable` with back-off, while `Fatal` stops the listener and is shown to
 the operator. Library exceptions are translated in the file that imports the library.
@@ -12,7 +12,7 @@ class HardenedError(Exception):
 
 
 class ConfigError(HardenedError):
-    """Settings are wrong; `faults` lists every one, each under the key the operator wrote."""
+    """The settings are wrong; `faults` lists every fault, each under the key the operator wrote."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -20,7 +20,7 @@ class ConfigError(HardenedError):
 
 
 class HostContractError(HardenedError):
-    """The installed Hermes lacks something that these adapters inherit."""
+    """Hermes is missing, too old, or lacks something that these adapters inherit."""
 
 
 class StateError(HardenedError):
@@ -28,7 +28,7 @@ class StateError(HardenedError):
 
 
 class Retryable(HardenedError):
-    """The peer or the network failed, perhaps only for now."""
+    """The peer or the network failed, perhaps temporarily."""
 
 
 class ConnectionLost(Retryable):
@@ -40,15 +40,15 @@ class Closed(ConnectionLost):
 
 
 class NotSent(ConnectionLost):
-    """A request never reached the peer: sending it again repeats nothing."""
+    """A request never reached the peer: a retry cannot duplicate it."""
 
 
 class Unanswered(HardenedError):
-    """The peer did not answer, and may have carried out the request or not."""
+    """The peer did not answer; it may or may not have carried out the request."""
 
 
 class RateLimited(Retryable):
-    """The peer refused a request until later; nothing was carried out. `retry_after` is in seconds."""
+    """The peer refused a request because of its rate limit; nothing was carried out. `retry_after` is in seconds."""
 
     def __init__(self, retry_after: float, call: str) -> None:
         super().__init__(f"the rate of {call} is limited: again in {retry_after:g} s")
@@ -60,10 +60,10 @@ class FileTooLarge(HardenedError):
 
 
 class Fatal(HardenedError):
-    """The peer refuses the connection for a reason that waiting does not cure.
+    """The peer refuses the connection for a reason that a retry does not remove.
 
-    `code` is a stable slug for status displays, `remedy` one sentence for the operator. With `heals`, the cure is on
-    the peer's side, so that the host may try again by itself.
+    `code` is a stable slug for status displays, `remedy` one sentence for the operator. With `heals`, the remedy lies
+    with the peer, so that the host may try again by itself.
     """
 
     def __init__(self, code: str, remedy: str, *, heals: bool = True) -> None:

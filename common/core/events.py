@@ -32,7 +32,7 @@ def message_key(author: Address, message_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """The bot's own identity. `sent` contains the message ids of its own messages."""
+    """The bot's own identity, as far as it is known. `sent` holds the message ids of its own messages."""
 
     id: str | None = None
     number: str | None = None
@@ -54,7 +54,7 @@ class Origin(StrEnum):
     SELF = "self"
     """The bot itself: an echo."""
     OWN_DEVICE = "own device"
-    """The owner, on another device of the bot's account."""
+    """The owner of the account, on another of its devices."""
     PROGRAM = "program"
     """A bot, a webhook, a plugin or the output of a slash command."""
     SERVER = "server"
@@ -75,7 +75,7 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A mention in a text. `span` is (start, end) in code points, None for a range that makes no sense."""
+    """A mention in a text. `span` is (start, end) in code points, None for an invalid range."""
 
     address: Address
     name: Foreign
@@ -118,7 +118,7 @@ MOST_ATTACHMENTS = 50
 class Inbound:
     """One event in a chat.
 
-    `key` identifies it for ever (the ledger's key), replies refer to `message_id`, `sent_at` is the sender's own time.
+    `key` is the ledger's key and unique for ever, replies refer to `message_id`, `sent_at` is the sender's own time.
     `contentless` names the kind of an event without anything to read ("receipt", "typing", …). All times are
     milliseconds since the epoch.
     """
@@ -131,7 +131,7 @@ class Inbound:
     sender_name: Foreign = _UNNAMED
     origin: Origin = Origin.PERSON
     to_self: bool = False
-    """A note of the owner to themselves (own device only)."""
+    """True for a note of the owner to themselves (own device only)."""
     contentless: str | None = None
     text: str = ""
     mentions: tuple[Mention, ...] = ()
@@ -142,17 +142,17 @@ class Inbound:
     """True in a thread whose root is ours, or in which we answered during the last seven days."""
     attachments: tuple[Attachment, ...] = ()
     edits: str | None = None
-    """The message id this is a new version of."""
+    """The id of the message that this one is a new version of."""
     received_at: int | None = None
     """Time at which the server received this version, by its own clock."""
     first_at: int | None = None
-    """Time at which the server received the first version, of a new version."""
+    """For a new version: time at which the server received the first one."""
     delivered_at: int | None = None
-    """Time at which the server delivered it, by its own clock; None where it does not say."""
+    """Time at which the server delivered it, by its own clock; None if unknown."""
     deletes: str | None = None
     """The id of the message that its sender deleted with this event."""
     opens_group: bool = False
-    """A group event without text: somebody created the group, added or invited us, or changed something in it."""
+    """True for a group event without text: somebody created the group, added or invited us, or changed the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Reason(StrEnum):
 
 
 class Rule(IntEnum):
-    """The rules of `policy.decide`, in the order in which they are asked. Operators see the numbers in the trace."""
+    """The rules of `policy.decide`, in their order. Operators see the numbers in the trace."""
 
     OWN = 1
     CONTENTLESS = 2
@@ -197,14 +197,14 @@ class Rule(IntEnum):
     ADDRESSED_ELSEWHERE = 6
     ADDRESSED = 7
     SELF_EVIDENT = 8
-    """A slash command, or a voice memo where nobody can mention anyone in one."""
+    """A slash command, or a voice memo on a network where a voice memo cannot mention anyone."""
     NO_MENTION_REQUIRED = 9
     UNADDRESSED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """The agent gets `text`."""
+    """The message becomes a turn of the agent, with `text`."""
 
     text: str
     rule: Rule
@@ -213,7 +213,7 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """The agent may read `text` later, as background."""
+    """The message is kept as background, with `text`, until the agent's next turn in that chat."""
 
     text: str
     rule: Rule
@@ -222,7 +222,7 @@ class Observe:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """Nothing happens."""
+    """The message is dropped."""
 
     rule: Rule
     reason: Reason

@@ -1,6 +1,6 @@
-"""Finds the same pictures in Markdown and HTML as the host, but in time linear in the text's length. Pure.
+"""Finds the same images in Markdown and HTML as the host, but in time linear in the text's length. Pure.
 
-The host's own patterns (gateway/platforms/base.py, extract_images) search for the end of a picture from every `![`.
+The host's own patterns (gateway/platforms/base.py, extract_images) search for the end of an image from every `![`.
 """
 
 from __future__ import annotations
@@ -10,35 +10,35 @@ from collections.abc import Iterator
 
 _HTML = re.compile(r'<img\s+src=["\']?(https?://[^\s"\'<>]+)["\']?\s*/?>\s*(?:</img>)?')
 _SIGNS = (".png", ".jpg", ".jpeg", ".gif", ".webp", "fal.media", "fal-cdn", "replicate.delivery")
-"""Every address that the host accepts as a picture's contains one of them."""
+"""Every URL that the host accepts as an image's contains one of them."""
 
 _WEB, _WEB_ENDS = re.compile(r"\]\(https?://"), re.compile(r"[\s)]")
 _ANY, _ANY_ENDS = re.compile(r"\]\("), re.compile(r"\)")
 
 Span = tuple[int, int, str, str]
-"""Start and end of `![words](address)`, the words, the address."""
+"""Start and end of `![alt](url)`, the alt text, the URL."""
 
 
 def extract_images(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Return the addresses and words of the pictures in a text, and the text without them."""
+    """Return the (URL, alt text) of each image in a text, and the text without the images."""
     spans = list(_spans(text, _WEB, _WEB_ENDS))
-    images = [(address, words) for *_, words, address in spans if any(sign in address.lower() for sign in _SIGNS)]
+    images = [(url, alt) for *_, alt, url in spans if any(sign in url.lower() for sign in _SIGNS)]
     images += [(found[1], "") for found in _HTML.finditer(text)]
     if not images:
         return [], text
-    addresses = {address for address, _ in images}
-    rest = _replaced(text, ((start, end, "") for start, end, _, address in spans if address in addresses))
-    rest = _HTML.sub(lambda found: "" if found[1] in addresses else found[0], rest)
+    urls = {url for url, _ in images}
+    rest = _replaced(text, ((start, end, "") for start, end, _, url in spans if url in urls))
+    rest = _HTML.sub(lambda found: "" if found[1] in urls else found[0], rest)
     return images, re.sub(r"\n{3,}", "\n\n", rest).strip()
 
 
 def as_addresses(text: str) -> str:
-    """Replace every picture in Markdown by its bare address."""
-    return _replaced(text, ((start, end, address) for start, end, _, address in _spans(text, _ANY, _ANY_ENDS)))
+    """Replace every image in Markdown by its bare URL."""
+    return _replaced(text, ((start, end, url) for start, end, _, url in _spans(text, _ANY, _ANY_ENDS)))
 
 
 def _spans(text: str, opens: re.Pattern[str], ends: re.Pattern[str]) -> Iterator[Span]:
-    """Yield every `![words](address)`, leftmost first. `opens` matches from the `]` on, `ends` after the address."""
+    """Yield every `![alt](url)`, leftmost first. `opens` matches from the `]` on, `ends` after the URL."""
     begin, stop = 0, -1
     while (at := text.find("]", begin)) >= 0:
         start, begin = text.find("![", begin, at), at + 1

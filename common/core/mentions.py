@@ -1,7 +1,7 @@
-"""Mentions as the agent reads them.
+"""Mentions in the text that the agent reads.
 
-A mention of us that *addresses* (at the start or end of the text) is removed, with the punctuation and invisible
-characters that cling to it. One inside a sentence stays readable. Nothing else changes.
+A mention of us that *addresses* us (at the start or end of the text) is removed, with the punctuation and invisible
+characters that cling to it. A mention inside a sentence stays readable. Nothing else changes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _CLINGS_BEFORE = frozenset(",;:—–")
 # Next to one of these a mention is part of a longer word: `@bot's`, `@bot/ops`, `cc/@bot`, `**@bot**`.
 _JOINS_AFTER = frozenset("'’/?)]}*_~`\"\\.-&@#=<>|+")
 _JOINS_BEFORE = _JOINS_AFTER | frozenset("([{!")
+# Possessive quantifiers: with thousands of blanks, backtracking would stall the event loop.
 _CLOSING = re.compile(rf"{_BLANK}*+([.!?…]*+){_BLANK}*+$")
 
 _Piece = str | Mention
@@ -50,7 +51,7 @@ def starts_command(text: str) -> bool:
 
 
 def without_alias(text: str, aliases: Iterable[str]) -> str | None:
-    """Return the text after one of the aliases at its start; None where it starts with none of them."""
+    """Return the text after the alias that it starts with; None if it starts with none of them."""
     start = _blank_end(text)
     for alias in aliases:
         end = start + len(alias)
@@ -77,6 +78,7 @@ def _blank_end(text: str) -> int:
 
 
 def _without_blank_end(text: str) -> str:
+    # Reversed, because a search for blanks up to the end takes quadratic time.
     return text[: len(text) - _blank_end(text[::-1])]
 
 
@@ -89,6 +91,7 @@ def _pieces(text: str, mentions: Iterable[Mention]) -> list[_Piece]:
     """Split into literal text and mentions in turn, starting and ending with literal text."""
     pieces: list[_Piece] = []
     at = 0
+    # The ranges are the sender's claims: they may overlap or exceed the text.
     spanned = [(mention.span, mention) for mention in mentions if mention.span]
     for (start, end), mention in sorted(spanned, key=itemgetter(0)):
         if start < at or end > len(text):
@@ -138,6 +141,7 @@ def _strip_end(pieces: list[_Piece], me: Me) -> list[_Piece]:
         if not before and at == 2:
             break
         at, left = at - 2, before
+        # The end of the sentence stays: `thanks @bot!` becomes `thanks!`.
         closings.append(closing[1])
     return [*pieces[:at], left + "".join(reversed(closings))]
 

@@ -1,4 +1,4 @@
-"""People: the operator's lists, and a sender's authorization by the host under one of their aliases. Pure."""
+"""The operator's lists of people, and a sender's authorization by the host under one of their aliases. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def as_aci(value: object) -> str | None:
 
 @dataclass(frozen=True)
 class Lists:
-    """The people that the operator listed, as spelled there, in order of precedence: admins first."""
+    """The people whom the operator listed, spelled as in the settings, in order of precedence: admins first."""
 
     admins: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
@@ -54,13 +54,16 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """A sender towards the host: `user_id` is the alias that the host accepts, `allowed` whether it accepts any."""
+    """The host's verdict on a person in a chat.
+
+    `user_id` is the alias under which the host accepts them, or their first alias. `allowed` is True if it accepts one.
+    """
 
     user_id: str
     aci: str | None
     allowed: bool
     listed: bool
-    """The operator listed the person individually; a wildcard lists nobody."""
+    """True if the operator listed the person individually; a wildcard lists nobody."""
     authority: Authority = Authority.STRANGER
 
     @property
@@ -69,7 +72,7 @@ class Authorization:
 
 
 NOBODY = Authorization("", None, allowed=False, listed=False)
-"""Somebody about whom nobody was asked."""
+"""The placeholder for an author about whom the host has not been asked."""
 
 
 def authorization_of(
@@ -83,9 +86,11 @@ def authorization_of(
 ) -> Authorization:
     """Ask the host (`accepts`) about the aliases until it accepts one: admin-listed, allow-listed, then the others.
 
-    `paired` says whether the host paired the accepted alias, `is_open` whether the chat is open to its members.
+    `paired` returns whether the host paired an alias. `is_open` is True for a chat that is open to its members.
     """
+    # The operator's own spelling comes first, because the host compares plain strings.
     spelled = lists.spellings(aliases)
+    # None, from a host that cannot say, counts as a refusal.
     user_id = next((alias for alias in dict.fromkeys((*spelled, *aliases)) if accepts(alias) is True), None)
     authority = of_person(
         accepted=user_id is not None,

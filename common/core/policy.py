@@ -1,7 +1,7 @@
-"""The rules: what becomes of a message. Pure; every network goes through these two functions.
+"""The rules that decide about a message. Pure; every network uses these two functions.
 
-`decide` judges the message by itself. `restrain` then keeps a Dispatch from being one when the message is old, was
-answered before, or when programs talk to each other.
+`decide` judges the message by itself. `restrain` then turns a Dispatch into less when the message is old, was answered
+before, or when programs talk to each other.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from .events import Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Qu
 from .versions import Version, digest
 
 EDIT_MILLISECONDS = 15 * 60 * 1000
-"""How old a message and its new version may be for the new version to be dispatched."""
+"""The greatest age of a message, and of its new version, at which the new version is dispatched."""
 PROGRAM_TURNS = 3
-"""Posts of programs dispatched in a row in one chat before a person has to speak."""
-_REMEMBERED_MILLISECONDS = 7 * 24 * 3600 * 1000
+"""The most posts of programs dispatched in a row in one chat; then a person has to speak."""
+_HORIZON_MILLISECONDS = 7 * 24 * 3600 * 1000
 
 
+# eq=False: `_with_chats` looks a policy up for every message, and hashing it by identity costs nothing.
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """The operator's wishes. `chats` holds the ids of the served groups and channels, from settings and invitations."""
+    """The operator's settings for decisions. `chats` holds the ids of the groups and channels served."""
 
     chats: frozenset[str] = frozenset()
     every_chat: bool = False
@@ -36,15 +37,15 @@ class Policy:
     observe_server: bool = False
     aliases: tuple[str, ...] = ()
     broadcast_addresses: bool = False
-    """A mention of everybody addresses us."""
+    """True if a mention of everybody addresses us."""
     voice_addresses: bool = False
-    """Audio without a text is a request, because nobody can mention anyone in a voice memo."""
+    """True where audio without a text is a request, because a voice memo cannot mention anyone."""
     bots: Literal["none", "mentions", "all"] = "none"
-    """The posts of programs that are dispatched: none, those that address us, or all that a person's would be."""
+    """The posts of programs that are dispatched: none, those that address us, or the same as a person's."""
     answers_edits: bool = True
-    """A new version of a request is a request of its own; otherwise it is background."""
+    """True if a new version of a request is a request of its own; otherwise it is background."""
     missed_for: int = EDIT_MILLISECONDS
-    """Age in milliseconds up to which a message fetched afterwards is answered."""
+    """The greatest age, in milliseconds, at which a message fetched after an interruption is answered."""
 
     def with_chats(self, approved: frozenset[str], *, barred: frozenset[str]) -> Policy:
         """Return this policy with chats approved and barred at run time."""
@@ -68,29 +69,31 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
     1. our own message or its echo: Ignore. The owner's note to self is a direct message (5); what they typed in a
        group on another device is observed, and dispatched only behind an alias.
     2. nothing to read: Ignore.
-    3. written by the server: Ignore, or Observe where wanted; by a program: Observe, never Dispatch, unless the
-       operator allows programs. Even then it is no command, and no direct message.
+    3. written by the server: Ignore, or Observe if the settings say so; by a program: Observe, never Dispatch, unless
+       the operator allows programs. Even then it is no command, and no direct message.
     4. a group that is not served: Ignore.
     5. direct message: Dispatch; the host's own authorization and pairing judge it.
-    6. mentions or quotes somebody else and not us: Observe. While we do not know who we are, a message that might be
+    6. mentions or quotes somebody else and not us: Observe. While our own identity is unknown, a message that might be
        meant for us or for another is observed as well.
     7. mentions us, replies to us, or belongs to a thread of ours: Dispatch.
-    8. a slash command; where it cannot mention anyone, also audio without a text: Dispatch.
+    8. a slash command; on a network where audio cannot mention anyone, also audio without a text: Dispatch.
     9. no mention required here: Dispatch.
     10. everything else: Observe.
 
-    In a group a Dispatch needs a sender who may have a turn (`RIGHTS`), or a program that the operator lets speak;
-    anyone else's becomes Observe. Where observation is off, and outside groups, Observe becomes Ignore.
+    In a group a Dispatch needs a sender with the right to a turn (`RIGHTS`), or a program that the operator allows;
+    from anybody else it becomes Observe. Where observation is off, and outside groups, Observe becomes Ignore.
     """
     origin, in_group = inbound.origin, inbound.chat.is_group
     if origin is Origin.SELF:
         return Ignore(Rule.OWN, Reason.OWN)
+    # A message from an own device may be the echo of one that the bot sent.
     if origin is Origin.OWN_DEVICE and (inbound.message_id in me.sent or not (in_group or inbound.to_self)):
         return Ignore(Rule.OWN, Reason.OWN)
     if inbound.contentless or not (inbound.text.strip() or inbound.attachments):
         return Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)
     if origin is Origin.SERVER and not policy.observe_server:
         return Ignore(Rule.AUTOMATED, Reason.SYSTEM)
+    # Before the rest of rule 3: from a chat that is not served, nothing is observed either.
     if in_group and not policy.serves(inbound.chat.id):
         return Ignore(Rule.CHAT_NOT_SERVED, Reason.CHAT_NOT_ALLOWED)
     if origin is Origin.SERVER:
@@ -99,8 +102,9 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
         return _observe(inbound, policy, Rule.AUTOMATED, Reason.BOT)
     decision = _decide_in_group(inbound, me, policy) if in_group else _direct(inbound, me)
     if isinstance(decision, Dispatch):
-        if origin is Origin.PROGRAM and not _heard(decision, policy):
+        if origin is Origin.PROGRAM and not _program_may_dispatch(decision, policy):
             return _observe(inbound, policy, Rule.AUTOMATED, Reason.BOT)
+        # The host would refuse them visibly: a reaction, typing, a log line for every message.
         if in_group and not (RIGHTS[authority].turn or authority is Authority.PROGRAM):
             return _observe(inbound, policy, decision.rule, Reason.UNVERIFIED)
     return decision
@@ -110,8 +114,8 @@ def _direct(inbound: Inbound, me: Me) -> Decision:
     return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), Rule.DIRECT, Reason.DIRECT)
 
 
-def _heard(decision: Dispatch, policy: Policy) -> bool:
-    """A program may say this: never a command, and unaddressed only where all programs may speak."""
+def _program_may_dispatch(decision: Dispatch, policy: Policy) -> bool:
+    """Return False for a command, and for an unaddressed message unless the settings allow all of programs' posts."""
     return not text_of.starts_command(decision.text) and (decision.rule is Rule.ADDRESSED or policy.bots == "all")
 
 
@@ -140,7 +144,7 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
 def _request(
     inbound: Inbound, policy: Policy, *, mentioned: bool, broadcast: bool, replies: bool
 ) -> tuple[Rule, Reason]:
-    """Return the first of rules 7 to 10 that applies, all of which but the last make it a request to us."""
+    """Return the first of rules 7 to 10 that applies. Rules 7 to 9 make the message a request to us."""
     if mentioned:
         return Rule.ADDRESSED, Reason.MENTIONED
     if broadcast:
@@ -164,6 +168,7 @@ def _replies_to_us(quote: Quote | None, me: Me) -> bool | None:
     if quote is None:
         return False
     author_is_us = me.recognises(quote.author)
+    # Only while our identity is unknown: two people's messages may have the same id on Signal (a timestamp).
     return True if author_is_us is None and quote.message_id in me.sent else author_is_us
 
 
@@ -175,17 +180,17 @@ def _observe(inbound: Inbound, policy: Policy, rule: Rule, reason: Reason) -> Ob
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is known when a message is decided upon. Times are milliseconds since the epoch by the server's clock."""
+    """The circumstances of a decision. Times are milliseconds since the epoch by the server's clock."""
 
     now: int
     horizon: int
-    """The oldest time of which the ledger knows every message."""
+    """The ledger may have forgotten messages up to this time."""
     missed: bool = False
-    """Fetched afterwards, not received when it was written."""
+    """True if the message was fetched after an interruption, not received when it was written."""
     earlier: Version | None = None
-    """Of an edit: the version before it, if it was seen."""
+    """For an edit: the version before it, if it was seen."""
     dispatched: bool = False
-    """A version of the message was dispatched before."""
+    """True if a version of the message was dispatched before."""
     program_turns: int = 0
     """Posts of programs in a row, including this one."""
 
@@ -194,10 +199,10 @@ def restrain(decision: Decision, inbound: Inbound, past: Past, policy: Policy) -
     """Return the decision, or Observe (Ignore where observation is off) for a Dispatch that must be held back.
 
     1. older than the ledger reaches back: it may have been answered and forgotten.
-    2. missed: a command, or older than the operator's limit.
+    2. missed during an interruption: a command, or older than the operator's limit.
     3. one post too many of programs that talk to each other.
-    4. dispatched before, unless it is a new version that the operator wants answered.
-    5. an edit: its text must have changed, and message and edit must both be younger than 15 minutes. Pinning or
+    4. dispatched before, unless it is a new version and the settings say that those are answered.
+    5. an edit: its text must have changed, and message and edit must both be at most 15 minutes old. Pinning or
        reacting to a message makes a version of it, too. A command runs once, and only if the version before is known.
     """
     if not isinstance(decision, Dispatch):
@@ -233,6 +238,7 @@ def _restraint_of_edit(inbound: Inbound, past: Past, policy: Policy, *, is_comma
         return Reason.EDITED
     if is_command and (earlier is None or past.dispatched):
         return Reason.EDITED
+    # A message of unknown age counts as too old.
     for at in (_written_at(inbound, past), inbound.received_at):
         if at is None or past.now - at > EDIT_MILLISECONDS:
             return Reason.STALE
@@ -240,18 +246,19 @@ def _restraint_of_edit(inbound: Inbound, past: Past, policy: Policy, *, is_comma
 
 
 def _written_at(inbound: Inbound, past: Past) -> int | None:
-    """Return when the server received the message itself, not its new version."""
+    """Return the time at which the server received the first version of the message, None if unknown."""
     if inbound.edits is None:
         return arrived_at(inbound)
+    # `first_at` rests on the sender's claim on Signal. The earlier time counts, so that no claim makes a message young.
     known = past.earlier.at if past.earlier else None
     return min((at for at in (known, inbound.first_at) if at is not None), default=None)
 
 
 def horizon(now: int, forgotten: int) -> int:
-    """Return the time up to which a message counts as stale; `forgotten` is that of the latest one forgotten."""
-    return max(forgotten, now - _REMEMBERED_MILLISECONDS)
+    """Return the time up to which a message counts as stale. `forgotten` is the latest time of a forgotten message."""
+    return max(forgotten, now - _HORIZON_MILLISECONDS)
 
 
 def arrived_at(inbound: Inbound) -> int:
-    """Return when the server received this version or, where it does not say, when the sender says they sent it."""
+    """Return the time at which the server received this version; without it, the sender's own time."""
     return inbound.sent_at if inbound.received_at is None else inbound.received_at

@@ -13,8 +13,8 @@ _CACHED = 4096
 class Pseudonymizer:
     """Maps a number or an id to the same eight hexadecimal digits every time; an empty one stays empty.
 
-    The digits are a keyed hash: without the secret nobody can try out all phone numbers. Without a secret given, a
-    random one is used, and the pseudonyms hold for this object only.
+    The digits are a keyed hash: without the secret nobody can find a phone number by trying them all. The default is a
+    random secret, with which the pseudonyms hold for this object only.
     """
 
     def __init__(self, secret: bytes | None = None) -> None:

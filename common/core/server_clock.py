@@ -1,4 +1,4 @@
-"""The server's time. A gateway's own clock may be wrong, while the times in messages are the server's."""
+"""The server's time, because the times in messages are the server's and the gateway's own clock may be wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DAY = 24 * _HOUR
 
 
 class ServerClock:
-    """Runs from the latest time that the server sent; before that, it shows this machine's time.
+    """A clock that runs from the latest time the server sent; before the first one it shows this machine's time.
 
     `clock` is monotonic seconds, `machine` Unix time. All other times are milliseconds since the epoch.
     """
@@ -30,8 +30,8 @@ class ServerClock:
     def now_with(self, dated: int, *, live: bool) -> int:
         """Return the arrival time of an event that the server dated `dated`; never before that.
 
-        A `live` event arrives at once: where this machine's time agrees with it and the server's `Date` does not, the
-        `Date` was wrong.
+        A `live` event arrives as soon as it is dated. If this machine's time agrees with it and the server's `Date`
+        header did not, the header was wrong.
         """
         now, machine = self.now(), int(self._machine() * 1000)
         if live and now - dated > _DAY and abs(machine - dated) < _HOUR:
@@ -39,11 +39,11 @@ class ServerClock:
         return max(now, dated)
 
     def set(self, at: int) -> None:
-        """Set the clock: it is that time at the server."""
+        """Set the clock to the server's present time."""
         self._ahead = at - self._clock() * 1000
 
     def advance(self, at: int) -> None:
-        """Set the clock forward, never back: it was that time at the server a while ago."""
+        """Set the clock forward, never back, to a time that the server has already passed."""
         if self._ahead is None or at > self.now():
             self.set(at)
 

@@ -1,4 +1,4 @@
-"""The versions of a message: what was said before it was edited."""
+"""The versions of edited messages. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .events import Decision, Dispatch, Ignore, Inbound, Rule, message_key
 
 KEEP_VERSIONS = 10_000
 _MENTION_PLACEHOLDER = "\ufffc"
-"""What Signal writes for a mention, whoever is mentioned."""
+"""The character that Signal puts into a text for any mention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,17 @@ class Version:
 
     digest: bytes
     at: int | None
-    """When the server received the message itself (milliseconds), whatever became of it since; None if unknown."""
+    """The time (milliseconds) at which the server received the first version; None if unknown."""
     dispatched: bool = False
 
 
 def digest(inbound: Inbound) -> bytes:
-    """Return 16 bytes that stand for a text and, where the text does not show them, the people it mentions."""
-    said = [inbound.text]
+    """Return a 16-byte hash of a text and, where the text does not show them, of the people it mentions."""
+    parts = [inbound.text]
+    # An edit may change only the person mentioned, and the text would stay the same.
     if _MENTION_PLACEHOLDER in inbound.text:
-        said += [mention.address.id or mention.address.number or "" for mention in inbound.mentions]
-    return blake2b("\0".join(said).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        parts += [mention.address.id or mention.address.number or "" for mention in inbound.mentions]
+    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Versions:
@@ -42,10 +43,7 @@ class Versions:
         return self._seen.get(message_key(inbound.sender, inbound.edits)) if inbound.edits else None
 
     def record(self, inbound: Inbound, decision: Decision) -> None:
-        """Record the latest version, unless it had nothing to read or its chat is not served.
-
-        On Signal the next edit may name this version or the one before, so both keys lead to it.
-        """
+        """Record the latest version, unless it had no content or its chat is not served."""
         if isinstance(decision, Ignore) and decision.rule <= Rule.CHAT_NOT_SERVED:
             return
         earlier, dispatched = self.before(inbound), isinstance(decision, Dispatch)
@@ -53,5 +51,6 @@ class Versions:
         if inbound.edits:
             at = earlier.at if earlier else inbound.first_at
             version = replace(version, at=at, dispatched=dispatched or (earlier is not None and earlier.dispatched))
+            # On Signal the next edit may name this version or the one before, so both keys lead to it.
             self._seen.put(message_key(inbound.sender, inbound.edits), version)
         self._seen.put(message_key(inbound.sender, inbound.message_id), version)

@@ -1,7 +1,7 @@
-"""Words of others: the only way for text that somebody else made up into a prompt or onto a terminal. Pure.
+"""Text written by others: the only way for it into a prompt or onto a terminal. Pure.
 
-Names, titles, file names, quoted and observed text are `Foreign` from decoding on, so that no raw one can get into a
-text by accident.
+Names, titles, file names, quoted and observed text are `Foreign` from decoding on, so that no raw text gets into a
+prompt by accident.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TEXT_CHARACTERS = 1_000
 _FILE_NAME_CHARACTERS = 255
 
 _PLAIN = re.compile(r"[\w ,.;:!?'\"()*+=%&#$/~^-]*", re.ASCII)
-"""Text that needs no sanitizing: most names and half of all lines."""
+"""Text that needs no sanitizing: a fast path for most names and about half of all lines."""
 
 _SPACES = frozenset({"Cc", "Zl", "Zp", "Zs"})
 _USUAL_SPACES = frozenset(" \t\r\n")
@@ -57,7 +57,7 @@ _LONGEST_KIND = len("folder:x")
 
 
 class Foreign(str):
-    """One line of at most `limit` characters that imitates no marker, expands to nothing and hides nothing.
+    """One line of at most `limit` characters that imitates no marker, contains no reference and hides nothing.
 
     It has no control or invisible characters (except joiners inside words), no square brackets, no live `@`, and no `<`
     that could open a tag or a model's token.
@@ -91,7 +91,7 @@ def file_name(raw: str | None) -> Foreign:
 
 
 def printable(raw: str, limit: int = TEXT_CHARACTERS) -> str:
-    """Return one line for a terminal, without control, direction and invisible characters."""
+    """Return one line for a terminal, without control, bidi and invisible characters."""
     text = raw[:limit]
     return text if text.isascii() and text.isprintable() else "".join(_visible(text))
 
@@ -121,7 +121,7 @@ def _shown(char: str) -> str:
 
 
 def _joins(char: str, joiner: str) -> bool:
-    """Return True if the joiner has a meaning next to that character."""
+    """Return True if the joiner changes how that character is shown."""
     if _is_symbol(char):
         return joiner == _JOINER
     return _JOINING.match(char) is not None and _shown(char) == char
@@ -152,5 +152,5 @@ def without_references(text: str) -> str:
 
 
 def mention(name: Foreign, following: str) -> str:
-    """Return `@name`, defused where it forms a reference of the host together with the `following` text."""
+    """Return `@name`, defused if it forms a reference of the host together with the `following` text."""
     return without_references(f"@{name}{following[:_LONGEST_KIND]}")[: len(name) + 1]

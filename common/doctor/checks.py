@@ -3,11 +3,11 @@
 To add a check:
 
 1. Write a function in the area's folder (`adapters/<network>/doctor/`, or `common/host/checks.py` for Hermes). It takes
-   the area's `Context`, which holds all there is to look at, and yields `ok`, `advice`, `failed` or `skipped` of
-   `findings.py`. It may be async. It does not handle errors it has nothing special to say about: they become a finding.
+   the area's `Context`, which holds everything that checks examine, and yields `ok`, `advice`, `failed` or `skipped` of
+   `findings.py`. It may be async. It handles only errors that need a special remedy; any other becomes a finding.
 2. In the area's `checks.py`, give it a name in `CheckName` and a row in `CHECKS`: `Check(CheckName.X, x, needs=(…))`.
-   Rows run from top to bottom, so slow ones belong at the end. `needs` names the checks without which this one makes no
-   sense: if one of them fails, this one is skipped and says why.
+   Rows run from top to bottom, so slow ones belong at the end. `needs` names the checks on which this one depends: if
+   one of them fails, this one is skipped with that reason.
 3. Describe it in the network's page under `docs/`.
 """
 
@@ -28,21 +28,21 @@ C = TypeVar("C")
 
 @dataclass(kw_only=True)
 class NetworkContext:
-    """The set-up that a network's checks look at. The network's own `Context` adds what its server reports."""
+    """The set-up that a network's checks examine. The network's own `Context` adds its server's reports."""
 
     extra: Mapping[str, Any]
-    """`PlatformConfig.extra`, which holds the token as well."""
+    """The host's `PlatformConfig.extra`, which includes the token."""
     environment: Mapping[str, str]
     """The environment variables of the profile."""
     state: Path
     """The state file, which may not exist."""
     resources: AsyncExitStack = field(default_factory=AsyncExitStack)
-    """Closes what a check opened for those after it."""
+    """The resources that a check opened for later ones; closed at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[C]):
-    """A check: its name, the function that carries it out, and the names of the checks it cannot do without."""
+    """A check: its name, its function, and the names of the checks that it depends on."""
 
     name: str
     run: Callable[[C], Results]
@@ -50,16 +50,16 @@ class Check(Generic[C]):
 
 
 def stopped(error: HardenedError) -> Result:
-    """The failure of a check that ended with an error of ours."""
+    """Return the failure of a check that ended with an error of ours."""
     return failed(f"The check stopped: {error}.", "Correct that and run this again.")
 
 
 async def run_checks(
     checks: Sequence[Check[C]], context: C, explain: Callable[[HardenedError], Result] = stopped
 ) -> AsyncIterator[Finding]:
-    """Yield the findings of the checks as they come, in order. `explain` words an error that a check did not handle.
+    """Run the checks in order and yield each finding at once. `explain` describes an error that a check did not handle.
 
-    A check that raises has failed, and the others go on.
+    A check that raises has failed; the others go on.
     """
     blocked_by: dict[str, str] = {}
     for check in checks:
@@ -85,5 +85,5 @@ async def _guarded(check: Check[C], context: C, explain: Callable[[HardenedError
     except HardenedError as exc:
         yield explain(exc)
     except Exception as exc:
-        # The text of a foreign exception may hold a secret.
-        yield failed(f"The check stopped with {type(exc).__name__}.", "Run this again; if it stays so, report it.")
+        # The text of a foreign exception may contain a secret.
+        yield failed(f"The check stopped with {type(exc).__name__}.", "Run this again; if it fails again, report it.")

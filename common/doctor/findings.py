@@ -1,4 +1,4 @@
-"""The results of checks: what was found, and what to do about it."""
+"""The results of checks: a finding and its remedy."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Status(StrEnum):
 
     OK = "ok"
     ADVICE = "advice"
-    """It works, but something could be better."""
+    """The thing checked works, but could be better."""
     FAILED = "failed"
     SKIPPED = "skipped"
-    """It could not be carried out, mostly because another check failed."""
+    """The check could not be carried out, usually because another one failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A check's answer: `what` it found and the `remedy`, one sentence each.
+    """The result of a check: `what` it found and the `remedy`, one sentence each.
 
-    Neither holds a secret. They hold a number or an id only where the operator has to find it among their own settings.
+    Neither contains a secret. They contain a number or an id only if the operator must find it in their own settings.
     """
 
     status: Status
@@ -34,7 +34,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A result under the name of its check (`signal.account`), as the operator and `--json` get it."""
+    """A result with the name of its check (`signal.account`), for the operator and `--json`."""
 
     check: str
     status: Status
@@ -59,7 +59,7 @@ def skipped(what: str, remedy: str = "") -> Result:
 
 
 def refusal(error: HardenedError, otherwise: str) -> Result:
-    """A failure from an error whose text is `what: remedy`, as the streams word theirs.
+    """Return the failure for an error whose text is `what: remedy`, like those of the streams.
 
     `otherwise` is the remedy for an error without one.
     """
@@ -68,11 +68,11 @@ def refusal(error: HardenedError, otherwise: str) -> Result:
 
 
 def sentence(text: str) -> str:
-    """The text with a full stop, and with a capital unless it begins with a name, an id or an address."""
+    """Return the text with a full stop, and with a capital unless it begins with a name, an id or an address."""
     starts_with_a_word = re.match(r"[a-z']{1,20}:? ", text)
     return (text[:1].upper() + text[1:] if starts_with_a_word else text) + ("" if text.endswith("?") else ".")
 
 
 def masked(identity: str) -> str:
-    """Enough of a number or an id for its owner to recognise it, and not enough for anybody else."""
+    """Return so much of a number or an id that its owner recognises it, but nobody else."""
     return f"{identity[:5]}…{identity[-4:]}" if len(identity) >= 12 else "…"

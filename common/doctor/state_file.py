@@ -1,4 +1,4 @@
-"""The check of the state file: its permissions, and whether it can be used."""
+"""The check of the state file: its permissions, its schema, its soundness and its journal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .findings import Result, advice, failed, ok
 
 
 def state_file(path: Path) -> Iterator[Result]:
-    """Check the state file and the journal of orders beside it. A file that does not exist yet is in order."""
+    """Check the state file and the journal of orders beside it. A file that does not exist yet is fine."""
     yield from _kept_aside(path)
     if not path.exists():
-        yield ok(f"There is no state file yet; the gateway will make {path}.")
+        yield ok(f"There is no state file yet; the gateway will create {path}.")
         return
     faults = [*_open_to_others(path), *_unsound(path), *_unsound_orders(path)]
     yield from faults or [ok("The state file is sound and private.")]

@@ -1,4 +1,4 @@
-"""The check of strict mode: whether Hermes' own adapter could connect in this plugin's place."""
+"""The check of strict mode: Hermes' own adapter must not be able to connect in this plugin's place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .findings import Result, advice, failed, ok, sentence
 
 
 def strict_check(stock: Stock, keys: Sequence[str]) -> Check[Mapping[str, str]]:
-    """Return a platform's check of the environment and of the `keys` that `strict.written` finds in the files."""
+    """Return a platform's check of the environment, and of the `keys` in configuration files (`strict.written`)."""
     return Check(f"{stock.platform}.strict", lambda environment: _strict(stock, environment, keys))
 
 

@@ -1,4 +1,4 @@
-"""The base of both networks' adapters: a stock class with our connection, and the interceptor before the host."""
+"""The base of both networks' adapters: a stock class with our connection and the interceptor in front of the host."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ CONTRACT: contract.Contract = {
 def hardened(stock: Any) -> Any:
     """Return the base class of a network's adapter, made from the stock one.
 
-    The subclass supplies `_open_connection`, which sets `connection` and returns False where another process holds the
-    account, and `_deliver`.
+    The subclass supplies `_deliver` and `_open_connection`, which sets `connection` and returns False if another
+    process holds the account.
     """
 
     class Hardened(outgoing.guarded(stock)):  # type: ignore[misc]
@@ -44,7 +44,7 @@ def hardened(stock: Any) -> Any:
         # -- lifecycle
 
         async def connect(self, *, is_reconnect: bool = False) -> bool:
-            """Open the connection. Return False, with the reason set as fatal error, where that fails or is refused."""
+            """Open the connection. If that fails, set the reason as the fatal error and return False."""
             self._interceptor.closing.clear()
             connected = False
             try:
@@ -69,7 +69,7 @@ def hardened(stock: Any) -> Any:
             self._mark_disconnected()
 
         def _host_side(self) -> dict[str, Any]:
-            """Return the arguments of a connection through which it reaches the host."""
+            """Return those arguments of a connection that lead to the host."""
             return {
                 "host": HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
                 "deliver": self._deliver,
@@ -78,13 +78,13 @@ def hardened(stock: Any) -> Any:
             }
 
         def _report_dead(self, exc: HardenedError) -> None:
-            """Tell the host that the stream has ended: it disconnects this instance and tries with another."""
+            """Report to the host that the stream has ended; it disconnects this instance and creates another one."""
             self._report(exc, worked_before=True)
-            # A task of nobody's: the host's answer is `disconnect`, which would cancel any task of the connection.
+            # Not a task of the connection: the host calls `disconnect` in response, which would cancel it.
             self._notifying = asyncio.create_task(self._notify_fatal_error())
 
         def _report(self, exc: HardenedError, *, worked_before: bool) -> None:
-            """Set the error that the host shows. It tries again after whatever error where it `worked_before`."""
+            """Set the error that the host shows. With `worked_before`, the host retries after any error."""
             if isinstance(exc, Closed):
                 logger.info("%s: %s", self.platform.value, exc)
                 return
@@ -99,16 +99,16 @@ def hardened(stock: Any) -> Any:
         # -- inbound
 
         async def handle_message(self, event: Any) -> None:
-            """Pass an event on to the host unless the interceptor keeps it, with `event.observe_only` readable."""
+            """Pass an event on to the host if the interceptor admits it. `event.observe_only` marks observed ones."""
             if await self._interceptor.admit(event):
                 await super().handle_message(event)
 
         def set_message_handler(self, handler: Any) -> None:
-            """Take the host's handler, behind the interceptor."""
+            """Set the host's handler, wrapped by the interceptor."""
             super().set_message_handler(self._interceptor.screened(handler))
 
         def set_busy_session_handler(self, handler: Any) -> None:
-            """Take the host's handler of messages that arrive while the agent works, behind the interceptor."""
+            """Set the host's handler of messages that arrive while the agent works, wrapped by the interceptor."""
             super().set_busy_session_handler(handler and self._interceptor.screened_while_busy(handler))
 
         # -- outbound

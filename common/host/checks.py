@@ -1,4 +1,4 @@
-"""The checks of Hermes itself, and the questions about it that other checks ask."""
+"""The checks of Hermes itself, and the facts about it that other checks need."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class CheckName(StrEnum):
 
 @dataclass
 class Context:
-    """The things that checks of Hermes look at. `adapters` maps a network to a function that imports its adapter."""
+    """The input of the checks of Hermes. `adapters` maps a network to a function that imports its adapter."""
 
     adapters: Mapping[str, Callable[[], object]]
 
@@ -48,12 +48,12 @@ class Context:
 
     @cached_property
     def setup(self) -> Setup:
-        """The operator's set-up; raises what Hermes raises when it cannot read it."""
+        """The operator's set-up. Raises the errors of Hermes if it cannot be read."""
         return load_setup(self.adapters)
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
-        """config.yaml as written; empty when there is none or it cannot be read, which `configuration` reports."""
+        """The content of config.yaml; empty if the file is missing or unreadable, which `configuration` reports."""
         try:
             return _read(self.home / "config.yaml")
         except Exception:
@@ -61,7 +61,7 @@ class Context:
 
 
 def version(_: Context) -> Iterator[Result]:
-    """Check that hermes-agent is installed, in a version these adapters know."""
+    """Check that hermes-agent is installed in a supported version."""
     try:
         contract.check_version()
     except HostContractError as exc:
@@ -89,14 +89,14 @@ def configuration(context: Context) -> Iterator[Result]:
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
-        what = f"{path} is no valid YAML{line}, so Hermes ignores all of it."
+        what = f"{path} is not valid YAML{line}, so Hermes ignores all of it."
         yield failed(what, "Correct the indentation, quotes and colons there.")
     else:
         yield ok(f"Hermes is configured in {context.home}.")
 
 
 def setup(context: Context) -> Iterator[Result]:
-    """Check that Hermes can load its configuration, `.env` included, which the checks after this one look at."""
+    """Check that Hermes can load its configuration and `.env`, which the checks after this one need."""
     try:
         _ = context.setup
     except Exception as exc:
@@ -105,7 +105,7 @@ def setup(context: Context) -> Iterator[Result]:
 
 
 def plugin(context: Context) -> Iterator[Result]:
-    """Check that Hermes loaded this plugin; otherwise its own adapters run in our place without a warning."""
+    """Check that Hermes loads this plugin; otherwise its own adapters run in our place without a warning."""
     if environment.value("HERMES_SAFE_MODE").lower() in flags.TRUE:
         what = "Hermes runs in safe mode (HERMES_SAFE_MODE) and loads no plugin."
         yield failed(what, "Unset HERMES_SAFE_MODE and start the gateway without --safe-mode.")
@@ -162,7 +162,7 @@ def inherited(context: Context) -> Iterator[Result]:
 
 
 def gateway(context: Context) -> Iterator[Result]:
-    """Check whether a gateway runs, and what it says about our platforms."""
+    """Check that a gateway is running and connected to our platforms."""
     states = _platform_states()
     if states is None:
         what = "No gateway is running for this Hermes home."
@@ -174,7 +174,7 @@ def gateway(context: Context) -> Iterator[Result]:
             what = (
                 f"The running gateway is not connected to {network} ({state.get('error_code') or 'no reason given'})."
             )
-            yield advice(what, "See what fails below, then restart the gateway with `hermes gateway restart`.")
+            yield advice(what, "Fix what fails below, then restart the gateway with `hermes gateway restart`.")
 
 
 def state(context: Context) -> Iterator[Result]:
@@ -204,18 +204,18 @@ def blocks(config: Mapping[str, Any], network: str) -> Iterator[Mapping[str, Any
 
 
 def switched_off(config: Mapping[str, Any], network: str) -> bool:
-    """Return whether the operator wrote `enabled: false`."""
+    """Return True if the operator disabled the platform with `enabled: false`."""
     written = [block["enabled"] for block in blocks(config, network) if "enabled" in block]
     return bool(written) and written[0] is False
 
 
 def listening(network: str) -> bool:
-    """Return whether a running gateway says that it is connected to a network."""
+    """Return True if a running gateway reports that it is connected to a network."""
     return ((_platform_states() or {}).get(network) or {}).get("state") == "connected"
 
 
 def paired(network: str) -> int:
-    """Return how many people the host admits because they were paired."""
+    """Return the number of people whom the host admits because of a pairing."""
     return len(importlib.import_module("gateway.pairing").PairingStore().list_approved(network))
 
 
@@ -225,11 +225,11 @@ def outgoing_files() -> Path:
 
 
 def _platform_states() -> Mapping[str, Mapping[str, Any]] | None:
-    """Return what the gateway of this home says about its platforms, None when no gateway runs."""
+    """Return the platform states that the gateway of this home reports, None if no gateway runs."""
     if not gateway_runs():
         return None
-    said = (importlib.import_module("gateway.status").read_runtime_status() or {}).get("platforms")
-    return {n: s for n, s in said.items() if isinstance(s, dict)} if isinstance(said, dict) else {}
+    states = (importlib.import_module("gateway.status").read_runtime_status() or {}).get("platforms")
+    return {n: s for n, s in states.items() if isinstance(s, dict)} if isinstance(states, dict) else {}
 
 
 def _read(path: Path) -> Mapping[str, Any]:

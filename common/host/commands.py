@@ -1,6 +1,6 @@
 """`/adapters`: the operator's commands from a chat, for admins in direct messages.
 
-Answered here and not by the host, which does not pass the sender on to a plugin's command.
+The host does not pass the sender on to a plugin's command, so this module answers before the host sees the message.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Connection(Protocol):
 
 
 async def answer(event: Any, extra: Mapping[str, Any], connection: Connection, state: Path) -> str | None:
-    """Answer an event that is such a command; None for any other. Call it for senders the host allows only."""
+    """Answer an event that is such a command; return None for any other. Call this only for allowed senders."""
     first, *words = (event.text or "").split(maxsplit=1) or [""]
     if first.lower() != COMMAND:
         return None
@@ -58,7 +58,7 @@ async def answer(event: Any, extra: Mapping[str, Any], connection: Connection, s
 
 
 class _Operator:
-    """An admin at work: runs one command for them."""
+    """Runs one command for an admin."""
 
     def __init__(self, connection: Connection, state: Path, admin: str) -> None:
         self._connection = connection

@@ -1,6 +1,6 @@
-"""The contract with Hermes: finds its classes, and checks that they offer what these adapters build on.
+"""The contract with Hermes: finds its classes and checks that they have what these adapters inherit and use.
 
-Imports nothing of the host before a call needs it.
+Imports no module of the host until a call needs it.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ _FIELDS: Contract = {
 def stock_adapter(stock: Stock, contract: Contract) -> Any:
     """Return the stock adapter class of the installed Hermes.
 
-    Raises HostContractError when Hermes is missing, too old, or lacks something inherited, so that the platform stays
-    dead and loud instead of half working.
+    Raises HostContractError when Hermes is missing, too old, or lacks something inherited, so that the platform fails
+    visibly instead of working in part.
     """
     check_version()
     cls = getattr(_first_module(stock.modules), stock.class_name, None)
@@ -93,7 +93,7 @@ def check_version() -> None:
 
 
 def version_tuple(version: str) -> tuple[int, ...]:
-    """Return a release's version in a form that compares."""
+    """Return a version as a tuple that can be compared."""
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 

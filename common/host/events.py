@@ -11,7 +11,7 @@ from typing import Any
 
 @cache
 def event_class() -> Any:
-    """Return the host's MessageEvent where it has `observe_only`, else a subclass that adds the field."""
+    """Return the host's MessageEvent if it has `observe_only`, else a subclass that adds the field."""
     host_event: Any = importlib.import_module("gateway.platforms.base").MessageEvent
     if "observe_only" in {field.name for field in dataclasses.fields(host_event)}:
         return host_event

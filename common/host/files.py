@@ -1,7 +1,7 @@
-"""Files of the agent itself: keeps them out of answers, and out of the references in people's words.
+"""Keeps the agent's own files out of answers, and out of the references in people's messages.
 
-HERMES_HOME holds the words of every chat (state.db, memories, logs) and the operator's keys. Neither the model nor a
-person who may talk to it is the operator.
+HERMES_HOME holds the texts of all chats (state.db, memories, logs) and the operator's keys. Neither the model nor the
+people who talk to it may have them.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ def _default_home() -> Path:
 
 
 def deliverable(path: str, own_homes: Sequence[Path]) -> str | None:
-    """Return the resolved path of a file that may be sent, None for one that may not.
+    """Return the resolved path of a file that may be sent, None for any other.
 
-    Refused are files in any of the homes outside the media caches of the first home, /proc, and everything that is no
-    file. A missing file passes: opening it fails later.
+    Files in the media caches of the first home may be sent. The rest of all homes, /proc, and anything that is not a
+    regular file may not. A missing file passes, because opening it fails later.
     """
     resolved = _resolve(path)
+    # /proc shows the gateway's environment, with its tokens.
     if resolved is None or resolved.is_relative_to("/proc") or (resolved.exists() and not resolved.is_file()):
         return None
     inside = _within(resolved, own_homes[0])
@@ -60,7 +61,7 @@ def deliverable(path: str, own_homes: Sequence[Path]) -> str | None:
 
 
 def deliverable_media(media: Sequence[Any], own_homes: Sequence[Path]) -> list[Any]:
-    """Return the host's attachments that may be sent, each a path or one in a tuple or a mapping, unchanged."""
+    """Return the host's attachments that may be sent, unchanged. Each is a path, or a tuple or mapping with one."""
     kept = []
     for item in media:
         path = item.get("path") if isinstance(item, dict) else item[0] if isinstance(item, tuple) else item
@@ -75,10 +76,10 @@ def working_directory() -> Path:
 
 
 def without_home_references(text: str, home: Path, cwd: Path) -> str:
-    """Defuse the `@` of every reference that the host would resolve into HERMES_HOME, or into a listing of it.
+    """Defuse the `@` of every reference that the host would expand to files of HERMES_HOME, or to a listing of it.
 
-    Reads the file system, for symbolic links. Defuses all references where there are more than fifty, and where the
-    host parses them in an unknown way.
+    Reads the file system, because of symbolic links. Defuses all references if there are more than fifty, or if the
+    host's way of parsing them is unknown.
     """
     candidates = [found.start() for found in _CANDIDATE.finditer(text)]
     if not candidates:
@@ -90,6 +91,7 @@ def without_home_references(text: str, home: Path, cwd: Path) -> str:
     for at in reversed(candidates):
         if (found := host.REFERENCE_PATTERN.match(text, at)) is None:
             continue
+        # With the character before: the host's pattern looks back at it.
         reference = host.parse_context_references(text[max(at - 1, 0) : found.end()])[0]
         if _reaches(reference.kind, reference.target, homes(home), cwd):
             text = f"{text[:at]}\uff20{text[at + 1 :]}"
@@ -114,6 +116,7 @@ def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bo
             # The host's fetcher may ignore blanks, as parsers of URLs do.
             return "".join(target.split()).lstrip("`\"'").lower().startswith("file:")
         case "diff" | "staged" | "git":
+            # git shows changes anywhere in the work tree, not just below the directory.
             tree = next((d for d in (start, *start.parents) if (d / ".git").exists()), start)
             return any(
                 _within(start, home) is not None or _within(home.resolve(), tree) is not None for home in own_homes
@@ -141,7 +144,7 @@ def _resolve(path: str) -> Path | None:
 
 
 def _within(path: Path, folder: Path) -> Path | None:
-    """Return a resolved path relative to the folder that contains it; None where it is elsewhere.
+    """Return a resolved path relative to the folder that contains it, None if it is elsewhere.
 
     Compares folders by device and inode, so that a mount under another name counts as the same folder.
     """

@@ -1,4 +1,4 @@
-"""The last step before the host, the same for both networks: observed events stay here, the others pass on."""
+"""The last step before the host, for both networks: it keeps observed events and admits the others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BusyHandler = Callable[[Any, str], Awaitable[bool]]
 
 
 class Interceptor:
-    """Makes the host's events for one adapter, and decides which of all events its host gets."""
+    """Makes the host's events for one adapter, and decides which events the host gets."""
 
     def __init__(self, adapter: Any, observed: Observations) -> None:
         self._adapter = adapter
@@ -35,9 +35,9 @@ class Interceptor:
         self._extra: Mapping[str, Any] = adapter.config.extra
         self._unauthorized: Bounded[str, None] = Bounded(_KEEP_UNAUTHORIZED)
         self._authorities: Bounded[tuple[str, str], Authority] = Bounded(_KEEP_AUTHORITIES)
-        """The latest authority of an author by chat and user id, for the events that the host itself makes of it."""
+        """Each author's latest authority by chat and user id, for events that the host makes itself."""
         self.closing = asyncio.Event()
-        """Set when the adapter is about to close, so that no event waits for its files any longer."""
+        """This is set when the adapter is about to close, so that no event waits for its files any longer."""
 
     def _event(self, delivery: Delivery, source: Any, **fields: Any) -> Any:
         inbound = delivery.inbound
@@ -47,13 +47,14 @@ class Interceptor:
             timestamp=_timestamp(inbound.sent_at),
             **{"observe_only": False, **fields},
         )
+        # On the event itself, because the host copies events and hands them in again.
         event.metadata["hardened"] = delivery
         return event
 
     async def admit(self, event: Any) -> bool:
-        """Return True if the host gets the event. It may hand in the same one again (gateway/run.py, restore).
+        """Return True if the host gets the event. It may hand in the same event again (gateway/run.py, restore).
 
-        Observed events go into their buffer; others carry along the lines observed before them. Commands and answers
+        Observed events go into their buffer; other events carry the lines observed before them. Commands and answers
         beyond their author's authority are refused here.
         """
         delivery = event.metadata.get("hardened")
@@ -72,6 +73,7 @@ class Interceptor:
             if refusal.reply:
                 await self._adapter.send(event.source.chat_id, refusal.reply)
             return False
+        # The host returns early from a command and would drop the context.
         if not event.is_command():
             self._observed.attach(delivery.buffer, sessions.session_key(event.source, self._extra), event)
             if event.channel_context and not event.text:
@@ -80,9 +82,9 @@ class Interceptor:
         return True
 
     def screened(self, handler: Handler) -> Handler:
-        """Wrap the host's handler of messages, so that it refuses what `admit` would refuse now.
+        """Wrap the host's handler of messages with a second check of the author's rights.
 
-        A question may have come up while the message waited behind a busy agent.
+        The host may have opened a question while the message waited behind a busy agent.
         """
 
         async def handle(event: Any) -> Any:
@@ -96,20 +98,20 @@ class Interceptor:
         return handle
 
     def screened_while_busy(self, handler: BusyHandler) -> BusyHandler:
-        """Wrap the host's handler of messages that arrive while the agent works, in the same way."""
+        """Wrap the host's handler of messages that arrive while the agent works with the same check."""
 
         async def handle(event: Any, session_key: str) -> bool:
             if refusal := self._refused(event):
                 if refusal.reply:
                     await self._adapter.send(event.source.chat_id, refusal.reply)
                 return True
-            apart = not event.internal and (
+            # Merging would mix two people's files; an interruption would deny the open approval.
+            separately = not event.internal and (
                 sessions.would_merge(event, session_key, self._adapter)
-                or questions.approval_of_others(event, self._authority(event), self._extra, self._adapter)
+                or questions.waits_for_others(event, self._authority(event), self._extra, self._adapter)
             )
-            return (apart and sessions.queue_apart(event, session_key, self._adapter)) or await handler(
-                event, session_key
-            )
+            queued = separately and sessions.queue_separately(event, session_key, self._adapter)
+            return queued or await handler(event, session_key)
 
         return handle
 
@@ -136,7 +138,7 @@ class Interceptor:
         return connection and await commands.answer(event, self._extra, connection, self._adapter.state)
 
     def observed_event(self, delivery: Delivery, source: Any) -> Any:
-        """Make the observe-only event for a message; its files are named, not fetched."""
+        """Make the observe-only event for a message; it names the files, which are not fetched."""
         files = "".join(f" ({describe(a)} not fetched)" for a in delivery.inbound.attachments)
         return self._event(delivery, source, text=delivery.decision.text + files, observe_only=True)
 
@@ -145,6 +147,7 @@ class Interceptor:
         inbound, text, rights = delivery.inbound, delivery.decision.text, delivery.authorization.rights
         text = await self._with_references(text) if rights.references else without_references(text)
         media = await fetch_all(inbound.attachments, fetch, self.closing, rights.files)
+        # Lines after a command would become its arguments.
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)
         event = self._event(
@@ -165,16 +168,16 @@ class Interceptor:
         return event
 
     async def _with_references(self, text: str) -> str:
-        """Return the text of an author who may refer to files, with references to the agent's own files defused."""
+        """Defuse the references to the agent's own files in the text of an author with the right to references."""
         if "@" not in text:
             return text
         directory = files.working_directory()
         return await asyncio.to_thread(files.without_home_references, text, self._adapter.home, directory)
 
     def is_unauthorized_dm(self, chat_id: str) -> bool:
-        """Return True for a direct chat with somebody whom the host refuses: they get no sign of the bot.
+        """Return True for a direct chat with a person whom the host refuses: they get no typing and no reaction.
 
-        Without this the host would type and react before it judges.
+        The host sends both before it checks the authorization.
         """
         return chat_id in self._unauthorized
 
@@ -199,4 +202,5 @@ def _timestamp(milliseconds: int) -> datetime:
     try:
         return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
     except (ValueError, OverflowError, OSError):
+        # The time is the sender's own and may be any number.
         return datetime.now(tz=UTC)

@@ -1,4 +1,4 @@
-"""Files and pictures that an answer attaches: a stock class whose sending methods check each path first."""
+"""Guards the files and pictures that an answer attaches: a stock class whose sending methods check each path first."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ CONTRACT: contract.Contract = {
 }
 
 _REFUSED = object()
+# By name and parameters, so that sending methods of newer hosts are guarded as well.
 _SENDS = re.compile(r"_?(send|play|upload|post)_")
 _NAMES_A_FILE = re.compile(r"(?:.*_)?(?:path|file|photo|picture|image|video|audio|voice|document|animation|sticker)s?")
 
@@ -38,9 +39,9 @@ def paths_of(method: Callable[..., object]) -> list[str]:
 
 
 def guarded(stock: Any) -> Any:
-    """Return a subclass of the stock class that sends no file of HERMES_HOME outside its media caches, and says so.
+    """Return a subclass of the stock class that refuses to send files of HERMES_HOME outside its media caches.
 
-    Pictures given by address are fetched by `pictures`, never by stock.
+    The chat gets a notice instead. `pictures` fetches the pictures given by address, never the stock class.
     """
 
     class Guarded(stock):  # type: ignore[misc]
@@ -59,7 +60,7 @@ def guarded(stock: Any) -> Any:
             metadata: dict[str, Any] | None = None,
             **_: Any,
         ) -> Any:
-            """Send the picture at an address, or the address itself where it gives no picture."""
+            """Send the picture at an address, or the address itself if no picture can be fetched from it."""
             if (path := await _picture(self, image_url)) is not None:
                 return await self.send_image_file(chat_id, path, caption, reply_to, metadata=metadata)
             return await self.send(chat_id, f"{caption or ''}\n{image_url}".strip(), reply_to, metadata)
@@ -74,6 +75,7 @@ def guarded(stock: Any) -> Any:
             """Send several pictures, each given by an address or a `file://` path."""
             allowed, addresses, refused = [], [], False
             for address, caption in images:
+                # Every picture is fetched here: stock would follow redirects to internal addresses.
                 if (path := await _picture(self, address)) is None:
                     addresses.append(f"{caption}\n{address}".strip())
                 elif (resolved := files.deliverable(path, self.homes)) is not None:
@@ -89,7 +91,7 @@ def guarded(stock: Any) -> Any:
 
         @staticmethod
         def extract_images(content: str) -> tuple[list[tuple[str, str]], str]:
-            """Find what the host's own pattern finds, without its quadratic time."""
+            """Find the same images as the host's own pattern, but in linear time."""
             return extract_images(content)
 
     for name, method in inspect.getmembers(stock, inspect.iscoroutinefunction):
@@ -99,7 +101,7 @@ def guarded(stock: Any) -> Any:
 
 
 def _checked(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Callable[..., Awaitable[Any]]:
-    """Wrap a sending method: it is called with resolved paths, or not at all."""
+    """Wrap a sending method so that it is called with resolved paths, or not at all."""
     signature = inspect.signature(method)
 
     @functools.wraps(method)
@@ -111,6 +113,7 @@ def _checked(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Cal
             resolved = [_deliverable(path, self.homes) for path in (paths if several else (paths,))]
             if _REFUSED in resolved:
                 return await _refuse(self, call.arguments)
+            # The resolved path: a link could lead elsewhere by the time that stock opens it.
             call.arguments[name] = resolved if several else resolved[0]
         return await method(*call.args, **call.kwargs)
 
@@ -118,7 +121,7 @@ def _checked(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Cal
 
 
 def _deliverable(value: Any, homes: Sequence[Path]) -> Any:
-    """Return the resolved path or `_REFUSED`; a value that is no path unchanged."""
+    """Return the resolved path or `_REFUSED`; return a value that is no path unchanged."""
     if not isinstance(value, str | os.PathLike):
         return value
     path = str(value)
@@ -126,7 +129,7 @@ def _deliverable(value: Any, homes: Sequence[Path]) -> Any:
 
 
 async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
-    """Tell the chat that a file is not sent; return the host's SendResult of a failure."""
+    """Post the notice that a file is not sent; return the host's SendResult of a failure."""
     logger.warning("a file of HERMES_HOME outside its media caches was not sent")
     metadata = call.get("metadata") or (call.get("kwargs") or {}).get("metadata")
     await adapter.send(call["chat_id"], files.NOT_SENT, metadata=metadata)
@@ -135,7 +138,7 @@ async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
 
 
 async def _picture(adapter: Any, address: str) -> str | None:
-    """Fetch the picture at an address into the host's cache; return its path, None where there is none."""
+    """Fetch the picture at an address into the host's cache; return its path, None if that fails."""
     if (path := _local(address)) is not None:
         return path
     base: Any = importlib.import_module("gateway.platforms.base")

@@ -17,7 +17,7 @@ def is_paired(adapter: Any, user_id: str) -> bool:
 
 
 def is_admin(source: Any, extra: Mapping[str, Any]) -> bool:
-    """Return True if the operator listed the sender as an admin for that kind of chat; without a list nobody is."""
+    """Return True if the operator listed the sender as an admin for that kind of chat. Without a list nobody is one."""
     access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
     policy = access(dict(extra), "dm" if source.chat_type == "dm" else "group")
     return bool(policy.enabled and policy.is_admin(source.user_id))

@@ -1,7 +1,7 @@
-"""Pictures that an answer names by their address: fetched without redirects, from public addresses, within limits.
+"""Fetches the pictures that an answer names by their address: from public addresses, without redirects, within limits.
 
 The host's check (tools/url_safety.py) judges a name, which may resolve to another address on connecting, and follows
-redirects. Here the connection goes to the very addresses that were judged. No cookies, no credentials, no proxy.
+redirects. Here the connection goes to exactly the addresses that were judged. No cookies, no credentials, no proxy.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class NotFetched(HardenedError):
-    """The address may not be fetched from, or gives no picture."""
+    """The address is not allowed, or no picture can be fetched from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Picture:
 
 
 def is_public(address: str) -> bool:
-    """Return True for an IP address of the public Internet; one that wraps an IPv4 address is judged by that."""
+    """Return True for an IP address of the public Internet. A wrapped IPv4 address is judged instead of its wrapper."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -73,7 +73,7 @@ async def look_up(host: str, port: int) -> Sequence[str]:
 
 
 class Pictures:
-    """Fetches pictures, each in a session of its own. `public` judges an IP address."""
+    """Fetches pictures, each in a session of its own. `public` returns True for an IP address to connect to."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class Pictures:
 
 
 class _PublicResolver(AbstractResolver):
-    """Resolves a name for aiohttp to connect to; refuses it when one of its addresses is not public."""
+    """Resolves names for aiohttp; refuses a name if any of its addresses is not public."""
 
     def __init__(self, look_up: Lookup, public: Callable[[str], bool]) -> None:
         self._look_up = look_up

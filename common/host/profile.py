@@ -1,4 +1,4 @@
-"""The profile that the host runs in: its home, its environment, its time limit for closing an adapter."""
+"""The host's current profile: its home, its environment, its time limit for closing an adapter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARGIN_SECONDS = 1.0
 
 
 def environment() -> Mapping[str, str]:
-    """Return the environment of the profile in whose scope this is called; without a scope the process's.
+    """Return the environment of the profile whose scope is active; without a scope, that of the process.
 
     The host does the same while it loads its configuration (gateway/config.py, _getenv). It creates the adapters of the
     default profile without a scope.
@@ -26,7 +26,7 @@ def environment() -> Mapping[str, str]:
 
 
 def home() -> Path:
-    """Return HERMES_HOME of the profile in whose scope this is called."""
+    """Return HERMES_HOME of the profile whose scope is active."""
     return Path(importlib.import_module("hermes_constants").get_hermes_home())
 
 
@@ -38,8 +38,8 @@ def state_file(home: Path) -> Path:
 def handover_seconds() -> float:
     """Return the seconds that a closing connection has to hand over received messages, within the host's limit.
 
-    Reads the limit as the host does (gateway/run.py, _adapter_disconnect_timeout_secs). 0 means no limit there, and the
-    default here.
+    Reads the limit in the same way as the host (gateway/run.py, _adapter_disconnect_timeout_secs), except that 0, which
+    means no limit there, is the default limit here.
     """
     try:
         limit = float(value(_LIMIT) or _LIMIT_SECONDS)

@@ -1,7 +1,8 @@
-"""Commands and answers: which of the two the host would read in a message, and whether its author may give it.
+"""Finds the command or answer that the host would read in a message, and checks the author's right to give it.
 
-While the host has a question open in a session (a dangerous command, a confirmation, an update), it reads anybody's
-words in that session as the answer (gateway/run.py, `_handle_message` and `_handle_active_session_busy_message`).
+While the host has a question open in a session (a dangerous command, a confirmation, an update), it accepts any
+person's message in that session as the answer (gateway/run.py, `_handle_message` and
+`_handle_active_session_busy_message`).
 """
 
 from __future__ import annotations
@@ -35,52 +36,54 @@ _CONFIRM_COMMANDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The author may not give this command or answer. `reply` goes to the chat; None leaves no sign at all."""
+    """The refusal of a command or an answer. `reply` goes to the chat; with None there is no sign at all."""
 
     reply: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """An open question that a message would answer. `asker` is the user id it arose from, None where not known."""
+    """An open question that a message would answer. `asker` is the user id whose request led to it, None if unknown."""
 
     command: str
-    """The slash command that a person must be allowed to run in order to answer."""
+    """The slash command that a person needs the right to run in order to answer."""
     asker: str | None
 
 
+# At module level, because the host's hooks know no adapter, and adapters are replaced on every reconnect.
 _turns: Bounded[str, str] = Bounded(_KEEP)
-"""Turn id to the user id of the message that the turn answers."""
+"""The user id of the message that a turn answers, by turn id."""
 _approvals: Bounded[str, str] = Bounded(_KEEP)
-"""Session key to the user id of the turn that asks for an approval."""
+"""The user id of the turn that asks for an approval, by session key."""
 _confirmations: Bounded[str, str] = Bounded(_KEEP)
-"""Confirmation to the user id of the command that asks for it."""
+"""The user id of the command that asks for a confirmation, by `_confirmation_key`."""
 
 
 def turn_began(turn_id: str, user_id: str) -> None:
-    """Record the user of a turn: the hook `pre_llm_call`."""
+    """Record the user of a turn. Called by the hook `pre_llm_call`."""
     if turn_id:
         _turns.put(turn_id, user_id)
 
 
 def approval_asked(session_key: str, turn_id: str = "") -> None:
-    """Record the user whose turn asks for an approval: the hook `pre_approval_request`, called within the turn.
+    """Record the user whose turn asks for an approval. Called by the hook `pre_approval_request`, within the turn.
 
-    The turn id goes first: of several turns without a pause, the session's variables name only the first one's author.
+    The turn id takes precedence: in a series of turns without a pause, the session's variables name the author of the
+    first one.
     """
     variable: str = importlib.import_module("gateway.session_context").get_session_env("HERMES_SESSION_USER_ID", "")
     _approvals.put(session_key, _turns.get(turn_id, variable))
 
 
 def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
-    """Record who asks, right after a command: a confirmation that is new in its session is theirs."""
+    """Record the author of a command, right after it, as the asker of a new confirmation in its session."""
     for key in sessions.session_keys(event.source, extra, adapter):
         if (pending := _pending_confirmation(key)) and (which := _confirmation_key(pending)) not in _confirmations:
             _confirmations.put(which, str(event.source.user_id))
 
 
 def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> Refusal | None:
-    """Judge a message before the host reads a command or an answer in it; None where its author may give that."""
+    """Return the refusal of a command or answer that the host would read in a message, None if it is allowed."""
     command = _command(event)
     keys = sessions.session_keys(event.source, extra, adapter)
     runner = getattr(adapter, "gateway_runner", None)
@@ -92,10 +95,10 @@ def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter:
     return None
 
 
-def approval_of_others(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> bool:
-    """Return True if an approval is open in the session that the author may not answer.
+def waits_for_others(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> bool:
+    """Return True if the session has an open approval that the author may not answer.
 
-    The host takes an interruption for a denial.
+    The host treats an interruption as a denial.
     """
     asked = importlib.import_module("tools.approval").has_blocking_approval
     return any(
@@ -109,7 +112,7 @@ def _reply(authority: Authority, reason: str) -> str | None:
 
 
 def _may_run(command: str, authority: Authority) -> bool:
-    """Return False for a command beyond the author's authority. With LISTED, the host's own lists judge."""
+    """Return False for a command beyond the author's authority. With LISTED, the host checks its own lists."""
     match RIGHTS[authority].commands:
         case Commands.LISTED:
             return True
@@ -122,6 +125,7 @@ def _may_run(command: str, authority: Authority) -> bool:
 
 def _may_answer(event: Any, authority: Authority, question: _Question, extra: Mapping[str, Any], adapter: Any) -> bool:
     answers = RIGHTS[authority].answers
+    # In a session of one person, every question is theirs.
     own = question.asker == event.source.user_id or not sessions.is_shared(event.source, extra, adapter)
     if answers is Answers.NONE or (answers is Answers.OWN and not own):
         return False
@@ -131,9 +135,9 @@ def _may_answer(event: Any, authority: Authority, question: _Question, extra: Ma
 
 
 def _question(event: Any, command: str | None, key: str, runner: Any) -> _Question | None:
-    """Return the open question of a session that a message would answer, in the order in which the host looks."""
+    """Return the open question of a session that a message would answer, in the host's own order."""
     if key in (getattr(runner, "_update_prompt_pending", None) or {}):
-        # The host reads everything as the answer; even a command closes the question.
+        # The host accepts any text as the answer; even a command closes the question.
         return _Question("update", _update_asker(key))
     text = (event.text or "").strip()
     if importlib.import_module("tools.approval").has_blocking_approval(key):
@@ -152,19 +156,19 @@ def _question(event: Any, command: str | None, key: str, runner: Any) -> _Questi
 
 
 def _is_one_of(text: str, words: frozenset[str]) -> bool:
-    """Compare in lower case, as the host does; a long text is not worth folding."""
+    """Return True if the text is one of the words, in any case, as for the host. A long text is not folded."""
     return len(text) <= max(map(len, words)) and text.lower() in words
 
 
 def _words(kind: str) -> frozenset[str]:
-    """Return the words that the host reads as that answer to an approval, those of its display language too."""
+    """Return the words that the host accepts as that answer to an approval, including those of its language."""
     offered = _words_of_host()
     return _APPROVAL_WORDS[kind] | frozenset(offered(kind) if offered else ())
 
 
 @cache
 def _words_of_host() -> Callable[[str], Iterable[str]] | None:
-    """Return the host's own lookup, None before Hermes 0.22, which has the words in the middle of a method."""
+    """Return the host's own lookup. None before Hermes 0.22, where the words are inside a method."""
     try:
         return getattr(importlib.import_module("gateway.run_busy"), "approval_input_words", None)
     except ModuleNotFoundError:
@@ -177,12 +181,12 @@ def _pending_confirmation(key: str) -> Mapping[str, Any] | None:
 
 
 def _confirmation_key(pending: Mapping[str, Any]) -> str:
-    """Return a key for a confirmation: its id alone is not unique, each gateway runner of a process counts from one."""
+    """Return a unique key: each gateway runner of a process counts its confirmations from one."""
     return f"{pending.get('confirm_id')} {pending.get('created_at')}"
 
 
 def _update_asker(key: str) -> str | None:
-    """Return who ran the update, which the host keeps in a file of its home."""
+    """Return the user id that ran the update, from the host's file of it."""
     for name in (".update_pending.claimed.json", ".update_pending.json"):
         try:
             pending = json.loads((profile.home() / name).read_text(encoding="utf-8"))
@@ -194,8 +198,9 @@ def _update_asker(key: str) -> str | None:
 
 
 def _command(event: Any) -> str | None:
-    """Return the canonical name of a message's slash command, also where the host reads plain words as one."""
+    """Return the canonical name of a message's slash command, also for plain words that the host reads as one."""
     if coerce := getattr(importlib.import_module("gateway.platforms.base"), "coerce_plaintext_gateway_command", None):
+        # Changes the event's text, as the host would do a moment later.
         coerce(event)
     name: str | None = event.get_command()
     known = importlib.import_module("hermes_cli.commands").resolve_command(name) if name else None

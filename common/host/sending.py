@@ -15,10 +15,10 @@ logger = logging.getLogger(__name__)
 async def send_all(
     parts: Sequence[str], send: Callable[[int, str], Awaitable[str | None]], kind_of: Callable[[Exception], str | None]
 ) -> Any:
-    """Send the parts in order and return the host's SendResult. `send` takes number and text, returns the message's id.
+    """Send the parts in order and return the host's SendResult. `send` takes a number and a text, returns a message id.
 
-    The first failure ends it, and the error says how many parts were sent. `kind_of` returns one of the host's
-    SEND_ERROR_KINDS for an error it knows.
+    Stops at the first failure, whose error contains the number of parts sent. `kind_of` returns one of the host's
+    SEND_ERROR_KINDS, or None for an error it does not know.
     """
     result: Any = importlib.import_module("gateway.platforms.base").SendResult
     sent: list[str | None] = []

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-_HOST_HAS = ("_enqueue_fifo", "_queue_depth", "_BUSY_QUEUE_MAX_PENDING", "_is_user_authorized", "_draining")
+_NEEDED_OF_RUNNER = ("_enqueue_fifo", "_queue_depth", "_BUSY_QUEUE_MAX_PENDING", "_is_user_authorized", "_draining")
 
 
 def session_key(source: Any, extra: Mapping[str, Any]) -> str:
@@ -19,7 +19,7 @@ def session_key(source: Any, extra: Mapping[str, Any]) -> str:
 def session_keys(source: Any, extra: Mapping[str, Any], adapter: Any) -> tuple[str, ...]:
     """Return every key that the host may use for the session.
 
-    Its runner builds the key from its own settings and the adapter's profile, not from the platform's settings.
+    The host's runner builds the key from its own settings and the adapter's profile, not from the platform's settings.
     """
     keys, runner = [session_key(source, extra)], getattr(adapter, "gateway_runner", None)
     if (key_of := getattr(runner, "_session_key_for_source", None)) is not None:
@@ -44,20 +44,22 @@ def session_flags(extra: Mapping[str, Any]) -> dict[str, bool]:
     }
 
 
-def queue_apart(event: Any, session_key: str, adapter: Any) -> bool:
-    """Queue a message for a turn of its own, without interrupting the present turn; False where the host cannot."""
+def queue_separately(event: Any, session_key: str, adapter: Any) -> bool:
+    """Queue a message for a turn of its own, without interrupting the current one; False if the host cannot do that."""
     runner = getattr(adapter, "gateway_runner", None)
-    if runner is None or not all(hasattr(runner, name) for name in _HOST_HAS):
+    if runner is None or not all(hasattr(runner, name) for name in _NEEDED_OF_RUNNER):
         return False
+    # The host's handler, which is bypassed here, makes the same checks.
     if runner._draining or not runner._is_user_authorized(event.source):
         return False
+    # The host drops what exceeds its limit as well.
     if runner._queue_depth(session_key, adapter=adapter) < runner._BUSY_QUEUE_MAX_PENDING:
         runner._enqueue_fifo(session_key, event, adapter)
     return True
 
 
 def would_merge(event: Any, session_key: str, adapter: Any) -> bool:
-    """Return True if the host would merge the event into another person's waiting one, as it does with files."""
+    """Return True if the host would merge the event into another person's waiting event, as it does with files."""
     waiting = getattr(adapter, "_pending_messages", {}).get(session_key)
     if waiting is None or waiting.source.user_id == event.source.user_id:
         return False

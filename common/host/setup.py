@@ -1,4 +1,4 @@
-"""The operator's set-up as the gateway would see it, for commands that run beside the gateway."""
+"""The operator's set-up from the gateway's point of view, for commands that run beside the gateway."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Setup:
 
     @property
     def state(self) -> Path:
-        """Path of the state file of this profile's gateway."""
+        """The path of the state file of this profile's gateway."""
         return profile.state_file(self.home)
 
 

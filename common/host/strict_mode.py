@@ -1,4 +1,4 @@
-"""Strict mode towards Hermes: the settings it reads, the ones it is handed, and the variables it must keep secret."""
+"""The host's side of strict mode: its configuration files, the values passed to it, the variables it must hide."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 
 def is_on(stock: Stock) -> bool:
-    """Return True if the operator uses strict mode for that platform of this profile."""
+    """Return True if the operator uses strict mode for the platform in this profile."""
     return bool(strict.in_use(stock, profile.environment()))
 
 
 def written(stock: Stock) -> list[str]:
-    """Return the keys in this profile's configuration files that set where to connect; none of an unreadable file."""
+    """Return the keys with an address or a credential in this profile's configuration files. Skip unreadable files."""
     home = profile.home()
     older = _document(home / "gateway.json", json.loads)
     newer = _document(home / "config.yaml", importlib.import_module("yaml").safe_load)
@@ -35,21 +35,22 @@ def _document(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
         document = parse(path.read_text(encoding="utf-8"))
     except Exception:
-        # Any error here keeps the host from reading the file as well: it goes on without.
+        # The host cannot read such a file either, and goes on without it.
         return {}
     return document if isinstance(document, dict) else {}
 
 
-def handed(stock: Stock, fields: Iterable[str]) -> dict[str, Any] | None:
-    """Return the values for the host's `PlatformConfig` in strict mode, with the home channel; None where it is off.
+def platform_values(stock: Stock, fields: Iterable[str]) -> dict[str, Any] | None:
+    """Return the values for the host's `PlatformConfig` in strict mode, None if it is off.
 
-    `fields` are the settings that the host may see. It looks for a home channel before it knows the platform.
+    `fields` are the settings that the host may see. The home channel is included, because the host looks for one before
+    it knows the platform.
     """
     variables = profile.environment()
     if not strict.in_use(stock, variables):
         return None
-    twins = strict.variables(stock)
-    values: dict[str, Any] = {field: variables.get(twins[field], "").strip() for field in fields}
+    names = strict.variables(stock)
+    values: dict[str, Any] = {field: variables.get(names[field], "").strip() for field in fields}
     home = f"{stock.platform.upper()}_HOME_CHANNEL"
     if chat_id := variables.get(home, "").strip():
         values["home_channel"] = {
@@ -69,7 +70,7 @@ def keep_secret(names: Collection[str]) -> None:
         known: dict[str, Any] = importlib.import_module("hermes_cli.config").OPTIONAL_ENV_VARS
         for name in names:
             known[name] = {
-                "description": f"{name.removeprefix(strict.PREFIX)}, for the hardened adapters alone",
+                "description": f"{name.removeprefix(strict.PREFIX)}, only for the hardened adapters",
                 "prompt": name,
                 "url": None,
                 "password": name.endswith("TOKEN"),

@@ -1,2 +1,2 @@
-"""A decoded message on its way to the host: queues, the pipeline, authorization, files, background. Imports `core` and
+"""The path of a decoded message to the host: queues, the pipeline, authorization, files, background. Imports `core` and
 `state`."""

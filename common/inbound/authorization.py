@@ -1,4 +1,4 @@
-"""Whom the host accepts, asked by everything that decides."""
+"""The host's authorization of people, cached for a second."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from ..core.people import Authorization
 
 @dataclass(frozen=True, slots=True)
 class HostAccess:
-    """The host's word on people."""
+    """The host's judgement of people."""
 
     accepts: Callable[[str, str, str], bool | None]
-    """It accepts (user id, chat type, chat id)."""
+    """Returns True if the host accepts (user id, chat type, chat id), None if it cannot say."""
     paired: Callable[[str], bool] = lambda _: False
-    """It was paired with that user id."""
+    """Returns True if the host has paired the user id."""
 
 
-Ask = Callable[[Address, str, str], Authorization]
-"""Who somebody is to the host: (person, chat type, chat id)."""
+Authorize = Callable[[Address, str, str], Authorization]
+"""Returns the authorization of (person, chat type, chat id)."""
 
 KEEP_SECONDS = 1.0
 
 
 class AuthorizationCache:
-    """Who people are to the host, where it accepts them, for a second: it reads all its lists for every question.
+    """Caches positive authorizations for one second, because the host re-reads its lists on every call.
 
-    The host judges each message once more that it is handed, so what it takes back counts at once all the same.
+    A permission that the host withdraws counts at once all the same: it judges every message again that it receives.
     `clock` is monotonic seconds.
     """
 
-    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ask = ask
+    def __init__(self, authorize: Authorize, clock: Callable[[], float] = time.monotonic) -> None:
+        self._authorize = authorize
         self._clock = clock
         self._since = clock()
         self._accepted: dict[tuple[Address, str, str], Authorization] = {}
 
     def of(self, person: Address, chat_type: str, chat_id: str) -> Authorization:
-        """Who that person is, in that chat."""
+        """Return the authorization of a person in a chat."""
         now = self._clock()
         if now - self._since >= KEEP_SECONDS:
             self._since = now
@@ -48,11 +48,12 @@ class AuthorizationCache:
         question = (person, chat_type, chat_id)
         authorization = self._accepted.get(question)
         if authorization is None:
-            authorization = self._ask(*question)
+            authorization = self._authorize(*question)
+            # Refusals are not cached, so that a pairing or a new entry counts at once.
             if authorization.allowed:
                 self._accepted[question] = authorization
         return authorization
 
     def forget(self) -> None:
-        """Something else is known of somebody now."""
+        """Drop all entries, because more is known about somebody."""
         self._accepted.clear()

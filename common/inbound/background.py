@@ -1,4 +1,4 @@
-"""The background of one chat: its last observed lines, bounded so that nobody can push out what others said. Pure."""
+"""The background of one chat: its last observed lines, bounded so that nobody can push out others' lines. Pure."""
 
 from __future__ import annotations
 
@@ -94,41 +94,45 @@ class Background:
 
     def expire(self, oldest: float) -> list[Line]:
         """Remove and return the lines that arrived before `oldest` (Unix time)."""
-        gone = []
+        dropped = []
+        # The lines are in order of arrival: an edited line keeps its place and its time.
         while self._lines and self._lines[0].at < oldest:
-            gone.append(self.remove(self._lines[0]))
-        return gone
+            dropped.append(self.remove(self._lines[0]))
+        return dropped
 
     def _count(self, line: Line, by: int) -> None:
         self._characters += by * len(line.text)
         self._verified += by * line.verified
 
     def _drop_excess(self, new: Line) -> list[Line]:
-        gone = [self.remove(line) for line in self._beyond_share(new)]
+        # The author's own share first: their flood must not count against others in the next step.
+        dropped = [self.remove(line) for line in self._beyond_share(new)]
         while len(self._lines) > KEEP_LINES or self._characters > KEEP_CHARACTERS:
-            gone.append(self.remove(self._next_to_drop()))
-        return gone
+            dropped.append(self.remove(self._next_to_drop()))
+        return dropped
 
     def _beyond_share(self, new: Line) -> list[Line]:
-        """Return an author's oldest lines, of the same authority, that have to be dropped for their newest one."""
+        """Return the oldest lines of the new line's author and authority that exceed the author's share."""
         share = RIGHTS[new.authority].background
+        # A chat with fewer characters than one share has no author beyond it.
         if self._characters <= share:
             return []
         theirs = [line for line in self._lines if line.authority is new.authority and line.by == new.by]
-        beyond, gone = sum(len(line.text) for line in theirs) - share, []
+        excess, dropped = sum(len(line.text) for line in theirs) - share, []
         for line in theirs:
-            if beyond > 0:
-                beyond -= len(line.text)
-                gone.append(line)
-        return gone
+            if excess > 0:
+                excess -= len(line.text)
+                dropped.append(line)
+        return dropped
 
     def _next_to_drop(self) -> Line:
         lines = tuple(self._lines)
         too_many = len(lines) > KEEP_LINES
         if self._verified < len(lines):
             lines = tuple(line for line in lines if not line.verified)
-        have: dict[str, int] = {}
+        # Counted in the unit of the limit that is exceeded: lines or characters.
+        sizes: dict[str, int] = {}
         for line in lines:
-            have[line.by] = have.get(line.by, 0) + (1 if too_many else len(line.text))
-        most = max(have, key=have.__getitem__)
-        return next(line for line in lines if line.by == most)
+            sizes[line.by] = sizes.get(line.by, 0) + (1 if too_many else len(line.text))
+        largest = max(sizes, key=sizes.__getitem__)
+        return next(line for line in lines if line.by == largest)

@@ -1,4 +1,4 @@
-"""A message on its last step: decided upon, with everything the host will be given of it."""
+"""The last step before the host: a decided message, with everything that the host gets of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .observation import Observations
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message for the host. `chat_id` and `chat_type` are the host's."""
+    """A message for the host. `chat_id` and `chat_type` are the host's, `author` is a display name, perhaps empty."""
 
     inbound: Inbound
     decision: Dispatch | Observe
@@ -23,24 +23,23 @@ class Delivery:
     chat_type: str
     chat_name: Foreign
     author: Foreign
-    """Display name, empty if none is known."""
     quote_is_ours: bool = False
     quote_is_trusted: bool = False
     """The quoted author is authorized to talk to the agent."""
 
     @property
     def admitted(self) -> bool:
-        """The host does not accept the author, but an open group gives them a turn."""
+        """True if the host does not accept the author, but an open group gives them a turn."""
         return not self.authorization.allowed and self.authorization.authority is not Authority.STRANGER
 
     @property
     def buffer(self) -> str:
-        """Key of the observation buffer of this conversation."""
+        """The key of the observation buffer of this conversation."""
         return buffer_of(self.chat_id, self.inbound.chat)
 
 
 Commit = Callable[[], Awaitable[None]]
-"""Awaited right before a message is handed over: afterwards not even a crash dispatches it twice."""
+"""Call this right before the hand-over: once it returns, not even a crash dispatches the message twice."""
 Deliver = Callable[[Delivery, Commit], Awaitable[None]]
 """Hands a message to the host."""
 
@@ -53,9 +52,9 @@ def buffer_of(chat_id: str, chat: Chat) -> str:
 def apply_edit(
     observed: Observations, inbound: Inbound, decision: Dispatch | Observe, buffer: str
 ) -> Dispatch | Observe | None:
-    """Put a new version in the place of the old one where that is still buffered, and return None.
+    """Replace the old version in the buffer by an observed new one and return None.
 
-    A version that replaces nothing is marked as edited. A request takes its old version out of the buffer.
+    Return any other decision, for a new version marked as edited. A request removes its old version from the buffer.
     """
     if inbound.edits is None:
         return decision
@@ -65,5 +64,6 @@ def apply_edit(
             return None
     else:
         observed.delete(buffer, old)
+    # A mark before a slash command would turn it into plain text.
     marked = decision.text if decision.text.startswith("/") else f"(edited) {decision.text}"
     return replace(decision, text=marked)

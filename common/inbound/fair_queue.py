@@ -1,7 +1,7 @@
 """The bounded queue of one chat, in which nobody can crowd out others. Pure.
 
 Items leave in the order of their arrival, except those of an author on hold: they wait, in order, until the author is
-released, and come next then.
+released, and then leave next.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from ..core.authority import RIGHTS, Authority
 
 LENGTH = 1_000
-"""The most items that wait in one chat."""
+"""The most items that may wait in one chat."""
 CROWDED = 100
 """Above this number of items, and until the queue is empty, an author's share is limited (`Rights.waiting`)."""
 
@@ -23,7 +23,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An item's author, and whether it is a request to the agent."""
+    """An item's author and kind, which determine what is dropped first."""
 
     author: str
     authority: Authority
@@ -31,15 +31,16 @@ class Place:
 
     @property
     def is_turn(self) -> bool:
-        """True for a request from somebody who may have a turn."""
+        """True for a request whose author has the right to a turn."""
         return self.is_request and RIGHTS[self.authority].turn
 
 
 class FairQueue(Generic[_Item]):
-    """A queue that drops, when full, items of the lowest authority first; among them those that are no requests; among
-    them the oldest item of the author with the most.
+    """A queue that drops items when it is full.
 
-    `place` is called at most once for each item, and never while the queue is short.
+    It drops the items of the lowest authority first, of these the ones that are no requests, and of these the oldest
+    item of the author with the most items. `place` is called at most once for each item, and only while the queue is
+    crowded or an author is on hold.
     """
 
     def __init__(self, place: Callable[[_Item], Place], length: int = LENGTH, crowded: int = CROWDED) -> None:
@@ -62,9 +63,10 @@ class FairQueue(Generic[_Item]):
         return self._admit(entry)
 
     def pop(self) -> _Item | None:
-        """Remove and return the next item; None if there is none except those on hold."""
+        """Remove and return the next item; None if all items left are on hold."""
         while self._waiting:
             entry, _ = self._waiting.popitem(last=False)
+            # Items of an author on hold stay among the others until they are due: `hold` takes constant time.
             if self._held and (held := self._held.get(self._placed(entry).author)) is not None:
                 held[entry] = None
                 self._held_count += 1
@@ -76,9 +78,9 @@ class FairQueue(Generic[_Item]):
         return None
 
     def hold(self, item: _Item) -> tuple[str, list[Place]]:
-        """Put an item before all others of its author and put the author on hold.
+        """Put an item back before all others of its author, and put the author on hold.
 
-        Return the author, and the places of the items dropped for it.
+        Return the author, and the places of the items dropped for the item.
         """
         entry = _Entry(item)
         author = self._placed(entry).author
@@ -89,9 +91,10 @@ class FairQueue(Generic[_Item]):
         return author, self._admit(entry, first=True)
 
     def release(self, author: str) -> None:
-        """End an author's hold; their items come next."""
+        """End an author's hold; their items leave next."""
         held = self._held.pop(author, None) or OrderedDict()
         self._held_count -= len(held)
+        # Each goes to the front, so the last one goes first.
         for entry in reversed(held):
             self._waiting[entry] = None
             self._waiting.move_to_end(entry, last=False)
@@ -100,6 +103,7 @@ class FairQueue(Generic[_Item]):
         """Remove and return, in order, all items that are not on hold."""
         items = [entry.item for entry in self._waiting]
         self._waiting.clear()
+        # Items on hold stay, without a rank until the queue is crowded again.
         self._ranks.clear()
         return items
 
@@ -113,16 +117,18 @@ class FairQueue(Generic[_Item]):
         if self._ranks:
             entries: Iterable[_Entry[_Item]] = (entry,)
         elif len(self) > self._crowded:
+            # All items get a rank now, those on hold before the younger ones that wait.
             entries, first = [one for held in self._held.values() for one in held], False
             entries += self._waiting
         else:
             return []
         authors = dict.fromkeys(self._note(one, first=first) for one in entries)
-        gone = [place for author, authority in authors for place in self._beyond_share(author, authority)]
+        dropped = [place for author, authority in authors for place in self._drop_excess(author, authority)]
         while len(self) > self._length:
+            # Ranks sort by authority, and background comes before requests.
             rank = min(self._ranks)
-            gone.append(self._drop(rank, self._ranks[rank].most()))
-        return gone
+            dropped.append(self._drop(rank, self._ranks[rank].most()))
+        return dropped
 
     def _note(self, entry: _Entry[_Item], *, first: bool) -> tuple[str, Authority]:
         place = self._placed(entry)
@@ -130,17 +136,16 @@ class FairQueue(Generic[_Item]):
         rank.add(place.author, entry, first=first)
         return place.author, place.authority
 
-    def _beyond_share(self, author: str, authority: Authority) -> list[Place]:
-        """Drop the items that exceed an author's share, requests last."""
+    def _drop_excess(self, author: str, authority: Authority) -> list[Place]:
+        """Drop the items that exceed an author's share, requests last; return their places."""
         ranks = [rank for rank in ((authority, False), (authority, True)) if rank in self._ranks]
-        beyond = sum(self._ranks[rank].count(author) for rank in ranks) - RIGHTS[authority].waiting
-        gone: list[Place] = []
+        excess = sum(self._ranks[rank].count(author) for rank in ranks) - RIGHTS[authority].waiting
+        dropped: list[Place] = []
         for rank in ranks:
-            if beyond > len(gone):
-                gone += [
-                    self._drop(rank, author) for _ in range(min(beyond - len(gone), self._ranks[rank].count(author)))
-                ]
-        return gone
+            if excess > len(dropped):
+                count = min(excess - len(dropped), self._ranks[rank].count(author))
+                dropped += [self._drop(rank, author) for _ in range(count)]
+        return dropped
 
     def _drop(self, rank: tuple[Authority, bool], author: str) -> Place:
         entry = self._take(rank, author)
@@ -152,7 +157,9 @@ class FairQueue(Generic[_Item]):
         return self._placed(entry)
 
     def _take(self, rank: tuple[Authority, bool], author: str) -> _Entry[_Item]:
+        # An author's items of one rank leave in order, so this is the entry that `pop` has just removed.
         entry = self._ranks[rank].take(author)
+        # `_admit` takes the lowest rank, so none may be empty.
         if not self._ranks[rank]:
             del self._ranks[rank]
         return entry
@@ -165,7 +172,7 @@ class _Entry(Generic[_Item]):
 
 
 class _Rank(Generic[_Item]):
-    """The items of one authority that are requests, or that are none, by author. Operations take constant time."""
+    """The items of one authority and kind (requests or not) by author. All operations take constant time."""
 
     def __init__(self) -> None:
         self._authors: dict[str, deque[_Entry[_Item]]] = {}
@@ -176,7 +183,7 @@ class _Rank(Generic[_Item]):
         return bool(self._authors)
 
     def add(self, author: str, entry: _Entry[_Item], *, first: bool) -> None:
-        """Append an item to its author's, or put it before them."""
+        """Add an item after the author's others, or before them."""
         entries = self._authors.setdefault(author, deque())
         entries.appendleft(entry) if first else entries.append(entry)
         self._count(author, len(entries) - 1, len(entries))
@@ -204,5 +211,6 @@ class _Rank(Generic[_Item]):
                 del self._with_count[before]
         if after:
             self._with_count.setdefault(after, {})[author] = None
+        # A count changes by one: when nobody has the old maximum any more, this author has the new one.
         if after > self._most or self._most not in self._with_count:
             self._most = after

@@ -1,4 +1,4 @@
-"""The health of a running connection, as numbers that are kept in the state file."""
+"""The health of a running connection: the numbers of its snapshot in the state file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .pipeline import Pipeline
 
 
 class Stats(Protocol):
-    """The counters of a network's stream; times in seconds of `time.monotonic`."""
+    """The counters of a network's stream. Times are in seconds of `time.monotonic`."""
 
     last_byte: float | None
     last_event: float | None

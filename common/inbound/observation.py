@@ -1,7 +1,8 @@
-"""Observation: what people say in a chat without addressing the bot, kept as context for the next message that does.
+"""Observation: messages of a chat that do not address the bot, kept as context for the next message that does.
 
 Every session of a chat has a cursor. Context is attached to an event under a reference. The cursor moves only once the
-model has been shown a message with that reference, so a dropped event loses no line and no line is shown twice.
+model has been shown a message with that reference, so a dropped event loses no line and no line is shown twice. The
+host does drop the contexts of events that it merges or steers into a running turn.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .background import Background, Line
 KEEP_SECONDS = 24 * 3600.0
 KEEP_CHATS = 2_000
 _SESSIONS_PER_CHAT = 4
-"""On average; each has a cursor."""
+"""The average for which cursors are kept: each session has one."""
 
 _REFERENCE = re.compile(r"\(ref ([0-9a-f]{16})\)")
 _HEADER = (
@@ -41,23 +42,28 @@ class CarriesContext(Protocol):
 
 @dataclass(slots=True)
 class _Attached:
+    """The context attached to an event: the lines up to number `up_to`, after the event's `original` context."""
+
     ref: str
     session: str
     chat: str
-    upto: int
+    up_to: int
     event: CarriesContext
-    foreign: str | None
+    original: str | None
 
 
 class Observations:
-    """The buffers of one network in one profile. `confirm` is safe from the agent's thread; `now` is Unix time."""
+    """The buffers of one network in one profile. Safe from any thread: the host calls `confirm` from the agent's.
+
+    `now` is Unix time.
+    """
 
     def __init__(self, network: str, now: Callable[[], float]) -> None:
         self._network = network
         self._now = now
         self._chats: OrderedDict[str, Background] = OrderedDict()
         self._unverified: OrderedDict[str, None] = OrderedDict()
-        """The chats with no line of a verified author. They are dropped first."""
+        """The chats without a line of a verified author. They are dropped first."""
         self._cursors: Bounded[str, int] = Bounded(KEEP_CHATS * _SESSIONS_PER_CHAT)
         self._attached: Bounded[str, _Attached] = Bounded(KEEP_CHATS)
         self._seq = 0
@@ -65,10 +71,11 @@ class Observations:
         self._lock = threading.RLock()
 
     async def persist(self, store: Store) -> None:
-        """Keep the lines on disk from now on; the first time, load those of an earlier run."""
+        """Keep the lines on disk from now on. The first call loads the lines of an earlier run."""
         table = ObservedLines(store, self._network)
         rows, cursors = await table.load(), await table.load_cursors()
         with self._lock:
+            # After a reconnect in the same process, memory is newer than the file.
             if not self._chats:
                 for row in rows:
                     authority = Authority.ALLOWED if row.verified else Authority.STRANGER
@@ -78,7 +85,7 @@ class Observations:
             self._table = table
 
     def forget_store(self) -> None:
-        """Stop writing: the store is about to be closed."""
+        """Stop writing, because the store is about to be closed."""
         self._table = None
 
     def count(self) -> int:
@@ -119,13 +126,15 @@ class Observations:
             return True
 
     def attach(self, chat: str, session: str, event: CarriesContext) -> None:
-        """Attach the lines that the event's session has not been shown. A second call updates the event's context."""
+        """Attach the lines that the event's session has not seen. A second call updates the event's context."""
         with self._lock:
+            # During start-up the host may pass on the same event twice.
             ours = next((a for a in self._attached.values() if a.event is event), None)
             if ours is None:
                 lines = self._unseen(chat, session)
                 if not lines:
                     return
+                # Random, so that nobody can write the reference of lines that the model has not been shown.
                 ours = _Attached(secrets.token_hex(8), session, chat, 0, event, event.channel_context)
                 self._attached.put(ours.ref, ours)
             else:
@@ -133,17 +142,17 @@ class Observations:
             self._render(ours, lines)
 
     def confirm(self, shown: str) -> None:
-        """Mark the context in a text that the model was shown as seen; other events of its session lose those lines."""
+        """Mark the context in a text shown to the model as seen; other events of its session lose those lines."""
         for ref in _REFERENCE.findall(shown):
             with self._lock:
                 seen = self._attached.pop(ref, None)
                 if seen is None:
                     continue
-                self._advance(seen.session, seen.upto)
+                self._advance(seen.session, seen.up_to)
                 # Several events of a session may be under way with the same lines.
                 for other in [a for a in self._attached.values() if a.session == seen.session]:
                     self._render(
-                        other, [line for line in self._unseen(other.chat, other.session) if line.seq <= other.upto]
+                        other, [line for line in self._unseen(other.chat, other.session) if line.seq <= other.up_to]
                     )
 
     def chats(self) -> frozenset[str]:
@@ -154,19 +163,20 @@ class Observations:
     def lines(self, chat: str) -> tuple[Line, ...]:
         """Return the lines of a chat's buffer, the oldest first."""
         with self._lock:
-            return tuple(self._alive(chat))
+            return tuple(self._unexpired(chat))
 
     def _render(self, attached: _Attached, lines: Iterable[Line]) -> None:
         lines = list(lines)
         if not lines:
             self._attached.pop(attached.ref, None)
-            attached.event.channel_context = attached.foreign
+            attached.event.channel_context = attached.original
             return
-        attached.upto = lines[-1].seq
+        attached.up_to = lines[-1].seq
         block = "\n".join((_HEADER.format(ref=attached.ref), *map(str, lines), _FOOTER))
-        attached.event.channel_context = f"{attached.foreign}\n\n{block}" if attached.foreign else block
+        attached.event.channel_context = f"{attached.original}\n\n{block}" if attached.original else block
 
     def _advance(self, session: str, seq: int) -> None:
+        # Events may be shown in another order than they were attached in.
         seq = max(seq, self._cursors.get(session, 0))
         dropped = self._cursors.put(session, seq)
         if self._table:
@@ -176,9 +186,9 @@ class Observations:
 
     def _unseen(self, chat: str, session: str) -> list[Line]:
         cursor = self._cursors.get(session, 0)
-        return [line for line in self._alive(chat) if line.seq > cursor]
+        return [line for line in self._unexpired(chat) if line.seq > cursor]
 
-    def _alive(self, chat: str) -> Iterable[Line]:
+    def _unexpired(self, chat: str) -> Iterable[Line]:
         buffer = self._chats.get(chat)
         if buffer is None:
             return ()
@@ -207,16 +217,16 @@ class Observations:
 
 
 # The host creates new adapters on every reconnect; the buffers outlive them.
-_living: dict[tuple[str, str], Observations] = {}
+_instances: dict[tuple[str, str], Observations] = {}
 
 
 def observations(profile: str, network: str, now: Callable[[], float]) -> Observations:
     """Return the buffers of a profile (its home directory) and network, the same for every adapter instance."""
-    return _living.setdefault((profile, network), Observations(network, now))
+    return _instances.setdefault((profile, network), Observations(network, now))
 
 
 def confirm_everywhere(shown: str) -> None:
-    """Mark the context in a text that the model was shown as seen, whichever network and profile it is from."""
+    """Mark the context in a text shown to the model as seen, for every network and profile."""
     if "(ref " in shown:
-        for buffers in tuple(_living.values()):
+        for buffers in tuple(_instances.values()):
             buffers.confirm(shown)

@@ -29,7 +29,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Message(Generic[_Item]):
-    """An item as its source read it. `chat_id` and `chat_type` are the host's, `now` is the server's time (ms)."""
+    """An item that its source has read. `chat_id` and `chat_type` are the host's, `now` is the server's time (ms)."""
 
     item: _Item
     inbound: Inbound
@@ -37,22 +37,22 @@ class Message(Generic[_Item]):
     chat_type: str
     now: int
     missed: bool = False
-    """Fetched afterwards, not received when it was written."""
+    """True if the message was fetched after an interruption, not received when it was written."""
     unknown_names: tuple[str, ...] = ()
-    """Names in the text that may be those of people not known yet."""
+    """Names in the text that may belong to people not known yet."""
 
     def reading(self, inbound: Inbound) -> Message[_Item]:
-        """Return this message with more of it known."""
+        """Return this message with another reading of its content."""
         return self if inbound is self.inbound else replace(self, inbound=inbound)
 
     @property
     def buffer(self) -> str:
-        """Key of the observation buffer of its conversation."""
+        """The key of the observation buffer of its conversation."""
         return buffer_of(self.chat_id, self.inbound.chat)
 
 
 class Source(ABC, Generic[_Item]):
-    """A network as the pipeline asks about it. Nothing here raises on what the network sends.
+    """The network's part of the pipeline. No method raises because of what the network sends.
 
     A source owns the pipeline that it feeds.
     """
@@ -62,67 +62,67 @@ class Source(ABC, Generic[_Item]):
     @property
     @abstractmethod
     def me(self) -> Me:
-        """Who we are, as far as that is known."""
+        """The bot's own identity, as far as it is known."""
 
     @abstractmethod
     def policy(self, chat_id: str) -> Policy:
-        """Return the operator's wishes, with what is served now, as far as that chat is concerned."""
+        """Return the policy for a chat: the settings with the approvals of the run time."""
 
     @abstractmethod
     def queue(self, item: _Item) -> str:
-        """Return the queue an item belongs to: its chat's, by the network's own id."""
+        """Return the key of an item's queue: the network's own id of its chat."""
 
     @abstractmethod
     def place(self, item: _Item) -> Place:
-        """Return whose item it is and whether it is a request, for a queue that is crowded."""
+        """Return an item's author and kind, for a queue that is crowded."""
 
     @abstractmethod
     async def read(self, item: _Item) -> Message[_Item] | None:
-        """Read an item by what is known locally; None if it is no message and has been dealt with."""
+        """Read an item with local knowledge alone; None if it is no message and has been dealt with."""
 
     @abstractmethod
     async def invitation(self, message: Message[_Item]) -> str | None:
-        """Judge whether somebody's act opens the chat to us; return the outcome if it was such an act."""
+        """Return the outcome if the message is an act that may open the chat to us, an invitation for example."""
 
     @abstractmethod
     def authorize(self, person: Address, message: Message[_Item]) -> Authorization:
-        """Return who a person is to the host in the chat of a message."""
+        """Return a person's authorization by the host in the chat of a message."""
 
     async def authorize_author(self, message: Message[_Item]) -> Authorization:
-        """Return who the author is to the host."""
+        """Return the author's authorization by the host."""
         return self.authorize(message.inbound.sender, message)
 
     def wants_look_up(self, message: Message[_Item], authorization: Authorization) -> bool:
-        """Looking the author up at the network may change who they are to the host."""
+        """Return True if a lookup of the author at the network may change their authorization."""
         return False
 
     async def look_up(self) -> None:
         """Look up the people who are not known yet."""
 
     async def complete(self, message: Message[_Item], authorization: Authorization) -> Message[_Item]:
-        """Fetch what is missing of a message: the rest of its text, the names in it, whose thread it is in."""
+        """Fetch the missing parts of a message: the rest of its text, the names in it, the author of its thread."""
         return message
 
     def dispatch_mark(self, inbound: Inbound) -> str | None:
-        """Return the ledger key under which a dispatch is remembered, if new versions have keys of their own."""
+        """Return the ledger key that records a dispatch, on a network where each version has a key of its own."""
         return None
 
     @abstractmethod
     async def names(self, message: Message[_Item]) -> tuple[Foreign, Foreign]:
-        """Return the display names of chat and author, empty where none is known."""
+        """Return the display names of chat and author, empty if unknown."""
 
     def handled(self, message: Message[_Item]) -> None:
-        """Take note that a message has been handled."""
+        """Record that a message has been handled."""
 
     async def apply_orders(self) -> None:
-        """Apply what the operator ordered in the state file; raises StateError."""
+        """Apply the orders that the operator gave in the state file. Raises StateError."""
 
     async def close(self) -> None:
         """Stop all work."""
 
 
 class Pipeline(Generic[_Item]):
-    """Every message of one network, once and in order, from `submit` to `deliver`."""
+    """Takes every message of one network from `submit` to `deliver`, once and in order within its chat."""
 
     def __init__(
         self, source: Source[_Item], ledger: Ledger, trace: Trace, observed: Observations, deliver: Deliver
@@ -137,28 +137,29 @@ class Pipeline(Generic[_Item]):
         self.trace = trace
         self.workers: ChatWorkers[_Item] = ChatWorkers(self.handle, source.place)
         self.unhandled: Counter[str] = Counter()
-        """Events that never became a message, by kind."""
+        """Counts of the events that never became a message, by kind."""
 
     @property
     def me(self) -> Me:
-        """Who we are, as far as that is known."""
+        """The bot's own identity, as far as it is known."""
         return self._source.me
 
     def submit(self, item: _Item, key: str | None = None) -> None:
         """Queue an item, unless its ledger key was claimed before. Never waits."""
+        # Claimed here, not in the worker: a second stream may bring the same message while the first copy waits.
         if key is None or self.is_new(key):
             self.workers.submit(self._source.queue(item), item)
 
     def is_new(self, key: str) -> bool:
-        """Claim a ledger key; False, and counted, if that was done before."""
+        """Claim a ledger key and return True; count a duplicate and return False if it was claimed before."""
         if self.ledger.claim(key):
             return True
         self.unhandled["duplicate"] += 1
         return False
 
     def ignored_early(self, inbound: Inbound) -> bool:
-        """Ignore a message of which no more was read than that takes; False if it must be read as a whole."""
-        decision = self.at_first_sight(inbound)
+        """Ignore a partly read message if that is certain already; return False if it must be read as a whole."""
+        decision = self.decide_optimistically(inbound)
         if not isinstance(decision, Ignore):
             return False
         if self.is_new(inbound.key):
@@ -166,12 +167,12 @@ class Pipeline(Generic[_Item]):
             self.trace.decided(inbound, decision)
         return True
 
-    def at_first_sight(self, inbound: Inbound) -> Decision:
-        """Decide as if the author had every right: if even that is Ignore, nobody needs to be asked about them."""
+    def decide_optimistically(self, inbound: Inbound) -> Decision:
+        """Decide as if the author had every right: an Ignore is then final for every author."""
         return self._decide(inbound, Authority.ADMIN)
 
     async def handle(self, item: _Item) -> None:
-        """The life of one message."""
+        """Carry one message through all steps, from its reading to its delivery."""
         source = self._source
         if (message := await source.read(item)) is None:
             return
@@ -180,8 +181,8 @@ class Pipeline(Generic[_Item]):
             self.trace.noted(message.inbound, "invitation", outcome)
         if taken_back := message.inbound.deletes:
             self._observed.delete(message.buffer, message_key(message.inbound.sender, taken_back))
-        # Before the host is asked: most of what a busy account hears is ignored, and each question reads its lists.
-        decision, authorization = self.at_first_sight(message.inbound), NOBODY
+        # Before the host is asked: a busy account ignores most messages, and each question reads the host's lists.
+        decision, authorization = self.decide_optimistically(message.inbound), NOBODY
         if not _is_final(decision, message.inbound):
             authorization = await source.authorize_author(message)
             if self._defers(message, authorization):
@@ -196,15 +197,17 @@ class Pipeline(Generic[_Item]):
         elif shown := apply_edit(self._observed, message.inbound, decision, message.buffer):
             delivery = await self._delivery(message, shown, authorization)
             await self._deliver(delivery, partial(self._commit, message.inbound, shown))
+        # Last: the catch-up cursor must not pass a message that was not delivered.
         source.handled(message)
 
     def _decide(self, inbound: Inbound, authority: Authority) -> Decision:
         return decide(inbound, self._source.me, self._source.policy(inbound.chat.id), authority=authority)
 
     def _defers(self, message: Message[_Item], authorization: Authorization) -> bool:
-        """Let a message wait, once, for a look-up of its author; everybody else's go on meanwhile."""
+        """Let a message wait for a lookup of its author, while other people's messages go on; False if it need not."""
         key = message.inbound.key
         if key in self._looked_up or not self._source.wants_look_up(message, authorization):
+            # Once per message: an author who stays unknown must not defer it for ever.
             self._looked_up.discard(key)
             return False
         self._looked_up.add(key)
@@ -212,8 +215,9 @@ class Pipeline(Generic[_Item]):
         return True
 
     def _restrained(self, decision: Decision, message: Message[_Item]) -> Decision:
-        """Apply the second set of rules, and make this message part of the past that they look at."""
+        """Apply `restrain`, and record this message for the decisions about later ones."""
         inbound, chat_id = message.inbound, message.chat_id
+        # Before `restrain`: the post that is judged counts as one of the row.
         if inbound.origin is Origin.PERSON:
             del self._program_turns[chat_id]
         elif inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):
@@ -229,6 +233,7 @@ class Pipeline(Generic[_Item]):
         )
         decision = restrain(decision, inbound, past, self._source.policy(inbound.chat.id))
         if mark and isinstance(decision, Dispatch):
+            # Claimed at once. It reaches the disk with the message's own key, in `_commit`.
             self.ledger.claim(mark)
         self._versions.record(inbound, decision)
         return decision
@@ -244,7 +249,7 @@ class Pipeline(Generic[_Item]):
             decision,
             authorization,
             message.chat_id,
-            # Part of the session's key: the talk of programs stays out of every person's session.
+            # The chat type is part of the host's session key: programs get a session apart from every person's.
             "program" if inbound.origin is Origin.PROGRAM else message.chat_type,
             chat_name,
             author,
@@ -254,7 +259,7 @@ class Pipeline(Generic[_Item]):
         )
 
     async def _commit(self, inbound: Inbound, decision: Dispatch | Observe) -> None:
-        """Put a message into the ledger; an observed one soon, because a crash loses its text as well."""
+        """Put a message into the ledger: a dispatched one before this returns, an observed one soon."""
         if isinstance(decision, Observe):
             await self.ledger.note(inbound.key, sent_at=arrived_at(inbound))
             return
@@ -263,5 +268,5 @@ class Pipeline(Generic[_Item]):
 
 
 def _is_final(decision: Decision, inbound: Inbound) -> bool:
-    """Nothing that could be asked turns the decision into more. An unaddressed message may be in a thread of ours."""
+    """Return True for an Ignore that no question can change. An unaddressed message may be in a thread of ours."""
     return isinstance(decision, Ignore) and not (decision.rule is Rule.UNADDRESSED and inbound.chat.thread)

@@ -1,4 +1,4 @@
-"""The base of both networks' wire models: fields nobody reads are ignored, errors quote no input."""
+"""The base of both networks' wire models: unread fields are ignored, errors quote no input."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ class _NoneOnError:
 
 
 Lenient = Annotated[T | None, _NoneOnError()]
-"""A field not worth losing the whole row for: None when it does not validate."""
+"""A field that does not cost the whole row: None if it does not validate."""

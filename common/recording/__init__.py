@@ -1,2 +1,2 @@
-"""The parts of recording and replay that every network shares: capture, pseudonyms, the leak check, playback. Imports
+"""The parts of recording and replay shared by all networks: capture, pseudonyms, the leak check, playback. Imports
 `core`."""

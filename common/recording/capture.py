@@ -1,4 +1,4 @@
-"""A capture of a network's events, limited in bytes, each with the time it arrived at."""
+"""A capture of a network's events with their times of arrival, limited in bytes."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Capture:
         self.stop = stop
         self.bytes = 0
         self.full = False
-        """The limit of `max_bytes` was reached."""
+        """True if the limit of `max_bytes` was reached."""
         self.failure: HardenedError | None = None
-        """The error that ended the stream, if one did."""
+        """The error that ended the stream; None without one."""
         self._max_bytes = max_bytes
         self._clock = clock
         self._start = clock()
 
     def record(self, data: str) -> None:
-        """Record one event. The event that exceeds the limit ends the capture and is left out."""
+        """Record one event. An event that exceeds the limit ends the capture and is left out."""
         size = len(data.encode("utf-8", "replace"))
         if self.bytes + size > self._max_bytes:
             self.full = True
@@ -44,6 +44,6 @@ class Capture:
             self.sink(data, self._clock() - self._start)
 
     def stream_ended(self, failure: HardenedError) -> None:
-        """End the capture because the stream ended for good."""
+        """End the capture, because the stream has ended for good."""
         self.failure = failure
         self.stop.set()

@@ -1,4 +1,4 @@
-"""JSON documents as both networks send them, JSON inside of strings included."""
+"""JSON documents of both networks, including JSON inside strings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def only(keys: Iterable[str], row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def leaves(value: Any) -> Iterator[str]:
-    """Yield every string and every key of a JSON document, including those of JSON inside of its strings."""
+    """Yield every string and every key of a JSON document, including those of JSON inside its strings."""
     match value:
         case dict():
             for name, inner in value.items():
@@ -65,5 +65,5 @@ def _refused(constant: str) -> Any:
 
 
 def dumped(value: object) -> str:
-    """Serialize as the networks' servers do: one line, no spaces, only necessary escapes."""
+    """Serialize like the networks' servers: one line, no spaces, only necessary escapes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -36,7 +36,7 @@ _HIDDEN_LENGTH = 2
 
 
 class Leak(HardenedError):
-    """Originals were found; `kinds` counts them by kind. The message quotes none of them."""
+    """The files still contain originals; `kinds` counts them by kind. The message quotes none of them."""
 
     def __init__(self, kinds: Counter[str]) -> None:
         counts = ", ".join(f"{number} of kind {kind}" for kind, number in sorted(kinds.items()))
@@ -48,9 +48,9 @@ class Leak(HardenedError):
 
 
 class Originals:
-    """The contents of the originals, to search files for.
+    """The contents of the originals, for which files are searched.
 
-    `vocabulary` are the protocols' own words, `names` the keys of names, `numbers` the keys whose numbers are kept.
+    `vocabulary` holds the protocols' own words, `names` the keys of names, `numbers` the keys whose numbers are kept.
     """
 
     def __init__(self, vocabulary: Iterable[str], names: Collection[str], numbers: Collection[str] = ()) -> None:
@@ -67,7 +67,7 @@ class Originals:
         self._ids: set[str] = set()
 
     def add(self, value: Any, key: str = "") -> None:
-        """Add all contents of a JSON document, including JSON inside of its strings."""
+        """Add all contents of a JSON document, including JSON inside its strings."""
         match value:
             case dict():
                 for name, inner in value.items():
@@ -104,7 +104,7 @@ class Originals:
             self._add_word(word, is_name)
 
     def _add_id(self, found: str) -> None:
-        """Add an id and, where it consists of several, its parts. Words of the protocols alone make no id."""
+        """Add an id and, if it consists of several, its parts. The protocols' own words alone are no id."""
         if _is_mask(found) or {word.casefold() for word in _WORD.findall(found)} <= self._vocabulary:
             return
         parts = (found, *found.split("__"))
@@ -117,7 +117,7 @@ class Originals:
             self._words[word] = "name" if is_name or self._words.get(word) == "name" else "word"
 
     def search(self, written: Iterable[bytes], issued: Iterable[str]) -> None:
-        """Raise Leak when a file holds an original. `issued` are the pseudonyms, which are none."""
+        """Raise Leak if a file contains an original. `issued` holds the pseudonyms, which are no originals."""
         ours = {word.casefold() for pseudonym in issued for word in _WORD.findall(pseudonym)}
         found: set[tuple[str, str]] = set()
         for content in written:
@@ -129,7 +129,7 @@ class Originals:
             raise Leak(Counter(kind for kind, _ in found))
 
     def _misplaced_numbers(self, value: Any, key: str) -> Iterator[float]:
-        """Yield the originals' numbers under keys whose numbers are not kept. A bare list holds our times."""
+        """Yield the originals' numbers under keys whose numbers are not kept. A bare list contains our own times."""
         match value:
             case dict():
                 for name, inner in value.items():
@@ -162,18 +162,18 @@ class Originals:
 
 
 def _folded(identifier: str) -> str:
-    """Return the same for all spellings of an id: drop dashes, padding, and the characters in which the two base64
+    """Return one form for all spellings of an id: without dashes, padding, and the characters in which the two base64
     alphabets differ."""
     return re.sub(r"[-_+/=]", "", identifier).casefold()
 
 
 def _is_mask(text: str) -> bool:
-    """Return whether masking changes nothing: then the text reveals nothing."""
+    """Return True if masking changes nothing, so that the text reveals nothing."""
     return mask(text) == text
 
 
 def _hidden_lines(text: str) -> Iterator[str]:
-    """Yield the invisible characters of each line, unless masking would leave the same."""
+    """Yield the invisible characters of each line, unless masking leaves them unchanged."""
     if text.isascii() and text.isprintable():
         return
     for line in text.split("\n"):
@@ -183,7 +183,7 @@ def _hidden_lines(text: str) -> Iterator[str]:
 
 
 def _surfaces(content: bytes) -> Iterator[str]:
-    """Yield the texts a file can be read as: raw, without JSON's escapes, and without those of URLs."""
+    """Yield the possible readings of a file: raw, without JSON's escapes, and without those of URLs."""
     raw = content.decode("utf-8", "replace")
     yield raw
     unescaped = _ESCAPE.sub(_unescaped, raw)

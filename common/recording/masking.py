@@ -1,4 +1,4 @@
-"""Masking: reduces a text to its shape.
+"""Masks a text: reduces it to its shape.
 
 Letters, digits, symbols, marks and invisible characters are replaced by a fixed character of the same case, kind, UTF-8
 length and UTF-16 width; ordinary white space and punctuation stay. Offsets and Markdown of the original therefore hold
@@ -29,7 +29,7 @@ _SHAPES = {
 }
 """For each kind of character, its replacements of 1, 2, 3 and 4 bytes in UTF-8. ASCII marks and symbols stay.
 
-Invisible characters, too, have a single replacement per kind: with two, a hidden text could survive in the mask.
+Invisible characters have a single replacement per kind as well: with two, a hidden text could survive in the mask.
 """
 
 _KEPT = re.compile(r"[ \t\r\n\u2028\ufffc\u20e3]")

@@ -73,17 +73,17 @@ class Faults:
         self._numbers = {fault.kind: fault.number for fault in faults}
 
     def happens_at(self, kind: str, event: int) -> bool:
-        """Return whether a fault of that kind happens at that event."""
+        """Return True if a fault of that kind happens at that event."""
         return (kind, event) in self._at
 
     def number(self, kind: str) -> float | None:
-        """Return the number of a fault that is not tied to an event, None when there is no such fault."""
+        """Return the number of a fault that is not tied to an event, None if there is no such fault."""
         return self._numbers.get(kind)
 
 
 def timeline(times: Iterable[object], start: float = 0.0) -> list[float]:
-    """Move times (seconds) to another start and keep their distances. A time that is missing or goes back counts as the
-    one before it."""
+    """Move times (seconds) to another start and keep their distances. A missing or decreasing time counts as the
+    previous one."""
     result: list[float] = []
     last: float | None = None
     for time in times:
@@ -95,22 +95,22 @@ def timeline(times: Iterable[object], start: float = 0.0) -> list[float]:
 
 
 def delays(times: Sequence[float], speed: float | None) -> list[float]:
-    """Return the seconds to wait before each event; without a speed, 0."""
+    """Return the seconds to wait before each event, all 0 without a speed."""
     if speed is None:
         return [0.0] * len(times)
     return [(at - before) / speed for before, at in zip((*times[:1], *times), times, strict=False)]
 
 
 def cases(path: Path, suffix: str) -> list[Path]:
-    """Return the recordings at a path: the file, or those in a folder by name. Raises ConfigError for none."""
+    """Return the recordings at a path: the file itself, or those in a folder by name. Raises ConfigError for none."""
     found = sorted(path.glob(f"*{suffix}")) if path.is_dir() else [path]
     if not found or not all(case.suffix == suffix and case.is_file() for case in found):
-        raise ConfigError([f"{path} is no {suffix} file and no folder with some in it"])
+        raise ConfigError([f"{path} is neither a {suffix} file nor a folder with one"])
     return found
 
 
 def sidecar(case: Path, suffix: str, kind: type) -> Any:
-    """Return the content of the file beside a recording, None when there is no file. Raises ConfigError when it holds
+    """Return the content of the file beside a recording, None without such a file. Raises ConfigError for content of
     another type."""
     beside = case.with_suffix(suffix)
     if not beside.exists():
@@ -120,5 +120,5 @@ def sidecar(case: Path, suffix: str, kind: type) -> Any:
     except (OSError, ValueError, RecursionError):
         content = None
     if not isinstance(content, kind):
-        raise ConfigError([f"{beside} is no JSON {kind.__name__}"])
+        raise ConfigError([f"{beside} is not a JSON {kind.__name__}"])
     return content

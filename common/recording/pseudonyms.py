@@ -1,7 +1,7 @@
 """Pseudonyms for people, chats, messages and files.
 
-They are derived with a random key that exists in memory for one recording and is never written: equal values get equal
-pseudonyms within a recording, no pseudonym leads back, and two recordings have none in common.
+They are derived with a random key that is kept in memory during one recording and never written. Within a recording
+equal values get equal pseudonyms; no pseudonym reveals its original, and two recordings have none in common.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ID = re.compile(r"[a-z0-9]{26}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
 _HEX = re.compile(r"[0-9a-f]{8,128}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{43}=")
-"""The base64 of 16 or 32 bytes."""
+"""The base64 form of 16 or 32 bytes."""
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _EXTENSIONS = {*mimetypes.MimeTypes(filenames=()).types_map[1], ".m4a", ".webp", ".ogg", ".md", ".docx", ".xlsx"}
 _TYPES = {*mimetypes.MimeTypes(filenames=()).types_map[1].values(), "audio/mp4", "audio/ogg", "image/webp",
@@ -35,7 +35,7 @@ KEPT = frozenset({*_TYPES, *_MAJOR_TYPES, "http", "https", "mailto", "gemini"})
 """Words that stay readable on every network, besides those of its protocol."""
 
 MILLISECONDS = range(10**11, 10**14)
-"""Where a time is expected, numbers that count as milliseconds since the epoch: 1973 and later."""
+"""Numbers that count as milliseconds since the epoch where a time is expected: 1973 and later."""
 SECONDS = range(10**9, 10**11)
 _LIKELY = range(1_200_000_000_000, 2_200_000_000_000)
 """Milliseconds that count as a time in any string of digits: 2008 to 2039. None of them is a phone number."""
@@ -49,7 +49,7 @@ class Pseudonyms:
 
     def __init__(self) -> None:
         self.issued: set[str] = set()
-        """Every pseudonym made so far."""
+        """All pseudonyms made so far."""
         self._key = secrets.token_bytes(32)
         self._shift = 1_000 * secrets.choice(_SHIFT_SECONDS) + secrets.choice(_SHIFT_MILLISECONDS)
         self._given: dict[tuple[str, str], str] = {}
@@ -76,7 +76,7 @@ class Pseudonyms:
         return None
 
     def _uuid(self, value: str) -> str:
-        """Return the same pseudonym for every spelling of a UUID, with dashes if the value has them."""
+        """Return one pseudonym for all spellings of a UUID, with dashes if the value has them."""
         issued = self._pseudonym("uuid", str(UUID(value)), lambda digest: str(UUID(bytes=digest[:16], version=4)))
         return issued if "-" in value else issued.replace("-", "")
 
@@ -136,7 +136,7 @@ class Pseudonyms:
 
 
 def content_type(value: str) -> str:
-    """Return a registered content type as it is; of any other, the major type and a mask. Parameters are dropped."""
+    """Return a registered content type unchanged; otherwise the major type and a mask. Parameters are dropped."""
     bare = value.partition(";")[0].strip().lower()
     major, slash, minor = bare.partition("/")
     if bare in _TYPES or not bare:

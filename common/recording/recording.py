@@ -1,4 +1,4 @@
-"""The base of each network's recording: events, their times, and how they are rewritten and checked."""
+"""The base of each network's recording: events, their times, their rewriting and the leak check."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .rules import Rules
 
 
 class Recording:
-    """Events as they arrived, held in memory only.
+    """The events of a recording, held in memory only.
 
-    `commands` are the host's slash commands, which stay readable at the start of a text. `dropped` counts events that
+    `commands` holds the host's slash commands, which stay readable at the start of a text. `dropped` counts events that
     are no JSON object or nested too deeply.
     """
 
@@ -52,7 +52,7 @@ class Recording:
         names: Collection[str],
         numbers: Collection[str],
     ) -> None:
-        """Raise Leak when the files to write still hold any part of the originals."""
+        """Raise Leak if the files to write still contain any part of the originals."""
         sought = Originals({*vocabulary, *self._commands}, names, numbers)
         for original in originals:
             sought.add(original)

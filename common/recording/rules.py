@@ -1,4 +1,4 @@
-"""Rewriting of JSON documents by rules for their keys. A value under an unknown key is masked."""
+"""Rewrites JSON documents by rules for their keys. A value under an unknown key is masked."""
 
 from __future__ import annotations
 

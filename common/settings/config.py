@@ -1,4 +1,4 @@
-"""The base of every platform's settings: read once, validated as a whole.
+"""The base of every platform's settings, which are read once and validated as a whole.
 
 A value in the platform's `config.yaml` block wins over the environment. Every fault is reported at once, each under
 the key the operator wrote.
@@ -45,18 +45,18 @@ Entries = Annotated[tuple[str, ...], BeforeValidator(_entries)]
 
 
 def setting(env: str, default: Any, description: str, **constraints: Any) -> Any:
-    """Declare a field that can also be set by the environment variable `env`; `""` for none."""
+    """Declare a field that the environment variable `env` can set as well; `""` means no variable."""
     return Field(default, description=description, json_schema_extra={"env": env}, **constraints)
 
 
 class Settings(BaseModel, ABC):
-    """Settings of one platform. This class holds those that every platform has: the people the operator named."""
+    """The settings of one platform. This base class holds those of every platform: the people the operator listed."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)  # never validated by itself
 
     stock: ClassVar[Stock]
     read_by_host: ClassVar[frozenset[str]] = frozenset()
-    """Names close to ours that Hermes reads itself, so that they are no misspelling."""
+    """Names close to ours that Hermes reads itself: they are no misspellings."""
 
     allowed_users: Entries
     gateway_allowed_users: Entries = setting(
@@ -67,10 +67,10 @@ class Settings(BaseModel, ABC):
 
     @abstractmethod
     def policy(self) -> Policy:
-        """Return the rules for groups and channels as the settings state them, without approvals at run time."""
+        """Return the policy of the settings alone, without approvals at run time."""
 
     def people(self, chat_type: str) -> Lists:
-        """Return the people the operator named, admins of that type of chat first. A wildcard names nobody."""
+        """Return the people whom the operator listed, admins of that type of chat first. A wildcard lists nobody."""
         here, elsewhere = self.allow_admin_from, self.group_allow_admin_from
         if chat_type != "dm":
             here, elsewhere = elsewhere, here
@@ -88,11 +88,12 @@ class Settings(BaseModel, ABC):
 
     @classmethod
     def sources(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-        """Map each field to the variable or `config.yaml` key where the operator wrote it, or would write it."""
+        """Map each field to the variable or `config.yaml` key in which the operator sets it or would set it."""
         platform = cls.stock.platform
-        twins = strict.variables(cls.stock) if strict.in_use(cls.stock, environment) else {}
+        strict_names = strict.variables(cls.stock) if strict.in_use(cls.stock, environment) else {}
         return {
-            field: twins.get(field) or (f"{platform}.{field}" if extra.get(field) is not None or not env else env)
+            field: strict_names.get(field)
+            or (f"{platform}.{field}" if extra.get(field) is not None or not env else env)
             for field, env in cls.environment_names().items()
         }
 
@@ -130,7 +131,7 @@ class Settings(BaseModel, ABC):
 
     @classmethod
     def _misspelt(cls, written: Iterable[str], known: Sequence[str]) -> list[str]:
-        """Return a fault for each name that nearly is one of ours. Other names belong to Hermes or to somebody else."""
+        """Return a fault for each name that resembles one of ours. Other names belong to Hermes or to other plugins."""
         faults = []
         for name in written:
             if name in known or name in cls.read_by_host:
@@ -141,20 +142,20 @@ class Settings(BaseModel, ABC):
 
 
 def base_url(value: str, example: str) -> str:
-    """Return a URL to append paths to, its scheme in lower case. Raises ValueError, whose text quotes no part of it."""
+    """Return a URL to append paths to, its scheme in lower case. Raises ValueError without quoting the URL."""
     try:
         parts = urlsplit(value.strip())
-        makes_sense = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        makes_sense = False
+        is_valid = False
     # A bare `?` or `#` in a password would end the address there.
-    if not makes_sense or parts.query or parts.fragment or "\\" in parts.netloc:
+    if not is_valid or parts.query or parts.fragment or "\\" in parts.netloc:
         raise ValueError(f"must look like {example}")
     return parts.geturl().rstrip("/")
 
 
 def on_loopback(url: str) -> bool:
-    """Return whether the URL points to this machine. A name other than `localhost` counts as another machine."""
+    """Return True if the URL points to this machine. A name other than `localhost` counts as another machine."""
     hostname = urlsplit(url).hostname or ""
     if hostname == "localhost":
         return True
@@ -166,11 +167,11 @@ def on_loopback(url: str) -> bool:
 
 
 def is_exposed(url: str) -> bool:
-    """Return whether the URL is plain http to another machine."""
+    """Return True if the URL is plain http to another machine."""
     return urlsplit(url).scheme == "http" and not on_loopback(url)
 
 
 def without_user(url: str) -> str:
-    """Return the URL without user and password, for showing it."""
+    """Return the URL without user and password, for display."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

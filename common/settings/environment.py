@@ -18,9 +18,9 @@ def value(name: str) -> str:
 
 
 def show(settings: Mapping[str, Any], variables: Mapping[str, str]) -> None:
-    """Export settings of `config.yaml`, because Hermes reads some from the environment alone. Set variables stay.
+    """Export settings of `config.yaml`, because Hermes reads some from the environment alone. Set variables win.
 
-    `variables` maps a setting's name to the variable's.
+    `variables` maps the name of a setting to the name of its variable.
     """
     for name, variable in variables.items():
         if name in settings and not value(variable):

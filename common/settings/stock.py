@@ -1,4 +1,4 @@
-"""Hermes' own adapter for a network, as far as the hardened one has to know it. Imports nothing heavy."""
+"""The facts about Hermes' own adapters that the hardened ones need. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Hermes' own adapter for one platform.
+    """A description of Hermes' own adapter for one platform.
 
     `modules` are the places where a version of Hermes may keep the class, in the order to try. `connecting` maps the
     settings without which nothing connects to the variables that the stock adapter reads; `secrets` are those among

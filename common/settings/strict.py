@@ -1,7 +1,7 @@
 """Strict mode: the address and the credentials of a network under names that Hermes' own adapters do not read.
 
-When a plugin does not load, Hermes connects its own adapter with the same settings and logs one line. Settings kept
-under the names of this module leave that adapter with nothing to connect to.
+If a plugin does not load, Hermes connects its own adapter with the same settings and logs a single line. With the
+settings under the names of this module, that adapter has nothing to connect to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def variables(stock: Stock) -> dict[str, str]:
 
 
 def required(stock: Stock, environment: Mapping[str, str]) -> list[str]:
-    """Return the variables the operator has to set: the strict ones as soon as one of them is set."""
+    """Return the variables that the operator has to set: the strict ones as soon as one of those is set."""
     names = variables(stock) if in_use(stock, environment) else stock.connecting
     return list(names.values())
 
@@ -52,17 +52,19 @@ def _block_at(document: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, 
 
 
 def faults(stock: Stock, environment: Mapping[str, str], keys: Sequence[str] = ()) -> Iterator[str]:
-    """Yield every fault of strict mode, none where it is off. `keys` come from `written`."""
+    """Yield every fault of strict mode, none if it is off. `keys` is the result of `written`."""
     strict = in_use(stock, environment)
     if not strict:
         return
-    twins = variables(stock)
+    strict_names = variables(stock)
     for name in strict:
-        if name not in twins.values():
-            near = difflib.get_close_matches(name, twins.values(), 1, 0.85) or [name.removeprefix(PREFIX)]
+        if name not in strict_names.values():
+            near = difflib.get_close_matches(name, strict_names.values(), 1, 0.85) or [name.removeprefix(PREFIX)]
             yield f"{name}: unknown setting; did you mean {near[0]}?"
-    beside = [(name, twins[field]) for field, name in stock.connecting.items() if environment.get(name, "").strip()]
-    beside += [(key, twins[key.rpartition(".")[2]]) for key in keys]
-    for name, twin in beside:
-        remedy = "remove it" if twin in strict else f"move it to {twin}"
+    readable = [
+        (name, strict_names[field]) for field, name in stock.connecting.items() if environment.get(name, "").strip()
+    ]
+    readable += [(key, strict_names[key.rpartition(".")[2]]) for key in keys]
+    for name, strict_name in readable:
+        remedy = "remove it" if strict_name in strict else f"move it to {strict_name}"
         yield f"{name}: set beside {strict[0]}; {remedy}, stock would connect with it"

@@ -1,1 +1,1 @@
-"""The state file, which survives a restart: one module a table. All SQL is here. Imports `core`."""
+"""The state file, which survives a restart: one module for each table. All SQL is here. Imports `core`."""

@@ -1,7 +1,7 @@
 """The runtime allowlist: the groups and channels the bot was invited into, and the operator's orders about them.
 
-The operator may give orders outside the gateway: those are in the audit, from which a running gateway keeps reading.
-Memory may be behind the file, so every statement names the statuses that it may replace.
+The operator may give orders from outside the gateway; a running gateway finds them in the audit table. Its memory may
+be behind the file, so every statement names the statuses that it may replace.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ class RuntimeAllowlist:
         self._statuses: dict[str, Status] = {}
         """The chats that are neither merely known nor blocked."""
         self._read_up_to = 0
-        """The number of the last entry read from the audit."""
+        """The number of the last audit entry that was read."""
         self._granted: list[str] = []
-        """Chats granted since the last `refresh`."""
+        """The chats granted since the last `refresh`."""
         self._reading = asyncio.Lock()
         self._audited = 0
         self.approved: frozenset[str] = frozenset()
         """The chats on the runtime allowlist."""
         self.revoked: frozenset[str] = frozenset()
         self.blocked: Bounded[str, None] = Bounded(KEEP_KNOWN)
-        """Chats opened by somebody who may not. Callers must except those that the settings list."""
+        """Chats opened by somebody without the right to do so. Callers must except those that the settings list."""
         self.is_new = True
-        """True until a run has listed the account's chats."""
+        """True until some run has listed the account's chats."""
 
     async def load(self) -> None:
-        """Read the statuses of earlier runs; raise StateError, also while some of them still wait for the disk."""
+        """Read the statuses of earlier runs; raise StateError, also while some still wait for the disk."""
         if not await self._store.flush():
             raise StateError(f"recent orders cannot be written to {self._store.path}")
         # Before the statuses: an order given in between is then read twice, not missed.
@@ -73,7 +73,7 @@ class RuntimeAllowlist:
         self._update_sets()
 
     async def refresh(self) -> list[str]:
-        """Apply the orders given since; return the chats that they granted. Raise StateError."""
+        """Apply the orders given since the last call; return the chats granted by them. Raise StateError."""
         await self._read_orders()
         granted, self._granted = self._granted, []
         return granted
@@ -82,39 +82,39 @@ class RuntimeAllowlist:
         async with self._reading:
             for number, chat_id, status in await audit.since(self._store, self._network, self._read_up_to):
                 self._read_up_to = number
-                # Statuses by invitation were set here, and may have changed in memory since.
+                # The other statuses were set by this process, and memory may already be ahead of the audit.
                 if status in _BY_ORDER:
                     self._set(chat_id, Status(status))
                     self._granted += [chat_id] if status == Status.GRANTED else []
 
     def pseudonym(self, identity: str) -> str:
-        """Return the name of a chat or a person in logs."""
+        """Return the pseudonym of a chat or a person for logs."""
         return self._store.pseudonym(identity)
 
     def knows(self, chat_id: str) -> bool:
-        """Return whether the chat has any status: events in it are then no invitations."""
+        """Return True if the chat has any status; events in it are then no invitations."""
         return chat_id in self._known or chat_id in self.blocked or chat_id in self._statuses
 
     def mark_preexisting(self, chat_ids: list[str]) -> None:
-        """Mark the chats that were there before the first run as known, approved by nobody."""
+        """First run only: record the chats already present, so that they do not count as new invitations."""
         for chat_id in chat_ids:
             self.mark_known(chat_id)
         self._store.keep(meta.put(self._listed_key, "stocked"))
         self.is_new = False
 
     def mark_known(self, chat_id: str) -> None:
-        """Remember that the chat exists: nothing that happens in it later is an invitation."""
+        """Record that the chat exists, so that later events in it do not count as an invitation."""
         if not self.knows(chat_id):
             self._add_known(chat_id)
             self._store.keep(chats.add_known(self._network, chat_id, self._now()))
 
     def approve(self, chat_id: str, by: str) -> None:
-        """Put a chat on the runtime allowlist to which somebody invited the bot, unless the operator revoked it."""
+        """Put a chat on the runtime allowlist because of an invitation. The operator's orders stay in force."""
         if self._statuses.get(chat_id) not in _BY_ORDER:
             self._write(chat_id, Status.APPROVED, by, "invitation", (Status.KNOWN, *chats.BY_INVITATION))
 
     def block(self, chat_id: str, by: str) -> None:
-        """Stop serving a chat that somebody opened who may not, until it is approved. An approved one stays so."""
+        """Stop serving a chat that somebody without the right to do so opened. An approved chat stays approved."""
         if chat_id not in self._statuses and chat_id not in self.blocked:
             self._write(chat_id, Status.BLOCKED, by, "opened without approval", {Status.KNOWN})
 
@@ -129,18 +129,22 @@ class RuntimeAllowlist:
         except StateError as exc:
             if status is not Status.REVOKED:
                 raise
+            # Fail closed: the chat is not served from now on, whatever the disk does.
             self._set(chat_id, status)
             self._store.keep(*statements)
-            raise StateError(f"it is revoked, but would not be after a restart, until that is written: {exc}") from exc
+            raise StateError(
+                f"it is revoked, but would not be after a restart: it could not be written: {exc}"
+            ) from exc
         try:
             await self._read_orders()
         except StateError:
+            # The order itself is on disk; only reading the audit failed.
             self._set(chat_id, status)
-        # The caller knows of this one: `refresh` does not report it again.
+        # The caller knows about this one, so `refresh` must not report it.
         self._granted = [granted for granted in self._granted if granted != chat_id]
 
     def remove(self, chat_id: str) -> None:
-        """Remove a chat the bot was removed from: a new invitation starts from nothing. The operator's orders stay."""
+        """Remove a chat that the bot has left, so that it needs a new invitation. The operator's orders stay."""
         self._known.pop(chat_id, None)
         self.blocked.pop(chat_id, None)
         if self._statuses.get(chat_id) is Status.APPROVED:

@@ -1,4 +1,4 @@
-"""The table of the audit: every change of a chat's status and every confirmed number, by whom, when and why."""
+"""The audit table: every change of a chat's status and every confirmed number, with author, time and reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 LATEST_WHY = "SELECT why FROM audit WHERE network = c.network AND chat = c.id ORDER BY audit.id DESC LIMIT 1"
-"""A subquery: the latest reason about a chat, a row `c` of `chat_group`."""
+"""A subquery for the latest reason about a chat, which is a row `c` of `chat_group`."""
 
 PRUNE = """
 DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - 2000 AND id NOT IN (
@@ -18,17 +18,17 @@ DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - 2000 AND id NOT IN (
     GROUP BY audit.network, chat
 )
 """
-"""Leaves the latest entry of every chat, and of the rest the last 2,000."""
+"""Deletes all but the last 2,000 entries and the latest entry of every chat."""
 
 
 def record(at: float, network: str, chat: str, status: str, by: str, why: str) -> Write:
-    """Record a change; execute this directly after the statement that makes it. Does nothing if that changed no row."""
+    """Record a change; execute this directly after its statement. Does nothing if that changed no row."""
     sql = "INSERT INTO audit (at, network, chat, status, by, why) SELECT ?, ?, ?, ?, ?, ? WHERE changes() > 0"
     return sql, (at, network, chat, status, by, why)
 
 
 async def last_number(store: Store) -> int:
-    """Return the number of the latest entry, 0 where there is none; raise StateError."""
+    """Return the number of the latest entry, 0 without any; raise StateError."""
     ((last,),) = await store.rows("SELECT coalesce(max(id), 0) FROM audit")
     return int(last)
 

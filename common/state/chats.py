@@ -1,6 +1,6 @@
 """The table of groups and channels, by network and id: their status, who gave it and when.
 
-What permits or forbids is an order: it is kept in the journal, too.
+Every status that permits or forbids is an order, which the journal keeps as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 BY_INVITATION = (Status.APPROVED, Status.BLOCKED)
-"""The statuses that follow from what people did, not from the operator."""
+"""The statuses that people's acts lead to, not the operator's orders."""
 
 
 def entries(path: Path, network: str) -> dict[str, Entry]:
@@ -37,13 +37,13 @@ async def load(store: Store, network: str) -> list[tuple[str, Status]]:
 
 
 def add_known(network: str, chat_id: str, at: float) -> Write:
-    """Add a chat as merely known, unless the table has it."""
+    """Add a chat with the status KNOWN, unless the table has it."""
     sql = "INSERT OR IGNORE INTO chat_group VALUES (?, ?, ?, NULL, ?)"
     return sql, (network, chat_id, Status.KNOWN, at)
 
 
 def write(order: ChatOrder, over: Iterable[Status]) -> tuple[Statement, Statement]:
-    """Set a chat's status and audit it, where the table has no status yet or one of `over`."""
+    """Set a chat's status and audit it, if the chat has no status in the table yet or one of `over`."""
     assert order.status is not None
     writable = ", ".join(f"'{status}'" for status in over)
     sql = (
@@ -67,7 +67,7 @@ def remove(order: ChatOrder, over: Iterable[Status]) -> list[Statement]:
 
 
 def stored_orders(connection: sqlite3.Connection) -> list[ChatOrder]:
-    """Return what the table holds of the kind that is in the journal, too; raise StateError."""
+    """Return the table's orders, for comparison with the journal; raise StateError."""
     sql = f"SELECT network, id, status, by, ({audit.LATEST_WHY}), at FROM chat_group c WHERE status <> ?"
     try:
         return [
@@ -75,11 +75,11 @@ def stored_orders(connection: sqlite3.Connection) -> list[ChatOrder]:
             for network, chat, status, by, why, at in connection.execute(sql, (Status.KNOWN,))
         ]
     except ValueError as exc:
-        raise StateError(f"the state file holds an order that no version knows: {exc}") from exc
+        raise StateError(f"the state file holds an order of an unknown kind: {exc}") from exc
 
 
 def restore(connection: sqlite3.Connection, order: ChatOrder) -> None:
-    """Give the table what the journal says. Writes nothing where they agree."""
+    """Apply an order of the journal to the table. Writes nothing if they agree."""
     if order.status is None:
         sql = "DELETE FROM chat_group WHERE network = ? AND id = ? AND status IN (?, ?)"
         connection.execute(sql, (order.network, order.chat, *BY_INVITATION))

@@ -1,4 +1,4 @@
-"""The table of catch-up cursors: how far the messages of each chat have been dealt with."""
+"""The table of catch-up cursors: the time up to which each chat's messages have been handled."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _EVERYWHERE = ""
 
 
 class Cursors:
-    """The server time (milliseconds since the epoch) up to which each chat of a network has been dealt with, on disk.
+    """The server time (milliseconds since the epoch) up to which each chat of a network has been handled, on disk.
 
-    From `hold` on, a chat's cursor does not move until the chat is settled, whatever is dealt with meanwhile: a missed
-    message must never lie behind a cursor. A chat whose cursor was dropped continues from the latest of all.
+    From `hold` on, a chat's cursor does not move until the chat is settled, whatever is handled meanwhile: a missed
+    message must never be older than its chat's cursor. A chat whose cursor was dropped continues from the latest one.
     """
 
     def __init__(self, store: Store, network: str) -> None:
@@ -33,34 +33,34 @@ class Cursors:
         self._at = Bounded(KEEP_CURSORS, ((chat, at) for chat, at in rows))
 
     def hold(self) -> None:
-        """Stop every cursor: messages may be missing in every chat."""
+        """Stop every cursor, because messages may be missing in every chat."""
         self._held = self._held or {}
         self._settled.clear()
 
     def settle(self, chat: str) -> None:
-        """Let a chat's cursor move again: its missed messages have been received."""
+        """Let a chat's cursor move again, because its missed messages have been received."""
         self._settled.add(chat)
         if self._held and chat in self._held:
             self.advance(chat, self._held.pop(chat))
 
     def release(self) -> None:
-        """Let every cursor move again: no message is missing any more."""
+        """Let every cursor move again, because no message is missing any more."""
         held, self._held = self._held or {}, None
         for chat, at in held.items():
             self._put(chat, max(at, self._at.get(chat, 0)))
 
     def begin(self, chat: str, at: int) -> None:
-        """Start a chat's cursor just before its first message, which is of that time and not yet dealt with."""
+        """Start a chat's cursor just before its first message, which has that time and is not handled yet."""
         if self._held is None and chat not in self._at:
             self._put(chat, at - 1)
 
     def begin_everywhere(self, at: int) -> None:
-        """In the first run, record that it has listened since that time, even if nothing is posted."""
+        """First run only: record the time since which the bot has listened, even if nothing is posted."""
         if _EVERYWHERE not in self._at:
             self._put(_EVERYWHERE, at)
 
     def advance(self, chat: str, at: int) -> None:
-        """Record that a message of that time has been dealt with."""
+        """Record that a message of that time has been handled."""
         for moved in (chat, _EVERYWHERE):
             if self._held is not None and moved not in self._settled:
                 self._held[moved] = max(at, self._held.get(moved, 0))
@@ -68,7 +68,7 @@ class Cursors:
                 self._put(moved, at)
 
     def since(self, chat: str) -> int | None:
-        """Return the time from which to fetch a chat's messages; None in the very first run, which has missed none."""
+        """Return the time from which to fetch a chat's messages; None in the first run, which has missed none."""
         return self._at.get(chat, self._at.get(_EVERYWHERE))
 
     def _put(self, chat: str, at: int) -> None:

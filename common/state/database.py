@@ -1,7 +1,7 @@
-"""The state file as an SQLite database: private, checked when it is opened, written in transactions.
+"""The SQLite database behind the state file: private, checked when it is opened, written in transactions.
 
 POSIX locks belong to the process: closing any descriptor of the file drops all locks that SQLite holds on it. So
-nothing here opens and closes the file beside SQLite, and only one thread at a time creates it.
+nothing here opens and closes the file besides SQLite, and only one thread at a time creates it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _OPENING = threading.Lock()
 Write = tuple[str, Sequence[Any]]
 """SQL and its parameters."""
 Statement = Write | tuple[str, Sequence[Any], Order]
-"""The same, perhaps with an order that goes to the journal if the statement changed anything."""
+"""SQL and its parameters, optionally with an order for the journal, written only if the SQL changes a row."""
 Prepare = Callable[[sqlite3.Connection, Journal], None]
-"""Brings the tables of an opened file up to date."""
+"""Upgrades the tables of an opened file."""
 
 _REMEDIES = {
     sqlite3.SQLITE_FULL: "the disk is full: make room on it",
-    sqlite3.SQLITE_IOERR: "the disk reports an error: make room on it, or look into the system's log",
+    sqlite3.SQLITE_IOERR: "the disk reports an error: make room on it, or check the system's log",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: it and its folder must belong to the gateway's user",
     sqlite3.SQLITE_PERM: "it cannot be opened: it and its folder must belong to the gateway's user",
     sqlite3.SQLITE_READONLY: "it is read-only: it and its folder must be writable by the gateway's user",
@@ -53,12 +53,12 @@ _FAULTS_OF_STATEMENT = {
     sqlite3.SQLITE_RANGE,
     sqlite3.SQLITE_TOOBIG,
 }
-"""Codes of statements that would fail again however often they were tried."""
+"""The codes of statements that would fail on every retry."""
 _DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
 class Unusable(StateError):
-    """SQLite itself calls the file damaged, or a newer version wrote it: the file must be kept aside."""
+    """SQLite itself calls the file damaged, or a newer version wrote it: only a new file can replace it."""
 
 
 def connect(path: Path, prepare: Prepare) -> sqlite3.Connection:
@@ -67,6 +67,7 @@ def connect(path: Path, prepare: Prepare) -> sqlite3.Connection:
         _make_private(path)
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
         try:
+            # With a write-ahead log, `doctor` and `trace` read while the gateway writes.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -80,18 +81,18 @@ def connect(path: Path, prepare: Prepare) -> sqlite3.Connection:
 
 
 def connect_or_rebuild(path: Path, prepare: Prepare) -> sqlite3.Connection:
-    """Open the file as `connect` does, but keep an unusable one aside and rebuild it from the journal of orders."""
+    """Open the file as `connect` does, but rename an unusable one and rebuild it from the journal of orders."""
     try:
         return connect(path, prepare)
     except Unusable as exc:
         with translated(path):
             aside = _set_aside(path)
-        logger.error("%s: kept as %s, starting anew with the orders", exc, aside.name)
+        logger.error("%s: kept as %s, rebuilding it from the journal of orders", exc, aside.name)
         return connect(path, prepare)
 
 
 def read(path: Path, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Return what a query yields, also while a gateway is writing; raise StateError."""
+    """Return the rows of a query, also while a gateway is writing; raise StateError."""
     if not path.exists():
         raise StateError(f"there is no state file at {path}: the gateway has not run with this plugin yet")
     with (
@@ -115,12 +116,13 @@ def execute(
     *,
     leave_out_faulty: bool = False,
 ) -> None:
-    """Execute all statements in one transaction, their orders in the journal; raise sqlite3.Error or OSError.
+    """Execute all statements in one transaction and journal their orders; raise sqlite3.Error or OSError.
 
     With `leave_out_faulty`, a statement that is wrong in itself is logged and skipped, so that it blocks no other.
     """
     orders: list[Order] = []
     with connection:
+        # IMMEDIATE takes the write lock now: the journal may only be touched by its holder.
         connection.execute("BEGIN IMMEDIATE")
         for sql, parameters, *order in statements:
             try:
@@ -131,7 +133,7 @@ def execute(
                 logger.error("state file: cannot write: %s", type(exc).__name__)
             else:
                 orders += order if changed > 0 else ()
-        # The journal comes first: an order must never be in the table alone when the process dies here.
+        # The journal is written first: if the process dies here, an order must not be in the table alone.
         with journal.appended(orders):
             connection.commit()
 
@@ -143,7 +145,7 @@ def journal_of(path: Path) -> Journal:
 
 @contextmanager
 def translated(path: Path, purpose: str = "used") -> Iterator[None]:
-    """Turn what SQLite and the system raise within into a StateError with a remedy."""
+    """Translate errors of SQLite and the system into a StateError with a remedy."""
     try:
         yield
     except (sqlite3.Error, OSError, MemoryError) as exc:
@@ -158,7 +160,7 @@ def _error(path: Path, purpose: str, exc: sqlite3.Error | OSError | MemoryError)
 
 
 def primary_code(exc: BaseException) -> int:
-    """Return SQLite's primary result code, 0 where there is none."""
+    """Return SQLite's primary result code, 0 for other errors."""
     code: int = getattr(exc, "sqlite_errorcode", 0)
     return sqlite3.SQLITE_NOMEM if isinstance(exc, MemoryError) else code & 0xFF
 
@@ -185,6 +187,7 @@ def _set_aside(path: Path) -> Path:
     while (aside := path.with_name(f"{path.name}.unusable-{number}")).exists():
         number += 1
     path.rename(aside)
+    # They belong to the damaged file; SQLite would replay the log into the new one.
     for suffix in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             path.with_name(f"{path.name}{suffix}").rename(aside.with_name(f"{aside.name}{suffix}"))

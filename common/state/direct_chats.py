@@ -1,4 +1,5 @@
-"""The table of direct chats: for each alias of a person, the id under which their chat first appeared."""
+"""The table of direct chats: for each alias of a person, the id under which their chat first appeared. The id never
+changes, so that the host keeps one session for each person."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ async def load(store: Store) -> list[tuple[str, str]]:
 
 
 def record(store: Store, alias: str, chat: str) -> None:
-    """Put the id of an alias' direct chat on disk."""
+    """Queue the id of an alias' direct chat for the disk."""
     store.write("INSERT OR REPLACE INTO direct_chat VALUES (?, ?)", (alias, chat))
 
 

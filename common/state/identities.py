@@ -1,4 +1,4 @@
-"""The table of phone numbers and the ACIs they belong to. A number that moved to another ACI is in the journal, too."""
+"""The table of phone numbers and the ACIs they belong to. The journal keeps numbers that moved to another ACI, too."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _COLUMNS = "number, uid, source, moved_to"
 
 
 class Source(IntEnum):
-    """The source of a pair; the higher number is the stronger source."""
+    """The source of a pair. The higher value is the more reliable source."""
 
     CONTACTS = 1
     ENVELOPE = 2
-    """Also the operator's order: no contact list changes it."""
+    """Also used for the operator's confirmation: no contact list overrides it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A number and the ACI it belongs to. `moved_to` is the ACI that was seen with the number later."""
+    """A number and its ACI. `moved_to` is another ACI that was seen with the number later."""
 
     number: str
     aci: str
@@ -37,7 +37,7 @@ class Pair:
 
 
 def record(store: Store, pair: Pair, at: float) -> None:
-    """Put a pair on disk, unless the operator has confirmed another ACI there meanwhile. `at` is Unix time."""
+    """Queue a pair for the disk; it does not replace another ACI that the operator has confirmed. `at` is Unix time."""
     upsert: Statement = (
         "INSERT INTO identity VALUES (?, ?, ?, ?) ON CONFLICT (number)"
         " DO UPDATE SET source = excluded.source, moved_to = excluded.moved_to WHERE uid = excluded.uid",
@@ -64,13 +64,13 @@ def delete(store: Store, number: str) -> None:
 
 
 async def is_confirmed(store: Store, number: str, aci: str) -> bool:
-    """Return whether the operator confirmed that the number and the new ACI are the same person's; raise StateError."""
+    """Return True if the operator confirmed that number and new ACI are the same person's; raise StateError."""
     sql = "SELECT 1 FROM identity WHERE number = ? AND uid = ? AND moved_to IS NULL"
     return bool(await store.rows(sql, (number, aci)))
 
 
 def confirm(network: str, number: str, aci: str, by: str, why: str, at: float) -> tuple[Statement, Statement]:
-    """Accept a number with the ACI it moved to, and audit that. `at` is Unix time."""
+    """Confirm a number with the ACI that it moved to, and audit that. `at` is Unix time."""
     sql = "UPDATE identity SET uid = ?, source = ?, moved_to = NULL WHERE number = ? AND moved_to = ?"
     return (
         (sql, (aci, Source.ENVELOPE, number, aci), NumberOrder(number, aci, None, at)),
@@ -79,13 +79,13 @@ def confirm(network: str, number: str, aci: str, by: str, why: str, at: float) -
 
 
 def stored_orders(connection: sqlite3.Connection) -> list[NumberOrder]:
-    """Return what the table holds of the kind that is in the journal, too."""
+    """Return the table's numbers that moved, for comparison with the journal."""
     rows = connection.execute("SELECT number, uid, moved_to FROM identity WHERE moved_to IS NOT NULL")
     return [NumberOrder(number, aci, moved_to, 0.0) for number, aci, moved_to in rows]
 
 
 def restore(connection: sqlite3.Connection, order: NumberOrder) -> None:
-    """Give the table what the journal says. Writes nothing where they agree."""
+    """Apply an order of the journal to the table. Writes nothing if they agree."""
     connection.execute(
         "INSERT INTO identity VALUES (?, ?, ?, ?) ON CONFLICT (number)"
         " DO UPDATE SET uid = excluded.uid, source = excluded.source, moved_to = excluded.moved_to"

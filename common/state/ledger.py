@@ -1,4 +1,4 @@
-"""The table of accepted messages: each is let in once, however often and over however many streams it comes."""
+"""The table of accepted messages: each is accepted once, however often and over however many streams it arrives."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PRUNE_EVERY = 5_000
 class Ledger:
     """The keys of a network's accepted messages, in memory and on disk; bounded by count. `now` is the server's time.
 
-    A claimed key is either put on disk (`note`, `commit`) or ignored; ignored keys push out none of the others.
-    Keys are only appended on disk: finding a key's place among tens of thousands would cost ten times as much for
-    every message. No clock of this machine makes a key expire.
+    A claimed key is later put on disk (`note`, `commit`) or ignored; ignored keys do not displace the others. On disk
+    keys are only appended: an index over tens of thousands would make every message ten times as expensive. Keys do not
+    expire by time, so a wrong clock loses none.
     """
 
     def __init__(self, store: Store, network: str, now: Callable[[], float]) -> None:
@@ -29,7 +29,7 @@ class Ledger:
         self._network = network
         self._now = now
         self._kept: Bounded[str, int] = Bounded(KEEP_KEYS)
-        """The times (milliseconds) at which the messages were sent."""
+        """The time (milliseconds) at which each message was sent, by key."""
         self._claimed: Bounded[str, None] = Bounded(KEEP_KEYS)
         self._ignored: Bounded[str, None] = Bounded(KEEP_IGNORED)
         self._horizon = 0
@@ -37,6 +37,7 @@ class Ledger:
 
     async def load(self) -> None:
         """Read the keys of earlier runs; raise StateError."""
+        # Keys of the previous connection of this process may still wait for the disk.
         await self._store.flush()
         self._horizon = int(await meta.load(self._store, self._horizon_key) or 0)
         sql = "SELECT key, sent_at FROM ledger WHERE network = ? ORDER BY rowid"
@@ -45,40 +46,39 @@ class Ledger:
         self._prune()
 
     def claim(self, key: str) -> bool:
-        """Return whether the key is new; afterwards it is not."""
+        """Return True if the key is new, and mark it as claimed."""
         if self.knows(key):
             return False
         self._claimed.put(key, None)
         return True
 
     def knows(self, key: str) -> bool:
-        """Return whether the key was claimed before."""
+        """Return True if the key was claimed before."""
         return key in self._kept or key in self._claimed or key in self._ignored
 
     def ignore(self, key: str) -> None:
-        """Move a claimed key to the ignored ones: nobody reads its message."""
+        """Move a claimed key to the ignored ones, whose messages nobody reads."""
         if key in self._claimed:
             del self._claimed[key]
             self._ignored.put(key, None)
 
     @property
     def horizon(self) -> int:
-        """The latest time (milliseconds) at which a message was sent whose key has been dropped again.
+        """The latest time (milliseconds) of a message whose key has been dropped.
 
-        An older message may have been accepted before.
+        A message up to that time may have been accepted before.
         """
         return self._horizon
 
     async def commit(self, *keys: str, sent_at: int | None = None) -> None:
-        """Put claimed keys on disk: once this returns, not even a crash lets the message in again."""
+        """Put claimed keys on disk. Once this returns, the message is not accepted again even after a crash."""
         await self.note(*keys, sent_at=sent_at)
         await self._store.commit()
 
     async def note(self, *keys: str, sent_at: int | None = None) -> None:
-        """Put claimed keys on disk soon. Enough for observed messages: a crash loses their text as well.
+        """Queue claimed keys for the disk. Enough for observed messages, because a crash loses their text as well.
 
-        `sent_at` is the server's time in milliseconds, where there is one. A sender's clock may be wrong: a time
-        in the future counts as now.
+        `sent_at` is in milliseconds. A sender's clock may be wrong: a time in the future counts as now.
         """
         now = int(self._now() * 1000)
         at = now if sent_at is None else max(0, min(sent_at, now))
@@ -91,7 +91,7 @@ class Ledger:
                 self._prune()
 
     def _keep(self, key: str, sent_at: int) -> None:
-        # A dropped key would let its message in again, so nothing as old as it may be answered from now on.
+        # Without its key, a message could be accepted again, so nothing as old as it may be answered from now on.
         if dropped := self._kept.put(key, sent_at):
             self._horizon = max(self._horizon, dropped[1])
 

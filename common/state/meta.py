@@ -1,4 +1,4 @@
-"""The table of single values, by key: the secret of the pseudonyms, snapshots, and how far things have come."""
+"""The table of single values by key: the secret of the pseudonyms, snapshots, the ledger's horizon and the like."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def secret(connection: sqlite3.Connection) -> str:
 
 
 async def load(store: Store, key: str) -> str | None:
-    """Return a value, None where there is none; raise StateError."""
+    """Return a value, None if it is not set; raise StateError."""
     rows = await store.rows(_READ, (key,))
     return rows[0][0] if rows else None
 
 
 def read_value(path: Path, key: str) -> str | None:
-    """Return a value of a state file, None where there is none; raise StateError."""
+    """Return a value of a state file, None if it is not set; raise StateError."""
     rows = read(path, _READ, (key,))
     return rows[0][0] if rows else None

@@ -1,4 +1,4 @@
-"""The tables of observed lines, and of how far each session has read them."""
+"""The tables of observed lines and of each session's reading cursor."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Row:
 
 
 class ObservedLines:
-    """The lines of one network. Writes are queued: what only informs the agent need not survive a crash."""
+    """The lines of one network. Writes are queued, because mere background need not survive a crash."""
 
     def __init__(self, store: Store, network: str) -> None:
         self._store = store
         self._network = network
 
     async def load(self) -> list[Row]:
-        """Return every line, the oldest first; none where they cannot be read."""
+        """Return every line, the oldest first; none if they cannot be read."""
         sql = "SELECT chat, seq, key, author, verified, text, at FROM observed WHERE network = ? ORDER BY seq"
         return [Row(*row) for row in await self._store.cached_rows(sql, (self._network,))]
 
     async def load_cursors(self) -> dict[str, int]:
-        """Return the number of the last line that each session has read; none where they cannot be read."""
+        """Return the number of the last line that each session has read; nothing if they cannot be read."""
         return dict(await self._store.cached_rows("SELECT session, seq FROM observed_cursor"))
 
     def add(self, row: Row) -> None:

@@ -1,6 +1,6 @@
-"""The journal of orders: an append-only second copy, beside the state file, of everything that permits or forbids.
+"""The journal of orders: an append-only second copy of everything that permits or forbids, beside the state file.
 
-A state file that is lost or set aside is rebuilt from it, so that no revocation is lost with the file.
+A lost or unusable state file is rebuilt from it, so that no revocation is lost with the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LINE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ChatOrder:
-    """A chat's new status, None where it is removed. `by` and `why` are for people, `at` is Unix time."""
+    """A chat's new status, None if the chat is removed. `by` and `why` are for people, `at` is Unix time."""
 
     network: str
     chat: str
@@ -55,11 +55,11 @@ class NumberOrder:
 
 Order = ChatOrder | NumberOrder
 Orders = dict[tuple[str, str], Order]
-"""The last order about each chat and number."""
+"""The last order about each chat and number, by subject."""
 
 
 class Journal:
-    """A file with one JSON object a line. Read and append only while holding the state file's write lock."""
+    """A file with one JSON object per line. Read it and append to it only while holding the state file's write lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,7 +68,7 @@ class Journal:
     def read(self) -> Orders:
         """Return the last order about each chat and number; raise StateError.
 
-        A torn last line is ignored: its order was never confirmed.
+        A torn last line is ignored, because its order was never confirmed.
         """
         orders: Orders = {}
         *lines, torn = self._content().split(b"\n")
@@ -87,7 +87,7 @@ class Journal:
 
     @contextmanager
     def appended(self, orders: Sequence[Order]) -> Iterator[None]:
-        """Have orders on disk within the context; take them back when an exception leaves it. Raise OSError."""
+        """Append orders for the length of the context; remove them again if it raises. Raise OSError."""
         if not orders:
             yield
             return
@@ -100,12 +100,15 @@ class Journal:
 
     def compact(self) -> None:
         """Rewrite the file with only the last order about each chat and number."""
+        # A removed chat needs no line: the table has no row of it either.
         orders = [order for order in self.read().values() if not isinstance(order, ChatOrder) or order.status]
-        anew = self.path.with_name(f"{self.path.name}.new")
-        anew.unlink(missing_ok=True)
-        with _opened(anew, os.O_CREAT | os.O_EXCL) as descriptor:
+        new = self.path.with_name(f"{self.path.name}.new")
+        # A crash during an earlier call may have left it behind.
+        new.unlink(missing_ok=True)
+        with _opened(new, os.O_CREAT | os.O_EXCL) as descriptor:
             _write(descriptor, b"".join(map(_line, orders)))
-        os.replace(anew, self.path)
+        # The new file is on disk before it gets the name, so that a crash leaves one of the two whole.
+        os.replace(new, self.path)
         _sync_folder(self.path)
         self._compact_at = self.path.stat().st_size * 2 + _COMPACT_BYTES
 
@@ -118,17 +121,19 @@ class Journal:
             raise StateError(f"the orders kept in {self.path} cannot be read: {exc.strerror}") from exc
 
     def _append(self, orders: Sequence[Order]) -> int:
-        """Return the size before."""
+        """Append orders and wait for the disk; return the size of the file before."""
         is_new = not self.path.exists()
         if not is_new and self.path.stat().st_size > self._compact_at:
             self.compact()
         with _opened(self.path, os.O_CREAT | os.O_APPEND) as descriptor:
+            # After a torn line, the next order would be part of an unreadable one.
             size, ending = _without_torn_line(descriptor)
             try:
                 _write(descriptor, ending + b"".join(map(_line, orders)))
                 if is_new:
                     _sync_folder(self.path)
             except OSError:
+                # A full disk may have taken part of it.
                 self._cut(size)
                 raise
         return size
@@ -137,7 +142,7 @@ class Journal:
         try:
             os.truncate(self.path, size)
         except OSError as exc:
-            logger.error("a failed order could not be removed from %s: %s", self.path, exc.strerror)
+            logger.error("an order that failed could not be removed from %s: %s", self.path, exc.strerror)
 
 
 def _line(order: Order) -> bytes:
@@ -145,7 +150,7 @@ def _line(order: Order) -> bytes:
 
 
 def _complete(line: bytes) -> Order | None:
-    """Return the order of a last line that lacks only its newline, None for a torn one."""
+    """Return the order of a last line that lacks only its newline, None for a torn line."""
     try:
         return _parsed(line)
     except (ValueError, TypeError):
@@ -168,7 +173,7 @@ def _parsed(line: bytes) -> Order:
 
 
 def _without_torn_line(descriptor: int) -> tuple[int, bytes]:
-    """Cut off a torn last line. Return the size, and the newline that a whole last line may lack."""
+    """Cut off a torn last line. Return the size, and the newline that a complete last line may lack."""
     size = os.fstat(descriptor).st_size
     os.lseek(descriptor, max(0, size - _LINE_BYTES), os.SEEK_SET)
     torn = os.read(descriptor, _LINE_BYTES).rpartition(b"\n")[2]

@@ -1,4 +1,4 @@
-"""The tables of the state file: the steps from every earlier version, and their reconciliation with the journal."""
+"""The schema of the state file: the migrations from every earlier version, and the reconciliation with the journal."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ CREATE TABLE audit (
     status TEXT NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL
 );
 """
+# Keys had no network. Signal's begin with a phone number or an ACI.
 _LEDGER = """
 CREATE TABLE appended (network TEXT NOT NULL, key TEXT NOT NULL, at REAL NOT NULL);
 INSERT INTO appended SELECT
@@ -51,19 +52,20 @@ DROP TABLE ledger;
 ALTER TABLE sent RENAME TO ledger;
 CREATE INDEX audit_chat ON audit (network, chat, id);
 """
-"""No message arrives before it is sent: the arrival, which earlier versions kept, is the latest possible `sent_at`."""
+"""Earlier versions kept the time of arrival, which is the latest possible `sent_at`."""
 
 STEPS = (_FIRST, _AUDIT, _LEDGER, _SENT_AT)
-"""The statements that lead to each schema version from the one before."""
+"""The statements that migrate to each schema version from the previous one."""
 SCHEMA_VERSION = len(STEPS)
 
 
 def prepare(connection: sqlite3.Connection, journal: Journal) -> None:
-    """Bring a file to the present schema and its chats and numbers in line with the journal; raise Unusable.
+    """Migrate a file to the current schema and reconcile its chats and numbers with the journal; raise Unusable.
 
-    Another connection may do the same at the same time.
+    Safe while another connection does the same.
     """
     with connection:
+        # IMMEDIATE takes the write lock before the version is read: of two processes only one migrates.
         connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
@@ -78,16 +80,17 @@ def prepare(connection: sqlite3.Connection, journal: Journal) -> None:
 def _upgrade(connection: sqlite3.Connection, version: int) -> None:
     if version == SCHEMA_VERSION:
         return
+    # Not `executescript`: it would commit the transaction first.
     for statement in "".join(STEPS[version:]).split(";"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
 def _reconcile(connection: sqlite3.Connection, journal: Journal) -> list[Order]:
-    """Restore to the tables what only the journal has; return what only the tables have.
+    """Apply to the tables the orders that only the journal has; return the orders that only the tables have.
 
-    An order reaches the journal before the tables, so the journal wins where they differ. A revocation in either wins
-    over everything.
+    An order reaches the journal before the tables, so the journal wins if they differ. A revocation in either of them
+    wins over everything else.
     """
     in_journal = journal.read()
     only_in_tables: list[Order] = []

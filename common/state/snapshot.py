@@ -1,4 +1,4 @@
-"""Snapshots of a running gateway's connections, kept in the state file for other processes to read."""
+"""Snapshots of a running gateway's connections, kept in the state file for other processes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 5.0
 FRESH_SECONDS = 20.0
-"""The gateway of an older snapshot has ended, or hangs."""
+"""The age of a snapshot, in seconds, from which its gateway counts as ended or hanging."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of one network's connection. Times are Unix time, None for never; counts are since it was opened."""
+    """The state of one network's connection. Times are Unix time, None for never; counts start when it is opened."""
 
     network: str
     at: float
     process: int
     listening: bool
-    """A stream is open."""
+    """True if a stream is open."""
     last_byte: float | None
     last_event: float | None
     reconnects: int
@@ -47,13 +47,13 @@ class Snapshot:
     """Events of kinds that the adapter does not handle, by kind."""
 
     def fault(self, now: float) -> str:
-        """Return the problem; empty when there is none."""
+        """Return the problem as text, empty if there is none."""
         if now - self.at > FRESH_SECONDS:
             return f"no gateway has been running for {_ago(now - self.at)}"
         return "" if self.listening else "not connected: no open stream"
 
     def rows(self, now: float) -> list[tuple[str, str]]:
-        """Return (label, value) pairs for people."""
+        """Return (label, value) pairs for display."""
         lost = f", {self.shed} of background and {self.lost} to the agent dropped" if self.shed or self.lost else ""
         return [
             ("state", self.fault(now) or "listening"),
@@ -69,7 +69,7 @@ class Snapshot:
 
 
 async def keep_snapshot_fresh(store: Store, take_snapshot: Callable[[], Snapshot]) -> NoReturn:
-    """Write a snapshot every few seconds until cancelled; the last one stays."""
+    """Write a snapshot every few seconds until cancelled, and a last one then."""
     try:
         while True:
             _write(store, take_snapshot())

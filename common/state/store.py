@@ -40,32 +40,32 @@ def change(path: Path, statements: Iterable[Statement]) -> None:
 
 
 def pseudonymizer(path: Path) -> Pseudonymizer:
-    """Return the pseudonyms that the gateway of a state file uses in its logs and its trace; raise StateError."""
+    """Return the pseudonymizer that the gateway of a state file uses for its logs and trace; raise StateError."""
     secret = meta.read_value(path, meta.SECRET) if path.exists() else None
     return Pseudonymizer(bytes.fromhex(secret) if secret else None)
 
 
 class Store:
-    """The state file of one gateway, shared by its connections: each opens it and closes it once.
+    """The state file of one gateway, shared by its connections: each opens it once and closes it once.
 
-    All of them run in one event loop. Writes that fail are kept and retried; those that permit or forbid are never
+    All of them run in one event loop. Failed writes are kept and retried; those that permit or forbid are never
     dropped. Queueing (`keep`, `write`, `write_later`) is safe from any thread.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.pseudonym = Pseudonymizer()
-        """Pseudonyms with a random secret until the file is open."""
+        """The pseudonymizer, with a random secret until the file is open."""
         self._journal = journal_of(path)
         self._connection: sqlite3.Connection | None = None
-        # From the most important to what a crash may lose.
+        # From the most important to the one that a crash may lose.
         self._kept = Backlog()
         self._queue = Backlog(KEEP_QUEUED)
         self._cached = Backlog(KEEP_CACHED)
         self._number = 0
         """The number of the last entry in any backlog."""
         self._lock = threading.Lock()
-        """Guards the backlogs: any thread fills them, the writing thread empties them."""
+        """Guards the backlogs, which any thread fills and the writing thread empties."""
         self._failing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -73,7 +73,7 @@ class Store:
     # -- open and close
 
     async def open(self) -> None:
-        """Open or create the file; an unusable one is kept aside and rebuilt. Raise StateError."""
+        """Open or create the file; an unusable one is renamed and rebuilt. Raise StateError."""
         self._bind(asyncio.get_running_loop())
         async with self._opening:
             if self._connection is None:
@@ -81,7 +81,7 @@ class Store:
             self._users += 1
 
     async def close(self) -> None:
-        """End one use; the last one closes the file. Closing more often than opening does nothing."""
+        """End one use; the last user closes the file. Surplus calls do nothing."""
         if self._loop is None or not self._users:
             return
         self._users -= 1
@@ -131,7 +131,7 @@ class Store:
         with translated(self.path, "read"):
             secret = meta.secret(self._connection)
         self.pseudonym = Pseudonymizer(bytes.fromhex(secret))
-        # Orders given while the file could not be written or was closed, before anybody reads the tables.
+        # Orders kept while the file was closed or could not be written must be in the tables before anybody reads them.
         while self._kept:
             if not self._write_batch(cached=False):
                 raise StateError(f"recent orders cannot be written to {self.path}")
@@ -146,7 +146,7 @@ class Store:
     # -- read
 
     async def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return what a query yields; raise StateError, so that an unreadable table never looks empty."""
+        """Return the rows of a query; raise StateError, so that an unreadable table never looks empty."""
 
         def read() -> list[tuple[Any, ...]]:
             with translated(self.path, "read"):
@@ -155,7 +155,7 @@ class Store:
         return await self._in_thread(read)
 
     async def cached_rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return what a query yields, nothing where it cannot be read: for tables that the gateway can do without."""
+        """Return the rows of a query, none if they cannot be read: for tables that the gateway can do without."""
         try:
             return await self.rows(query, parameters)
         except StateError as exc:
@@ -163,7 +163,7 @@ class Store:
             return []
 
     async def watch(self, changed: Callable[[], Awaitable[None]]) -> NoReturn:
-        """Await `changed` whenever another process has written to the file, and again if it raised StateError."""
+        """Call `changed` whenever another process has written to the file, and again if it raised StateError."""
         seen, is_failing = None, False
         while True:
             try:
@@ -181,7 +181,7 @@ class Store:
     # -- write
 
     async def change(self, *statements: Statement) -> None:
-        """Execute statements in one transaction, after those kept so far; raise StateError unless they are on disk."""
+        """Execute statements in one transaction, after all kept ones; raise StateError unless they are on disk."""
 
         def work() -> None:
             with translated(self.path, "changed"):
@@ -198,11 +198,11 @@ class Store:
         await self._in_thread(work)
 
     def keep(self, *statements: Statement) -> None:
-        """Queue statements that permit or forbid, to be executed in one transaction. They are never dropped."""
+        """Queue statements that permit or forbid, for one transaction. They are never dropped."""
         self._put(self._kept, statements)
 
     def write(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Queue a statement; it is on disk soon, at the latest after the next `commit`."""
+        """Queue a statement; it is written soon, at the latest by the next `commit`."""
         self._put(self._queue, [(statement, parameters)])
 
     def write_later(self, statement: str, parameters: Sequence[Any] = (), *, key: Hashable = None) -> None:
@@ -217,14 +217,14 @@ class Store:
             self._loop.call_soon_threadsafe(self._dirty.set)
 
     async def commit(self) -> bool:
-        """Return once every `write` and `keep` so far is on disk, or at once while the disk cannot be written to.
+        """Return once every earlier `write` and `keep` is on disk, or at once while the disk cannot be written to.
 
         Concurrent callers share a transaction.
         """
         return not self._failing and await self._write_queued(cached=False)
 
     async def flush(self) -> bool:
-        """Return once everything queued so far is on disk; False when that fails now: it is retried."""
+        """Return True once everything queued so far is on disk, False if that fails now; it is retried later."""
         return await self._write_queued(cached=True)
 
     async def _write_queued(self, *, cached: bool) -> bool:
@@ -241,7 +241,7 @@ class Store:
         return True
 
     def _waits(self, number: int, *, cached: bool) -> bool:
-        # The thread that writes removes entries meanwhile.
+        # The writing thread removes entries at the same time.
         with self._lock:
             return any(backlog.has_up_to(number) for backlog in self._backlogs(cached=cached))
 
@@ -267,7 +267,7 @@ class Store:
             statements = [statement for _, batch in batches for _, (_, group) in batch for statement in group]
             execute(self._opened(), self._journal, statements, leave_out_faulty=True)
         except (sqlite3.Error, OSError, MemoryError, StateError) as exc:
-            # A full disk must not stop the chats. One log line for each outage is enough.
+            # A full disk must not stop the chats. Only the first failure of an outage is logged as an error.
             level = logging.DEBUG if self._failing else logging.ERROR
             logger.log(level, "state file: cannot be written to, retrying: %s", exc)
             self._failing = True
@@ -291,9 +291,9 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
 
-_living: dict[Path, Store] = {}
+_instances: dict[Path, Store] = {}
 
 
 def shared(path: Path) -> Store:
-    """Return the one store of a file in this process, so that all its users share a connection."""
-    return _living.setdefault(path.absolute(), Store(path.absolute()))
+    """Return the only store of a file in this process, so that all its users share a connection."""
+    return _instances.setdefault(path.absolute(), Store(path.absolute()))

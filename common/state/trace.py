@@ -1,4 +1,4 @@
-"""The table of the last decisions, which answers "why did you not answer?". Holds no text and no plain identity."""
+"""The table of the latest decisions, which explains why a message was not answered. Holds no text and no identity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PRUNE_EVERY = 200
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the trace. `at` is Unix time; `chat` and `who` are pseudonyms, `event` is the network's message id."""
+    """One decision. `at` is Unix time, `chat` and `who` are pseudonyms, `event` is the network's message id."""
 
     number: int
     at: float
@@ -34,15 +34,15 @@ class Entry:
     reason: str
 
     def time(self) -> str:
-        """The time of the decision, in the local time zone."""
+        """Return the time of the decision in the local time zone."""
         return datetime.fromtimestamp(self.at).astimezone().strftime("%d %b %H:%M:%S")
 
     def place(self) -> str:
-        """The chat, for people."""
+        """Return the chat for display."""
         return "(direct)" if self.chat == self.who else self.chat
 
     def line(self) -> str:
-        """The entry in one line, without its network."""
+        """Return the entry as one line, without its network."""
         rule = f" by rule {self.rule}" if self.rule else ""
         return f"{self.time()} {self.place()} {self.who}: {self.verdict}{rule}, {self.reason} ({self.event})"
 
@@ -64,7 +64,7 @@ class Trace:
         self.counts: Counter[str] = Counter()
 
     def pseudonym(self, identity: str) -> str:
-        """Return the name of a person or a chat in the trace and in logs."""
+        """Return the pseudonym of a person or a chat for the trace and logs."""
         return self._store.pseudonym(identity)
 
     def decided(self, inbound: Inbound, decision: Decision) -> None:
@@ -75,7 +75,7 @@ class Trace:
             self._row(inbound, verdict, decision.rule, decision.reason)
 
     def noted(self, inbound: Inbound, verdict: str, reason: str) -> None:
-        """Record an event that is no decision about a text, such as an invitation."""
+        """Record an event that is not a decision about a text, such as an invitation."""
         self.counts[f"{verdict} {reason}"] += 1
         self._row(inbound, verdict, 0, reason)
 

@@ -1,4 +1,4 @@
-"""Opening and closing as a whole: closing interrupts an opening in progress, so that nothing is opened after it."""
+"""The lifespan of a connection: `close` interrupts an opening in progress, so that nothing is opened after it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Lifespan:
-    """Owns the resources that an opening coroutine pushes onto `resources`, and its background tasks. For one use."""
+    """Owns the background tasks of a connection, and the `resources` that the opening coroutine adds. For one use."""
 
     def __init__(self) -> None:
         self.resources = AsyncExitStack()
@@ -24,7 +24,7 @@ class Lifespan:
         self._closed = False
 
     async def run(self, opening: Coroutine[Any, Any, _T]) -> _T:
-        """Return or raise what the coroutine does. Raises Closed when `close` is called before it ends."""
+        """Run the coroutine that opens the connection. Raises Closed when `close` is called before it ends."""
         if self._closed:
             opening.close()
             raise Closed("closed already")
@@ -32,6 +32,7 @@ class Lifespan:
         try:
             result: _T = await task
         except asyncio.CancelledError:
+            # Our own `close` becomes an error; a cancellation of the caller stays one.
             if self._closed:
                 raise Closed("closed while connecting") from None
             raise
@@ -53,6 +54,7 @@ class Lifespan:
         self._closed = True
         if self._task is not None and not self._task.done():
             self._task.cancel()
+            # `wait`, because the error of the opening belongs to the caller of `run`.
             await asyncio.wait({self._task})
         await self.resources.aclose()
 

@@ -1,4 +1,4 @@
-"""One connection to a peer's events, whatever the transport."""
+"""One connection to a peer's events, over any transport."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .stats import StreamStats
 logger = logging.getLogger(__name__)
 
 PROVED_AFTER = 5.0
-"""Seconds after which an open link counts as one that works, even if nothing has arrived."""
+"""Seconds after which an open link counts as working, even if nothing has arrived."""
 
 Clock = Callable[[], float]
 EventT = TypeVar("EventT")
@@ -30,15 +30,16 @@ class Link(ABC):
 
     def __init__(self, stats: StreamStats, clock: Clock, unanswered: str) -> None:
         self.failure: Exception = ConnectionLost("the connection was closed")
-        """Why the link ended."""
+        """The error that ended the link."""
         self.received = False
-        """True once the peer sent more than opening a link requires."""
+        """True once the peer has sent more than opening a link requires."""
         self._stats = stats
         self._clock = clock
         self._unanswered = unanswered
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._opened_at: float | None = None
         self._closed = False
+        # Apart from `stats.last_byte`: the bytes of another link must not hide the silence of this one.
         self._last_byte_at = 0.0
         self._task = asyncio.create_task(self._run())
 
@@ -58,13 +59,13 @@ class Link(ABC):
         return 0.0 if self._opened_at is None else self._clock() - self._last_byte_at
 
     async def wait_open(self, timeout: float) -> None:
-        """Return once the link is open. Raises `failure` when it ended instead, ConnectionLost after `timeout` s."""
+        """Return once the link is open. Raises `failure` if it ends instead, ConnectionLost after `timeout` seconds."""
         await asyncio.wait({self._opened, self._task}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not self._opened.done():
             raise self.failure if self.ended else ConnectionLost(self._unanswered)
 
     async def ends_within(self, seconds: float | None) -> bool:
-        """Wait for the end, at most that long (None: for ever); return whether it has come."""
+        """Wait for the end of the link, at most `seconds` (None: for ever); return True if it has ended."""
         await asyncio.wait({self._task}, timeout=None if seconds is None else max(seconds, 0.0))
         return self._task.done()
 
@@ -75,11 +76,12 @@ class Link(ABC):
 
     @abstractmethod
     async def _listen(self) -> NoReturn:
-        """Connect and read until the link ends; raise why it ended."""
+        """Connect and read until the link ends; raise the reason."""
 
     async def _run(self) -> None:
         try:
             await self._listen()
+        # `close` cancels the task: a CancelledError passes and leaves the default `failure`.
         except Exception as exc:
             self.failure = exc
         finally:
@@ -101,7 +103,8 @@ class Link(ABC):
         self._last_byte_at = self._stats.last_byte = self._clock()
 
     def _mark_closed(self) -> None:
-        """Record that nothing arrives any more. `_run` calls it, `_listen` only when more is left to do."""
+        """Record that nothing arrives any more. `_run` calls this at the end; `_listen` may do so earlier."""
+        # A link that never opened was never counted.
         if self._opened_at is None or self._closed:
             return
         self._closed = True
@@ -116,10 +119,10 @@ class Link(ABC):
         self._call(handler, event)
 
     def _call(self, handler: Callable[..., None], *arguments: object) -> None:
-        """Call a handler. Its failure is logged and costs what it was called with, never the link."""
+        """Call a handler. A failure is logged and counted; it never ends the link."""
         try:
             handler(*arguments)
         except Exception as exc:
             # The exception's text may quote the message.
             self._stats.skipped += 1
-            logger.error("an event was not taken in: %s", type(exc).__name__)
+            logger.error("an event could not be handled: %s", type(exc).__name__)

@@ -1,4 +1,4 @@
-"""The one reconnection policy: which failures are retried, and when."""
+"""The only reconnection policy: which failures are retried, and when."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LIMIT_SECONDS = 11.0
 
 
 def is_retryable(exc: BaseException) -> bool:
-    """Return True for a failure that may pass; False for a refusal, and for what nobody expected, which is a bug."""
+    """Return True for a temporary failure, False for a refusal and for an unexpected exception, which is a bug."""
     return isinstance(exc, Retryable)
 
 
 class RateLimit:
-    """At most `limit` requests in any `per` seconds, over all callers and however well the last request went."""
+    """Allows at most `limit` requests in any `per` seconds, over all callers, after successes as after failures."""
 
     def __init__(self, limit: int = 3, per: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._per = per
@@ -60,10 +60,11 @@ class Reconnection:
         self._last_failure: BaseException | None = None
 
     async def wait(self, delay: float) -> None:
-        """Back off for at least `delay` s. Raises ConnectionLost after `give_up_after` s without an open link."""
+        """Wait at least `delay` seconds. Raises ConnectionLost after `give_up_after` seconds without an open link."""
         wait = self.rate_limit.reserve(delay)
         since = self._stats.disconnected_since
         left = math.inf if since is None else since + self._give_up_after - self._clock()
+        # Not beyond the deadline, so that a long back-off does not delay the report to the host.
         if wait > 0:
             await self._sleep(max(min(wait, left), 0.0))
         # Another link may have opened meanwhile.
@@ -71,18 +72,18 @@ class Reconnection:
             raise ConnectionLost(f"no events for {self._give_up_after:.0f} s: {self._last_failure}")
 
     def raise_if_fatal(self, failure: BaseException) -> None:
-        """Raise a failure that a retry does not cure; log and remember any other."""
+        """Raise a failure that a retry does not remove; log and remember any other."""
         if not is_retryable(failure):
             raise failure
         self._last_failure = failure
         logger.warning("%s events interrupted: %s", self._name, failure)
 
     def final_error(self, reason: Exception) -> HardenedError:
-        """Return why the stream ended, for the operator. A bug of ours becomes Fatal, so that it is never silent."""
+        """Return the error that ended the stream, for the operator. A bug of ours becomes Fatal."""
         if not isinstance(reason, HardenedError):
-            remedy = f"the listener failed ({type(reason).__name__}): restart and report it"
+            remedy = f"the listener failed ({type(reason).__name__}): restart the gateway and report this"
             bug = Fatal(f"{self._name}_stream_failed", remedy)
             bug.__cause__ = reason
             reason = bug
-        logger.error("%s events end: %s", self._name, reason)
+        logger.error("%s events stopped: %s", self._name, reason)
         return reason

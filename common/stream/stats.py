@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass
 class StreamStats:
-    """Counters since the stream was made, kept over its links. Times are in seconds of the stream's clock."""
+    """Counters since the stream was created, over all its links. Times are in seconds of the stream's clock."""
 
     last_byte: float | None = None
     last_event: float | None = None
     disconnected_since: float | None = None
-    """When the last open link was lost; None while one is open, and before the first."""
+    """The time at which the last open link was lost; None while one is open, and before the first."""
     open: int = 0
     """Links open now."""
     connects: int = 0
@@ -26,8 +26,8 @@ class StreamStats:
     skipped: int = 0
     """Events that could not be read, or that the handler failed on."""
     duplicates: int = 0
-    """Events dropped because they had come before (Mattermost)."""
+    """Events dropped because they had been received before (Mattermost)."""
     resumed: int = 0
-    """Links that continued where the one before them ended (Mattermost)."""
+    """Links that resumed where the previous one ended (Mattermost)."""
     gaps: int = 0
     """Losses of events that no resume could recover (Mattermost)."""

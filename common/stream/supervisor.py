@@ -1,4 +1,4 @@
-"""Keeps a stream of events connected: opens links, watches them, replaces them, gives up."""
+"""Keeps a stream of events connected: opens, watches and replaces links, and gives up in the end."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from .stats import StreamStats
 logger = logging.getLogger(__name__)
 
 OPEN_WITHIN = 20.0
-"""Seconds for a link to open: signal-cli before 0.14.4 sends the headers with its first keepalive, up to 15 s late."""
+"""Seconds for a link to open: signal-cli before 0.14.4 sends headers only with its first keepalive, after 15 s."""
 
 
 class Supervisor:
     """Keeps `streams` links open, from `open` until `close` or `on_dead`.
 
     `connect` makes a new link with the supervisor's stats and clock. With `stale_after`, a link without a byte for that
-    many seconds is replaced, if `check` says that the peer is well; a peer that hands each event to every link loses
-    nothing by that. `on_dead` is called once, after everything is closed: with Fatal when the peer refuses us, with
-    ConnectionLost when no link has been open for `give_up_after` seconds (an attempt in progress is waited for).
+    many seconds is replaced; if `check` finds the peer healthy, the new link opens before the old one closes, so that
+    no event is lost of a peer that sends each event to every link. `on_dead` is called once, after everything is
+    closed: with Fatal when the peer refuses us, with ConnectionLost when no link has been open for `give_up_after`
+    seconds (after the attempt in progress).
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Supervisor:
         """Return when the first link is open. Raises Fatal or ConnectionLost, and then leaves nothing open."""
         if self._links:
             raise RuntimeError("the stream is open already")
+        # The first attempt counts towards the limit as well.
         self._reconnection.rate_limit.reserve()
         first = self._new_link()
         try:
@@ -81,28 +83,29 @@ class Supervisor:
 
     async def _run(self, first: Link) -> None:
         try:
-            async with asyncio.TaskGroup() as keepers:
-                keepers.create_task(self._keep(first))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep(first))
                 for _ in range(1, self._streams):
-                    keepers.create_task(self._keep(None))
+                    tasks.create_task(self._keep(None))
         except ExceptionGroup as ended:
+            # `_keep` never returns. The first one to fail ends the others, so its reason is the stream's.
             reason = ended.exceptions[0]
         finally:
             await self._drop(*self._links)
         self._on_dead(self._reconnection.final_error(reason))
 
     async def _keep(self, first: Link | None) -> NoReturn:
-        """Keep one link open; raise what ends the whole stream."""
+        """Keep one link open; raise the error that ends the whole stream."""
         link = first or await self._reconnect(_at_once())
         delays = backoff()
         while True:
             if await self._falls_silent(link):
                 delays = backoff()
-                # Two links hear the same and fall silent together: one keeps listening until the other is replaced.
+                # Two links get the same bytes and fall silent together: one stays until the other has been replaced.
                 async with self._replacing:
                     successor = await self._replace(link) or await self._reconnect(delays)
             else:
-                # Back-off starts anew only after a link that worked, else a peer that drops every link is stormed.
+                # The back-off restarts only after a link that worked: a peer that drops every link must not be stormed.
                 delays = _at_once() if link.proved else delays
                 await self._drop(link)
                 self._reconnection.raise_if_fatal(link.failure)
@@ -122,17 +125,18 @@ class Supervisor:
         return False
 
     async def _replace(self, silent: Link) -> Link | None:
-        """Return an open link in place of a silent one, None when another attempt has to back off first.
+        """Return an open link in place of a silent one; None if another attempt has to back off first.
 
-        The silent link is closed when its successor is open, or before when a second one listens. It stays, and is
-        returned, when it comes back to life meanwhile.
+        The silent link is closed once its successor is open, or earlier if a second link listens. If bytes arrive on it
+        meanwhile, it stays open and is returned.
         """
         healthy = self._check is None or await self._check()
+        # The check took its time, in which a byte may have arrived.
         if self._is_alive(silent):
             return silent
         self.stats.stale += 1
         logger.warning(
-            "%s sent no byte for %.0f s, its health check %s",
+            "%s sent no data for %.0f s, its health check %s",
             self._name,
             self._stale_after,
             "passes" if healthy else "fails",
@@ -153,7 +157,7 @@ class Supervisor:
                 return new
 
     async def _attempt(self, delay: float) -> Link | None:
-        """Return a new open link, or None when another attempt may do better."""
+        """Return a new open link, or None if the attempt failed and another one may succeed."""
         await self._reconnection.wait(delay)
         new = self._new_link()
         try:
