@@ -12,6 +12,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from ..core.authority import Authority
+from ..core.bounded import Bounded
 from ..core.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Rule, message_key
 from ..core.people import NOBODY, Authorization
 from ..core.policy import Past, Policy, arrived_at, decide, horizon, restrain
@@ -23,6 +24,10 @@ from .delivery import Deliver, Delivery, apply_edit, buffer_of
 from .fair_queue import Place
 from .observation import Observations
 from .workers import ChatWorkers
+
+KEEP_LOOKED_UP = 10_000
+"""Messages that waited for a lookup; those shed meanwhile never come back to be taken out."""
+KEEP_CHATS = 5_000
 
 _Item = TypeVar("_Item")
 
@@ -131,8 +136,8 @@ class Pipeline(Generic[_Item]):
         self._observed = observed
         self._deliver = deliver
         self._versions = Versions()
-        self._looked_up: set[str] = set()
-        self._program_turns: Counter[str] = Counter()
+        self._looked_up: Bounded[str, None] = Bounded(KEEP_LOOKED_UP)
+        self._program_turns: Bounded[str, int] = Bounded(KEEP_CHATS)
         self.ledger = ledger
         self.trace = trace
         self.workers: ChatWorkers[_Item] = ChatWorkers(self.handle, source.place)
@@ -208,9 +213,9 @@ class Pipeline(Generic[_Item]):
         key = message.inbound.key
         if key in self._looked_up or not self._source.wants_look_up(message, authorization):
             # Once per message: an author who stays unknown must not defer it for ever.
-            self._looked_up.discard(key)
+            self._looked_up.pop(key, None)
             return False
-        self._looked_up.add(key)
+        self._looked_up.put(key, None)
         self.workers.defer(self._source.queue(message.item), message.item, self._source.look_up())
         return True
 
@@ -219,9 +224,9 @@ class Pipeline(Generic[_Item]):
         inbound, chat_id = message.inbound, message.chat_id
         # Before `restrain`: the post that is judged counts as one of the row.
         if inbound.origin is Origin.PERSON:
-            del self._program_turns[chat_id]
+            self._program_turns.pop(chat_id, None)
         elif inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):
-            self._program_turns[chat_id] += 1
+            self._program_turns.put(chat_id, self._program_turns.get(chat_id, 0) + 1)
         mark, earlier = self._source.dispatch_mark(inbound), self._versions.before(inbound)
         past = Past(
             message.now,
@@ -229,7 +234,7 @@ class Pipeline(Generic[_Item]):
             missed=message.missed,
             earlier=earlier,
             dispatched=self.ledger.knows(mark) if mark else earlier is not None and earlier.dispatched,
-            program_turns=self._program_turns[chat_id],
+            program_turns=self._program_turns.get(chat_id, 0),
         )
         decision = restrain(decision, inbound, past, self._source.policy(inbound.chat.id))
         if mark and isinstance(decision, Dispatch):
