@@ -16,10 +16,8 @@ import pytest
 from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.core.server_clock import ServerClock
 from hermes_hardened_adapters.common.state import allowlist, ledger
-from hermes_hardened_adapters.common.state import cursors as cursors_module
 from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist
 from hermes_hardened_adapters.common.state.chats import entries
-from hermes_hardened_adapters.common.state.cursors import Cursors
 from hermes_hardened_adapters.common.state.database import connect
 from hermes_hardened_adapters.common.state.schema import prepare
 from hermes_hardened_adapters.common.state.store import Store, change
@@ -376,18 +374,6 @@ async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
         if path is None:
             store.path.with_name("orders").rename(store.path.with_name("kept"))
         assert len(entries(store.path, "mattermost")) == allowlist.KEEP_KNOWN
-
-
-async def test_where_channels_were_left_off_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursors_module, "KEEP_CURSORS", 3)
-    cursors = Cursors(store, "mattermost")
-    for number in range(1, 6):
-        cursors.advance(f"c{number}", number)
-    again = Cursors(store, "mattermost")
-    await store.flush()
-    await again.load()
-    for one in (cursors, again):
-        assert [one.since(f"c{number}") for number in range(1, 6)] == [5, 5, 5, 4, 5]
 
 
 def test_what_a_link_names_is_as_private(tmp_path: Path) -> None:

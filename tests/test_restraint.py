@@ -1,4 +1,4 @@
-"""What keeps a Dispatch from being one, and the memory of versions behind it."""
+"""`restrain`: what keeps a Dispatch from being one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from hermes_hardened_adapters.common.core.events import (
 )
 from hermes_hardened_adapters.common.core.events import Reason as R
 from hermes_hardened_adapters.common.core.policy import Past, Policy, restrain
-from hermes_hardened_adapters.common.core.server_clock import ServerClock
-from hermes_hardened_adapters.common.core.versions import Version, Versions, digest
+from hermes_hardened_adapters.common.core.versions import Version, digest
 
 MINUTE = 60_000
 NOW = 1_795_000_000_000
@@ -80,45 +79,3 @@ def test_what_restrains(decision: Dispatch, inbound: Inbound, past: Past, rules:
 @pytest.mark.parametrize("decision", [Observe("go", 10, R.UNADDRESSED), Ignore(4, R.CHAT_NOT_ALLOWED)])
 def test_only_a_dispatch_is_restrained(decision: Decision) -> None:
     assert restrain(decision, EDIT, replace(PAST, earlier=SAME, dispatched=True), ONCE) == decision
-
-
-def test_versions_are_followed_through_edits_of_edits() -> None:
-    versions = Versions()
-    versions.record(SAID, GO)
-    first = replace(SAID, message_id="2", edits="1", text="gone", received_at=NOW + 1)
-    assert versions.before(first) == Version(digest(replace(SAID, text="go")), NOW, dispatched=True)
-    versions.record(first, Observe("gone", 10, R.UNADDRESSED))
-    for target in ("1", "2"):
-        second = replace(SAID, message_id="3", edits=target, text="going", received_at=NOW + 2)
-        assert versions.before(second) == Version(digest(replace(SAID, text="gone")), NOW, dispatched=True)
-    assert versions.before(replace(first, sender=Address("bob"))) is None
-
-
-def test_what_is_not_served_is_not_remembered() -> None:
-    versions = Versions()
-    versions.record(SAID, Ignore(4, R.CHAT_NOT_ALLOWED))
-    assert versions.before(EDIT) is None
-
-
-def test_the_memory_of_versions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hermes_hardened_adapters.common.core.versions.KEEP_VERSIONS", 2)
-    versions = Versions()
-    for number in "123":
-        versions.record(replace(SAID, message_id=number), GO)
-    assert [versions.before(replace(EDIT, edits=number)) is None for number in "123"] == [True, False, False]
-
-
-def test_the_servers_clock_goes_on_from_what_the_server_said() -> None:
-    now = [10.0]
-    clock = ServerClock(lambda: now[0], lambda: 1.0)
-    assert clock.now() == 1000
-    clock.set_from_header("Sun, 22 Nov 2026 06:34:58 GMT")
-    assert clock.now() == 1_795_329_298_999
-    now[0] += 2.5
-    assert clock.now() == 1_795_329_301_499
-    clock.advance(1_795_329_298_000)
-    assert clock.now() == 1_795_329_301_499
-    clock.advance(1_795_329_400_000)
-    for nonsense in (None, "", "yesterday", "Sun, 99 Nov 2026 06:34:58 GMT"):
-        clock.set_from_header(nonsense)
-    assert clock.now() == 1_795_329_400_000

@@ -14,6 +14,7 @@ from hermes_hardened_adapters.common.stream.stats import StreamStats
 from hermes_hardened_adapters.common.stream.supervisor import Supervisor
 
 from tests.fakes.clock import Time
+from tests.waiting import until
 
 Script = Callable[["ScriptedLink"], Awaitable[None]]
 
@@ -103,12 +104,6 @@ async def supervised(*scripts: Script, **options: Any) -> AsyncIterator[Peer]:
     finally:
         await peer.stream.close()
         assert all(link.ended for link in peer.links)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def well(healthy: bool) -> Callable[[], Awaitable[bool]]:

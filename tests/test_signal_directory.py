@@ -1,16 +1,14 @@
-"""Who is who: pairs, aliases, and whom the host accepts."""
+"""The directory of numbers and ACIs: pairs, aliases, and whom the host accepts under which of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.people.direct_chats import DirectChats
 from hermes_hardened_adapters.adapters.signal.people.directory import Directory, Learnt
-from hermes_hardened_adapters.common.core.events import Address, Me
-from hermes_hardened_adapters.common.core.people import Authorization, Lists, as_aci, as_number
-from hermes_hardened_adapters.common.inbound.authorization import AuthorizationCache
+from hermes_hardened_adapters.common.core.events import Address
+from hermes_hardened_adapters.common.core.people import Lists, as_aci
 from hermes_hardened_adapters.common.state.identities import Pair, Source
 
 from tests.fakes.signal_daemon import ALICE, ALICE_ACI, BOB, BOB_ACI, CAROL, CAROL_ACI
@@ -19,39 +17,6 @@ from tests.fakes.signal_daemon import ALICE, ALICE_ACI, BOB, BOB_ACI, CAROL, CAR
 def accepting(*listed: str) -> Callable[[str], bool]:
     """A host that knows its allowlist as strings, as Hermes does."""
     return lambda alias: alias in listed
-
-
-@pytest.mark.parametrize("value", ["+15550002222", "+49123456"])
-def test_numbers(value: str) -> None:
-    assert as_number(value) == value
-
-
-@pytest.mark.parametrize(
-    "value", ["15550002222", "+0123456", "+1555 000", "+1555000222233334444", "", None, 5, "+１５５５０００"]
-)
-def test_no_numbers(value: object) -> None:
-    assert as_number(value) is None
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        f"PNI:{ALICE_ACI}",
-        ALICE_ACI.replace("-", ""),
-        "{" + ALICE_ACI + "}",
-        "2222-2222222-22224-2228-222222222222",
-        "{" + ALICE_ACI[:-2] + "}",
-        "urn:uuid:" + ALICE_ACI[9:],
-        "２" + ALICE_ACI[1:],
-        ALICE_ACI + "\n",
-        "u:alice.01",
-        "",
-        None,
-        7,
-    ],
-)
-def test_no_acis(value: object) -> None:
-    assert as_aci(value) is None
 
 
 def test_an_aci_is_compared_in_lower_case() -> None:
@@ -154,37 +119,6 @@ def test_what_is_unresolved() -> None:
     assert directory.unresolved(Lists(admins=(BOB,), allowed=(ALICE, CAROL, CAROL_ACI, BOB, "*"))) == (BOB, CAROL)
 
 
-def test_a_direct_chat_keeps_the_id_it_had_first() -> None:
-    kept: list[tuple[str, str]] = []
-    chats = DirectChats(remember=lambda alias, chat: kept.append((alias, chat)))
-    assert chats.id_for((CAROL_ACI,)) == CAROL_ACI
-    assert chats.id_for((CAROL, CAROL_ACI)) == CAROL_ACI
-    assert DirectChats(kept).id_for((CAROL,)) == CAROL_ACI
-
-
-@pytest.mark.parametrize("hidden_first", [False, True])
-def test_a_direct_chat_follows_the_present_owner_of_a_number(hidden_first: bool) -> None:
-    directory = Directory()
-    chats = DirectChats(owner=directory.aci_of)
-
-    def chat_of(address: Address) -> str:
-        return chats.id_for(directory.aliases(address))
-
-    if hidden_first:
-        assert chat_of(Address(ALICE_ACI)) == ALICE_ACI
-    directory.learn(ALICE, ALICE_ACI, Source.ENVELOPE)
-    assert chat_of(Address(ALICE_ACI, ALICE)) == (ALICE_ACI if hidden_first else ALICE)
-    directory.learn(ALICE, BOB_ACI, Source.ENVELOPE)
-    assert chat_of(Address(BOB_ACI, ALICE)) == BOB_ACI
-    assert chat_of(Address(ALICE_ACI, ALICE)) == (ALICE_ACI if hidden_first else ALICE)
-    directory.confirm(ALICE, BOB_ACI)
-    new, old = chat_of(Address(BOB_ACI, ALICE)), chat_of(Address(ALICE_ACI))
-    assert directory.aci_of(new) or new == BOB_ACI
-    assert directory.aci_of(new) in {None, BOB_ACI}
-    assert old == ALICE_ACI
-    assert (chat_of(Address(BOB_ACI)), chat_of(Address(ALICE_ACI))) == (new, old)
-
-
 def test_strangers_are_forgotten_and_named_people_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hermes_hardened_adapters.adapters.signal.people.directory.KEEP_PEOPLE", 3)
     lists, kept, forgotten = Lists(allowed=(ALICE, CAROL_ACI)), [], []
@@ -209,50 +143,3 @@ def test_strangers_are_forgotten_and_named_people_are_not(monkeypatch: pytest.Mo
     assert set(kept[:9]) <= set(forgotten)
     assert not {ALICE, ALICE_ACI, CAROL, CAROL_ACI} & set(forgotten)
     assert len(chats._ids) == 4
-
-
-def test_who_we_are() -> None:
-    me = Me("own", "+15550001111")
-    assert me.recognises(Address("own")) is True
-    assert me.recognises(Address("other", "+15550001111")) is True
-    assert me.recognises(Address("other")) is False
-    assert me.recognises(Address()) is False
-    unsure = Me(None, "+15550001111")
-    assert unsure.recognises(Address("other")) is None
-    assert unsure.recognises(Address("other", "+15550002222")) is False
-
-
-def test_the_host_is_asked_once_a_second_about_whom_it_accepts() -> None:
-    now, asked, word = [0.0], [], [True]
-
-    def ask(*question: Any) -> Authorization:
-        asked.append(question)
-        return Authorization(ALICE, None, allowed=word[0], listed=False)
-
-    authorizations = AuthorizationCache(ask, lambda: now[0])
-    alice, elsewhere = (Address(None, ALICE), "group", "g"), (Address(None, ALICE), "group", "h")
-    assert all(authorizations.of(*question).allowed for question in (alice, alice, elsewhere))
-    assert asked == [alice, elsewhere]
-    word[0], now[0] = False, 0.9
-    assert authorizations.of(*alice).allowed
-    now[0] = 1.0
-    assert not authorizations.of(*alice).allowed
-
-
-def test_the_host_is_asked_again_when_something_was_learnt() -> None:
-    words = iter([True, False])
-    authorizations = AuthorizationCache(
-        lambda *_: Authorization(ALICE, None, allowed=next(words), listed=False), lambda: 0.0
-    )
-    alice = (Address(None, ALICE), "dm", ALICE)
-    assert authorizations.of(*alice).allowed
-    authorizations.forget()
-    assert not authorizations.of(*alice).allowed
-
-
-def test_whom_the_host_refuses_it_is_asked_about_every_time() -> None:
-    words = iter([False, False, True])
-    authorizations = AuthorizationCache(
-        lambda *_: Authorization("a", None, allowed=next(words), listed=False), lambda: 0.0
-    )
-    assert [authorizations.of(Address("a"), "dm", "a").allowed for _ in range(4)] == [False, False, True, True]

@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from agent.context_references import parse_context_references, preprocess_context_references_async
-from hermes_hardened_adapters.common.host.files import without_home_references
+from gateway.platforms import base
+from hermes_hardened_adapters.common.host import files
+from hermes_hardened_adapters.common.host.files import deliverable, homes, without_home_references
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 MARK = "oystercatcher"
 """In the name and the text of everything in HERMES_HOME."""
+ALLOWED = [
+    "{top}/report.pdf",
+    "report.pdf",
+    "~/report.pdf",
+    "{home}/../../../report.pdf",
+    "{home}/cache/images/a.png",
+    "{home}/audio_cache/b.ogg",
+    "folder/cache/images/a.png",
+    "{top}/missing.pdf",
+]
+REFUSED = [
+    "{home}/state.db",
+    "{home}/memories/MEMORY.md",
+    "{home}/cache/web/c.md",
+    "{home}/cache/images/../../state.db",
+    "{home}/cache/images/out.png",
+    "{home}/missing.db",
+    "{top}/root/state.db",
+    "{top}/root/profiles/play/cache/images/d.png",
+    "root/profiles/work/state.db",
+    "./folder/state.db",
+    "~/link.pdf",
+    "~/folder/memories/MEMORY.md",
+    "link.pdf",
+    "~/.hermes/state.db",
+    "{top}//root/./profiles//work/state.db",
+    "/proc/self/cwd/link.pdf",
+    "/proc/self/root{home}/state.db",
+    "/proc/self/environ",
+    "{home}",
+    "{top}",
+    "/dev/zero",
+    "a\0b",
+]
 
 
 @pytest.fixture
@@ -172,3 +209,56 @@ def test_no_spelling_reaches_the_home(cwd: Path, text: str) -> None:
         if reference.kind in {"file", "folder"} and "\0" not in reference.target:
             resolved = (cwd / os.path.expanduser(reference.target)).resolve()
             assert not resolved.is_relative_to(home.resolve()), reference
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with a profile, ways into it from outside, and a report beside it; the working directory."""
+    home = tmp_path / "root" / "profiles" / "work"
+    for name in ("state.db", "memories/MEMORY.md", "cache/images/a.png", "audio_cache/b.ogg", "cache/web/c.md"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_bytes(b"x")
+    (tmp_path / "root" / "state.db").write_bytes(b"x")
+    other = tmp_path / "root" / "profiles" / "play" / "cache" / "images"
+    other.mkdir(parents=True)
+    (other / "d.png").write_bytes(b"x")
+    (tmp_path / "report.pdf").write_bytes(b"x")
+    (tmp_path / "link.pdf").symlink_to(home / "state.db")
+    (tmp_path / "folder").symlink_to(home)
+    (home / "cache" / "images" / "out.png").symlink_to(home / "state.db")
+    (tmp_path / ".hermes").mkdir()
+    (tmp_path / ".hermes" / "state.db").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("spelling", "allowed"), [(s, True) for s in ALLOWED] + [(s, False) for s in REFUSED])
+def test_a_path_is_judged_by_where_it_leads(layout: Path, spelling: str, allowed: bool) -> None:
+    home = layout / "root" / "profiles" / "work"
+    path = spelling.format(top=layout, home=home)
+    resolved = deliverable(path, homes(home))
+    assert resolved == (str(Path(path).expanduser().resolve()) if allowed else None)
+
+
+def test_a_home_that_is_a_link_is_the_same_home(layout: Path) -> None:
+    own = homes(layout / "folder")
+    assert deliverable(str(layout / "root" / "profiles" / "work" / "cache" / "images" / "a.png"), own)
+    assert deliverable(str(layout / "root" / "profiles" / "work" / "state.db"), own) is None
+    assert deliverable(str(layout / "root" / "state.db"), own) is None
+
+
+def test_an_open_descriptor_is_a_path_like_any_other(layout: Path) -> None:
+    home = layout / "root" / "profiles" / "work"
+    with (home / "state.db").open("rb") as secret, (layout / "report.pdf").open("rb") as report:
+        assert deliverable(f"/proc/self/fd/{report.fileno()}", homes(home)) == str(layout / "report.pdf")
+        assert deliverable(f"/proc/self/fd/{secret.fileno()}", homes(home)) is None
+
+
+def test_the_hosts_media_caches_may_be_sent(hermes_home: Path) -> None:
+    for name in ("image", "audio", "video", "document"):
+        cache: Path = getattr(base, f"get_{name}_cache_dir")()
+        assert deliverable(str(cache / "file.bin"), homes(hermes_home)), name
+    host_root = importlib.import_module("hermes_constants").get_default_hermes_root()
+    assert host_root in homes(hermes_home)
+    assert os.path.expanduser("~/.hermes") in map(str, files.homes(hermes_home))

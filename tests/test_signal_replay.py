@@ -38,7 +38,7 @@ from tests.fakes.signal_daemon import (
 )
 from tests.hosted import hosted
 from tests.recordings import arguments, captured_console, interrupted
-from tests.test_record import CASES, CONTACTS, recorded_by
+from tests.test_signal_record import CASES, CONTACTS, recorded_by
 
 # -- pace and faults
 

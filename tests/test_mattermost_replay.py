@@ -28,7 +28,7 @@ from tests.fakes.mattermost_server import ALICE, DM, OPS
 from tests.hosted import hosted_mattermost
 from tests.mattermost_recorded import FIXTURES, RECORDED, USERS, frames
 from tests.recordings import arguments, captured_console, interrupted
-from tests.test_record_mattermost import ALL, ME, USER_LIST, recorded_by
+from tests.test_mattermost_record import ALL, ME, USER_LIST, recorded_by
 
 EVENTS = [event for event in map(json.loads, ALL) if event.get("event") not in {None, "hello"}]
 
