@@ -14,6 +14,7 @@ from hermes_hardened_adapters.common.core.events import (
     Inbound,
     Observe,
     Origin,
+    Rule,
 )
 from hermes_hardened_adapters.common.core.events import Reason as R
 from hermes_hardened_adapters.common.core.policy import Past, Policy, restrain
@@ -26,7 +27,7 @@ EDIT = replace(SAID, edits="1", first_at=NOW - MINUTE)
 PAST = Past(NOW, NOW - 7 * 24 * 60 * MINUTE)
 OTHER, SAME = (Version(digest(replace(SAID, text=text)), NOW - MINUTE) for text in ("og", "go"))
 ONCE, AGAIN = Policy(answers_edits=False), Policy(answers_edits=True)
-GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
+GO, COMMAND = Dispatch("go", Rule.ADDRESSED, R.MENTIONED), Dispatch("/go", Rule.ADDRESSED, R.MENTIONED)
 
 
 @pytest.mark.parametrize(
@@ -70,12 +71,14 @@ GO, COMMAND = Dispatch("go", 7, R.MENTIONED), Dispatch("/go", 7, R.MENTIONED)
     ],
 )
 def test_what_restrains(decision: Dispatch, inbound: Inbound, past: Past, rules: Policy, reason: R | None) -> None:
-    restrained: Decision = decision if reason is None else Observe(decision.text, 7, reason)
+    restrained: Decision = decision if reason is None else Observe(decision.text, Rule.ADDRESSED, reason)
     assert restrain(decision, inbound, past, rules) == restrained
     if reason is not None:
-        assert restrain(decision, inbound, past, replace(rules, observe=False)) == Ignore(7, reason)
+        assert restrain(decision, inbound, past, replace(rules, observe=False)) == Ignore(Rule.ADDRESSED, reason)
 
 
-@pytest.mark.parametrize("decision", [Observe("go", 10, R.UNADDRESSED), Ignore(4, R.CHAT_NOT_ALLOWED)])
+@pytest.mark.parametrize(
+    "decision", [Observe("go", Rule.UNADDRESSED, R.UNADDRESSED), Ignore(Rule.CHAT_NOT_SERVED, R.CHAT_NOT_ALLOWED)]
+)
 def test_only_a_dispatch_is_restrained(decision: Decision) -> None:
     assert restrain(decision, EDIT, replace(PAST, earlier=SAME, dispatched=True), ONCE) == decision

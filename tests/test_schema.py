@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.common.core.chats import Entry, Status
+from hermes_hardened_adapters.common.core.events import Reason, Rule
 from hermes_hardened_adapters.common.inbound.observation import Observations
 from hermes_hardened_adapters.common.state import chats, direct_chats, identities, trace
 from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist
@@ -86,7 +87,7 @@ async def test_messages_stay_handled_and_observed(store: Store) -> None:
 
 async def test_the_operator_still_reads_the_trace_and_the_status(store: Store) -> None:
     (entry,) = trace.entries(store.path)
-    assert (entry.verdict, entry.rule, entry.reason) == ("ignore", 4, "chat not on the allowlist")
+    assert (entry.verdict, entry.rule, entry.reason) == ("ignore", Rule.CHAT_NOT_SERVED, Reason.CHAT_NOT_ALLOWED)
     snapshot = read_snapshot(store.path, "signal")
     assert snapshot is not None
     assert snapshot.decisions == {"ignore chat not allowed": 1}

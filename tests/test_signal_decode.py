@@ -15,6 +15,7 @@ from hermes_hardened_adapters.common.core.events import (
     Inbound,
     Me,
     Origin,
+    Rule,
     Unhandled,
 )
 from hermes_hardened_adapters.common.core.policy import Policy, decide
@@ -177,7 +178,7 @@ def test_what_the_owner_sent_to_another_person_is_not_for_us() -> None:
     event["envelope"]["syncMessage"]["sentMessage"] |= {"destinationNumber": ALICE, "destinationUuid": ALICE_ACI}
     inbound = decoded(event)
     assert not inbound.to_self
-    assert decide(inbound, ME, Policy(), authority=Authority.ALLOWED).rule == 1
+    assert decide(inbound, ME, Policy(), authority=Authority.ALLOWED).rule is Rule.OWN
 
 
 JSON = st.recursive(
