@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 
 import pytest
 from hermes_hardened_adapters.common.core.chats import Entry, Status
+from hermes_hardened_adapters.common.state import allowlist as module
 from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist, order
 from hermes_hardened_adapters.common.state.chats import entries
 from hermes_hardened_adapters.common.state.database import read
 from hermes_hardened_adapters.common.state.store import Store
 
+from tests.state import loaded, started_anew
+
 
 @pytest.fixture
 async def book(store: Store) -> RuntimeAllowlist:
     return await loaded(store)
-
-
-async def loaded(store: Store) -> RuntimeAllowlist:
-    await store.flush()
-    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
-    await book.load()
-    return book
 
 
 def ordered(store: Store, chat: str, status: Status, network: str = "signal") -> None:
@@ -121,3 +119,109 @@ async def test_a_write_from_outside_is_noticed(store: Store, book: RuntimeAllowl
             await asyncio.sleep(0.01)
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
+
+
+def status_of(store: Store, chat_id: str = "a") -> Status | None:
+    entry = entries(store.path, "signal").get(chat_id)
+    return entry.status if entry else None
+
+
+def acts(chat_id: str = "a") -> dict[str, Callable[[RuntimeAllowlist], None]]:
+    return {
+        "note": lambda book: book.mark_known(chat_id),
+        "approve": lambda book: book.approve(chat_id, by="alice"),
+        "bar": lambda book: book.block(chat_id, by="mallory"),
+        "forget": lambda book: book.remove(chat_id),
+    }
+
+
+BEFORE: dict[str, Callable[[RuntimeAllowlist], None]] = {
+    "unheard of": lambda _: None,
+    **{f"after {name}": act for name, act in acts().items()},
+}
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+@pytest.mark.parametrize("act", acts().values(), ids=acts())
+@pytest.mark.parametrize("given", [Status.REVOKED, Status.GRANTED])
+async def test_no_act_overwrites_an_order_that_memory_does_not_know_yet(
+    store: Store, given: Status, act: Callable[[RuntimeAllowlist], None], before: Callable[[RuntimeAllowlist], None]
+) -> None:
+    book = await loaded(store)
+    before(book)
+    await store.flush()
+    order(store.path, "signal", "a", given, "operator", "", 1.0)
+    act(book)
+    await store.flush()
+    assert status_of(store) is given
+    assert await book.refresh() == (["a"] if given is Status.GRANTED else [])
+    act(book)
+    for _ in range(2):
+        assert (book.revoked, book.approved) == ((set(), {"a"}) if given is Status.GRANTED else ({"a"}, set()))
+        book = await started_anew(store, without="state.db")
+
+
+@pytest.mark.parametrize(
+    ("acts_in_turn", "status"),
+    [
+        (["note"], Status.KNOWN),
+        (["approve"], Status.APPROVED),
+        (["note", "approve"], Status.APPROVED),
+        (["bar"], Status.BLOCKED),
+        (["note", "bar"], Status.BLOCKED),
+        (["bar", "note"], Status.BLOCKED),
+        (["bar", "approve"], Status.APPROVED),
+        (["approve", "bar"], Status.APPROVED),
+        (["approve", "note"], Status.APPROVED),
+        (["approve", "forget"], None),
+        (["bar", "forget"], None),
+        (["note", "forget"], None),
+        (["bar", "forget", "approve"], Status.APPROVED),
+    ],
+)
+async def test_what_acts_come_to_where_nobody_ordered_anything(
+    store: Store, acts_in_turn: list[str], status: Status | None
+) -> None:
+    """In memory and on disk."""
+    book = await loaded(store)
+    for act in acts_in_turn:
+        acts()[act](book)
+    await store.flush()
+    assert status_of(store) is status
+    for _ in range(2):
+        assert book.approved == ({"a"} if status is Status.APPROVED else set())
+        assert book.blocked.keys() == ({"a"} if status is Status.BLOCKED else set())
+        assert book.knows("a") is (status is not None)
+        book = await loaded(store)
+
+
+async def test_the_chats_merely_known_are_bounded_and_cost_nothing_to_add(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEEP_KNOWN", 10)
+    book = await loaded(store)
+    ordered = {"approved": Status.APPROVED, "barred": Status.BLOCKED, "revoked": Status.REVOKED}
+    book.approve("approved", by="alice")
+    book.block("barred", by="mallory")
+    await book.order("revoked", Status.REVOKED, "admin", "")
+    monkeypatch.setattr(RuntimeAllowlist, "_update_sets", None)  # nothing is sorted anew
+    for number in range(30):
+        book.mark_known(str(number))
+    await store.flush()
+    known = {str(number) for number in range(20, 30)}
+    assert {chat_id for chat_id in map(str, range(30)) if book.knows(chat_id)} == known
+    stored = {chat_id: entry.status for chat_id, entry in entries(store.path, "signal").items()}
+    assert stored == {**ordered, **dict.fromkeys(known, Status.KNOWN)}
+
+
+async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
+    book = RuntimeAllowlist(store, "mattermost", time.time)
+    await book.load()
+    for number in range(2 * allowlist.KEEP_KNOWN):
+        book.block(f"c{number}", by="mallory")
+    assert len(book.blocked) == allowlist.KEEP_KNOWN
+    await store.flush()
+    for path in (store.path, None):
+        if path is None:
+            store.path.with_name("orders").rename(store.path.with_name("kept"))
+        assert len(entries(store.path, "mattermost")) == allowlist.KEEP_KNOWN

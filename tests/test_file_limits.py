@@ -10,11 +10,7 @@ from hermes_hardened_adapters.common.core.events import Attachment
 
 from tests.fakes.mattermost_server import ALICE, FakeMattermostServer
 from tests.fakes.signal_daemon import FakeSignalDaemon
-from tests.outgoing import NETWORKS, outgoing
-
-
-def content_of(path: str) -> bytes:
-    return Path(path).read_bytes()
+from tests.outgoing import NETWORKS, content_of, outgoing
 
 
 @pytest.mark.parametrize("network", NETWORKS)

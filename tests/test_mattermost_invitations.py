@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,33 +13,15 @@ from hermes_hardened_adapters.common.state.store import change
 
 from tests.fakes.mattermost_rest import Fault
 from tests.fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, FakeMattermostServer
-from tests.hosted import Hosted, hosted_mattermost
+from tests.hosted import Hosted, hosted_mattermost, is_heard
 
-
-@pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE},{BOB}")
-    async with FakeMattermostServer() as server:
-        yield server
-
-
-@pytest.fixture
-def mallory(server: FakeMattermostServer) -> str:
-    return server.add_user("mallory")
-
-
-async def asked(host: Hosted, server: FakeMattermostServer, channel: str, text: str = "hi", who: str = ALICE) -> bool:
-    """Whether somebody who mentions the bot there is heard."""
-    before = len(host.reached)
-    await server.post(who, channel, f"@hermes {text}")
-    await host.settled()
-    return len(host.reached) > before
+pytestmark = pytest.mark.usefixtures("alice_and_bob_on_mattermost")
 
 
 async def listened(server: FakeMattermostServer, **extra: object) -> None:
     """A run that has seen what there is."""
     async with hosted_mattermost(server, **extra) as host:
-        assert await asked(host, server, OPS, "first")
+        assert await is_heard(host, server, OPS, "first")
         await caught_up(host)
 
 
@@ -68,10 +49,10 @@ async def test_what_was_there_before_us_is_served(
         change(state, [("DELETE FROM meta", ()), ("DELETE FROM chat_group", ())])
     async with hosted_mattermost(server) as host:
         for channel in (before, OPS, GROUP_MESSAGE):
-            assert await asked(host, server, channel)
+            assert await is_heard(host, server, channel)
     async with hosted_mattermost(server) as host:
         for channel in (before, OPS, GROUP_MESSAGE):
-            assert await asked(host, server, channel)
+            assert await is_heard(host, server, channel)
 
 
 @pytest.mark.parametrize(("by", "served"), [("alice", True), ("mallory", False), (None, False)])
@@ -91,7 +72,7 @@ async def test_added_while_we_were_away(
                 assert HERMES not in server.members[channel]
             else:
                 assert HERMES in server.members[channel]
-                assert await asked(host, server, channel, f"{again}") is served
+                assert await is_heard(host, server, channel, f"{again}") is served
 
 
 async def test_an_addition_with_more_posts_after_it_than_are_fetched(
@@ -104,15 +85,15 @@ async def test_an_addition_with_more_posts_after_it_than_are_fetched(
         server.store(ALICE, channel, f"@hermes {number}")
     async with hosted_mattermost(server, catch_up_posts=3) as host:
         await caught_up(host)
-        assert not await asked(host, server, channel)
+        assert not await is_heard(host, server, channel)
         assert host.passed == []
     (state,) = (hermes_home / "hardened_adapters").glob("*.db")
     assert entries(state, "mattermost")[channel].status is Status.BLOCKED
     async with hosted_mattermost(server) as host:
-        assert not await asked(host, server, channel, "still here")
+        assert not await is_heard(host, server, channel, "still here")
         order(state, "mattermost", channel, Status.GRANTED, "operator", "", 1.0)
         await host.until(lambda: channel in host.adapter.connection.source.allowlist.approved)
-        assert await asked(host, server, channel, "approved")
+        assert await is_heard(host, server, channel, "approved")
 
 
 async def test_somebody_allowed_adds_us_again(server: FakeMattermostServer, mallory: str) -> None:
@@ -123,11 +104,11 @@ async def test_somebody_allowed_adds_us_again(server: FakeMattermostServer, mall
         server.faults.append(Fault(500, 9, path=f"/channels/{channel}/members"))
         await server.add_member(channel, HERMES, mallory)
         await host.settled()
-        assert not await asked(host, server, channel)
+        assert not await is_heard(host, server, channel)
         await server.remove_member(channel, HERMES, BOB)
         await server.add_member(channel, HERMES, ALICE)
         await host.settled()
-        assert await asked(host, server, channel)
+        assert await is_heard(host, server, channel)
 
 
 async def test_what_could_not_be_left_is_left_at_the_next_connect(server: FakeMattermostServer, mallory: str) -> None:
@@ -137,16 +118,16 @@ async def test_what_could_not_be_left_is_left_at_the_next_connect(server: FakeMa
         await server.add_member(channel, HERMES, mallory)
         await host.settled()
         assert HERMES in server.members[channel]
-        assert not await asked(host, server, channel)
+        assert not await is_heard(host, server, channel)
     async with hosted_mattermost(server) as host:
         await caught_up(host)
         assert HERMES in server.members[channel]
-        assert not await asked(host, server, channel, "after a restart")
+        assert not await is_heard(host, server, channel, "after a restart")
     server.faults.clear()
     async with hosted_mattermost(server) as host:
         await caught_up(host)
         await host.until(lambda: HERMES not in server.members[channel])
-        assert await asked(host, server, OPS)
+        assert await is_heard(host, server, OPS)
 
 
 async def test_an_end_we_missed_ends_an_invitation(server: FakeMattermostServer, mallory: str) -> None:
@@ -171,9 +152,9 @@ async def test_what_the_operator_wants_no_stranger_ends(
         await server.add_member(channel, HERMES, mallory)
         await host.settled()
         assert HERMES in server.members[channel]
-        assert await asked(host, server, channel)
+        assert await is_heard(host, server, channel)
     async with hosted_mattermost(server, allowed_channels=listed) as host:
-        assert await asked(host, server, channel, "again")
+        assert await is_heard(host, server, channel, "again")
 
 
 @pytest.mark.parametrize("away", [False, True])
@@ -195,14 +176,14 @@ async def test_whoever_writes_first_has_opened_a_group_message(
             await server.post(opener, channel, "hello")
             await server.post(other, channel, "hello too")
             await host.settled()
-        assert await asked(host, server, channel) is allowed
-        assert not await asked(host, server, channel, "me too", mallory)
+        assert await is_heard(host, server, channel) is allowed
+        assert not await is_heard(host, server, channel, "me too", mallory)
     async with hosted_mattermost(server) as host:
-        assert await asked(host, server, channel, "after a restart") is allowed
+        assert await is_heard(host, server, channel, "after a restart") is allowed
         (state,) = (hermes_home / "hardened_adapters").glob("*.db")
         order(state, "mattermost", channel, Status.GRANTED, "operator", "", 1.0)
         await host.until(lambda: channel in host.adapter.connection.source.allowlist.approved)
-        assert await asked(host, server, channel, "approved")
+        assert await is_heard(host, server, channel, "approved")
 
 
 async def test_a_group_message_whose_beginning_we_missed_waits_for_an_admin(server: FakeMattermostServer) -> None:
@@ -213,7 +194,7 @@ async def test_a_group_message_whose_beginning_we_missed_waits_for_an_admin(serv
         server.store(ALICE, channel, f"hello {number}")
     async with hosted_mattermost(server, catch_up_posts=3) as host:
         await caught_up(host)
-        assert not await asked(host, server, channel)
+        assert not await is_heard(host, server, channel)
 
 
 @pytest.mark.parametrize("policy", ["ignore", "allow-all"])
@@ -225,10 +206,10 @@ async def test_other_policies_keep_their_meaning(server: FakeMattermostServer, m
     unseen = server.add_channel("unseen", members={HERMES, ALICE})
     async with hosted_mattermost(server, join_policy=policy) as host:
         for place in (channel, group_message, unseen):
-            assert await asked(host, server, place)
+            assert await is_heard(host, server, place)
     async with hosted_mattermost(server, join_policy=policy, allowed_channels=[OPS]) as host:
-        assert await asked(host, server, channel, "listed or invited") is (policy == "allow-all")
-        assert not await asked(host, server, unseen, "neither")
+        assert await is_heard(host, server, channel, "listed or invited") is (policy == "allow-all")
+        assert not await is_heard(host, server, unseen, "neither")
 
 
 async def test_channels_that_cannot_be_listed_fail_closed_unless_they_are_known(
@@ -239,16 +220,16 @@ async def test_channels_that_cannot_be_listed_fail_closed_unless_they_are_known(
     server.faults.append(Fault(500, 99, path="/users/me/channels"))
     async with hosted_mattermost(server) as host:
         async with asyncio.timeout(20):
-            while not await asked(host, server, OPS):
+            while not await is_heard(host, server, OPS):
                 await asyncio.sleep(0.1)
-        assert await asked(host, server, DM)
-        assert not await asked(host, server, unknown)
+        assert await is_heard(host, server, DM)
+        assert not await is_heard(host, server, unknown)
 
 
 async def test_direct_messages_are_no_channels(server: FakeMattermostServer, hermes_home: Path) -> None:
     await listened(server)
     direct = server.add_channel("dm", "D", members={HERMES, BOB})
     async with hosted_mattermost(server) as host:
-        assert await asked(host, server, direct, who=BOB)
+        assert await is_heard(host, server, direct, who=BOB)
     (state,) = (hermes_home / "hardened_adapters").glob("*.db")
     assert not {direct, DM} & entries(state, "mattermost").keys()

@@ -63,12 +63,6 @@ async def listener(url: str, **options: Any) -> AsyncIterator[Listener]:
             await stream.close()
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[FakeMattermostServer]:
-    async with FakeMattermostServer() as server:
-        yield server
-
-
 def is_ours(task: asyncio.Task[Any]) -> bool:
     return any(name in repr(task) for name in ("Link.", "Socket.", "Supervisor."))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from hermes_hardened_adapters.common.state import snapshot
 from hermes_hardened_adapters.common.state.store import pseudonymizer
 
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
-from tests.fakes.mattermost_server import BOB as BOB_ID
 from tests.fakes.mattermost_server import DM, HERMES, OPS, TOKEN, FakeMattermostServer
 from tests.fakes.signal_daemon import (
     ACCOUNT,
@@ -38,24 +36,25 @@ from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, Per
 
 
 @pytest.fixture
-async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
+def daemon(daemon: FakeSignalDaemon, alice_on_signal: None, monkeypatch: pytest.MonkeyPatch) -> FakeSignalDaemon:
+    """A daemon with Carol and a second group, that the environment points to."""
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", f"{ALICE},{CAROL}")
-    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
     monkeypatch.setattr(snapshot, "EVERY_SECONDS", 0.05)
-    async with FakeSignalDaemon(groups=[group(), group(ALLOTMENT, name="Allotment")]) as daemon:
-        daemon.contacts += [contact(ALICE, ALICE_ACI, "Alice"), contact(CAROL, CAROL_ACI, "Carol")]
-        monkeypatch.setenv("SIGNAL_HTTP_URL", daemon.url)
-        monkeypatch.setenv("SIGNAL_ACCOUNT", ACCOUNT)
-        yield daemon
+    daemon.groups.append(group(ALLOTMENT, name="Allotment"))
+    daemon.contacts.append(contact(CAROL, CAROL_ACI, "Carol"))
+    monkeypatch.setenv("SIGNAL_HTTP_URL", daemon.url)
+    monkeypatch.setenv("SIGNAL_ACCOUNT", ACCOUNT)
+    return daemon
 
 
 @pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE_ID},{BOB_ID}")
-    async with FakeMattermostServer() as server:
-        monkeypatch.setenv("MATTERMOST_URL", server.url)
-        monkeypatch.setenv("MATTERMOST_TOKEN", TOKEN)
-        yield server
+def server(
+    server: FakeMattermostServer, alice_and_bob_on_mattermost: None, monkeypatch: pytest.MonkeyPatch
+) -> FakeMattermostServer:
+    """A server that the environment points to."""
+    monkeypatch.setenv("MATTERMOST_URL", server.url)
+    monkeypatch.setenv("MATTERMOST_TOKEN", TOKEN)
+    return server
 
 
 async def operated(*command: str) -> int:

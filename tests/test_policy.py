@@ -1,4 +1,4 @@
-"""The decision table, rule by rule."""
+"""The rules: what `decide` makes of a message, rule by rule, and what `restrain` then keeps from being a Dispatch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from hermes_hardened_adapters.common.core.events import (
     Reason,
     Rule,
 )
-from hermes_hardened_adapters.common.core.policy import Policy, decide
+from hermes_hardened_adapters.common.core.policy import Past, Policy, decide, restrain
+from hermes_hardened_adapters.common.core.versions import Version, digest
 
 ME = Me("me", "+15550001111", sent={"1000"})
 SAID = Inbound("k", "2000", 2000, Chat("g", "Group"), Address("alice", "+15550002222"), text="hello")
@@ -271,3 +272,70 @@ def test_with_the_own_identity_unknown_nothing_ambiguous_is_dispatched() -> None
         assert decision.reason is Reason.IDENTITY_UNKNOWN
     elsewhere = mentioning("x hi", Mention(Address("bob", "+15550003333"), "Bob", (0, 1)))
     assert decide(elsewhere, unsure, OPEN, authority=Authority.ALLOWED).reason is Reason.ADDRESSED_ELSEWHERE
+
+
+# -- restrain
+
+MINUTE = 60_000
+NOW = 1_795_000_000_000
+FRESH = Inbound("k", "1", 5, Chat("c"), Address("alice"), text="go", received_at=NOW)
+EDIT = replace(FRESH, edits="1", first_at=NOW - MINUTE)
+PAST = Past(NOW, NOW - 7 * 24 * 60 * MINUTE)
+OTHER, SAME = (Version(digest(replace(FRESH, text=text)), NOW - MINUTE) for text in ("og", "go"))
+ONCE, AGAIN = Policy(answers_edits=False), Policy(answers_edits=True)
+GO, COMMAND = Dispatch("go", Rule.ADDRESSED, Reason.MENTIONED), Dispatch("/go", Rule.ADDRESSED, Reason.MENTIONED)
+
+
+@pytest.mark.parametrize(
+    ("decision", "inbound", "past", "rules", "reason"),
+    [
+        (GO, FRESH, PAST, ONCE, None),
+        (COMMAND, FRESH, PAST, ONCE, None),
+        (GO, replace(FRESH, sent_at=NOW, received_at=None), PAST, ONCE, None),
+        # No younger than what the ledger may have forgotten.
+        (GO, replace(FRESH, received_at=PAST.horizon + 1), PAST, ONCE, None),
+        (GO, replace(FRESH, received_at=PAST.horizon), PAST, ONCE, Reason.STALE),
+        (GO, replace(FRESH, sent_at=PAST.horizon, received_at=None), PAST, ONCE, Reason.STALE),
+        # Missed.
+        (GO, replace(FRESH, received_at=NOW - 15 * MINUTE), replace(PAST, missed=True), ONCE, None),
+        (GO, replace(FRESH, received_at=NOW - 15 * MINUTE - 1), replace(PAST, missed=True), ONCE, Reason.STALE),
+        (GO, replace(FRESH, received_at=NOW - 15 * MINUTE - 1), PAST, ONCE, None),
+        (COMMAND, FRESH, replace(PAST, missed=True), ONCE, Reason.STALE),
+        # Programs.
+        (GO, replace(FRESH, origin=Origin.PROGRAM), replace(PAST, program_turns=3), ONCE, None),
+        (GO, replace(FRESH, origin=Origin.PROGRAM), replace(PAST, program_turns=4), ONCE, Reason.BOT),
+        (GO, FRESH, replace(PAST, program_turns=4), ONCE, None),
+        # Dispatched before.
+        (GO, FRESH, replace(PAST, dispatched=True), ONCE, Reason.EDITED),
+        (GO, EDIT, replace(PAST, dispatched=True, earlier=OTHER), ONCE, Reason.EDITED),
+        (GO, EDIT, replace(PAST, dispatched=True, earlier=OTHER), AGAIN, None),
+        # Edits: the text changed, and both versions are young.
+        (GO, EDIT, replace(PAST, earlier=OTHER), ONCE, None),
+        (GO, EDIT, PAST, ONCE, None),
+        (GO, EDIT, replace(PAST, earlier=SAME), ONCE, Reason.EDITED),
+        (GO, EDIT, replace(PAST, earlier=SAME), AGAIN, Reason.EDITED),
+        (GO, replace(EDIT, first_at=NOW - 15 * MINUTE), PAST, ONCE, None),
+        (GO, replace(EDIT, first_at=NOW - 15 * MINUTE - 1), PAST, ONCE, Reason.STALE),
+        (GO, replace(EDIT, first_at=NOW - 15 * MINUTE - 1), replace(PAST, earlier=OTHER), AGAIN, Reason.STALE),
+        (GO, EDIT, replace(PAST, earlier=replace(OTHER, at=NOW - 16 * MINUTE)), AGAIN, Reason.STALE),
+        (GO, replace(EDIT, received_at=NOW - 16 * MINUTE), replace(PAST, earlier=OTHER), AGAIN, Reason.STALE),
+        (GO, replace(EDIT, first_at=None, received_at=None), PAST, AGAIN, Reason.STALE),
+        # A command runs once, and only where its message is known not to have run.
+        (COMMAND, EDIT, replace(PAST, earlier=OTHER), ONCE, None),
+        (COMMAND, EDIT, replace(PAST, earlier=OTHER, dispatched=True), AGAIN, Reason.EDITED),
+        (COMMAND, EDIT, PAST, AGAIN, Reason.EDITED),
+    ],
+)
+def test_what_restrains(decision: Dispatch, inbound: Inbound, past: Past, rules: Policy, reason: Reason | None) -> None:
+    restrained: Decision = decision if reason is None else Observe(decision.text, Rule.ADDRESSED, reason)
+    assert restrain(decision, inbound, past, rules) == restrained
+    if reason is not None:
+        assert restrain(decision, inbound, past, replace(rules, observe=False)) == Ignore(Rule.ADDRESSED, reason)
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [Observe("go", Rule.UNADDRESSED, Reason.UNADDRESSED), Ignore(Rule.CHAT_NOT_SERVED, Reason.CHAT_NOT_ALLOWED)],
+)
+def test_only_a_dispatch_is_restrained(decision: Decision) -> None:
+    assert restrain(decision, EDIT, replace(PAST, earlier=SAME, dispatched=True), ONCE) == decision

@@ -23,6 +23,8 @@ from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION, STEPS
 from hermes_hardened_adapters.common.state.snapshot import read_snapshot
 from hermes_hardened_adapters.common.state.store import Store, pseudonymizer
 
+from tests.state import loaded, set_aside
+
 WRITTEN = Path(__file__).parent / "fixtures" / "state"
 NUMBER, OLD, NEW = "+15550002222", "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
@@ -115,17 +117,6 @@ async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path,
         assert [ledger.claim(key) for key in (*keys, "another")] == [False, False, True]
     assert await store.rows("SELECT sent_at FROM ledger ORDER BY sent_at") == [(1000,), (2000,), (4000,), (5000,)]
     await store.close()
-
-
-async def loaded(store: Store) -> RuntimeAllowlist:
-    await store.flush()
-    book = RuntimeAllowlist(store, "signal", lambda: 1000.0)
-    await book.load()
-    return book
-
-
-def set_aside(folder: Path) -> list[Path]:
-    return list(folder.glob("*.unusable*"))
 
 
 async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:

@@ -22,12 +22,6 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @pytest.fixture
-async def daemon() -> AsyncIterator[FakeSignalDaemon]:
-    async with FakeSignalDaemon() as daemon:
-        yield daemon
-
-
-@pytest.fixture
 async def client(daemon: FakeSignalDaemon) -> AsyncIterator[SignalClient]:
     async with SignalClient(daemon.url, ACCOUNT) as client:
         yield client

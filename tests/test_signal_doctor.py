@@ -45,13 +45,6 @@ OTHER_GROUP = base64.b64encode(bytes(range(100, 132))).decode()
 
 
 @pytest.fixture
-async def daemon() -> AsyncIterator[FakeSignalDaemon]:
-    contacts = [contact(ACCOUNT, OWN_ACI, "Bot"), contact(ALICE, ALICE_ACI)]
-    async with FakeSignalDaemon(contacts=contacts, groups=[group()]) as daemon:
-        yield daemon
-
-
-@pytest.fixture
 async def state(tmp_path: Path) -> Path:
     store = Store(tmp_path / "hardened_adapters" / "state.db")
     await store.open()

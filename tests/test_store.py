@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.state.database import read
 from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION
-from hermes_hardened_adapters.common.state.store import Store
+from hermes_hardened_adapters.common.state.store import Store, change
+
+from tests.state import loaded
 
 
 @pytest.fixture
@@ -94,3 +97,18 @@ async def test_an_unusable_file_is_kept_aside(tmp_path: Path, damage: str, caplo
     await store.close()
     assert (tmp_path / "state.db.unusable-1").exists()
     assert "starting anew with the orders" in caplog.text
+
+
+async def test_files_and_folder_open_to_others_are_closed_to_them(tmp_path: Path) -> None:
+    folder = tmp_path / "hardened_adapters"
+    store = Store(folder / "state.db")
+    await store.open()
+    book = await loaded(store)
+    await book.order("a", Status.REVOKED, "admin", "")
+    paths = [folder, *folder.iterdir()]
+    assert {path.name for path in paths[1:]} == {"state.db", "state.db-wal", "state.db-shm", "orders"}
+    for path in paths:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    change(store.path, [])
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, *[0o600] * 4]
+    await store.close()

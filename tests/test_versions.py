@@ -12,16 +12,16 @@ from hermes_hardened_adapters.common.core.events import (
     Ignore,
     Inbound,
     Observe,
+    Reason,
     Rule,
 )
-from hermes_hardened_adapters.common.core.events import Reason as R
 from hermes_hardened_adapters.common.core.versions import Version, Versions, digest
 
 MINUTE = 60_000
 NOW = 1_795_000_000_000
 SAID = Inbound("k", "1", 5, Chat("c"), Address("alice"), text="go", received_at=NOW)
 EDIT = replace(SAID, edits="1", first_at=NOW - MINUTE)
-GO, COMMAND = Dispatch("go", Rule.ADDRESSED, R.MENTIONED), Dispatch("/go", Rule.ADDRESSED, R.MENTIONED)
+GO = Dispatch("go", Rule.ADDRESSED, Reason.MENTIONED)
 
 
 def test_versions_are_followed_through_edits_of_edits() -> None:
@@ -29,7 +29,7 @@ def test_versions_are_followed_through_edits_of_edits() -> None:
     versions.record(SAID, GO)
     first = replace(SAID, message_id="2", edits="1", text="gone", received_at=NOW + 1)
     assert versions.before(first) == Version(digest(replace(SAID, text="go")), NOW, dispatched=True)
-    versions.record(first, Observe("gone", Rule.UNADDRESSED, R.UNADDRESSED))
+    versions.record(first, Observe("gone", Rule.UNADDRESSED, Reason.UNADDRESSED))
     for target in ("1", "2"):
         second = replace(SAID, message_id="3", edits=target, text="going", received_at=NOW + 2)
         assert versions.before(second) == Version(digest(replace(SAID, text="gone")), NOW, dispatched=True)
@@ -38,7 +38,7 @@ def test_versions_are_followed_through_edits_of_edits() -> None:
 
 def test_what_is_not_served_is_not_remembered() -> None:
     versions = Versions()
-    versions.record(SAID, Ignore(Rule.CHAT_NOT_SERVED, R.CHAT_NOT_ALLOWED))
+    versions.record(SAID, Ignore(Rule.CHAT_NOT_SERVED, Reason.CHAT_NOT_ALLOWED))
     assert versions.before(EDIT) is None
 
 
