@@ -217,11 +217,11 @@ async def test_the_chats_merely_known_are_bounded_and_cost_nothing_to_add(
 async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
     book = RuntimeAllowlist(store, "mattermost", time.time)
     await book.load()
-    for number in range(2 * allowlist.KEEP_KNOWN):
+    for number in range(2 * module.KEEP_KNOWN):
         book.block(f"c{number}", by="mallory")
-    assert len(book.blocked) == allowlist.KEEP_KNOWN
+    assert len(book.blocked) == module.KEEP_KNOWN
     await store.flush()
     for path in (store.path, None):
         if path is None:
             store.path.with_name("orders").rename(store.path.with_name("kept"))
-        assert len(entries(store.path, "mattermost")) == allowlist.KEEP_KNOWN
+        assert len(entries(store.path, "mattermost")) == module.KEEP_KNOWN
