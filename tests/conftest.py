@@ -80,8 +80,15 @@ def alice_on_mattermost(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> N
 async def daemon() -> AsyncIterator[FakeSignalDaemon]:
     """A signal-cli daemon that knows Alice and one group."""
     async with FakeSignalDaemon(groups=[group()]) as daemon:
-        daemon.contacts[:] = [contact(ACCOUNT, OWN_ACI, "Bot"), contact(ALICE, ALICE_ACI, "Alice")]
+        daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
         yield daemon
+
+
+@pytest.fixture
+def daemon_with_profile(daemon: FakeSignalDaemon) -> FakeSignalDaemon:
+    """The daemon, whose own account has a profile name, as a healthy set-up needs."""
+    daemon.contacts[0] = contact(ACCOUNT, OWN_ACI, "Bot")
+    return daemon
 
 
 @pytest.fixture

@@ -38,6 +38,12 @@ from tests.fakes.signal_daemon import (
 )
 from tests.gateway_process import GatewayProcess
 
+
+@pytest.fixture
+def daemon(daemon_with_profile: FakeSignalDaemon) -> FakeSignalDaemon:
+    return daemon_with_profile
+
+
 ENABLED = {"plugins": {"enabled": ["hardened-adapters"]}}
 MODULE = (sys.executable, "-m", "hermes_hardened_adapters")
 HERMES = (str(Path(sys.executable).parent / "hermes"), "adapters")

@@ -39,6 +39,12 @@ from tests.fakes.signal_daemon import (
     group,
 )
 
+
+@pytest.fixture
+def daemon(daemon_with_profile: FakeSignalDaemon) -> FakeSignalDaemon:
+    return daemon_with_profile
+
+
 AWKWARD_GROUP = base64.b64encode(bytes(range(220, 252))).decode()
 """With a plus sign, a slash and padding."""
 OTHER_GROUP = base64.b64encode(bytes(range(100, 132))).decode()
