@@ -15,7 +15,12 @@ from hermes_hardened_adapters.common.recording.masking import mask
 from hermes_hardened_adapters.common.recording.pseudonyms import Pseudonyms
 
 from tests.fakes.mattermost_server import HERMES
-from tests.fakes.signal_daemon import recorded_event
+from tests.fakes.signal_daemon import (
+    ALICE,
+    ALICE_ACI,
+    GROUP,
+    recorded_event,
+)
 from tests.mattermost_recorded import frame, packed
 
 BITS = f"{int.from_bytes(b'Rendezvous'):b}"
@@ -37,6 +42,38 @@ UNKNOWN: dict[str, Any] = {
     "opened": json.dumps({"pinCode": 4821, "likes": [True]}),
     "phone": 15_550_002_222,
     "called": "4915123456789",
+}
+SECRETS = {
+    "number": ALICE,
+    "a number without plus": ALICE[1:],
+    "uuid": ALICE_ACI,
+    "uuid in capitals, without dashes": "2B222222-2222-4222-8222-222222222222".replace("-", ""),
+    "group": GROUP,
+    "group, the other alphabet": GROUP.replace("+", "-").replace("/", "_"),
+    "name": "Alice",
+    "short name": "Ann",
+    "word": "Rendezvous",
+    "word in another script": "свидание",
+    "file": "tax-return.pdf",
+    "time": 1_795_329_305_315,
+    "pin": "48213",
+    "short pin": "4821",
+    "hidden": "\u200b\u200c\u200b",
+    "tags": "\U000e0041\U000e0042",
+    "a small number": 4821,
+    "seconds": 1_795_329_305,
+}
+ORIGINAL = {
+    "source": ALICE,
+    "sourceUuid": ALICE_ACI,
+    "other": "2b222222-2222-4222-8222-222222222222",
+    "groupId": GROUP,
+    "sourceName": "Alice Ann",
+    "message": "Rendezvous or свидание with code 48213 or\u200b\u200c 4821\u200b\nor\U000e0041\U000e0042",
+    "code": 4821,
+    "since": 1_795_329_305,
+    "filename": "tax-return.pdf",
+    "timestamp": 1_795_329_305_315,
 }
 
 
@@ -142,3 +179,48 @@ def test_a_small_number_is_found_where_none_may_stay(written: object, leaks: boo
             originals.search([json.dumps(written, separators=(",", ":")).encode()], ())
     else:
         originals.search([json.dumps(written, separators=(",", ":")).encode()], ())
+
+
+def searched(written: bytes) -> None:
+    originals = Originals(
+        {"message", "source", "sourceUuid", "groupId", "sourceName", "filename", "timestamp"}, {"sourceName"}
+    )
+    originals.add(ORIGINAL)
+    originals.search([written], {"user3f2a"})
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda value: json.dumps({"x": value}, ensure_ascii=False),
+        lambda value: json.dumps({"x": value}),
+        lambda value: json.dumps({"x": json.dumps({"y": [value]})}),
+        lambda value: json.dumps({str(value): 1}),
+        lambda value: json.dumps({"x": f"xx ({value}), xx"}),
+        lambda value: "data:" + json.dumps({"x": str(value).upper()}),
+        lambda value: f"{value}",
+    ],
+    ids=["value", "escaped", "json in json", "key", "in a text", "capitals", "raw"],
+)
+def test_a_planted_original_is_found(secret: object, written: Any) -> None:
+    with pytest.raises(Leak) as caught:
+        searched(written(secret).encode())
+    assert str(secret) not in str(caught.value)
+
+
+def test_a_planted_original_is_found_in_a_url() -> None:
+    for secret in ("%2B15550002222", "%D1%81%D0%B2%D0%B8%D0%B4%D0%B0%D0%BD%D0%B8%D0%B5", "a%20Rendezvous%20b"):
+        with pytest.raises(Leak):
+            searched(json.dumps({"x": f"https://x/{secret}"}).encode())
+
+
+def test_what_is_no_original_is_not_taken_for_one() -> None:
+    harmless = {
+        "message": "Xxxxx xx xxxx 00000",
+        "source": "user3f2a",
+        "timestamp": 1_495_329_305_315,
+        "size": 48213,
+        "sourceName": "annex, malice",
+    }
+    searched(json.dumps(harmless, separators=(",", ":")).encode())

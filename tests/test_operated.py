@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.cli import main
 from hermes_hardened_adapters.cli.trace import followed
 from hermes_hardened_adapters.common.host.profile import state_file
 from hermes_hardened_adapters.common.state import snapshot
@@ -32,6 +31,7 @@ from tests.fakes.signal_daemon import (
     group,
 )
 from tests.hosted import Hosted, hosted, hosted_mattermost
+from tests.recordings import operated
 from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, Person, in_group, variant
 
 
@@ -55,11 +55,6 @@ def server(
     monkeypatch.setenv("MATTERMOST_URL", server.url)
     monkeypatch.setenv("MATTERMOST_TOKEN", TOKEN)
     return server
-
-
-async def operated(*command: str) -> int:
-    """Run a command as another process would, and return its exit status."""
-    return await asyncio.to_thread(main.main, command)
 
 
 def named(identity: str) -> str:

@@ -19,7 +19,7 @@ from hermes_hardened_adapters.adapters.signal.recording.rewriting import SignalR
 from hermes_hardened_adapters.adapters.signal.recording.stand_in import ReplayDaemon
 from hermes_hardened_adapters.cli import replay
 from hermes_hardened_adapters.common.core.errors import ConfigError, Fatal, HardenedError
-from hermes_hardened_adapters.common.recording.playback import Faults, delays, fault_of, timeline
+from hermes_hardened_adapters.common.recording.playback import Faults, delays, fault_of
 from hermes_hardened_adapters.common.state.trace import entries
 from hermes_hardened_adapters.common.stream.supervisor import Supervisor
 
@@ -41,22 +41,6 @@ from tests.recordings import arguments, captured_console, interrupted
 from tests.test_signal_record import CASES, CONTACTS, recorded_by
 
 # -- pace and faults
-
-
-def test_the_pace() -> None:
-    times = timeline([10.0, 10.5, None, "x", 9.0, 12.0], start=3.0)
-    assert times == [3.0, 3.5, 3.5, 3.5, 3.5, 6.5]
-    assert delays(times, None) == [0.0] * 6
-    assert delays(times, 1.0) == [0.0, 0.5, 0.0, 0.0, 0.0, 3.0]
-    assert delays(times, 10.0)[-1] == pytest.approx(0.3)
-    assert timeline([0, float("inf"), 1e300]) == [0.0, 0.0, 86_400.0]
-    assert delays([], 1.0) == timeline([]) == []
-
-
-@pytest.mark.parametrize("text", ["cut", "cut:", "cut:x", "cut:0", "cut:-1", "cut:nan", "cut:inf", "burn:1", ""])
-def test_a_fault_that_is_none(text: str) -> None:
-    with pytest.raises(ValueError):
-        fault_of(text, {"cut"})
 
 
 # -- files beside a recording, and data derived from it

@@ -22,19 +22,20 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 TOO_OLD = "0.18.0"
 SCENARIOS = (
+    "test_contract.py",
     "test_doctor.py",
     "test_gateway.py",
+    "test_host_events.py",
     "test_host_files.py",
-    "test_contract.py",
     "test_host_questions.py",
     "test_mattermost_hosted.py",
     "test_mattermost_programs.py",
     "test_operated.py",
     "test_outgoing.py",
     "test_packaging.py",
-    "test_signal_record.py",
     "test_red_people.py",
     "test_signal_hosted.py",
+    "test_signal_record.py",
     "test_strict.py",
     "test_strict_gateway.py",
     "test_yaml.py",
