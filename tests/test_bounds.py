@@ -1,4 +1,4 @@
-"""How much of one message counts, and that the work grows no faster than the message."""
+"""The bounds of one message on both networks: how many of its mentions, files and words count."""
 
 from __future__ import annotations
 

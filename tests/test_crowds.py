@@ -1,4 +1,4 @@
-"""One who says very much, in the real host: what the others asked is answered all the same, and what they said kept."""
+"""Both networks in the real host, and one who says very much: the others are answered, and what they said is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database file: what cannot be opened or read, and what is then left alone."""
+"""The database file: files that cannot be opened or read, and files that are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New versions of what was said, in the real host: whom a pin, an old edit or a wrong clock can make it obey."""
+"""Both networks in the real host, new versions of what was said: pins, old edits and wrong clocks."""
 
 from __future__ import annotations
 

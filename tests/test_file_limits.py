@@ -1,4 +1,4 @@
-"""How much of a message's files is fetched: counted as it arrives, and handled beside the event loop."""
+"""The limits of a fetched file in both adapters: the bytes that come count."""
 
 from __future__ import annotations
 

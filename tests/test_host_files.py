@@ -1,4 +1,4 @@
-"""References typed into HERMES_HOME are dead, held against the host's own reading and expanding of them."""
+"""References into HERMES_HOME are dead, held against the host's own expanding of them; what an answer may send."""
 
 from __future__ import annotations
 

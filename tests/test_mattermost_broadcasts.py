@@ -1,4 +1,4 @@
-"""@channel, @here and @all notify nobody, whatever we post and wherever it was cut."""
+"""What Mattermost's adapter posts: @channel, @here and @all notify nobody, wherever a text was cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decoder against variants of recorded frames, and against anything at all."""
+"""Mattermost's decoder against variants of recorded frames, and against anything at all."""
 
 from __future__ import annotations
 

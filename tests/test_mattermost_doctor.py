@@ -1,4 +1,4 @@
-"""Every check of the doctor: the thing is broken, the remedy is seen; and one set-up in which nothing is wrong."""
+"""Each check of Mattermost's doctor: the thing is broken, the remedy is seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peeking at a frame: what is seen of a post in a channel without reading the frame whole."""
+"""Mattermost's peek: it shows a post in a channel as `decode` would, and leaves everything else to `decode`."""
 
 from __future__ import annotations
 

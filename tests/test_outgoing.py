@@ -1,4 +1,4 @@
-"""The model's own words are not the operator's: no file of HERMES_HOME outside its media caches leaves."""
+"""The guard of outgoing files on both networks: no file of HERMES_HOME leaves but its media caches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People: what counts as a number and as an ACI."""
+"""People: numbers, ACIs, the operator's lists, and the host's word on a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An adversary's tries on who may do what and on words of others, against the real host; each with its control."""
+"""Both networks in the real host: an adversary's tries on rights and on words of others, each with its control."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acts, edits and state as an adversary sees them, in the real host: each attack behind the control that works."""
+"""Both networks in the real host: an adversary's tries on acts, edits and state, each behind the control that works."""
 
 from __future__ import annotations
 

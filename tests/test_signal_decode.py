@@ -1,4 +1,4 @@
-"""The decoder against variants of recorded events, and against anything at all."""
+"""Signal's decoder against variants of recorded events, and against anything at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each check of a Signal set-up: the thing broken, the remedy seen."""
+"""Each check of Signal's doctor: the thing is broken, the remedy is seen."""
 
 from __future__ import annotations
 

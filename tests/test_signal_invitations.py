@@ -1,4 +1,4 @@
-"""Invitations: whose act puts a group on the runtime allowlist, and what takes it off again."""
+"""Invitations to Signal groups: whose act puts a group on the runtime allowlist, and what takes it off again."""
 
 from __future__ import annotations
 

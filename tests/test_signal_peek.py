@@ -1,4 +1,4 @@
-"""Peeking at an event: what is seen of a text in a group without reading the event whole."""
+"""Signal's peek: it shows a text in a group as `decode` would, and leaves everything else to `decode`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`record`: real traffic becomes a fixture of the same shape that holds none of the originals."""
+"""`record` on Signal: real traffic becomes a fixture of the same shape that holds none of the originals."""
 
 from __future__ import annotations
 

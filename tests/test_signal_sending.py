@@ -1,4 +1,4 @@
-"""Sending through signal-cli: what is waited out, what is tried again, what never is."""
+"""Sending through signal-cli: refusals that are waited out, tried again, or final."""
 
 from __future__ import annotations
 

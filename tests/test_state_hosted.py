@@ -1,4 +1,4 @@
-"""The state file in the real host: a gateway that cannot keep its state says so, and what it was told holds."""
+"""Both networks' state file in the real host: a gateway that cannot keep its state says so."""
 
 from __future__ import annotations
 

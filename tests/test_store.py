@@ -1,4 +1,4 @@
-"""State on disk: batches, permissions, files that cannot be used, and the ledger on top of it."""
+"""The store: batches, permissions, and files that cannot be used."""
 
 from __future__ import annotations
 
