@@ -8,6 +8,14 @@ from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist
 from hermes_hardened_adapters.common.state.store import Store
 
 
+async def reopened(store: Store) -> Store:
+    """Return another store on the same file, after closing this one."""
+    await store.close()
+    again = Store(store.path)
+    await again.open()
+    return again
+
+
 async def loaded(store: Store) -> RuntimeAllowlist:
     """Return Signal's allowlist as a restart would read it."""
     await store.flush()

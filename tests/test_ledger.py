@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from hermes_hardened_adapters.common.state import ledger as ledger_module
 from hermes_hardened_adapters.common.state.ledger import Ledger
 from hermes_hardened_adapters.common.state.store import Store
 
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(tmp_path / "hardened_adapters" / "state.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-async def reopened(store: Store) -> Store:
-    await store.close()
-    again = Store(store.path)
-    await again.open()
-    return again
+from tests.state import reopened
 
 
 async def test_the_ledger_lets_a_message_in_once(store: Store) -> None:

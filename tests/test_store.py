@@ -14,7 +14,7 @@ from hermes_hardened_adapters.common.state.database import read
 from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION
 from hermes_hardened_adapters.common.state.store import Store, change
 
-from tests.state import loaded
+from tests.state import loaded, reopened
 
 
 @pytest.fixture
@@ -23,13 +23,6 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.open()
     yield store
     await store.close()
-
-
-async def reopened(store: Store) -> Store:
-    await store.close()
-    again = Store(store.path)
-    await again.open()
-    return again
 
 
 async def test_only_the_owner_can_read_it(store: Store) -> None:
