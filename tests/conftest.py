@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 from hermes_hardened_adapters.common.state.store import Store
 
+from tests.fakes.clock import Time
+from tests.fakes.mattermost_server import ALICE as ALICE_ID
+from tests.fakes.mattermost_server import BOB as BOB_ID
+from tests.fakes.mattermost_server import FakeMattermostServer
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, OWN_ACI, FakeSignalDaemon, contact, group
 from tests.figures import Figures
 
 _FIGURES = pytest.StashKey[Figures]()
@@ -38,6 +43,65 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.open()
     yield store
     await store.close()
+
+
+@pytest.fixture
+def clock() -> Time:
+    """A clock that back-off moves on at once."""
+    return Time()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeMattermostServer]:
+    """A Mattermost server with the recorded people and channels."""
+    async with FakeMattermostServer() as server:
+        yield server
+
+
+@pytest.fixture
+def mallory(server: FakeMattermostServer) -> str:
+    """A user on the Mattermost server whom nobody listed."""
+    return server.add_user("mallory")
+
+
+@pytest.fixture
+def alice_and_bob_on_mattermost(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator lists Alice and Bob for Mattermost."""
+    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE_ID},{BOB_ID}")
+
+
+@pytest.fixture
+def alice_on_mattermost(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator lists Alice alone for Mattermost."""
+    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", ALICE_ID)
+
+
+@pytest.fixture
+async def daemon() -> AsyncIterator[FakeSignalDaemon]:
+    """A signal-cli daemon that knows Alice and one group."""
+    async with FakeSignalDaemon(groups=[group()]) as daemon:
+        daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
+        yield daemon
+
+
+@pytest.fixture
+def daemon_with_profile(daemon: FakeSignalDaemon) -> FakeSignalDaemon:
+    """The daemon, whose own account has a profile name, as a healthy set-up needs."""
+    daemon.contacts[0] = contact(ACCOUNT, OWN_ACI, "Bot")
+    return daemon
+
+
+@pytest.fixture
+def alice_on_signal(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator lists Alice and the group for Signal."""
+    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
+    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
+
+
+@pytest.fixture
+def mentions_required_on_signal(alice_on_signal: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In groups, Signal messages need a mention."""
+    monkeypatch.setenv("SIGNAL_REQUIRE_MENTION", "true")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from gateway.config import GatewayConfig, Platform, PlatformConfig
 from gateway.run import GatewayRunner
 from hermes_cli.plugins import discover_plugins
 
-from tests.fakes.mattermost_server import TOKEN, FakeMattermostServer
+from tests.fakes.mattermost_server import ALICE, TOKEN, FakeMattermostServer
 from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
 
 SETTLE_SECONDS = 5.0
@@ -39,6 +39,11 @@ class Hosted:
     def observed(self) -> list[Any]:
         return [event for event in self.passed if event.observe_only]
 
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the events that the host accepted."""
+        return [event.text for event in self.reached]
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something to become true."""
         async with asyncio.timeout(SETTLE_SECONDS):
@@ -62,6 +67,16 @@ class Hosted:
         allowed = self.runner._is_user_authorized(event.source)
         (self.reached if allowed else self.refused).append(event)
         return "answer" if allowed and not event.is_command() else None
+
+
+async def is_heard(
+    host: Hosted, server: FakeMattermostServer, channel: str, text: str = "hi", who: str = ALICE
+) -> bool:
+    """Return whether somebody who mentions the bot in that channel is heard."""
+    before = len(host.reached)
+    await server.post(who, channel, f"@hermes {text}")
+    await host.settled()
+    return len(host.reached) > before
 
 
 @dataclass

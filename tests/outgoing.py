@@ -20,6 +20,10 @@ NETWORKS = ("signal", "mattermost")
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 
 
+def content_of(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
 @dataclass
 class Outgoing:
     """A connected adapter, and one direct chat with an allowed person."""

@@ -1,4 +1,4 @@
-"""Shared by the tests of `record` and `replay`: the shape of decoded messages, and command lines."""
+"""Shared by the tests of commands: command lines, and the shape of decoded messages for `record` and `replay`."""
 
 from __future__ import annotations
 
@@ -68,6 +68,14 @@ def captured_console() -> tuple[Console, io.StringIO]:
     """Return a console and the buffer it prints to."""
     output = io.StringIO()
     return Console(file=output, width=400), output
+
+
+async def operated(*command: str) -> int:
+    """Run a command of the operator's as another process would, and return its exit status."""
+    try:
+        return await asyncio.to_thread(main.main, list(command))
+    except SystemExit as exc:
+        return int(str(exc.code))
 
 
 async def interrupted(task: asyncio.Task[Any]) -> Any:

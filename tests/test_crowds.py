@@ -1,11 +1,9 @@
-"""One who says very much, in the real host: what the others asked is answered all the same, and what they said kept."""
+"""Both networks in the real host, and one who says very much: the others are answered, and what they said is kept."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,29 +13,14 @@ from hermes_hardened_adapters.common.host.profile import handover_seconds
 from tests.fakes.mattermost_rest import Fault
 from tests.fakes.mattermost_server import ALICE as ALICE_THERE
 from tests.fakes.mattermost_server import OPS, FakeMattermostServer
-from tests.fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.fakes.signal_daemon import ALICE, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact
 from tests.hosted import Hosted, SignalHosted, created_mattermost, hosted, hosted_mattermost
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, MALLORY, in_group, variant
 
+pytestmark = pytest.mark.usefixtures("alice_on_mattermost", "mentions_required_on_signal")
+
 FEW, MANY = 60, 1_100
 AROUND = pytest.mark.parametrize("mentions", [FEW, MANY], ids=["control", "flood"])
-
-
-@pytest.fixture
-async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
-    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
-    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
-    monkeypatch.setenv("SIGNAL_REQUIRE_MENTION", "true")
-    async with FakeSignalDaemon(groups=[group()]) as daemon:
-        daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
-        yield daemon
-
-
-@pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", ALICE_THERE)
-    async with FakeMattermostServer() as server:
-        yield server
 
 
 async def received(host: Hosted, count: int) -> None:

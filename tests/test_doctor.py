@@ -32,15 +32,17 @@ from tests.fakes.echo_model import EchoModel
 from tests.fakes.signal_daemon import (
     ACCOUNT,
     ALICE,
-    ALICE_ACI,
     GROUP,
     KEEPALIVE,
-    OWN_ACI,
     FakeSignalDaemon,
-    contact,
-    group,
 )
 from tests.gateway_process import GatewayProcess
+
+
+@pytest.fixture
+def daemon(daemon_with_profile: FakeSignalDaemon) -> FakeSignalDaemon:
+    return daemon_with_profile
+
 
 ENABLED = {"plugins": {"enabled": ["hardened-adapters"]}}
 MODULE = (sys.executable, "-m", "hermes_hardened_adapters")
@@ -99,13 +101,6 @@ async def report(home: Path, *arguments: str, **more: Any) -> tuple[int, dict[st
         assert list(finding) == ["check", "status", "what", "remedy"]
         found.setdefault(finding["check"], []).append(finding)
     return status, found
-
-
-@pytest.fixture
-async def daemon() -> AsyncIterator[FakeSignalDaemon]:
-    contacts = [contact(ACCOUNT, OWN_ACI, "Bot"), contact(ALICE, ALICE_ACI)]
-    async with FakeSignalDaemon(contacts=contacts, groups=[group()]) as daemon:
-        yield daemon
 
 
 def signal(daemon: FakeSignalDaemon, **more: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""New versions of what was said, in the real host: whom a pin, an old edit or a wrong clock can make it obey."""
+"""Both networks in the real host, new versions of what was said: pins, old edits and wrong clocks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,10 @@ from tests.fakes.mattermost_server import ALICE, BOB, DM, OPS, FakeMattermostSer
 from tests.fakes.signal_daemon import FakeSignalDaemon, recorded_event
 from tests.hosted import Hosted, hosted, hosted_mattermost
 
+pytestmark = pytest.mark.usefixtures("alice_and_bob_on_mattermost")
+
 HOUR = 3_600_000
 DAY = 24 * HOUR
-
-
-@pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE},{BOB}")
-    async with FakeMattermostServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -29,10 +24,6 @@ async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", "*")
     async with FakeSignalDaemon() as daemon:
         yield daemon
-
-
-def reached(host: Hosted) -> list[str]:
-    return [event.text for event in host.reached]
 
 
 def restrained(host: Hosted, reason: Reason) -> int:
@@ -51,7 +42,7 @@ async def test_a_pin_obeys_nothing_old(server: FakeMattermostServer, text: str, 
         old = server.store(ALICE, OPS, text, create_at=now - age, edit_at=now - age + 1000)
         await server.pin(old["id"])
         await host.settled()
-        assert reached(host) == ["(edited) hello"]
+        assert host.texts == ["(edited) hello"]
         assert host.observed == []
         assert host.adapter.connection.source.pipeline.unhandled["pinned"] == 1
 
@@ -63,10 +54,10 @@ async def test_a_pin_repeats_nothing_new(server: FakeMattermostServer) -> None:
         await host.settled()
     post = server.store(ALICE, DM, "delete it", edit_at=server.now())
     async with hosted_mattermost(server) as host:
-        await host.until(lambda: reached(host) == ["delete it"])
+        await host.until(lambda: host.texts == ["delete it"])
         await server.pin(post["id"])
         await host.settled()
-        assert reached(host) == ["delete it"]
+        assert host.texts == ["delete it"]
         assert restrained(host, Reason.EDITED) == 1
     async with hosted_mattermost(server) as host:
         post = await server.post(BOB, OPS, "look at this")
@@ -83,12 +74,12 @@ async def test_a_command_does_not_run_again_when_it_is_edited(server: FakeMatter
         await host.settled()
         await server.edit(asked["id"], "@hermes /status")
         await host.settled()
-        assert reached(host) == ["/status"]
+        assert host.texts == ["/status"]
         await server.edit(asked["id"], "@hermes /status now")
         unseen = server.store(ALICE, OPS, "@hermes /restart")
         await server.edit(unseen["id"], "@hermes /restart now")
         await host.settled()
-        assert reached(host) == ["/status"]
+        assert host.texts == ["/status"]
 
 
 async def test_a_typo_mended_a_week_later_is_not_answered_anew(server: FakeMattermostServer) -> None:
@@ -99,7 +90,7 @@ async def test_a_typo_mended_a_week_later_is_not_answered_anew(server: FakeMatte
         await host.adapter.connection.client.me()
         await server.edit(post["id"], "@hermes what is the time?")
         await host.settled()
-        assert reached(host) == []
+        assert host.texts == []
         assert restrained(host, Reason.STALE) == 1
 
 
@@ -120,7 +111,7 @@ async def test_what_is_old_is_judged_by_the_servers_clock(server: FakeMattermost
         post = await server.post(ALICE, OPS, "@bob now")
         await server.edit(post["id"], "@hermes now")
         await host.settled()
-        assert reached(host) == ["just now", "(edited) now"]
+        assert host.texts == ["just now", "(edited) now"]
 
 
 def said(at: int, text: str) -> dict[str, Any]:
@@ -169,14 +160,14 @@ async def test_on_signal_a_fresh_change_is_told_and_nothing_else(
     async with hosted(daemon) as host:
         await host.emit(said(AT, "old"))
         await host.emit(edit)
-        assert reached(host) == ["old", *(["(edited) new"] if answered else [])]
+        assert host.texts == ["old", *(["(edited) new"] if answered else [])]
 
 
 async def test_a_changed_request_is_background_where_the_operator_wants_that(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon, edited_requests="background") as host:
         await host.emit(said(AT, "old"))
         await host.emit(edited(AT + 1000, AT, "new"))
-        assert reached(host) == ["old"]
+        assert host.texts == ["old"]
         assert restrained(host, Reason.EDITED) == 1
 
 
@@ -191,24 +182,24 @@ async def test_a_changed_request_is_answered_again_on_mattermost_but_not_a_pinne
         await server.edit(asked["id"], "@hermes what is 3+3?")
         await server.pin(asked["id"])
         await host.settled()
-        assert reached(host) == ["what is 2+2?", "(edited) what is 3+3?"]
+        assert host.texts == ["what is 2+2?", "(edited) what is 3+3?"]
         assert restrained(host, Reason.EDITED) == 1
         server.ahead = 20 * 60_000
         await host.adapter.connection.client.me()
         await server.edit(asked["id"], "@hermes what is 4+4?")
         await host.settled()
-        assert reached(host)[2:] == []
+        assert host.texts[2:] == []
         assert restrained(host, Reason.STALE) == 1
     # After a restart nobody knows whether the text has changed.
     async with hosted_mattermost(server) as host:
         server.ahead = 0
         again = await server.post(ALICE, OPS, "@hermes once")
         await host.settled()
-        assert reached(host) == ["once"]
+        assert host.texts == ["once"]
     async with hosted_mattermost(server) as host:
         await server.edit(again["id"], "@hermes twice")
         await host.settled()
-        assert reached(host) == []
+        assert host.texts == []
 
 
 async def test_on_signal_edits_of_edits_do_not_keep_a_message_young(daemon: FakeSignalDaemon) -> None:
@@ -216,7 +207,7 @@ async def test_on_signal_edits_of_edits_do_not_keep_a_message_young(daemon: Fake
         await host.emit(said(AT, "one"))
         await host.emit(edited(AT + 10 * 60_000, AT, "two"))
         await host.emit(edited(AT + 20 * 60_000, AT + 10 * 60_000, "three"))
-        assert reached(host) == ["one", "(edited) two"]
+        assert host.texts == ["one", "(edited) two"]
 
 
 async def test_what_is_older_than_the_ledger_is_not_dispatched(daemon: FakeSignalDaemon) -> None:
@@ -226,4 +217,4 @@ async def test_what_is_older_than_the_ledger_is_not_dispatched(daemon: FakeSigna
         older["envelope"]["serverDeliveredTimestamp"] = AT + 8 * DAY
         await host.emit(week_old)
         await host.emit(older)
-        assert reached(host) == ["6 days"]
+        assert host.texts == ["6 days"]

@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pytest
 from tests.fakes.mattermost_rest import Fault
 from tests.fakes.mattermost_server import ALICE as ALICE_THERE
 from tests.fakes.mattermost_server import DM, FakeMattermostServer
-from tests.fakes.signal_daemon import ALICE, ALICE_ACI, FakeSignalDaemon, contact
+from tests.fakes.signal_daemon import ALICE, FakeSignalDaemon
 from tests.fakes.tcp_proxy import Mode, TcpProxy
 from tests.hosted import created, created_mattermost
 from tests.traffic import Tally, from_alice, handed_over, hurry, told_anew
@@ -33,19 +32,6 @@ def environment(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
     monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", ALICE_THERE)
     hurry(monkeypatch)
-
-
-@pytest.fixture
-async def daemon() -> AsyncIterator[FakeSignalDaemon]:
-    async with FakeSignalDaemon() as daemon:
-        daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
-        yield daemon
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeMattermostServer]:
-    async with FakeMattermostServer() as server:
-        yield server
 
 
 def open_files() -> Counter[str]:

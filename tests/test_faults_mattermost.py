@@ -6,8 +6,7 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -21,11 +20,12 @@ CHANNELS = {"dm": DM, "ops": OPS, "secret": SECRET}
 
 
 @pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE},{BOB}")
+def server(
+    server: FakeMattermostServer, alice_and_bob_on_mattermost: None, monkeypatch: pytest.MonkeyPatch
+) -> FakeMattermostServer:
+    """A server whose people are listed, and an adapter in a hurry."""
     hurry(monkeypatch)
-    async with FakeMattermostServer() as server:
-        yield server
+    return server
 
 
 def words(tally: Tally, chat: str) -> str:

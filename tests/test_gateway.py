@@ -1,4 +1,4 @@
-"""The plugin inside the real gateway process, against the replaying daemon and server."""
+"""Both networks in the real gateway process, against the replaying daemon and server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of everything. A message is committed to disk right before it is handed over.
+"""Both networks, and kill -9 in the middle of it. A message is committed to disk right before it is handed over.
 
 So none is ever handed over twice, and a kill loses at most the one message in each chat that was being handed over
 just then. What had not got so far comes again: over REST from Mattermost, sent anew to Signal.

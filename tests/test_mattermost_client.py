@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
-from hermes_hardened_adapters.adapters.mattermost.rest.failures import ApiError, refusal
+from hermes_hardened_adapters.adapters.mattermost.rest.failures import ApiError
 from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, FileTooLarge, RateLimited, Unanswered
 from pydantic import SecretStr
 from pytest_aiohttp import AiohttpServer
@@ -39,17 +36,6 @@ from tests.fakes.mattermost_server import (
 
 NOBODY = "a" * 26
 Use = Callable[[MattermostClient], Awaitable[Any]]
-
-
-@pytest.fixture
-def clock() -> Time:
-    return Time()
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeMattermostServer]:
-    async with FakeMattermostServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -174,25 +160,6 @@ async def test_refused_for_good(
     assert error_id in str(caught.value)
     assert len(server.calls) == 1
     assert clock.slept == []
-
-
-@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
-def test_every_recorded_refusal_is_known(path: Path) -> None:
-    sample = json.loads(path.read_text())
-    for answer in sample.get("sequence", [sample]):
-        if answer["status"] < 400:
-            continue
-        body = answer["body"] if isinstance(answer["body"], str) else json.dumps(answer["body"])
-        failure = refusal("GET /x", "here", answer["status"], answer["headers"], body.encode())
-        match answer["status"]:
-            case 401:
-                assert isinstance(failure, Fatal)
-            case 429:
-                assert isinstance(failure, RateLimited)
-                assert failure.retry_after == 1
-            case _:
-                assert isinstance(failure, ApiError)
-                assert failure.error_id == answer["body"]["id"]
 
 
 # -- who we are
@@ -395,23 +362,6 @@ async def test_a_rate_limit_that_lasts(client: MattermostClient, server: FakeMat
     assert len(clock.slept) == 2
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "7"}, 7),
-        ({"Retry-After": "Sun, 22 Nov 2026 06:33:22 GMT", "X-Ratelimit-Reset": "2, 2"}, 2),
-        ({"X-Ratelimit-Reset": "3"}, 3),
-        ({"Retry-After": "0"}, 1),
-        ({"Retry-After": "-5"}, 1),
-        ({}, 1),
-    ],
-)
-def test_how_long_a_rate_limit_lasts(headers: dict[str, str], seconds: float) -> None:
-    failure = refusal("GET /x", "here", 429, headers, b"limit exceeded\n")
-    assert isinstance(failure, RateLimited)
-    assert failure.retry_after == seconds
-
-
 async def test_many_posts_under_a_rate_limit(server: FakeMattermostServer) -> None:
     async with MattermostClient(server.url, TOKEN, sleep=lambda _: asyncio.sleep(0.01)) as client:
         await client.me()
@@ -421,54 +371,6 @@ async def test_many_posts_under_a_rate_limit(server: FakeMattermostServer) -> No
 
 
 # -- TLS
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    crt, key = folder / "server.crt", folder / "server.key"
-    options = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
-    extensions = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "keyUsage=digitalSignature,keyCertSign"]
-    command = ["openssl", "req", *options.split(), *extensions, "-keyout", str(key), "-out", str(crt)]
-    subprocess.run(command, check=True, capture_output=True)
-    return crt, key
-
-
-@pytest.fixture
-async def tls_server(certificate: tuple[Path, Path]) -> AsyncIterator[FakeMattermostServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    server = FakeMattermostServer()
-    await server.start(ssl_context=context)
-    yield server
-    await server.stop()
-
-
-async def test_a_private_ca(tls_server: FakeMattermostServer, certificate: tuple[Path, Path], clock: Time) -> None:
-    async with MattermostClient(tls_server.url, TOKEN, sleep=clock.sleep) as client:
-        with pytest.raises(Fatal, match="MATTERMOST_CA_FILE") as caught:
-            await client.me()
-    assert caught.value.code == "mattermost_tls"
-    assert clock.slept == []
-    async with MattermostClient(tls_server.url, TOKEN, ca_file=certificate[0]) as client:
-        assert (await client.me())["id"] == HERMES
-
-
-@pytest.mark.parametrize("content", [None, "no PEM"])
-async def test_a_ca_file_that_is_none(tmp_path: Path, content: str | None) -> None:
-    path = tmp_path / "ca.pem"
-    if content is not None:
-        path.write_text(content)
-    client = MattermostClient("https://127.0.0.1:1", TOKEN, ca_file=path)
-    with pytest.raises(Fatal, match="MATTERMOST_CA_FILE"):
-        await client.__aenter__()
-
-
-async def test_no_tls_at_all(server: FakeMattermostServer, clock: Time) -> None:
-    async with MattermostClient(server.url.replace("http", "https"), TOKEN, sleep=clock.sleep) as client:
-        with pytest.raises(ConnectionLost, match="MATTERMOST_URL"):
-            await client.me()
 
 
 # -- secrets

@@ -1,4 +1,4 @@
-"""Every check of the doctor: the thing is broken, the remedy is seen; and one set-up in which nothing is wrong."""
+"""Each check of Mattermost's doctor: the thing is broken, the remedy is seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlite3
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,6 @@ class Examined:
                 hello_within=0.4,
             )
         ]
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeMattermostServer]:
-    async with FakeMattermostServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,7 @@ from tests.fakes.mattermost_rest import Fault
 from tests.fakes.mattermost_server import ALICE, BOB, DM, GROUP_MESSAGE, HERMES, OPS, SECRET, TEAM, FakeMattermostServer
 from tests.hosted import Hosted, created_mattermost, hosted_mattermost
 
-
-@pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE},{BOB}")
-    async with FakeMattermostServer() as server:
-        yield server
-
-
-@pytest.fixture
-def mallory(server: FakeMattermostServer) -> str:
-    return server.add_user("mallory")
+pytestmark = pytest.mark.usefixtures("alice_and_bob_on_mattermost")
 
 
 async def said(host: Hosted, server: FakeMattermostServer, *posts: tuple[Any, ...], **fields: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,12 +20,9 @@ MARKS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture
-async def server(hermes_home: object, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE},{BOB}")
+@pytest.fixture(autouse=True)
+def programs_may_speak(alice_and_bob_on_mattermost: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MATTERMOST_ALLOW_BOTS", "all")
-    async with FakeMattermostServer() as server:
-        yield server
 
 
 async def reached(host: Hosted, server: FakeMattermostServer, *post: str, **fields: Any) -> list[Any]:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 import pytest
-from hermes_hardened_adapters.common.core.events import Address, Me, Mention
+from hermes_hardened_adapters.common.core.events import (
+    Address,
+    Me,
+    Mention,
+)
 from hermes_hardened_adapters.common.core.mentions import addressed, readable, starts_command, without_alias
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.waiting import cost
 
 ME = Me("me")
 
@@ -122,3 +129,25 @@ def test_blanks_without_end_take_no_time(blank: str) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("text", ["①{}", "{}①", "a {}"], ids=["start", "end", "middle"])
+def test_taking_off_mentions_is_linear(text: str) -> None:
+    """The decoders' bound aside."""
+
+    def work(size: int) -> Callable[[], object]:
+        whole = text.format("① " * size)
+        mentions = [Mention(Address("me"), "me", (at, at + 1)) for at, char in enumerate(whole) if char == "①"]
+        return lambda: addressed(whole, mentions, Me("me"))
+
+    assert cost(work(20_000)) < 24 * cost(work(2_500))
+
+
+def test_marks_at_the_end_are_read_once_for_all_mentions() -> None:
+    def work(size: int) -> Callable[[], object]:
+        whole = "a " + "① " * size + "!" * 100_000
+        mentions = [Mention(Address("me"), "me", (at, at + 1)) for at, char in enumerate(whole) if char == "①"]
+        return lambda: addressed(whole, mentions, Me("me"))
+
+    assert work(3)() == "a" + "!" * 100_000
+    assert cost(work(500)) < 10 * cost(work(5))

@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.cli import main
 from hermes_hardened_adapters.cli.trace import followed
 from hermes_hardened_adapters.common.host.profile import state_file
 from hermes_hardened_adapters.common.state import snapshot
 from hermes_hardened_adapters.common.state.store import pseudonymizer
 
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
-from tests.fakes.mattermost_server import BOB as BOB_ID
 from tests.fakes.mattermost_server import DM, HERMES, OPS, TOKEN, FakeMattermostServer
 from tests.fakes.signal_daemon import (
     ACCOUNT,
@@ -34,33 +31,30 @@ from tests.fakes.signal_daemon import (
     group,
 )
 from tests.hosted import Hosted, hosted, hosted_mattermost
+from tests.recordings import operated
 from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, Person, in_group, variant
 
 
 @pytest.fixture
-async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
+def daemon(daemon: FakeSignalDaemon, alice_on_signal: None, monkeypatch: pytest.MonkeyPatch) -> FakeSignalDaemon:
+    """A daemon with Carol and a second group, that the environment points to."""
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", f"{ALICE},{CAROL}")
-    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
     monkeypatch.setattr(snapshot, "EVERY_SECONDS", 0.05)
-    async with FakeSignalDaemon(groups=[group(), group(ALLOTMENT, name="Allotment")]) as daemon:
-        daemon.contacts += [contact(ALICE, ALICE_ACI, "Alice"), contact(CAROL, CAROL_ACI, "Carol")]
-        monkeypatch.setenv("SIGNAL_HTTP_URL", daemon.url)
-        monkeypatch.setenv("SIGNAL_ACCOUNT", ACCOUNT)
-        yield daemon
+    daemon.groups.append(group(ALLOTMENT, name="Allotment"))
+    daemon.contacts.append(contact(CAROL, CAROL_ACI, "Carol"))
+    monkeypatch.setenv("SIGNAL_HTTP_URL", daemon.url)
+    monkeypatch.setenv("SIGNAL_ACCOUNT", ACCOUNT)
+    return daemon
 
 
 @pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE_ID},{BOB_ID}")
-    async with FakeMattermostServer() as server:
-        monkeypatch.setenv("MATTERMOST_URL", server.url)
-        monkeypatch.setenv("MATTERMOST_TOKEN", TOKEN)
-        yield server
-
-
-async def operated(*command: str) -> int:
-    """Run a command as another process would, and return its exit status."""
-    return await asyncio.to_thread(main.main, command)
+def server(
+    server: FakeMattermostServer, alice_and_bob_on_mattermost: None, monkeypatch: pytest.MonkeyPatch
+) -> FakeMattermostServer:
+    """A server that the environment points to."""
+    monkeypatch.setenv("MATTERMOST_URL", server.url)
+    monkeypatch.setenv("MATTERMOST_TOKEN", TOKEN)
+    return server
 
 
 def named(identity: str) -> str:

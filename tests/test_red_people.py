@@ -1,4 +1,4 @@
-"""An adversary's tries on who may do what and on words of others, against the real host; each with its control."""
+"""Both networks in the real host: an adversary's tries on rights and on words of others, each with its control."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from tests.fakes.mattermost_rest import Fault
 from tests.fakes.mattermost_server import ALICE as ALICE_THERE
 from tests.fakes.mattermost_server import BOB as BOB_THERE
 from tests.fakes.mattermost_server import DM, OPS, FakeMattermostServer
-from tests.fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon
 from tests.hosted import Hosted, SignalHosted, hosted, hosted_mattermost
+from tests.outgoing import content_of
 from tests.scene_signal import ALICE_A, MALLORY, Person, in_group
 from tools import approval, slash_confirm
+
+pytestmark = pytest.mark.usefixtures("alice_and_bob_on_mattermost", "alice_on_signal")
 
 
 @dataclass
@@ -56,22 +59,6 @@ def behind(host_: Hosted) -> Agent:
 
 
 SHARED = {"group_sessions_per_user": False}
-
-
-@pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", f"{ALICE_THERE},{BOB_THERE}")
-    async with FakeMattermostServer() as server:
-        yield server
-
-
-@pytest.fixture
-async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
-    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
-    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
-    async with FakeSignalDaemon(groups=[group()]) as daemon:
-        daemon.contacts.append(contact(ALICE, ALICE_ACI, "Alice"))
-        yield daemon
 
 
 async def said(host_: SignalHosted, who: Person, text: str, *mentions: Person) -> list[str]:
@@ -154,10 +141,6 @@ def test_an_approval_is_the_turns_whose_words_asked_for_it() -> None:
             assert questions._approvals["shared"] == asker
     finally:
         clear_session_vars(tokens)
-
-
-def content_of(path: str) -> bytes:
-    return Path(path).read_bytes()
 
 
 HOSTILE_FILES = [

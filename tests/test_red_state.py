@@ -1,73 +1,31 @@
-"""Acts, edits and state as an adversary sees them, in the real host: each attack behind the control that works."""
+"""Both networks in the real host: an adversary's tries on acts, edits and state, each behind the control that works."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sqlite3
-import stat
 import time
-from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.core.server_clock import ServerClock
-from hermes_hardened_adapters.common.state import allowlist, ledger
-from hermes_hardened_adapters.common.state import cursors as cursors_module
-from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist
-from hermes_hardened_adapters.common.state.chats import entries
-from hermes_hardened_adapters.common.state.cursors import Cursors
-from hermes_hardened_adapters.common.state.database import connect
-from hermes_hardened_adapters.common.state.schema import prepare
-from hermes_hardened_adapters.common.state.store import Store, change
+from hermes_hardened_adapters.common.state import ledger
+from hermes_hardened_adapters.common.state.store import change
 
 from tests.fakes.mattermost_rest import Fault
 from tests.fakes.mattermost_server import ALICE as ALICE_THERE
 from tests.fakes.mattermost_server import DM, HERMES, OPS, FakeMattermostServer
 from tests.fakes.mattermost_websocket import event_of, post_event
-from tests.fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
-from tests.hosted import Hosted, SignalHosted, created, hosted, hosted_mattermost
+from tests.fakes.signal_daemon import GROUP, FakeSignalDaemon, group
+from tests.hosted import Hosted, SignalHosted, created, hosted, hosted_mattermost, is_heard
 from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, CAROL_C, MALLORY, Person, in_group, variant
 
+pytestmark = pytest.mark.usefixtures("alice_on_mattermost", "mentions_required_on_signal")
 HOUR = 3_600_000
 DAY = 24 * HOUR
-
-
-@pytest.fixture
-async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
-    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
-    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
-    monkeypatch.setenv("SIGNAL_REQUIRE_MENTION", "true")
-    async with FakeSignalDaemon(groups=[group()]) as daemon:
-        daemon.contacts += [contact(ALICE, ALICE_ACI, "Alice")]
-        yield daemon
-
-
-@pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", ALICE_THERE)
-    async with FakeMattermostServer() as server:
-        yield server
-
-
-@pytest.fixture
-def mallory(server: FakeMattermostServer) -> str:
-    return server.add_user("mallory")
-
-
-def reached(host: Hosted) -> list[str]:
-    return [event.text for event in host.reached]
-
-
-async def heard(host: Hosted, server: FakeMattermostServer, channel: str) -> bool:
-    """Whether somebody allowed who mentions the bot there is heard."""
-    before = len(host.reached)
-    await server.post(ALICE_THERE, channel, "@hermes hi")
-    await host.settled()
-    return len(host.reached) > before
 
 
 def wrong(monkeypatch: pytest.MonkeyPatch, server: FakeMattermostServer, seconds: int) -> None:
@@ -102,12 +60,12 @@ async def test_nothing_that_the_ledger_forgot_comes_again_on_signal(
             await host.emit(event)
         for event in events:
             await host.emit(event)
-        assert reached(host) == [f"{number}" for number in range(8)]
+        assert host.texts == [f"{number}" for number in range(8)]
     async with hosted(daemon) as host:
         for event in events:
             await host.emit(event)
         await host.emit(variant("dm_text", ALICE_A, text="new"))
-        assert reached(host) == ["new"]
+        assert host.texts == ["new"]
 
 
 @pytest.mark.parametrize("machine", [0, -7 * 24 * 3600, 7 * 24 * 3600])
@@ -124,10 +82,10 @@ async def test_nothing_that_the_ledger_forgot_comes_again_on_mattermost(
         for post in posts:
             await server.emit(posted_again(server.posts[post["id"]]))
             await host.settled()
-        assert reached(host) == [f"{number}" for number in range(8)]
+        assert host.texts == [f"{number}" for number in range(8)]
         await server.post(ALICE_THERE, DM, "new")
         await host.settled()
-        assert reached(host)[8:] == ["new"]
+        assert host.texts[8:] == ["new"]
 
 
 # -- edits
@@ -142,7 +100,7 @@ async def test_an_edit_that_changes_only_whom_it_mentions_is_one(daemon: FakeSig
         body = envelope["envelope"].pop("dataMessage")
         envelope["envelope"]["editMessage"] = {"targetSentTimestamp": target, "dataMessage": body}
         await host.emit(envelope)
-        assert reached(host) == ["(edited) bring the keys"]
+        assert host.texts == ["(edited) bring the keys"]
 
 
 @pytest.mark.parametrize("machine", [0, -7 * 24 * 3600])
@@ -158,7 +116,7 @@ async def test_a_pin_of_an_old_edit_obeys_nobody_where_no_clock_is_right(
         old["edit_at"] = server.posts[old["id"]]["edit_at"] = server.now() - 6 * DAY + 1000
         await server.pin(old["id"])
         await host.settled()
-        assert reached(host) == ["(edited) hello"]
+        assert host.texts == ["(edited) hello"]
 
 
 @pytest.mark.parametrize("date", ["", "nonsense", "Sun, 06 Nov 1994 08:49:37 GMT", "Tue, 24 Nov 2093 08:00:00 GMT"])
@@ -168,20 +126,20 @@ async def test_a_date_with_which_nothing_agrees_makes_nobody_deaf_and_nothing_yo
     set_from_header = ServerClock.set_from_header
     monkeypatch.setattr(ServerClock, "set_from_header", lambda clock, _: set_from_header(clock, date or None))
     async with hosted_mattermost(server) as host:
-        assert await heard(host, server, OPS)
+        assert await is_heard(host, server, OPS)
         post = await server.post(ALICE_THERE, OPS, "@bob hello")
         await server.edit(post["id"], "@hermes hello")
         old = server.store(ALICE_THERE, OPS, "@bob delete it", create_at=server.now() - 6 * DAY)
         await server.edit(old["id"], "@hermes delete it")
         await host.settled()
-        assert reached(host) == ["hi", "(edited) hello"]
+        assert host.texts == ["hi", "(edited) hello"]
     another = server.store(ALICE_THERE, OPS, "@bob no", create_at=server.now() - DAY)
     server.posts[another["id"]] |= {"message": "@hermes delete it", "edit_at": server.now(), "update_at": server.now()}
     server.store(ALICE_THERE, DM, "missed")
     async with hosted_mattermost(server) as host:
         await host.until(lambda: host.adapter.connection.source.gaps.running.done())
         await host.settled()
-        assert reached(host) == ([] if "2093" in date else ["missed"])
+        assert host.texts == ([] if "2093" in date else ["missed"])
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -198,7 +156,7 @@ async def test_a_strangers_pin_within_minutes_makes_nobody_obey(
             server.ahead += 60_000
             await server.pin(post_id)
             await host.settled()
-        return reached(host)[before:]
+        return host.texts[before:]
 
     async with hosted_mattermost(server) as host:
         first = text if seen == "both" else "@hermes delet it"
@@ -216,7 +174,7 @@ async def test_a_strangers_pin_within_minutes_makes_nobody_obey(
             assert await pinned(host, post["id"]) == []
             await server.edit(server.store(ALICE_THERE, OPS, "@bob and")["id"], "@hermes and")
             await host.settled()
-            assert reached(host)[-1:] == ["(edited) and"]
+            assert host.texts[-1:] == ["(edited) and"]
     if restarted:
         async with hosted_mattermost(server) as host:
             await host.until(lambda: host.adapter.connection.source.gaps.running.done())
@@ -233,29 +191,29 @@ async def test_what_becomes_of_the_servers_word_on_an_addition_is_no_addition(
 ) -> None:
     channel = server.add_channel("new", members={ALICE_THERE, mallory})
     async with hosted_mattermost(server) as host:
-        assert await heard(host, server, OPS)
+        assert await is_heard(host, server, OPS)
         server.faults.append(Fault(500, 99, path=f"/channels/{channel}/members"))
         await server.add_member(channel, HERMES, mallory)
         await host.settled()
-        assert not await heard(host, server, channel)
+        assert not await is_heard(host, server, channel)
         props = {"addedUserId": HERMES, "addedUsername": "hermes", "userId": ALICE_THERE, "username": "alice"}
         old = server.store(
             ALICE_THERE, channel, "added", type="system_add_to_channel", props=props, create_at=server.now() - DAY
         )
         await server.emit(post_event(kind, old | {"edit_at": server.now()}))
         await host.settled()
-        assert not await heard(host, server, channel)
+        assert not await is_heard(host, server, channel)
         # The other way round: an approved channel is not left because somebody deletes a stranger's old act.
         server.faults.clear()
         await server.add_member(channel, HERMES, ALICE_THERE)
         await host.settled()
-        assert await heard(host, server, channel)
+        assert await is_heard(host, server, channel)
         added = next(
             post for post in server.posts.values() if post["user_id"] == mallory and post["type"].startswith("system")
         )
         await server.emit(post_event(kind, added | {"edit_at": server.now()}))
         await host.settled()
-        assert await heard(host, server, channel)
+        assert await is_heard(host, server, channel)
         assert HERMES in server.members[channel]
 
 
@@ -305,7 +263,7 @@ async def test_of_several_additions_while_we_were_away_the_last_counts(
 ) -> None:
     channel = server.add_channel("new", members={ALICE_THERE, mallory})
     async with hosted_mattermost(server) as host:
-        assert await heard(host, server, OPS)
+        assert await is_heard(host, server, OPS)
     acts = [(mallory, True), (mallory, False), (ALICE_THERE, True)]
     for who, added in acts if last_by_alice else [acts[2], acts[1], acts[0]]:
         acted(server, channel, who, added=added)
@@ -315,7 +273,7 @@ async def test_of_several_additions_while_we_were_away_the_last_counts(
             await host.settled()
             assert (HERMES in server.members[channel]) is last_by_alice
             if last_by_alice:
-                assert await heard(host, server, channel)
+                assert await is_heard(host, server, channel)
 
 
 async def test_what_is_missed_after_a_run_in_which_nobody_spoke_is_fetched(server: FakeMattermostServer) -> None:
@@ -323,7 +281,7 @@ async def test_what_is_missed_after_a_run_in_which_nobody_spoke_is_fetched(serve
         await host.until(lambda: host.adapter.connection.source.gaps.running.done())
     server.store(ALICE_THERE, OPS, "@hermes while you were away")
     async with hosted_mattermost(server) as host:
-        await host.until(lambda: reached(host) == ["while you were away"])
+        await host.until(lambda: host.texts == ["while you were away"])
 
 
 async def test_what_is_said_before_the_first_listing_waits_for_it(server: FakeMattermostServer) -> None:
@@ -334,7 +292,7 @@ async def test_what_is_said_before_the_first_listing_waits_for_it(server: FakeMa
         async with asyncio.timeout(30):
             while len(host.reached) < 2:
                 await asyncio.sleep(0.05)
-        assert sorted(reached(host)) == ["between us", "first"]
+        assert sorted(host.texts) == ["between us", "first"]
 
 
 @pytest.mark.parametrize("kind", ["group_update_added", "group_update_new_group", "call", "timer", "reaction"])
@@ -355,7 +313,7 @@ async def test_what_members_change_where_the_first_event_was_missed_opens_nothin
             envelope["serverReceivedTimestamp"] -= late
             envelope["serverDeliveredTimestamp"] -= late
             await host.emit(event, in_group(ALICE_A, f"{BOT} hello", BOT_ITSELF, group_id=ALLOTMENT))
-        assert reached(host) == ["control"]
+        assert host.texts == ["control"]
         opened = GROUP[:-4] + "AAA="
         daemon.groups.append(group(opened))
         await host.emit(variant("group_update_added", ALICE_A, group_id=opened))
@@ -363,46 +321,6 @@ async def test_what_members_change_where_the_first_event_was_missed_opens_nothin
 
 
 # -- bounds
-
-
-async def test_chats_that_strangers_open_are_bounded(store: Store) -> None:
-    book = RuntimeAllowlist(store, "mattermost", time.time)
-    await book.load()
-    for number in range(2 * allowlist.KEEP_KNOWN):
-        book.block(f"c{number}", by="mallory")
-    assert len(book.blocked) == allowlist.KEEP_KNOWN
-    await store.flush()
-    for path in (store.path, None):
-        if path is None:
-            store.path.with_name("orders").rename(store.path.with_name("kept"))
-        assert len(entries(store.path, "mattermost")) == allowlist.KEEP_KNOWN
-
-
-async def test_where_channels_were_left_off_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursors_module, "KEEP_CURSORS", 3)
-    cursors = Cursors(store, "mattermost")
-    for number in range(1, 6):
-        cursors.advance(f"c{number}", number)
-    again = Cursors(store, "mattermost")
-    await store.flush()
-    await again.load()
-    for one in (cursors, again):
-        assert [one.since(f"c{number}") for number in range(1, 6)] == [5, 5, 5, 4, 5]
-
-
-def test_what_a_link_names_is_as_private(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    link, elsewhere = tmp_path / "folder" / "state.db", tmp_path / "elsewhere.db"
-    link.symlink_to(elsewhere)
-    for _ in range(2):
-        connection = connect(link, prepare)
-        connection.execute("INSERT OR REPLACE INTO meta VALUES ('a', 'b')")
-        connection.commit()
-        files = [elsewhere, *tmp_path.glob("elsewhere.db-*")]
-        assert len(files) == 3
-        assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
-        connection.close()
-        elsewhere.chmod(0o644)
 
 
 async def test_an_order_that_no_version_knows_is_refused_with_the_reason(daemon: FakeSignalDaemon) -> None:

@@ -10,16 +10,20 @@ from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.common.core.chats import Entry, Status
+from hermes_hardened_adapters.common.core.events import Reason, Rule
 from hermes_hardened_adapters.common.inbound.observation import Observations
 from hermes_hardened_adapters.common.state import chats, direct_chats, identities, trace
 from hermes_hardened_adapters.common.state.allowlist import RuntimeAllowlist
+from hermes_hardened_adapters.common.state.chats import entries
 from hermes_hardened_adapters.common.state.cursors import Cursors
 from hermes_hardened_adapters.common.state.database import inspect
 from hermes_hardened_adapters.common.state.identities import Pair, Source
 from hermes_hardened_adapters.common.state.ledger import Ledger
-from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION
+from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION, STEPS
 from hermes_hardened_adapters.common.state.snapshot import read_snapshot
 from hermes_hardened_adapters.common.state.store import Store, pseudonymizer
+
+from tests.state import loaded, set_aside
 
 WRITTEN = Path(__file__).parent / "fixtures" / "state"
 NUMBER, OLD, NEW = "+15550002222", "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -85,8 +89,45 @@ async def test_messages_stay_handled_and_observed(store: Store) -> None:
 
 async def test_the_operator_still_reads_the_trace_and_the_status(store: Store) -> None:
     (entry,) = trace.entries(store.path)
-    assert (entry.verdict, entry.rule, entry.reason) == ("ignore", 4, "chat not on the allowlist")
+    assert (entry.verdict, entry.rule, entry.reason) == ("ignore", Rule.CHAT_NOT_SERVED, Reason.CHAT_NOT_ALLOWED)
     snapshot = read_snapshot(store.path, "signal")
     assert snapshot is not None
     assert snapshot.decisions == {"ignore chat not allowed": 1}
     assert pseudonymizer(store.path)(NUMBER) == store.pseudonym(NUMBER) != ""
+
+
+@pytest.mark.parametrize("version", [2, 3])
+async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "state.db"
+    post, aci = "a" * 26, "11111111-1111-4111-8111-111111111111"
+    rows = [(post, 4.0), (f"{post} dispatched", 5.0), (f"{aci} 17", 1.0), ("+15550001111 18", 2.0)]
+    with sqlite3.connect(path) as connection:
+        for step in STEPS[:2]:
+            connection.executescript(step)
+        connection.executemany("INSERT INTO ledger VALUES (?, ?)", rows)
+        for step in STEPS[2:version]:
+            connection.executescript(step)
+        connection.execute(f"PRAGMA user_version={version}")
+    connection.close()
+    store = Store(path)
+    await store.open()
+    for network, keys in (("mattermost", [post, f"{post} dispatched"]), ("signal", [f"{aci} 17", "+15550001111 18"])):
+        ledger = Ledger(store, network, lambda: 10.0)
+        await ledger.load()
+        assert [ledger.claim(key) for key in (*keys, "another")] == [False, False, True]
+    assert await store.rows("SELECT sent_at FROM ledger ORDER BY sent_at") == [(1000,), (2000,), (4000,), (5000,)]
+    await store.close()
+
+
+async def test_a_file_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(STEPS[0])
+        old.execute("INSERT INTO chat_group VALUES ('signal', 'a', 'approved', 'alice', 1.0)")
+        old.execute("PRAGMA user_version=1")
+    store = Store(path)
+    await store.open()
+    assert (await loaded(store)).approved == {"a"}
+    await store.close()
+    assert not set_aside(tmp_path)
+    assert entries(path, "signal")["a"].why == ""

@@ -1,36 +1,36 @@
-"""The decoder against variants of recorded events, and against anything at all."""
+"""Signal's decoder against variants of recorded events, and against anything at all."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.decode import decode
-from hermes_hardened_adapters.adapters.signal.peek import group_of, peek
 from hermes_hardened_adapters.common.core.authority import Authority
-from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Inbound, Me, Origin, Unhandled
+from hermes_hardened_adapters.common.core.events import (
+    MOST_MENTIONS,
+    Address,
+    Attachment,
+    Inbound,
+    Me,
+    Origin,
+    Rule,
+    Unhandled,
+)
 from hermes_hardened_adapters.common.core.policy import Policy, decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, CAROL_ACI, GROUP, OWN_ACI, recorded_event
-
-ME = Me(OWN_ACI, ACCOUNT)
+from tests.signal_recorded import ME, mentioning, survives, variant
+from tests.waiting import cost
 
 
 def decoded(event: dict[str, Any], me: Me = ME) -> Inbound:
     inbound = decode(json.dumps(event), ACCOUNT, me)
     assert isinstance(inbound, Inbound)
     return inbound
-
-
-def variant(name: str, **changes: Any) -> dict[str, Any]:
-    """A recorded event with other fields in its data message."""
-    event = recorded_event(name)
-    event["envelope"]["dataMessage"] |= changes
-    return event
 
 
 def test_all_that_is_known_of_a_group_message() -> None:
@@ -178,7 +178,7 @@ def test_what_the_owner_sent_to_another_person_is_not_for_us() -> None:
     event["envelope"]["syncMessage"]["sentMessage"] |= {"destinationNumber": ALICE, "destinationUuid": ALICE_ACI}
     inbound = decoded(event)
     assert not inbound.to_self
-    assert decide(inbound, ME, Policy(), authority=Authority.ALLOWED).rule == 1
+    assert decide(inbound, ME, Policy(), authority=Authority.ALLOWED).rule is Rule.OWN
 
 
 JSON = st.recursive(
@@ -200,44 +200,6 @@ RECORDED = [
 ]
 
 
-def _decided(data: str | bytes) -> None:
-    inbound = decode(data, ACCOUNT, ME)
-    if isinstance(inbound, Inbound):
-        decide(inbound, ME, Policy(every_chat=True), authority=Authority.ALLOWED)
-        decide(inbound, Me(None, ACCOUNT), Policy(), authority=Authority.STRANGER)
-        if seen := peek(data if isinstance(data, bytes) else data.encode(), ACCOUNT, ME):
-            assert seen == replace(inbound, chat=Chat(inbound.chat.id), mentions=(), quote=None, attachments=())
-    else:
-        assert inbound.kind
-
-
-@pytest.mark.parametrize("name", ["group_text", "group_text_uuid_only", "group_mention_bot"])
-def test_a_text_in_a_group_is_seen_at_a_glimpse(name: str) -> None:
-    data = json.dumps(recorded_event(name), separators=(",", ":")).encode()
-    assert peek(data, ACCOUNT, ME) is not None
-    assert group_of(data) == GROUP
-    _decided(data)
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        *map(
-            recorded_event,
-            ("dm_text", "edit", "reaction", "remote_delete", "sync_group", "group_update_added", "expiration_update"),
-        ),
-        variant("group_text", message=" "),
-        variant("group_text", reaction={}),
-        recorded_event("group_text") | {"exception": {"type": "x"}},
-        recorded_event("group_text") | {"account": ALICE},
-        {"envelope": recorded_event("group_text")["envelope"] | {"sourceUuid": OWN_ACI, "sourceNumber": ACCOUNT}}
-        | {"account": ACCOUNT},
-    ],
-)
-def test_everything_else_has_to_be_read_whole(event: dict[str, Any]) -> None:
-    assert peek(json.dumps(event).encode(), ACCOUNT, ME) is None
-
-
 def test_what_is_no_utf8_is_replaced() -> None:
     """signal-cli never writes such bytes; one of them must not cost the message."""
     event = json.dumps(recorded_event("dm_text"), ensure_ascii=False).encode()
@@ -248,18 +210,18 @@ def test_what_is_no_utf8_is_replaced() -> None:
 
 @given(st.text())
 def test_any_text(data: str) -> None:
-    _decided(data)
+    survives(data)
 
 
 @given(st.binary())
 def test_any_bytes(data: bytes) -> None:
-    _decided(data)
+    survives(data)
 
 
 @given(JSON)
 def test_any_json(value: object) -> None:
-    _decided(json.dumps(value))
-    _decided(json.dumps({"envelope": value, "account": ACCOUNT}))
+    survives(json.dumps(value))
+    survives(json.dumps({"envelope": value, "account": ACCOUNT}))
 
 
 @settings(max_examples=400)
@@ -275,4 +237,23 @@ def test_any_value_anywhere_in_a_recorded_event(data: st.DataObject) -> None:
             continue
         at[key] = data.draw(JSON)
         break
-    _decided(json.dumps(event))
+    survives(json.dumps(event))
+
+
+def test_mentions_in_a_long_text_are_found_at_the_cost_of_the_text() -> None:
+    """Once each of them cost as much as the whole text before it."""
+    few, many = (
+        mentioning("🙂" * 200_000 + "\ufffc" * number, [(OWN_ACI, 400_000 + at) for at in range(number)])
+        for number in (5, MOST_MENTIONS)
+    )
+    me = Me(OWN_ACI, ACCOUNT)
+    inbound = decode(many, ACCOUNT, me)
+    assert isinstance(inbound, Inbound)
+    assert inbound.mentions[-1].span == (200_000 + MOST_MENTIONS - 1, 200_000 + MOST_MENTIONS)
+    assert cost(lambda: decode(many, ACCOUNT, me)) < 10 * cost(lambda: decode(few, ACCOUNT, me))
+
+
+def test_eight_times_the_mentions_cost_no_sixty_four_times_as_much() -> None:
+    few, many = (mentioning("\ufffc" * size, [(OWN_ACI, at) for at in range(size)]) for size in (2_500, 20_000))
+    me = Me(OWN_ACI, ACCOUNT)
+    assert cost(lambda: decode(many, ACCOUNT, me)) < 24 * cost(lambda: decode(few, ACCOUNT, me))

@@ -1,4 +1,4 @@
-"""Each check of a Signal set-up: the thing broken, the remedy seen."""
+"""Each check of Signal's doctor: the thing is broken, the remedy is seen."""
 
 from __future__ import annotations
 
@@ -39,16 +39,15 @@ from tests.fakes.signal_daemon import (
     group,
 )
 
+
+@pytest.fixture
+def daemon(daemon_with_profile: FakeSignalDaemon) -> FakeSignalDaemon:
+    return daemon_with_profile
+
+
 AWKWARD_GROUP = base64.b64encode(bytes(range(220, 252))).decode()
 """With a plus sign, a slash and padding."""
 OTHER_GROUP = base64.b64encode(bytes(range(100, 132))).decode()
-
-
-@pytest.fixture
-async def daemon() -> AsyncIterator[FakeSignalDaemon]:
-    contacts = [contact(ACCOUNT, OWN_ACI, "Bot"), contact(ALICE, ALICE_ACI)]
-    async with FakeSignalDaemon(contacts=contacts, groups=[group()]) as daemon:
-        yield daemon
 
 
 @pytest.fixture

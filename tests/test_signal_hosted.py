@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +39,13 @@ MUTE_METHODS = {"listContacts", "listGroups", "getUserStatus"}
 
 
 @pytest.fixture
-async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
+def daemon(
+    daemon: FakeSignalDaemon, mentions_required_on_signal: None, monkeypatch: pytest.MonkeyPatch
+) -> FakeSignalDaemon:
+    """A daemon that knows Carol, too, and the operator lists her."""
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", f"{ALICE},{CAROL}")
-    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
-    monkeypatch.setenv("SIGNAL_REQUIRE_MENTION", "true")
-    async with FakeSignalDaemon(groups=[group()]) as daemon:
-        daemon.contacts += [contact(ALICE, ALICE_ACI, "Alice"), contact(CAROL, CAROL_ACI, "Carol")]
-        yield daemon
+    daemon.contacts.append(contact(CAROL, CAROL_ACI, "Carol"))
+    return daemon
 
 
 _clock = iter(range(1_795_500_000_000, 1_795_600_000_000))

@@ -28,6 +28,7 @@ from tests.fakes.signal_daemon import (
     raw_daemon,
     recorded,
 )
+from tests.waiting import until
 
 
 class Client(SignalClient):
@@ -70,12 +71,6 @@ async def listener(
             yield Listener(stream, client, clock, events, deaths)
         finally:
             await stream.close()
-
-
-async def until(condition: Callable[[], object], timeout: float = 5.0) -> None:
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def plays(*bodies: bytes, end: str = "hold", log: list[str] | None = None, name: str = "") -> Script:

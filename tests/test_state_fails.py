@@ -33,9 +33,7 @@ from hermes_hardened_adapters.common.state.orders import ChatOrder
 from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION, prepare
 from hermes_hardened_adapters.common.state.store import Store, change
 
-
-def set_aside(folder: Path) -> list[str]:
-    return [file.name for file in folder.rglob("*.unusable*")]
+from tests.state import set_aside
 
 
 def filled(path: Path) -> Path:

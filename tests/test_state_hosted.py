@@ -1,9 +1,8 @@
-"""The state file in the real host: a gateway that cannot keep its state says so, and what it was told holds."""
+"""Both networks' state file in the real host: a gateway that cannot keep its state says so."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from hermes_hardened_adapters.common.state.database import journal_of
 
 from tests.fakes.mattermost_server import ALICE as ALICE_THERE
 from tests.fakes.mattermost_server import DM, FakeMattermostServer
-from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
+from tests.fakes.signal_daemon import ACCOUNT, ALICE, GROUP, FakeSignalDaemon, group
 from tests.hosted import created, created_mattermost, hosted, hosted_mattermost
 from tests.scene_signal import ALICE_A, ALLOTMENT, BOT, BOT_ITSELF, in_group, variant
 
@@ -25,14 +24,12 @@ HOSTILE = "Allotment\x1b[2J\x1b]0;owned\x07\n✓ Family\u202e @file:notes"
 
 
 @pytest.fixture
-async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSignalDaemon]:
-    monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
-    monkeypatch.setenv("SIGNAL_GROUP_ALLOWED_USERS", GROUP)
-    async with FakeSignalDaemon(groups=[group(), group(ALLOTMENT, name="Allotment")]) as daemon:
-        daemon.contacts += [contact(ALICE, ALICE_ACI, "Alice")]
-        monkeypatch.setenv("SIGNAL_HTTP_URL", daemon.url)
-        monkeypatch.setenv("SIGNAL_ACCOUNT", ACCOUNT)
-        yield daemon
+def daemon(daemon: FakeSignalDaemon, alice_on_signal: None, monkeypatch: pytest.MonkeyPatch) -> FakeSignalDaemon:
+    """A daemon with a second group, that the environment points to."""
+    daemon.groups.append(group(ALLOTMENT, name="Allotment"))
+    monkeypatch.setenv("SIGNAL_HTTP_URL", daemon.url)
+    monkeypatch.setenv("SIGNAL_ACCOUNT", ACCOUNT)
+    return daemon
 
 
 def folder_in_its_place(state: Path) -> None:

@@ -1,4 +1,4 @@
-"""State on disk: batches, permissions, files that cannot be used, and the ledger on top of it."""
+"""The store: batches, permissions, and files that cannot be used."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hermes_hardened_adapters.common.state import ledger as ledger_module
+from hermes_hardened_adapters.common.core.chats import Status
 from hermes_hardened_adapters.common.state.database import read
-from hermes_hardened_adapters.common.state.ledger import Ledger
-from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION, STEPS
-from hermes_hardened_adapters.common.state.store import Store
+from hermes_hardened_adapters.common.state.schema import SCHEMA_VERSION
+from hermes_hardened_adapters.common.state.store import Store, change
+
+from tests.state import loaded, reopened
 
 
 @pytest.fixture
@@ -22,13 +23,6 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.open()
     yield store
     await store.close()
-
-
-async def reopened(store: Store) -> Store:
-    await store.close()
-    again = Store(store.path)
-    await again.open()
-    return again
 
 
 async def test_only_the_owner_can_read_it(store: Store) -> None:
@@ -98,105 +92,16 @@ async def test_an_unusable_file_is_kept_aside(tmp_path: Path, damage: str, caplo
     assert "rebuilding it from the journal of orders" in caplog.text
 
 
-async def test_the_ledger_lets_a_message_in_once(store: Store) -> None:
-    ledger = Ledger(store, "signal", lambda: 1000.0)
-    await ledger.load()
-    assert ledger.claim("a")
-    assert not ledger.claim("a")
-    await ledger.commit("a")
-    ledger.claim("never committed")
-    again = await reopened(store)
-    after = Ledger(again, "signal", lambda: 1001.0)
-    await after.load()
-    assert not after.claim("a")
-    assert after.claim("never committed")
-    await again.close()
-
-
-@pytest.mark.parametrize("ahead", [-7 * 86400.0, 8 * 86400.0])
-async def test_a_clock_that_is_wrong_makes_nothing_forgotten(store: Store, ahead: float) -> None:
-    ledger = Ledger(store, "signal", lambda: 10**9)
-    ledger.claim("a")
-    await ledger.commit("a", sent_at=10**12 - 5)
-    later = Ledger(store, "signal", lambda: 10**9 + ahead)
-    await later.load()
-    assert not later.claim("a")
-    assert later.claim("b")
-    assert later.horizon == 0
-
-
-async def test_what_nobody_reads_pushes_out_nothing_that_was_read(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledger_module, "KEEP_KEYS", 50)
-    monkeypatch.setattr(ledger_module, "KEEP_IGNORED", 20)
-    ledger = Ledger(store, "signal", lambda: 1000.0)
-    await ledger.load()
-    assert ledger.claim("served")
-    await ledger.commit("served", sent_at=1)
-    assert ledger.claim("being handled")
-    for number in range(200):
-        assert ledger.claim(f"unserved {number}")
-        ledger.ignore(f"unserved {number}")
-    assert [ledger.claim(key) for key in ("served", "being handled", "unserved 199")] == [False, False, False]
-    assert ledger.claim("unserved 0")  # as bounded as it shall be
-    ledger.ignore("served")
-    assert not ledger.claim("served")
-    assert ledger.horizon == 0
-
-
-async def test_the_ledger_knows_how_far_back_it_reaches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "KEEP_KEYS", 10)
-    ledger = Ledger(store, "signal", lambda: 1000.0)
-    await ledger.load()
-    # One that claims to be from the future must not make everything else look old.
-    await ledger.commit("a sender's clock", sent_at=10**15)
-    for number in range(10):
-        assert ledger.horizon == 0
-        await ledger.commit(str(number), sent_at=100 + number)
-    assert ledger.horizon == 1_000_000
-    for _ in range(2):
-        ledger = Ledger(store, "signal", lambda: 2000.0)
-        await ledger.load()
-        await ledger.commit("later", sent_at=1_500_000)
-        assert ledger.horizon == 1_000_000
-
-
-async def test_the_ledger_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "KEEP_KEYS", 10)
-    monkeypatch.setattr(ledger_module, "_PRUNE_EVERY", 5)
-    quiet = Ledger(store, "mattermost", lambda: 1000.0)
-    quiet.claim("quiet")
-    await quiet.commit("quiet")
-    ledger = Ledger(store, "signal", lambda: 1000.0)
-    for number in range(25):
-        assert ledger.claim(str(number))
-        await ledger.commit(str(number))
-    assert len(ledger) == 10
-    assert not ledger.claim("24")
-    assert await store.rows("SELECT key FROM ledger WHERE network = 'signal'") == [(str(n),) for n in range(15, 25)]
-    await quiet.load()
-    assert not quiet.claim("quiet")
-
-
-@pytest.mark.parametrize("version", [2, 3])
-async def test_a_ledger_of_an_older_schema_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
-    path = tmp_path / "state.db"
-    post, aci = "a" * 26, "11111111-1111-4111-8111-111111111111"
-    rows = [(post, 4.0), (f"{post} dispatched", 5.0), (f"{aci} 17", 1.0), ("+15550001111 18", 2.0)]
-    with sqlite3.connect(path) as connection:
-        for step in STEPS[:2]:
-            connection.executescript(step)
-        connection.executemany("INSERT INTO ledger VALUES (?, ?)", rows)
-        for step in STEPS[2:version]:
-            connection.executescript(step)
-        connection.execute(f"PRAGMA user_version={version}")
-    connection.close()
-    store = Store(path)
+async def test_files_and_folder_open_to_others_are_closed_to_them(tmp_path: Path) -> None:
+    folder = tmp_path / "hardened_adapters"
+    store = Store(folder / "state.db")
     await store.open()
-    for network, keys in (("mattermost", [post, f"{post} dispatched"]), ("signal", [f"{aci} 17", "+15550001111 18"])):
-        ledger = Ledger(store, network, lambda: 10.0)
-        await ledger.load()
-        assert [ledger.claim(key) for key in (*keys, "another")] == [False, False, True]
-    assert await store.rows("SELECT sent_at FROM ledger ORDER BY sent_at") == [(1000,), (2000,), (4000,), (5000,)]
+    book = await loaded(store)
+    await book.order("a", Status.REVOKED, "admin", "")
+    paths = [folder, *folder.iterdir()]
+    assert {path.name for path in paths[1:]} == {"state.db", "state.db-wal", "state.db-shm", "orders"}
+    for path in paths:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    change(store.path, [])
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, *[0o600] * 4]
     await store.close()

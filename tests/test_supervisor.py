@@ -1,180 +1,26 @@
-"""The supervisor and the link's life, without a network: its links follow a script."""
+"""The supervisor, without a network: its links follow a script."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable
 
 import pytest
-from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal, HardenedError
-from hermes_hardened_adapters.common.stream.link import PROVED_AFTER, Clock, Link
-from hermes_hardened_adapters.common.stream.stats import StreamStats
-from hermes_hardened_adapters.common.stream.supervisor import Supervisor
+from hermes_hardened_adapters.common.core.errors import ConnectionLost, Fatal
 
-from tests.fakes.clock import Time
-
-Script = Callable[["ScriptedLink"], Awaitable[None]]
-
-
-class ScriptedLink(Link):
-    """Plays a script, then loses the connection."""
-
-    def __init__(self, name: str, script: Script, log: list[str], stats: StreamStats, clock: Clock) -> None:
-        self.name = name
-        self.script = script
-        self.log = log
-        self.heard: list[str] = []
-        super().__init__(stats, clock, unanswered="the peer does not answer")
-
-    def opens(self) -> None:
-        self._mark_open()
-        self.log.append(f"{self.name} open")
-
-    def hears(self, event: str = "event") -> None:
-        self.received = True
-        self._mark_alive()
-        self._deliver(self.heard.append, event)
-
-    async def _listen(self) -> NoReturn:
-        try:
-            await self.script(self)
-        finally:
-            self.log.append(f"{self.name} ends")
-        raise ConnectionLost("cut")
-
-
-def plays(*, opens: bool = True, hears: bool = False, then: Exception | None = None, hold: bool = False) -> Script:
-    async def script(link: ScriptedLink) -> None:
-        if opens:
-            link.opens()
-        if hears:
-            link.hears()
-        if hold:
-            await asyncio.Event().wait()
-        if then is not None:
-            raise then
-
-    return script
-
-
-async def lively(link: ScriptedLink) -> None:
-    link.opens()
-    while True:
-        link.hears()
-        await asyncio.sleep(0.01)
-
-
-HOLDS = plays(hold=True)
-NEVER_OPENS = plays(opens=False, hold=True)
-WORKS_AND_IS_CUT = plays(hears=True)
-OPENS_AND_IS_CUT = plays()
-REFUSED = plays(opens=False, then=Fatal("peer_refused", "do this"))
-UNREACHABLE = plays(opens=False, then=ConnectionLost("nobody there"))
-
-
-class Peer:
-    """Answers the n-th link with the n-th script, the last one repeating."""
-
-    def __init__(self, *scripts: Script) -> None:
-        self.scripts = scripts
-        self.links: list[ScriptedLink] = []
-        self.log: list[str] = []
-        self.deaths: list[HardenedError] = []
-        self.time = Time()
-        self.stream: Supervisor
-
-    def connect(self, stats: StreamStats, clock: Clock) -> ScriptedLink:
-        number = len(self.links)
-        script = self.scripts[min(number, len(self.scripts) - 1)]
-        link = ScriptedLink(f"link {number + 1}", script, self.log, stats, clock)
-        self.links.append(link)
-        return link
-
-
-@asynccontextmanager
-async def supervised(*scripts: Script, **options: Any) -> AsyncIterator[Peer]:
-    peer = Peer(*scripts)
-    options = {"give_up_after": 30.0, "clock": peer.time, "sleep": peer.time.sleep, **options}
-    peer.stream = Supervisor("peer", peer.connect, peer.deaths.append, **options)
-    try:
-        yield peer
-    finally:
-        await peer.stream.close()
-        assert all(link.ended for link in peer.links)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.002)
-
-
-def well(healthy: bool) -> Callable[[], Awaitable[bool]]:
-    async def check() -> bool:
-        return healthy
-
-    return check
-
-
-# -- a link
-
-
-async def test_a_link_is_proved_by_traffic_or_by_time() -> None:
-    clock = Time()
-    peer = Peer(HOLDS)
-    link = peer.connect(StreamStats(), clock)
-    assert (link.proved, link.silent_for(), link.ended) == (False, 0.0, False)
-    await link.wait_open(1)
-    assert not link.proved
-    await clock.sleep(PROVED_AFTER)
-    assert link.proved
-    assert link.silent_for() >= PROVED_AFTER
-    link.hears()
-    assert link.silent_for() < 1
-    await link.close()
-    await link.close()
-    assert link.ended
-    with_traffic = Peer(WORKS_AND_IS_CUT).connect(StreamStats(), clock)
-    assert await with_traffic.ends_within(1)
-    assert with_traffic.proved
-    assert str(with_traffic.failure) == "cut"
-
-
-async def test_a_link_that_does_not_open_raises_why() -> None:
-    refused = Peer(REFUSED).connect(StreamStats(), Time())
-    with pytest.raises(Fatal, match="peer_refused"):
-        await refused.wait_open(1)
-    silent = Peer(NEVER_OPENS).connect(StreamStats(), Time())
-    with pytest.raises(ConnectionLost, match="does not answer"):
-        await silent.wait_open(0.01)
-    assert not await silent.ends_within(0)
-    await silent.close()
-
-
-async def test_a_link_closed_before_it_began_does_not_keep_anybody_waiting() -> None:
-    link = Peer(HOLDS).connect(StreamStats(), Time())
-    opening = asyncio.create_task(link.wait_open(60))
-    await link.close()
-    with pytest.raises(ConnectionLost, match="closed"):
-        await asyncio.wait_for(opening, 1)
-
-
-async def test_stats_count_links_that_opened_and_when_the_last_one_was_lost() -> None:
-    stats, clock = StreamStats(), Time()
-    first, second, unopened = (Peer(script).connect(stats, clock) for script in (HOLDS, HOLDS, NEVER_OPENS))
-    await first.wait_open(1)
-    await second.wait_open(1)
-    first.opens()
-    assert (stats.open, stats.connects, stats.disconnected_since) == (2, 2, None)
-    await first.close()
-    assert (stats.open, stats.disconnected_since) == (1, None)
-    await unopened.close()
-    await second.close()
-    assert (stats.open, stats.connects) == (0, 2)
-    assert stats.disconnected_since is not None
-
+from tests.scripted_link import (
+    HOLDS,
+    OPENS_AND_IS_CUT,
+    REFUSED,
+    UNREACHABLE,
+    WORKS_AND_IS_CUT,
+    Script,
+    lively,
+    plays,
+    supervised,
+    well,
+)
+from tests.waiting import until
 
 # -- opening and closing
 

@@ -21,7 +21,6 @@ from hermes_hardened_adapters.common.host.profile import state_file
 from hermes_hardened_adapters.common.state import snapshot
 from rich.text import Text
 
-from tests.fakes.mattermost_server import ALICE as ALICE_ID
 from tests.fakes.mattermost_server import TOKEN, FakeMattermostServer
 from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
 from tests.hosted import hosted
@@ -49,12 +48,13 @@ async def daemon(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 @pytest.fixture
-async def server(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeMattermostServer]:
-    async with FakeMattermostServer() as server:
-        monkeypatch.setenv("MATTERMOST_URL", server.url)
-        monkeypatch.setenv("MATTERMOST_TOKEN", TOKEN)
-        monkeypatch.setenv("MATTERMOST_ALLOWED_USERS", ALICE_ID)
-        yield server
+def server(
+    server: FakeMattermostServer, alice_on_mattermost: None, monkeypatch: pytest.MonkeyPatch
+) -> FakeMattermostServer:
+    """A server that the environment points to."""
+    monkeypatch.setenv("MATTERMOST_URL", server.url)
+    monkeypatch.setenv("MATTERMOST_TOKEN", TOKEN)
+    return server
 
 
 async def operated(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[str, str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hermes_hardened_adapters.cli import main
-
 from tests.attacks.conftest import OpenStage
 from tests.attacks.signal_stage import ADMIN, LISTED, SignalStage
 from tests.attacks.table import Kind
 from tests.fakes.signal_daemon import ALICE, OWN_ACI
+from tests.recordings import operated
 from tests.scene_signal import MALLORY, Person, variant
 
 NEXT = Person("next owner", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", ALICE)
@@ -24,14 +23,6 @@ async def dispatched(on: SignalStage, who: Person, text: str) -> bool:
     await on.daemon.emit_event(variant("dm_text", who, text=text))
     await on.settled()
     return any(text in read for read in on.read)
-
-
-async def operated(*words: str) -> int:
-    """A command of the operator's, from beside the gateway; its exit status."""
-    try:
-        return await asyncio.to_thread(main.main, list(words))
-    except SystemExit as exc:
-        return int(str(exc.code))
 
 
 async def test_a_number_alone_carries_no_permission_after_it_moved(stage: OpenStage) -> None:

@@ -1,0 +1,53 @@
+"""The base of both networks' adapters: what the host is told of an error, and whether it may try again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hermes_hardened_adapters.common.core.errors import Closed, ConnectionLost, Fatal, HardenedError, StateError
+
+from tests.fakes.mattermost_server import FakeMattermostServer
+from tests.hosted import created_mattermost
+
+HEALS, STAYS = Fatal("peer_refused", "do this"), Fatal("peer_refused", "do this", heals=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "worked_before", "told"),
+    [
+        (HEALS, False, ("peer_refused", "do this", True)),
+        (STAYS, False, ("peer_refused", "do this", False)),
+        (STAYS, True, ("peer_refused", "do this", True)),
+        (ConnectionLost("nobody there"), False, ("mattermost_unreachable", "nobody there", True)),
+        (StateError("locked"), False, ("mattermost_failed", "locked", True)),
+        (Closed("closed while connecting"), False, (None, None, True)),
+    ],
+)
+async def test_an_error_of_a_connection_is_told_with_its_code_and_remedy(
+    server: FakeMattermostServer,
+    alice_on_mattermost: None,
+    error: HardenedError,
+    worked_before: bool,
+    told: tuple[str | None, str | None, bool],
+) -> None:
+    _, adapter = created_mattermost(server)
+
+    async def refuses() -> bool:
+        raise error
+
+    adapter._open_connection = refuses
+    assert not await adapter.connect(is_reconnect=worked_before)
+    assert (adapter.fatal_error_code, adapter.fatal_error_message, adapter.fatal_error_retryable) == told
+    assert not adapter.is_connected
+
+
+async def test_each_profile_keeps_its_state_in_its_home(
+    server: FakeMattermostServer, alice_on_mattermost: None, hermes_home: Path
+) -> None:
+    _, adapter = created_mattermost(server)
+    assert adapter.state.is_relative_to(hermes_home)
+    assert adapter.connection is None
+    await adapter.disconnect()
+    await adapter.disconnect()
+    assert adapter.connection is None
