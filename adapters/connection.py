@@ -1,4 +1,4 @@
-"""What the connections of all networks have in common: state file, source and stream, opened and closed as a whole."""
+"""Base class of the networks' connections: state file, source and stream, opened and closed together."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ..common.stream.supervisor import Supervisor
 
 
 class BaseConnection(ABC):
-    """Everything a connected account owns. Knows no host class.
+    """The resources of a connected account. Knows no host class.
 
     A network sets `source` and `stream`, and opens them in the order it needs with `_open_state`, `_attend` and
-    `_open_stream`. `handover_seconds` is the time a closing connection has to hand over what it received.
+    `_open_stream`. `handover_seconds` limits the time in which a closing connection hands over received messages.
     """
 
     source: Source[Any]
@@ -42,36 +42,42 @@ class BaseConnection(ABC):
         self._lifespan = Lifespan()
 
     async def _open_state(self) -> None:
-        """Open the state file, and what was observed in earlier runs if that is kept."""
+        """Open the state file and, if the operator keeps observed text on disk, load it. Raises StateError."""
         resources = self._lifespan.resources
         await self._store.open()
+        # Resources close in reverse order: the file is opened first because everything else writes to it until the end.
         resources.push_async_callback(self._store.close)
         if self._persist_observed:
             await self._observed.persist(self._store)
             resources.callback(self._observed.forget_store)
 
     def _attend(self) -> None:
-        """Close the source with the connection; meanwhile report its health and apply the operator's orders."""
+        """Publish the connection's health and apply the operator's orders until closing, which also closes the source.
+
+        Commands run in processes of their own; both travel through the state file.
+        """
         self._lifespan.resources.push_async_callback(self.source.close)
         self._lifespan.start_background(keep_snapshot_fresh(self._store, self.snapshot))
         self._lifespan.start_background(self._store.watch(self.source.apply_orders))
 
     async def _open_stream(self) -> None:
         await self.stream.open()
+        # Pushed last, so that draining runs while the source, the client and the state file are still open.
         self._lifespan.resources.push_async_callback(self._drain)
 
     async def _drain(self) -> None:
-        """Stop listening, then hand over what was received already, all within `handover_seconds`."""
+        """Stop listening, then hand over the received messages, all within `handover_seconds`."""
+        # One deadline for both steps, because the host limits the time of a whole disconnect.
         end = time.monotonic() + self._handover_seconds
         await self.stream.close()
         await self.source.pipeline.workers.drain(end - time.monotonic())
 
     async def close(self) -> None:
-        """Close everything that was opened. Idempotent."""
+        """Close all resources. Idempotent."""
         await self._lifespan.close()
 
     async def flush(self) -> None:
-        """Return when everything that is to be kept so far is on disk."""
+        """Wait until all pending writes are on disk."""
         await self._store.flush()
 
     def snapshot(self) -> Snapshot:
@@ -80,8 +86,8 @@ class BaseConnection(ABC):
 
     @abstractmethod
     async def chats(self) -> list[LiveChat]:
-        """Ask the network for our groups or channels; raises HardenedError."""
+        """Fetch the list of our groups or channels from the network; raises HardenedError."""
 
     @abstractmethod
     async def approved(self, chat_id: str) -> None:
-        """Join a group or channel that the operator approved, if we are only invited."""
+        """Join a group or channel that the operator approved, if the account is only invited."""

@@ -45,9 +45,9 @@ class Network(Generic[S]):
     """Return the adapter class. Raises HostContractError when Hermes lacks what it builds on."""
 
     is_chat_id: Callable[[str], bool]
-    """Return whether a text has the form of an id of a group or channel."""
+    """Return True for a text in the form of a group or channel id."""
     live_chats: Callable[[S, Path], Awaitable[list[LiveChat]]]
-    """Ask the network for its groups or channels. The path is the state file, which need not exist."""
+    """Fetch the account's groups or channels. The path is the state file, which need not exist."""
     examine: Callable[[Mapping[str, Any], Mapping[str, str], Path], AsyncIterator[Finding]]
     """Run doctor's checks, given `PlatformConfig.extra`, the environment and the path of the state file."""
 
@@ -58,11 +58,11 @@ class Network(Generic[S]):
     faults: Mapping[str, str]
     """The faults a replay can inject: kind to the form of the option with its meaning."""
     queueing: str = ""
-    """How the network may keep events for the first listener, so that a recording could take them from a stopped
-    gateway; empty when it never does."""
+    """Explanation for operators if the network can queue events for the first listener: a recording could then take
+    them from a stopped gateway. Empty if it never queues."""
 
     aliases: Callable[[Path, str], Iterable[str]] = lambda state, identity: ()
-    """Return further identities of a person or chat, under which the trace may hold it. The path is the state file."""
+    """Return further identities under which the trace may list a person or chat. The path is the state file."""
     add_commands: Callable[[Commands, Say, WriteJson], None] | None = None
     """Add the commands that only this network has."""
 

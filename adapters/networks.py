@@ -1,4 +1,4 @@
-"""The one list of networks. Another network is one folder and one line here."""
+"""The list of networks. To add a network, create its folder and add one line here."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ from .network import Network
 from .signal.network import NETWORK as SIGNAL
 
 NETWORKS: dict[str, Network[Any]] = {network.name: network for network in (SIGNAL, MATTERMOST)}
-"""By the name of Hermes' platform, in the order in which operators see them."""
+"""Maps the name of each Hermes platform to its network, in the order shown to operators."""

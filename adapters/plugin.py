@@ -14,7 +14,7 @@ from .networks import NETWORKS
 
 
 def register(ctx: Any) -> None:
-    """Register the platforms, the hooks that report what the model sees and who asks for approval, and the commands."""
+    """Register the platforms, the commands, and the hooks that run before a model call and an approval request."""
     from ..common.host.strict_mode import keep_secret
 
     for network in NETWORKS.values():
@@ -23,14 +23,14 @@ def register(ctx: Any) -> None:
     ctx.register_hook("pre_llm_call", _before_model_call)
     ctx.register_hook("pre_approval_request", _before_approval)
     titles = " and ".join(network.title for network in NETWORKS.values())
-    ctx.register_cli_command("adapters", f"Look after the {titles} adapters", _add_commands, _run_command)
+    ctx.register_cli_command("adapters", f"Check and manage the {titles} adapters", _add_commands, _run_command)
 
 
 # -- platforms
 
 
 def _register_platform(ctx: Any, network: Network[Any]) -> None:
-    """Take the stock adapter's place in the host's registry."""
+    """Replace the stock adapter in the host's registry."""
     prefix = network.name.upper()
     ctx.register_platform(
         name=network.name,
@@ -51,8 +51,10 @@ def _register_platform(ctx: Any, network: Network[Any]) -> None:
 
 
 def _is_configured(network: Network[Any], config: Any) -> bool:
-    """Return whether every connecting setting is given, or strict mode is on: its faults are for the settings to
-    report."""
+    """Return True if all connecting settings are present, or if strict mode is on.
+
+    In strict mode, loading the settings reports the missing ones instead.
+    """
     from ..common.host import profile, strict_mode
 
     extra, variables = getattr(config, "extra", None) or {}, profile.environment()
@@ -65,7 +67,7 @@ def _is_configured(network: Network[Any], config: Any) -> bool:
 
 
 def _from_strict_variables(network: Network[Any]) -> dict[str, Any] | None:
-    """Return the `PlatformConfig.extra` of strict mode, without secrets: Hermes may show it."""
+    """Return the `PlatformConfig.extra` of strict mode, without secrets, because Hermes may display it."""
     from ..common.host import strict_mode
 
     fields = [field for field in network.stock.connecting if field not in network.stock.secrets]
@@ -73,9 +75,9 @@ def _from_strict_variables(network: Network[Any]) -> dict[str, Any] | None:
 
 
 def _from_yaml(network: Network[Any], _: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of the platform's block in `config.yaml` that are ours, for `PlatformConfig.extra`.
+    """Return our keys of the platform's block in `config.yaml`, for `PlatformConfig.extra`.
 
-    Some are also exported to the environment, for instance who may talk: the host judges that, from there alone.
+    Some are also exported to the environment, for example the allowed users, which the host reads only there.
     """
     model = network.settings()
     ours = {name: block[name] for name in model.model_fields if name in block and name not in network.stock.secrets}

@@ -1,1 +1,1 @@
-"""Stock's adapters and these ones measured side by side: `python -m benchmarks --help`."""
+"""Benchmarks of these adapters against the stock ones: `python -m benchmarks --help`."""

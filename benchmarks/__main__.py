@@ -1,4 +1,4 @@
-"""`python -m benchmarks [ROW ...] [--rounds N] [--quick] [--json]`: measure, and print a table."""
+"""`python -m benchmarks [ROW ...] [--rounds N] [--quick] [--json]`: measures the rows and prints a table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROWS = {
     "memory": ("memory", "rows"),
     "startup": ("startup", "rows"),
 }
-"""What can be measured: name to module and function."""
+"""Maps the name of a measurement to its module and function."""
 _CONFIG = "plugins:\n  enabled: [hardened-adapters]\n"
 
 
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _measured(name: str, rounds: int, scale: float) -> list[Row]:
-    """One measurement in a Hermes home of its own."""
+    """Run one measurement in its own Hermes home."""
     module, function = ROWS[name]
     with tempfile.TemporaryDirectory(dir=os.environ["HOME"], ignore_cleanup_errors=True) as home:
         os.environ["HERMES_HOME"] = home
@@ -103,14 +103,14 @@ def _cells(values: Series) -> tuple[str, str]:
 
 
 def _figure(value: float) -> str:
-    """With three digits that matter."""
+    """Format a number with three significant digits."""
     if value in (float("inf"), float("-inf")):
         return "∞"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _prepare(home: Path) -> None:
-    """The environment of both sides, before any module of the host reads it."""
+    """Set the environment of both sides. Call it before any module of the host is imported and reads it."""
     for name in [name for name in os.environ if name.startswith(("SIGNAL_", "MATTERMOST_", "GATEWAY_"))]:
         del os.environ[name]
     os.environ["HOME"] = os.environ["HERMES_HOME"] = str(home)

@@ -1,4 +1,4 @@
-"""What a decision costs by itself, and what it costs to throw a message away."""
+"""Measures the cost of a decision alone, and of ignoring a message."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WARM_UP = 100
 
 
 async def rows(rounds: int, scale: float) -> list[Row]:
-    """Row 6."""
+    """Measure row 6."""
     decisions = series(_decisions(int(_DECISIONS * scale)) for _ in range(rounds))
     found = [
         Row("6 Decisions", "decide() alone", "decisions/s", "more", decisions["rate"], target=Target("ours", 300_000))
@@ -45,7 +45,7 @@ async def rows(rounds: int, scale: float) -> list[Row]:
 
 
 def _decisions(count: int) -> Metrics:
-    """Every recorded message that has something to read, decided upon in turn."""
+    """Decide on all recorded messages that have content, in turn."""
     cases = [(inbound, Me(OWN_ACI, ACCOUNT)) for inbound in _signal()]
     cases += [(inbound, Me(HERMES)) for inbound in _mattermost()]
     policy = Policy(frozenset(inbound.chat.id for inbound, _ in cases), require_mention=True, aliases=("hermes",))
@@ -82,7 +82,7 @@ def _readable(inbound: Inbound | Unhandled) -> Iterable[Inbound]:
 
 
 async def _ignored(size: int, count: int, name: str) -> Metrics:
-    """Everything but the last event is said in groups that are not served."""
+    """Measure events in groups that are not served, except for the last one."""
     async with signal_side(name) as side:
         await side.take(signal_batch(_WARM_UP, size, served=False), arriving=1)
         batch = signal_batch(count, size, served=False)
@@ -92,7 +92,7 @@ async def _ignored(size: int, count: int, name: str) -> Metrics:
 
 
 async def _ignored_posts(count: int, name: str) -> Metrics:
-    """Everything but the last post is said in channels that are not served."""
+    """Measure posts in channels that are not served, except for the last one."""
     with patch.dict(os.environ, {"MATTERMOST_ALLOWED_CHANNELS": new_id()}):
         async with mattermost_side(name) as (side, team):
 

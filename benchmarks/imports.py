@@ -1,4 +1,4 @@
-"""What the plugin adds to the start of Hermes: to a command that needs nothing of it, and to the gateway."""
+"""Measures the time that the plugin adds to the start of Hermes: to an unrelated command, and to the gateway."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from pathlib import Path
 from benchmarks.measure import Metrics, Row, Series, Target, interleaved
 
 _RUNS = 4
-"""Of which the quickest counts: other programs can only slow a start, and a difference is noisier than a time."""
+"""Number of runs, of which the fastest counts: other programs can only slow down a start, and a difference of two times
+is noisier than each of them."""
 _WITH, _WITHOUT = "with the plugin", "without"
 
 
 async def rows(rounds: int, scale: float) -> list[Row]:
-    """Row 7, time."""
+    """Measure row 7, time."""
     hermes = str(Path(sys.executable).with_name("hermes"))
     return [
         *await _added("hermes --version", [hermes, "--version"], rounds, 15),
@@ -56,7 +57,7 @@ async def _quickest(command: Sequence[str], home: Path) -> Metrics:
 
 
 async def _run(command: Sequence[str], home: Path) -> Metrics:
-    """Milliseconds of a command in that home."""
+    """Run a command in a home; return wall-clock and CPU milliseconds."""
     environment = os.environ | {"HOME": str(home), "HERMES_HOME": str(home)}
     began, busy = time.perf_counter(), _cpu_of_children()
     process = await asyncio.create_subprocess_exec(
@@ -73,7 +74,7 @@ def _cpu_of_children() -> float:
 
 
 def _start() -> None:
-    """What the gateway does before it connects: plugins discovered, both adapters made."""
+    """Do what the gateway does before it connects: discover plugins and create both adapters."""
     from gateway.config import GatewayConfig, Platform, PlatformConfig
     from gateway.run import GatewayRunner
     from hermes_cli.plugins import discover_plugins
@@ -84,7 +85,7 @@ def _start() -> None:
     platforms = {Platform.SIGNAL: signal, Platform.MATTERMOST: mattermost}
     runner = GatewayRunner(GatewayConfig(platforms=platforms))
     if not all(runner._create_adapter(platform, config) for platform, config in platforms.items()):
-        sys.exit("an adapter was not made")
+        sys.exit("an adapter was not created")
 
 
 if __name__ == "__main__":

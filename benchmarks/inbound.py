@@ -1,4 +1,4 @@
-"""Bytes in, events out: what a message costs on its way from the socket to `handle_message`."""
+"""Measures the cost of a message from the socket to `handle_message`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_SLOWER = Target("ratio", at_least=1)
 
 
 async def signal_rows(rounds: int, scale: float) -> list[Row]:
-    """Row 1: three sizes."""
+    """Measure row 1, in three sizes."""
     rows = []
     for label, size, count, target in (
         ("0.5 KB", 500, 2_000, _NOT_SLOWER),
@@ -31,9 +31,9 @@ async def signal_rows(rounds: int, scale: float) -> list[Row]:
 
 
 async def mattermost_rows(rounds: int, scale: float) -> list[Row]:
-    """Row 2: posts of a line and of a page, and of a line when the first 2,000 have been.
+    """Measure row 2: posts of a line and of a page, and of a line after 2,000 earlier posts.
 
-    From then on stock sorts the 2,000 ids it remembers anew for each post, as long as they are of five minutes.
+    After 2,000 posts within five minutes, stock sorts the ids it remembers again for each post.
     """
     rows = []
     for label, size, count, before in (
@@ -55,7 +55,7 @@ async def _rows(
     note = f"bare json.loads of the same bytes: {floor['cpu'].median:,.1f} µs"
     return [
         Row(group, f"{label}, throughput", "events/s", "more", ours["rate"], stock["rate"], target),
-        Row(group, f"{label}, stock's not asking who it is", "events/s", "more", ours["rate"], alone["rate"]),
+        Row(group, f"{label}, stock without its sender check", "events/s", "more", ours["rate"], alone["rate"]),
         Row(group, f"{label}, CPU", "µs/event", "less", ours["cpu"], stock["cpu"], note=note),
         Row(
             group,

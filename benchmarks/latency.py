@@ -1,4 +1,4 @@
-"""How long a message is on its way: beside a slow attachment, and among two hundred busy chats."""
+"""Measures the latency of messages, beside a slow attachment and among two hundred busy chats."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOAD_SECONDS = 30.0
 
 
 async def blocking_rows(rounds: int, scale: float) -> list[Row]:
-    """Row 3: the other chat's messages, sent every 20 ms while an attachment takes two seconds."""
+    """Measure row 3: messages of another chat, sent every 20 ms while an attachment takes two seconds."""
     rows = []
     for network, measure in (("Signal", _signal_blocked), ("Mattermost", _mattermost_blocked)):
         taken = await interleaved(max(int(rounds * scale), 1), {side: partial(measure, side) for side in SIDES})
@@ -36,7 +36,7 @@ async def blocking_rows(rounds: int, scale: float) -> list[Row]:
 
 
 async def load_rows(rounds: int, scale: float) -> list[Row]:
-    """Row 4: 200 chats and 100 messages a second in a process for each side, one run."""
+    """Measure row 4: 200 chats and 100 messages per second, one run in a separate process for each side."""
     taken = await interleaved(1, {side: partial(_in_a_process, side, _LOAD_SECONDS * scale) for side in SIDES})
     ours, stock = taken[OURS], taken[STOCK]
     group = f"4 Signal, {_CHATS} chats, {_PER_SECOND} events/s for {_LOAD_SECONDS * scale:.0f} s"
@@ -96,13 +96,13 @@ def _post(side: Side, team: Team, number: int) -> bytes:
 
 
 async def _latency_of(side: Side, message: Callable[[int], bytes]) -> Metrics:
-    """Milliseconds from writing a message to its arrival, for messages written in an even flow."""
+    """Return the milliseconds from writing a message to its arrival, for messages written at regular intervals."""
     latencies, _ = await _flow(side, message, int(_SLOW_SECONDS / _EVERY_SECONDS) * 5 // 4, _EVERY_SECONDS)
     return latencies
 
 
 async def _flow(side: Side, message: Callable[[int], bytes], count: int, every: float) -> tuple[Metrics, int]:
-    """The latencies of `count` messages written at even distances, and the most that waited meanwhile."""
+    """Write `count` messages, one every `every` seconds; return their latencies and the longest queue meanwhile."""
     side.keeps_arrivals = True
     wires = [message(number) for number in range(count)]
     written, deepest = [], 0
@@ -120,21 +120,21 @@ async def _flow(side: Side, message: Callable[[int], bytes], count: int, every: 
 
 
 async def _in_a_process(name: str, seconds: float) -> Metrics:
-    """The load on one side in a process of its own, so that its memory is its own."""
+    """Run the load on one side in a separate process, so that its memory is not mixed with the other side's."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", f"{__package__}.latency", name, str(seconds)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, said = await process.communicate()
+    output, errors = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"the load on {name} failed: {said.decode()}")
+        raise RuntimeError(f"the load on {name} failed: {errors.decode()}")
     metrics: Metrics = json.loads(output)
     return metrics
 
 
 async def load(name: str, seconds: float) -> Metrics:
-    """Requests in all chats in turn, half of them direct and half in groups."""
+    """Send requests to all chats in turn, half of them direct and half in groups."""
 
     def message(number: int) -> bytes:
         return _text(signal_event(number % _CHATS, 1, 0, chats=_CHATS), number)

@@ -1,4 +1,4 @@
-"""What a measurement is: interleaved rounds, their median and spread, the ratio and the target. Pure."""
+"""Measurements: interleaved rounds, their median and spread, the ratio to stock, and targets. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 
 Metrics = Mapping[str, float]
 Measure = Callable[[], Awaitable[Metrics]]
-"""One measurement of one side: its metrics by name."""
+"""Measures one side once and returns its metrics by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Series:
         return min(self.values), max(self.values)
 
     def over(self, floor: Series) -> Series:
-        """As multiples of another series, round by round."""
+        """Return this series as multiples of another one, round by round."""
         return Series(tuple(value / least for value, least in zip(self.values, floor.values, strict=True)))
 
 
@@ -49,7 +49,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table. `better` says whether more or less of the unit is wanted."""
+    """A line of the table. `better` is "more" if higher values are better, "less" if lower ones are."""
 
     group: str
     name: str
@@ -62,7 +62,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times better we are than stock: the median over the rounds, each compared with its own."""
+        """The factor by which we are better than stock: the median of the factors of each round."""
         if self.stock is None:
             return None
         pairs = zip(self.ours.values, self.stock.values, strict=True)
@@ -72,14 +72,14 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met, None without one."""
+        """True if the target is met; None without a target."""
         if self.target is None:
             return None
         value = self.ratio if self.target.of == "ratio" else self.ours.median
         return value is not None and self.target.at_least <= value <= self.target.at_most
 
     def as_json(self) -> dict[str, object]:
-        """Everything of the row; an unbounded value is null."""
+        """Return the row for JSON, with null for infinite values."""
         return {
             "group": self.group,
             "name": self.name,
@@ -95,7 +95,7 @@ class Row:
 
 
 async def interleaved(rounds: int, sides: Mapping[str, Measure]) -> dict[str, dict[str, Series]]:
-    """Measure every side once a round, in an order that turns from round to round: side to metric to series."""
+    """Measure every side once per round, in alternating order. Return side to metric to series."""
     taken: dict[str, list[Metrics]] = defaultdict(list)
     for number in range(rounds):
         for side in turned(tuple(sides), number):
@@ -104,12 +104,12 @@ async def interleaved(rounds: int, sides: Mapping[str, Measure]) -> dict[str, di
 
 
 def turned(sides: Sequence[str], number: int) -> Sequence[str]:
-    """The order of the sides in that round: every other round the other way about, so that drift favours nobody."""
+    """Return the order of the sides in a round, reversed in every other round, so that drift favours no side."""
     return sides[::-1] if number % 2 else sides
 
 
 def series(rounds: Iterable[Metrics]) -> dict[str, Series]:
-    """The metrics of several rounds, each as a series."""
+    """Return the metrics of several rounds, each as a series."""
     collected: dict[str, list[float]] = defaultdict(list)
     for metrics in rounds:
         for name, value in metrics.items():
@@ -118,7 +118,10 @@ def series(rounds: Iterable[Metrics]) -> dict[str, Series]:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that is not exceeded by `percent` of the values (nearest rank); not for none."""
+    """Return the smallest value that at least `percent` of the values do not exceed (nearest rank).
+
+    There must be at least one value.
+    """
     ordered = sorted(values)
     return ordered[max(math.ceil(len(ordered) * percent / 100), 1) - 1]
 

@@ -1,4 +1,4 @@
-"""What a chat costs in memory while it is only observed."""
+"""Measures the memory of a chat that is only observed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHATS = 200
 
 
 async def rows(rounds: int, scale: float) -> list[Row]:
-    """Row 7, memory."""
+    """Measure row 7, memory."""
     found = []
     for name, lines, size in (("20 lines of 60 characters", 20, 60), ("a full buffer, 50 lines of 80", KEEP_LINES, 80)):
         taken = series(_measure(lines, size) for _ in range(rounds))
@@ -44,7 +44,7 @@ def _measure(lines: int, size: int) -> Metrics:
 
 
 def _line(number: int, size: int) -> Line:
-    """A line of strings of its own, as decoding makes them."""
+    """Return a line whose strings are not shared with others, like those from decoding."""
     person = number % 10
     text = f"{number} {padding(size)}"[:size].replace("“", "'").replace("”", "'").replace("—", "-")
     return Line(

@@ -1,4 +1,4 @@
-"""How fast mentions are found, and whether the time grows with the length and no faster."""
+"""Measures the speed of the mention parser, and that its time is linear in the length of the text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TEXTS: dict[str, Callable[[int], str]] = {
 
 
 async def rows(rounds: int, scale: float) -> list[Row]:
-    """Row 2, the parser alone. Stock looks for a substring."""
+    """Measure row 2, the parser alone. Stock has no parser: it looks for a substring."""
     found = []
     for name, text in _TEXTS.items():
         repeats = max(int(_REPEATS * scale), 1)
@@ -51,7 +51,7 @@ def _measure(text: Callable[[int], str], repeats: int) -> Metrics:
 
 
 def _seconds(text: str, repeats: int) -> float:
-    """CPU seconds for one reading."""
+    """Return the CPU seconds for parsing a text once."""
     busy = time.process_time()
     for _ in range(repeats):
         find_mentions(text, {"hermes": "x" * 26}.get)

@@ -1,8 +1,8 @@
-"""The adapters that are compared, each connected to a fake server of its own in this process.
+"""The two compared adapters, each connected to its own fake server in this process.
 
 Ours is created by the real host's plugin manager and registry, stock's from its class; both get the real host's
-session store and authorization check. Their `handle_message` counts and notes the time, and does no more, but for one
-thing: ours has asked the host about the sender by then, so stock's asks it there, as the host itself would next.
+session store and authorization check. Their `handle_message` only counts events and records times, with one exception:
+our adapter has asked the host about the sender by then, so stock's asks it there, as the host itself would next.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ SETTINGS = {
     "MATTERMOST_ALLOWED_USERS": "*",
     "MATTERMOST_REQUIRE_MENTION": "true",
 }
-"""The environment both sides run in."""
+"""The environment of both sides."""
 
 
 @dataclass
 class Side:
-    """A connected adapter whose events are counted as they arrive at `handle_message`."""
+    """A connected adapter whose events are counted when they arrive at `handle_message`."""
 
     name: str
     adapter: Any
     server: Any
     arrivals: list[tuple[float, str]] = field(default_factory=list)
-    """When (perf_counter) and what text, of every event."""
+    """Time (perf_counter) and text of every event."""
     _count: int = 0
     _awaited: int = 0
     _complete: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,11 +68,11 @@ class Side:
             self._complete.set()
 
     def write(self, wire: bytes) -> None:
-        """Put bytes on the wire to the adapter."""
+        """Write bytes to the adapter's connection."""
         _transport(self.server).write(wire)
 
     async def take(self, batch: Batch, arriving: int | None = None) -> dict[str, float]:
-        """Wall-clock and CPU seconds of a batch: until its last event has arrived and what is kept of it is on disk."""
+        """Return wall-clock and CPU seconds until the last event of a batch has arrived and all writes are on disk."""
         self._count = 0
         self._awaited = arriving or (batch.events if self.name == OURS else batch.addressed)
         self._complete.clear()
@@ -87,12 +87,12 @@ class Side:
 
     @property
     def waiting(self) -> int:
-        """Events received and not yet begun with; stock has no queue but the socket's."""
+        """Number of received events that wait in our queues. Stock has no queue except the socket's."""
         return self.adapter.connection.source.pipeline.workers.waiting if self.name == OURS else 0
 
 
 def _transport(server: Any) -> Any:
-    """The open connection on which a fake server tells of events."""
+    """Return the open connection on which a fake server sends events."""
     if isinstance(server, FakeSignalDaemon):
         return server.streams[-1]._req.transport  # type: ignore[union-attr]
     return next(c.socket._req.transport for c in reversed(server.connections) if c.socket is not None)
@@ -107,7 +107,7 @@ def _stock(platform: Platform, config: PlatformConfig) -> Any:
 
 
 def signal_adapter(name: str, daemon: FakeSignalDaemon, **extra: Any) -> Any:
-    """A Signal adapter that is not connected."""
+    """Return a Signal adapter that is not connected."""
     if name == OURS:
         return created(daemon.url, **extra)[1]
     extra = {"http_url": daemon.url, "account": ACCOUNT, **extra}
@@ -115,16 +115,16 @@ def signal_adapter(name: str, daemon: FakeSignalDaemon, **extra: Any) -> Any:
 
 
 def mattermost_adapter(name: str, server: FakeMattermostServer) -> Any:
-    """A Mattermost adapter that is not connected."""
+    """Return a Mattermost adapter that is not connected."""
     if name == OURS:
-        # Every round has new channels, to which nobody added the bot, and all rounds have one state file.
+        # All rounds share one state file, but every round has new channels to which nobody added the bot.
         return created_mattermost(server, join_policy="ignore")[1]
     return _stock(Platform.MATTERMOST, PlatformConfig(enabled=True, token=TOKEN, extra={"url": server.url}))
 
 
 @asynccontextmanager
 async def signal_side(name: str, **extra: Any) -> AsyncIterator[Side]:
-    """A connected Signal adapter; everybody who writes in a batch is in the daemon's contacts."""
+    """Yield a connected Signal adapter. All senders of a batch are in the daemon's contacts."""
     async with FakeSignalDaemon() as daemon:
         daemon.contacts += [contact(number_of(p), aci_of(p), f"Person {p}") for p in range(LISTED)]
         adapter = signal_adapter(name, daemon, **extra)
@@ -138,7 +138,7 @@ async def signal_side(name: str, **extra: Any) -> AsyncIterator[Side]:
 
 
 def populate(server: FakeMattermostServer, channels: int = CHATS) -> Team:
-    """Give a server ten people, and channels of which the first half are direct."""
+    """Add ten users and some channels to a server. The first half of the channels are direct."""
     users = tuple(server.add_user(f"person{number}") for number in range(PEOPLE))
     ids = []
     for number in range(channels):
@@ -150,7 +150,7 @@ def populate(server: FakeMattermostServer, channels: int = CHATS) -> Team:
 
 @asynccontextmanager
 async def mattermost_side(name: str, channels: int = CHATS) -> AsyncIterator[tuple[Side, Team]]:
-    """A connected Mattermost adapter, and who and what is on its server."""
+    """Yield a connected Mattermost adapter, with the users and channels of its server."""
     async with FakeMattermostServer() as server:
         team = populate(server, channels)
         adapter = mattermost_adapter(name, server)
@@ -166,7 +166,7 @@ async def mattermost_side(name: str, channels: int = CHATS) -> AsyncIterator[tup
 
 
 def next_seq(server: FakeMattermostServer, count: int) -> int:
-    """Reserve so many event numbers on the open connection: the first of them."""
+    """Reserve sequence numbers on the open connection; return the first."""
     connection = server.connections[-1]
     first = connection.seq
     connection.seq += count

@@ -1,4 +1,4 @@
-"""What connecting to an account with many contacts and groups asks of signal-cli."""
+"""Measures connecting to an account with many contacts and groups: time, and calls to signal-cli."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GROUPS = 100
 
 
 async def rows(rounds: int, scale: float) -> list[Row]:
-    """Row 8."""
+    """Measure row 8."""
     taken = await interleaved(rounds, {side: partial(_connect, side) for side in SIDES})
     ours, stock = taken[OURS], taken[STOCK]
     name = f"8 Signal, start with {_CONTACTS} contacts and {_GROUPS} groups"
@@ -30,7 +30,7 @@ async def rows(rounds: int, scale: float) -> list[Row]:
 
 
 async def _connect(name: str) -> Metrics:
-    """One of the people the settings name is in nobody's contacts."""
+    """Connect once. One of the listed people is not in the daemon's contacts."""
     async with FakeSignalDaemon() as daemon:
         daemon.contacts += [
             contact(number_of(p), aci_of(p), f"Person {p}") for p in range(_CONTACTS) if p != LISTED - 1

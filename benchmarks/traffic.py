@@ -1,4 +1,4 @@
-"""Recorded events told anew over twenty chats, encoded before the clock starts."""
+"""Recorded events, rewritten for twenty chats and encoded before a measurement starts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tests.mattermost_recorded import frame as recorded_frame
 CHATS = 20
 PEOPLE = 10
 LISTED = 200
-"""People and groups the settings name, more than a batch needs."""
+"""Number of people and groups listed in the settings, more than a batch needs."""
 _NOT_SERVED = 1_000
 _JDK_CHUNK = 4096
-"""Bytes of the pieces into which the JDK's server cuts a chunked answer; signal-cli's daemon is one."""
+"""Chunk size in bytes of the JDK's HTTP server, which signal-cli's daemon uses."""
 _WORDS = "Could you look at “the plan” again — müssen wir 3 or 4 places book? Thanks, see you at 18:30; bring the map. "
 
 _now = itertools.count(time.time_ns() // 1_000_000)
@@ -26,7 +26,7 @@ _now = itertools.count(time.time_ns() // 1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a server writes in one go. `addressed` of the `events` are for the agent; the last of all is."""
+    """Bytes that a server writes at once. `addressed` of the `events` are for the agent, including the last one."""
 
     wire: bytes
     bodies: tuple[bytes, ...]
@@ -47,13 +47,14 @@ def aci_of(person: int) -> str:
 
 
 def group_of(chat: int) -> str:
-    """A group's id: base64 of 32 bytes."""
+    """Return a group's id: base64 of 32 bytes."""
     return f"{chat:04d}" + "A" * 39 + "="
 
 
 def signal_event(chat: int, turn: int, size: int, *, chats: int = CHATS) -> dict[str, Any]:
-    """A recorded event of about `size` bytes: direct in the first half of the chats, in others a group's, every other
-    time with a mention of us.
+    """Return a recorded event of about `size` bytes, direct in the first half of the chats and in a group otherwise.
+
+    Every other event in a group mentions us.
     """
     in_group, mentions = chat >= chats // 2, turn % 2 == 1
     event = recorded_event("dm_text" if not in_group else "group_mention_bot" if mentions else "group_text")
@@ -70,7 +71,7 @@ def signal_event(chat: int, turn: int, size: int, *, chats: int = CHATS) -> dict
 
 
 def signal_batch(count: int, size: int, *, served: bool = True) -> Batch:
-    """Events over all chats in turn, or all of them in groups that are not served, and a direct message at the end."""
+    """Return events for all chats in turn, or only for groups that are not served, with a direct message at the end."""
     first = 0 if served else _NOT_SERVED
     events = [signal_event(first + i % CHATS, i // CHATS, size) for i in range(count - 1)]
     events.append(signal_event(0, 0, size))
@@ -86,7 +87,7 @@ def _chunked(framed: bytes) -> bytes:
 
 
 def chunked(event: dict[str, Any]) -> bytes:
-    """One event as it goes over the wire."""
+    """Return the bytes of one event on the wire."""
     return _chunked(frame(event))
 
 
@@ -102,7 +103,7 @@ class Team:
 
 
 def mattermost_event(team: Team, chat: int, turn: int, size: int) -> dict[str, Any]:
-    """A recorded `posted` of about `size` bytes: direct, or in a channel every other time with a mention of us."""
+    """Return a recorded `posted` of about `size` bytes, direct or in a channel. Every other one there mentions us."""
     direct, mentions = chat < len(team.channels) // 2, turn % 2 == 1
     name = "dm_to_bot" if direct else "channel_mention_bot" if mentions else "channel_no_mention"
     event = recorded_frame(name)
@@ -117,8 +118,9 @@ def mattermost_event(team: Team, chat: int, turn: int, size: int) -> dict[str, A
 
 
 def mattermost_batch(team: Team, count: int, size: int, first_seq: int, *, direct: bool = True) -> Batch:
-    """Frames over all channels in turn with ascending `seq`, without the direct ones if not `direct`, and a direct
-    message at the end.
+    """Return frames for all channels in turn, with ascending `seq` and a direct message at the end.
+
+    Without `direct`, all frames except the last are for channels.
     """
     first = 0 if direct else CHATS // 2
     order = [(first + i % (CHATS - first), i // CHATS) for i in range(count - 1)] + [(0, 0)]
@@ -129,7 +131,7 @@ def mattermost_batch(team: Team, count: int, size: int, first_seq: int, *, direc
 
 
 def websocket_frame(body: bytes) -> bytes:
-    """A text frame from the server (RFC 6455, section 5.2)."""
+    """Return a text frame from the server (RFC 6455, section 5.2)."""
     size = len(body)
     if size < 126:
         return bytes((0x81, size)) + body
@@ -139,7 +141,7 @@ def websocket_frame(body: bytes) -> bytes:
 
 
 def packed(event: dict[str, Any], seq: int) -> bytes:
-    """One event as it goes over the wire."""
+    """Return the bytes of one event on the wire."""
     return websocket_frame(_packed(event | {"seq": seq}))
 
 
@@ -150,6 +152,6 @@ def _packed(event: dict[str, Any]) -> bytes:
 
 
 def padding(size: int) -> str:
-    """Text of about so many bytes, none when there is no need."""
+    """Return a text of about that many bytes, empty for none or fewer."""
     length = max(size, 0) * len(_WORDS) // len(_WORDS.encode())
     return (" " + _WORDS * (length // len(_WORDS) + 1))[:length]

@@ -1,1 +1,1 @@
-"""The operator's commands: `hermes adapters …` and `python -m hermes_hardened_adapters …`."""
+"""Commands for operators: `hermes adapters …` and `python -m hermes_hardened_adapters …`."""

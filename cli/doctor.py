@@ -1,4 +1,4 @@
-"""`doctor`: every way a set-up fails, checked against the live servers, each with a remedy in one sentence."""
+"""`doctor`: checks a set-up against the live servers and prints a remedy for every fault."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _SIGNS = {
     Status.FAILED: ("✗", "bold red"),
     Status.SKIPPED: ("-", "dim"),
 }
-_COUNTED = {Status.OK: "in order", Status.ADVICE: "advice", Status.FAILED: "failed", Status.SKIPPED: "skipped"}
+_LABELS = {Status.OK: "in order", Status.ADVICE: "advice", Status.FAILED: "failed", Status.SKIPPED: "skipped"}
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """`doctor [--network N] [--json]`"""
-    parser = commands.add_parser("doctor", help="check the set-up; every fault comes with its remedy")
-    parser.add_argument("--network", choices=NETWORKS, help="only this one, even when it is not configured")
-    parser.add_argument("--json", action="store_true", help="one JSON document, when all is done")
+    """Add `doctor [--network N] [--json]`."""
+    parser = commands.add_parser("doctor", help="check the set-up and show a remedy for every fault")
+    parser.add_argument("--network", choices=NETWORKS, help="check only this network, even if it is not configured")
+    parser.add_argument("--json", action="store_true", help="print one JSON document at the end")
     parser.set_defaults(run=_run)
 
 
@@ -42,13 +42,13 @@ def _run(arguments: argparse.Namespace) -> int:
     findings: list[Finding] = []
     report = Report() if not arguments.json else None
 
-    async def take() -> None:
+    async def collect() -> None:
         async for finding in examine(arguments.network):
             findings.append(finding)
             if report is not None:
                 report.add(finding)
 
-    asyncio.run(take())
+    asyncio.run(collect())
     if report is not None:
         report.close()
     else:
@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 async def examine(network: str | None = None) -> AsyncIterator[Finding]:
-    """Yield findings as they come: Hermes first, then each configured network, or only the one asked for."""
+    """Yield each finding as soon as its check is done: Hermes first, then each configured or the requested network."""
     hermes = checks.Context({name: each.adapter for name, each in NETWORKS.items()})
     unusable = False
     async for finding in run_checks(checks.CHECKS, hermes):
@@ -72,20 +72,20 @@ async def examine(network: str | None = None) -> AsyncIterator[Finding]:
 
 
 async def _network(network: str, hermes: checks.Context, *, asked: bool) -> AsyncIterator[Finding]:
-    """Yield a network's findings; `asked` means that the operator named it, so that it is checked in any case."""
+    """Yield a network's findings. If the operator `asked` for this network, check it even if it is not configured."""
     setup = hermes.setup
     check = f"{network}.enabled"
     if checks.switched_off(hermes.config, network):
         status = Status.FAILED if asked else Status.SKIPPED
         what = f"The platform {network} is switched off by `enabled: false` in config.yaml."
-        yield Finding(check, status, what, f"Remove `enabled: false` from the `{network}:` block to switch it on.")
+        yield Finding(check, status, what, f"To switch it on, remove `enabled: false` from the `{network}:` block.")
         if not asked:
             return
     extra = setup.extras.get(network) or next(checks.blocks(hermes.config, network), {})
-    if not (asked or network in setup.extras or _begun(network, extra, setup.environment)):
+    if not (asked or network in setup.extras or _is_partly_configured(network, extra, setup.environment)):
         what = f"The platform {network} is not configured."
         names = strict.variables(NETWORKS[network].stock).values()
-        yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(names)} to use it.")
+        yield Finding(check, Status.SKIPPED, what, f"To use it, set {' and '.join(names)}.")
         return
     stock = NETWORKS[network].stock
     async for finding in run_checks((strict_check(stock, written(stock)),), setup.environment):
@@ -94,8 +94,8 @@ async def _network(network: str, hermes: checks.Context, *, asked: bool) -> Asyn
         yield finding
 
 
-def _begun(network: str, extra: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
-    """Return whether the operator set a part of what the network needs, so that the rest is reported as missing."""
+def _is_partly_configured(network: str, extra: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+    """Return True if the operator set some of the connecting settings, so that the checks report the missing ones."""
     stock = NETWORKS[network].stock
     return bool(strict.in_use(stock, environment)) or any(
         environment.get(name, "").strip() or extra.get(field) for field, name in stock.connecting.items()
@@ -103,9 +103,9 @@ def _begun(network: str, extra: Mapping[str, Any], environment: Mapping[str, str
 
 
 class Report:
-    """The findings for people, printed as they come, under a heading for each area.
+    """Prints findings for people as they come, under a heading for each area.
 
-    Checks skipped in a row for the same reason share one line.
+    Consecutive checks that were skipped for the same reason share one line.
     """
 
     def __init__(self, output: Console | None = None) -> None:
@@ -124,9 +124,9 @@ class Report:
             self._show(finding, finding.what)
 
     def close(self) -> None:
-        """Print how many findings of each kind there were."""
+        """Print the number of findings of each status."""
         self._show_skipped()
-        self._line(Text(", ".join(f"{self._counts[status]} {word}" for status, word in _COUNTED.items())))
+        self._line(Text(", ".join(f"{self._counts[status]} {label}" for status, label in _LABELS.items())))
 
     def _show_skipped(self) -> None:
         if self._skipped:

@@ -1,4 +1,4 @@
-"""Support for commands that run until they are done or the operator presses Ctrl-C."""
+"""Support for commands that run until they finish or the operator presses Ctrl-C."""
 
 from __future__ import annotations
 

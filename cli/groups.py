@@ -1,4 +1,4 @@
-"""`groups list|approve|revoke`: the groups and channels that are served. A running gateway obeys orders at once."""
+"""`groups list|approve|revoke`: the groups and channels that are served. A running gateway applies orders at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .output import Rows, console, say, write_json
 
 _ORDERS = (
     ("approve", Status.GRANTED, "serve a group or channel from now on"),
-    ("revoke", Status.REVOKED, "stop serving a group or channel, whatever the settings say"),
+    ("revoke", Status.REVOKED, "stop serving a group or channel, even if the settings list it"),
 )
 _ASK_SECONDS = 20.0
 
@@ -30,14 +30,14 @@ _ASK_SECONDS = 20.0
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `groups list [--json]` and `groups approve|revoke ID [--why TEXT]`."""
     parser = commands.add_parser("groups", help="list, approve and revoke groups and channels")
-    acts = parser.add_subparsers(title="acts", metavar="act", required=True)
-    listing = acts.add_parser("list", help="groups and channels, whether they are served, and why")
-    listing.add_argument("--json", action="store_true")
+    actions = parser.add_subparsers(title="actions", metavar="action", required=True)
+    listing = actions.add_parser("list", help="list groups and channels, served or not, with the reason")
+    listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
     listing.set_defaults(run=_list)
-    for act, status, what in _ORDERS:
-        ordering = acts.add_parser(act, help=what)
-        ordering.add_argument("chat", help="its id, or its pseudonym in the trace")
-        ordering.add_argument("--why", default="", help="a reason, kept with the order")
+    for action, status, what in _ORDERS:
+        ordering = actions.add_parser(action, help=what)
+        ordering.add_argument("chat", help="id of the group or channel, or its pseudonym in the trace")
+        ordering.add_argument("--why", default="", help="a reason, stored with the order")
         ordering.set_defaults(run=_order, status=status)
 
 
@@ -52,22 +52,23 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _order(arguments: argparse.Namespace) -> int:
     setup = load_setup(NETWORKS)
-    network, chat_id = _found(arguments.chat, setup)
+    network, chat_id = _resolve(arguments.chat, setup)
     status: Status = arguments.status
     order(setup.state, network, chat_id, status, getpass.getuser(), arguments.why, time.time())
     say(f"{network} {chat_id}: {status}")
     if status is Status.REVOKED and NETWORKS[network].load(setup).policy().serves(chat_id):
-        say("The settings allow it: take it off them, too, in case the state file is ever lost.", style="yellow")
+        say("The settings still list it: remove it there as well, in case the state file is ever lost.", style="yellow")
     return 0
 
 
-def _found(spelled: str, setup: Setup) -> tuple[str, str]:
+def _resolve(spelled: str, setup: Setup) -> tuple[str, str]:
+    """Return network and id of the chat with that id or pseudonym. Raises StateError if there is none."""
     for network in setup.extras:
         if NETWORKS[network].is_chat_id(spelled):
             return network, spelled
     if row := find(spelled, _overview(setup), pseudonymizer(setup.state)):
         return row.network, row.id
-    raise StateError(f"{spelled} is no group or channel known here: look at `groups list`")
+    raise StateError(f"{spelled} is not a known group or channel: see `groups list`")
 
 
 def _overview(setup: Setup) -> list[ChatRow]:
@@ -80,7 +81,7 @@ def _overview_of(network: str, setup: Setup) -> list[ChatRow]:
     try:
         live = asyncio.run(asyncio.wait_for(NETWORKS[network].live_chats(settings, setup.state), _ASK_SECONDS))
     except (HardenedError, TimeoutError) as exc:
-        say(f"{network} cannot be asked: {exc or 'no answer'}", style="yellow", stderr=True)
+        say(f"The list from {network} is missing: {exc or 'no answer'}", style="yellow", stderr=True)
         live = []
     return overview(network, settings.policy(), live, known)
 

@@ -1,6 +1,6 @@
-"""One argparse tree for both entry points. Each module of this package adds one command with its own `run`.
+"""The argparse tree for both entry points. Each module in `_COMMANDS` adds one command with its own `run`.
 
-Exit status: 0 all is well, 1 something is wrong, 2 the command itself failed.
+Exit status: 0 if all is well, 1 if the command found a problem, 2 if the command itself failed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .output import say, write_json
 Run = Callable[[argparse.Namespace], int]
 
 _COMMANDS = ("doctor", "status", "trace", "groups", "record", "replay")
-"""Modules, in the order of the help text."""
+"""The modules of the commands, in the order of the help text."""
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Add one subcommand for each module, and those of the networks."""
+    """Add the command of each module, and those of the networks."""
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
     for name in _COMMANDS:
         import_module(f".{name}", __package__).add(commands)
@@ -32,7 +32,7 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the chosen command and return the exit status."""
-    # Loading Hermes' configuration logs lines that are none of this command's.
+    # Loading Hermes' configuration logs lines that do not belong to the command's output.
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

@@ -1,6 +1,6 @@
 """The commands' output: tables and lines for people, JSON for programs.
 
-Titles, names and errors may hold text of other people. This is the only module that makes it harmless for a terminal.
+Titles, names and errors may contain text from other people. Only this module makes it safe to print on a terminal.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Screen(Console):
 
 
 class Rows(Table):
-    """A table for a `Screen`. Cells are made harmless here, so that the columns have the width that is printed."""
+    """A table for a `Screen`. Cells are made printable before rich computes the column widths."""
 
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
         super().add_row(*(harmless(cell) if isinstance(cell, Text) else cell for cell in cells), **options)
 
 
 def harmless(text: Text) -> Text:
-    """Return the printable form of a text, styles kept in place."""
+    """Return the printable form of a text with its styles."""
     bounds = {bound for span in text.spans for bound in (span.start, span.end)}
     pieces = text.divide(sorted(bounds))
     for piece in pieces:
@@ -47,7 +47,7 @@ def harmless(text: Text) -> Text:
 
 
 def console(*, stderr: bool = False) -> Screen:
-    """Return the terminal; in a pipe, one wide enough that no id is cut."""
+    """Return a console for the terminal or, in a pipe, one so wide that no id is cut."""
     found = Screen(stderr=stderr, highlight=False)
     return found if found.is_terminal else Screen(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
 
@@ -58,6 +58,6 @@ def say(text: str, *, style: str = "", stderr: bool = False) -> None:
 
 
 def write_json(value: Any, *, indent: int | None = 1) -> None:
-    """Print one JSON document and a newline. Everything but printable ASCII is escaped and thereby harmless."""
+    """Print one JSON document and a newline. Escapes everything except printable ASCII, so it is safe on a terminal."""
     sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=True) + "\n")
     sys.stdout.flush()

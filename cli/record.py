@@ -1,8 +1,8 @@
-"""`record`: real traffic as a fixture for tests and bug reports, pseudonymised before it is written to disk.
+"""`record`: records real traffic as a fixture for tests and bug reports, pseudonymised before it is written to disk.
 
-It listens beside the gateway for a while. Numbers, ids, names, file names and times are replaced by pseudonyms made
-with a key that is thrown away, texts by their shape (`Hi Bob!` becomes `Xx Xxx!`). The result is searched for the
-originals before it is written; if any is found, nothing is written.
+It listens beside the gateway for a given time. Numbers, ids, names, file names and times are replaced by pseudonyms,
+whose key is then discarded, and texts by their shape (`Hi Bob!` becomes `Xx Xxx!`). Before anything is written, the
+result is searched for the originals; if one is found, nothing is written.
 """
 
 from __future__ import annotations
@@ -39,27 +39,32 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     queueing = " ".join(network.queueing for network in NETWORKS.values() if network.queueing)
     parser = commands.add_parser(
         "record",
-        help="real traffic as a fixture, pseudonymised",
+        help="record real traffic as a pseudonymised fixture",
         description=__doc__,
         epilog=f"{queueing}"
-        " While the gateway is not running, a recording would take them, and the gateway would never see them; it is"
-        " therefore refused, unless --anyway is given.",
+        " If the gateway is not running, a recording would take these messages, and the gateway would never see them."
+        " It is therefore refused, unless --anyway is given.",
     )
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument(
-        "--for", dest="seconds", type=_seconds, required=True, metavar="TIME", help="90s, 10m, 1h; Ctrl-C ends earlier"
+        "--for",
+        dest="seconds",
+        type=_seconds,
+        required=True,
+        metavar="TIME",
+        help="duration, for example 90s, 10m or 1h; Ctrl-C ends it earlier",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write the fixture to")
-    parser.add_argument("--name", metavar="CASE", help="the name of its files; made up when not given")
-    parser.add_argument("--megabytes", type=int, default=16, metavar="N", help="the size at which it ends (16)")
-    parser.add_argument("--anyway", action="store_true", help="also while the gateway is not running")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the fixture to")
+    parser.add_argument("--name", metavar="CASE", help="base name of the files (default: a random one)")
+    parser.add_argument("--megabytes", type=int, default=16, metavar="N", help="maximum size of the recording (16)")
+    parser.add_argument("--anyway", action="store_true", help="record even if the gateway is not running")
     parser.set_defaults(run=_run)
 
 
 def _seconds(text: str) -> float:
     match = re.fullmatch(r"([1-9][0-9]{0,5})([smh])", text)
     if match is None:
-        raise argparse.ArgumentTypeError("must be a number of s, m or h, like 90s, 10m or 1h")
+        raise argparse.ArgumentTypeError("must be a number and a unit, for example 90s, 10m or 1h")
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -67,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
     setup = load_setup(NETWORKS)
     if NETWORKS[arguments.network].queueing and not arguments.anyway and not gateway_runs():
         raise NoGateway(
-            "the gateway is not running, and a recording could take messages from it: start it first, or add --anyway"
+            "the gateway is not running, so a recording could take its messages: start it first, or add --anyway"
         )
     name = arguments.name or f"{arguments.network}-{secrets.token_hex(2)}"
     _check_target(arguments.out, name)
@@ -75,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 async def record(arguments: argparse.Namespace, setup: Setup, name: str, output: Console) -> int:
-    """Record, write the files and return the exit status. Progress is printed to `output`."""
+    """Record, write the files and return the exit status. Prints progress to `output`."""
     network = NETWORKS[arguments.network]
     async with interruptible() as stop:
         capture = Capture(arguments.megabytes * _MEGABYTE, stop)
@@ -89,25 +94,25 @@ async def record(arguments: argparse.Namespace, setup: Setup, name: str, output:
         finally:
             timer.cancel()
     if capture.failure is not None:
-        output.print(f"it ended early: {capture.failure}", style="yellow", markup=False, highlight=False)
+        output.print(f"the recording ended early: {capture.failure}", style="yellow", markup=False, highlight=False)
     if capture.full:
-        output.print(f"it ended at {arguments.megabytes} megabytes", style="yellow", highlight=False)
+        output.print(f"the recording ended at {arguments.megabytes} megabytes", style="yellow", highlight=False)
     if not capture.bytes:
         output.print("no event arrived in that time, so nothing was written", style="yellow", highlight=False)
         return 1
     paths = write(arguments.out, name, recorded.files)
-    output.print(f"{recorded.dropped} events were left out as unreadable; no original is left in:", highlight=False)
+    output.print(f"{recorded.dropped} unreadable events were left out; no original is left in:", highlight=False)
     for path in paths:
         output.print(f"  {path}", markup=False, highlight=False, soft_wrap=True)
     return 1 if capture.failure else 0
 
 
 def _check_target(folder: Path, name: str) -> None:
-    """Raise ConfigError before an hour of recording is lost."""
+    """Raise ConfigError if the files could not be written later, when the recording would be lost."""
     if not _NAME.fullmatch(name):
-        raise ConfigError(["--name: letters, digits, dots, dashes and underscores"])
+        raise ConfigError(["--name: use only letters, digits, dots, dashes and underscores"])
     if any(folder.glob(f"{name}.*")):
-        raise ConfigError([f"--name: there is a {name} in {folder} already"])
+        raise ConfigError([f"--name: {folder} already contains a {name}"])
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -115,7 +120,7 @@ def _check_target(folder: Path, name: str) -> None:
 
 
 def write(folder: Path, name: str, files: Mapping[str, bytes]) -> list[Path]:
-    """Write a fixture's files, readable by their owner alone, and return their paths. Raises ConfigError."""
+    """Write a fixture's files, readable only by their owner, and return their paths. Raises ConfigError."""
     written = []
     for suffix, content in files.items():
         path = folder / f"{name}{suffix}"

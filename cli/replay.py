@@ -1,4 +1,4 @@
-"""`replay`: serves a recorded fixture in the place of the daemon or server it came from, with faults on demand."""
+"""`replay`: serves a recorded fixture in place of the daemon or server it was recorded from, with optional faults."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from .foreground import interruptible
 from .output import console
 
 _LINGER_SECONDS = 1.0
-"""The time a client has to read the last events."""
+"""Time for a client to read the last events."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `replay NETWORK PATH [--port N] [--host H] [--speed X | --original-timing] [--fault F] …`."""
-    parser = commands.add_parser("replay", help="serve a fixture as a daemon or a server", description=__doc__)
+    parser = commands.add_parser("replay", help="serve a fixture like a daemon or a server", description=__doc__)
     parser.add_argument("network", choices=NETWORKS)
-    parser.add_argument("path", type=Path, metavar="FILE_OR_DIR", help="a recording, or a folder of them")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="the port to listen on (any free one)")
+    parser.add_argument("path", type=Path, metavar="FILE_OR_DIR", help="a recording, or a folder of recordings")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="port to listen on (any free one)")
     pace = parser.add_mutually_exclusive_group()
-    pace.add_argument("--speed", type=_speed, metavar="X", help="X times as fast as recorded; else all at once")
-    pace.add_argument("--original-timing", dest="speed", action="store_const", const=1.0, help="as it was recorded")
+    pace.add_argument("--speed", type=_speed, metavar="X", help="play X times as fast (default: without any pauses)")
+    pace.add_argument(
+        "--original-timing", dest="speed", action="store_const", const=1.0, help="play as fast as recorded"
+    )
     faults = ". ".join(f"{network.title}: {'; '.join(network.faults.values())}" for network in NETWORKS.values())
     parser.add_argument("--fault", action="append", default=[], metavar="KIND:N", help=faults)
-    parser.add_argument("--exit-when-done", action="store_true", help="end after the last event")
+    parser.add_argument("--exit-when-done", action="store_true", help="exit after the last event")
     parser.set_defaults(run=_run)
 
 
@@ -60,7 +62,7 @@ async def serve(arguments: argparse.Namespace, output: Console) -> int:
             variables = replay.variables(replay.server.url)
             _say(output, " ".join(f"{name}={value}" for name, value in variables.items()))
             await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            _say(output, f"{replay.playback.played} of {replay.events} events were played")
+            _say(output, f"played {replay.playback.played} of {replay.events} events")
             if playing.done():
                 playing.result()
                 await asyncio.wait({stopped}, timeout=_LINGER_SECONDS if arguments.exit_when_done else None)
@@ -77,7 +79,7 @@ def _say(output: Console, line: str) -> None:
 
 
 def _faults(texts: list[str], kinds: Collection[str]) -> Faults:
-    """Parse the faults. Raises ConfigError with every text that is no fault of the network."""
+    """Parse the faults. Raises ConfigError that lists every invalid one."""
     faults, wrong = [], []
     for text in texts:
         try:

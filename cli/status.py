@@ -1,4 +1,4 @@
-"""`status`: the state of the running gateway's connections. Exit status 1 when one of them is not connected."""
+"""`status`: the state of the running gateway's connections. Exit status 1 if one of them is not connected."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .output import Rows, console, write_json
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `status [--json]`."""
-    parser = commands.add_parser("status", help="streams, queues, ledger and decisions of the running gateway")
-    parser.add_argument("--json", action="store_true")
+    parser = commands.add_parser("status", help="show streams, queues, ledger and decisions of the running gateway")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=_run)
 
 

@@ -1,4 +1,4 @@
-"""`trace`: why did you not answer? The gateway's last decisions, without any message text."""
+"""`trace`: the gateway's last decisions and their reasons, without any message text."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ _STYLES = {"dispatch": "green", "observe": "yellow", "invitation": "cyan"}
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `trace [--chat ID] [--who ID] [--network N] [--verdict V] [--last N] [--follow] [--json]`."""
-    parser = commands.add_parser("trace", help="the last decisions: why a message was not answered")
-    parser.add_argument("--chat", help="a group or channel id, or its pseudonym")
-    parser.add_argument("--who", help="a number, an ACI or a user id, or its pseudonym")
-    parser.add_argument("--network", choices=NETWORKS)
-    parser.add_argument("--verdict", choices=("dispatch", "observe", "ignore", "invitation"))
-    parser.add_argument("--last", type=int, default=30, metavar="N", help="how many (30; 0 for all)")
-    parser.add_argument("--follow", action="store_true", help="go on with new decisions as they are made")
-    parser.add_argument("--json", action="store_true", help="one object a line")
+    parser = commands.add_parser("trace", help="show the last decisions: why a message was or was not answered")
+    parser.add_argument("--chat", help="only this chat: a group or channel id, or its pseudonym")
+    parser.add_argument("--who", help="only this person: a number, an ACI or a user id, or its pseudonym")
+    parser.add_argument("--network", choices=NETWORKS, help="only this network")
+    parser.add_argument(
+        "--verdict", choices=("dispatch", "observe", "ignore", "invitation"), help="only decisions of this kind"
+    )
+    parser.add_argument("--last", type=int, default=30, metavar="N", help="number of decisions (30; 0 for all)")
+    parser.add_argument("--follow", action="store_true", help="keep running and show new decisions")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     state = load_setup(NETWORKS).state
-    wanted = Wanted(state, arguments)
-    found = [entry for entry in entries(state) if wanted(entry)][-arguments.last :]
+    matches = Filter(state, arguments)
+    found = [entry for entry in entries(state) if matches(entry)][-arguments.last :]
     if arguments.json:
         _print_json(found)
     else:
@@ -44,13 +46,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.follow:
         number = max((entry.number for entry in entries(state)), default=0)
         for entry in followed(state, number):
-            if wanted(entry):
+            if matches(entry):
                 _print_json([entry]) if arguments.json else console().print(*_cells(entry))
     return 0
 
 
-class Wanted:
-    """The operator's filter. It finds people and chats by every name the operator knows them by."""
+class Filter:
+    """The operator's filter. It finds people and chats by number, id, ACI or pseudonym."""
 
     def __init__(self, state: Path, arguments: argparse.Namespace) -> None:
         self._exact = {name: getattr(arguments, name) for name in ("network", "verdict") if getattr(arguments, name)}
@@ -65,7 +67,8 @@ class Wanted:
 
 
 def _spellings(state: Path, identity: str) -> set[str]:
-    """Return every form in which the trace may hold an identity: itself a pseudonym, or the pseudonym of an alias."""
+    """Return all forms in which the trace may contain an identity: itself, if it is a pseudonym, or pseudonyms of it
+    and its aliases."""
     pseudonym = pseudonymizer(state)
     aliases = {alias for network in NETWORKS.values() for alias in network.aliases(state, identity)}
     return {identity, *(pseudonym(name) for name in (identity, identity.lower(), *aliases))}
@@ -93,7 +96,7 @@ def _print_json(found: Iterable[Entry]) -> None:
 
 
 def followed(state: Path, number: int) -> Generator[Entry]:
-    """Yield the entries with a higher number as they are written, endlessly."""
+    """Yield the entries with a higher number as they are written. Never ends."""
     while True:
         for entry in entries(state, after=number):
             number = entry.number

@@ -135,7 +135,7 @@ async def test_for_people(tmp_path: Path, daemon: FakeSignalDaemon) -> None:
     assert lines.index("Hermes") < lines.index("Signal")
     fault = next(i for i, line in enumerate(lines) if line.startswith("  ✗"))
     assert "the account is not in" in lines[fault]
-    assert lines[fault + 1].startswith("      → Have somebody in it add")
+    assert lines[fault + 1].startswith("      → Ask a member to add")
     assert ", 1 failed, " in lines[-1]
 
 
@@ -311,7 +311,7 @@ async def test_beside_a_gateway_that_listens_the_stream_is_looked_at(tmp_path: P
         await daemon.emit(KEEPALIVE)
         status, found = await examination
         assert [f["status"] for f in found["hermes.gateway"]] == ["ok"]
-        assert [f["what"] for f in found["signal.stream"]] == ["The event stream opens and lives."]
+        assert [f["what"] for f in found["signal.stream"]] == ["The event stream opens and delivers data."]
         assert [f["what"] for f in found["hermes.state"]] == ["The state file is sound and private."]
         assert status == 0
         assert gateway.connected()

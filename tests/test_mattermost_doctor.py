@@ -165,13 +165,13 @@ async def test_it_redirects(server: FakeMattermostServer, examined: Examined) ->
 async def test_it_is_ill(server: FakeMattermostServer, examined: Examined) -> None:
     server.faults.append(Fault(503, times=9))
     failure = await all_skipped_but(await examined(server), CheckName.ADDRESS)
-    assert "Look into the log" in failure.remedy
+    assert "Check the log" in failure.remedy
 
 
 def test_plain_http_beyond_this_machine() -> None:
-    assert server_checks.judge_address("http://127.0.0.1:8065").status is Status.OK
-    assert server_checks.judge_address("https://chat.example.com").status is Status.OK
-    finding = server_checks.judge_address("http://chat.example.com")
+    assert server_checks.address_result("http://127.0.0.1:8065").status is Status.OK
+    assert server_checks.address_result("https://chat.example.com").status is Status.OK
+    finding = server_checks.address_result("http://chat.example.com")
     assert finding.status is Status.ADVICE
     assert "https://" in finding.remedy
 
@@ -251,7 +251,7 @@ async def test_the_clocks(
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Sun, 99 Nov 2026 06:33:20 GMT", "Sun, 22 Nov 99999 06:33:20 GMT"])
 def test_a_server_that_tells_no_time(date: str) -> None:
-    assert server_checks.judge_clock(date, before=0, after=1, window=900).status is Status.SKIPPED
+    assert server_checks.clock_result(date, before=0, after=1, window=900).status is Status.SKIPPED
 
 
 # -- the account
@@ -284,7 +284,7 @@ async def test_an_old_server(server: FakeMattermostServer, examined: Examined, v
 
 @pytest.mark.parametrize("version", ["5.37.0", "10.2.1", "11.0.0-rc1", "5.37.0..6d9aa448.false"])
 def test_a_server_new_enough(version: str) -> None:
-    assert server_checks.judge_version(version).status is Status.OK
+    assert server_checks.version_result(version).status is Status.OK
 
 
 async def test_no_attachments(server: FakeMattermostServer, examined: Examined) -> None:

@@ -136,7 +136,7 @@ async def test_an_order_about_nothing_known_is_refused(
     daemon: FakeSignalDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await operated("groups", "approve", "group.QUJD") == 2
-    assert "no group or channel known here" in capsys.readouterr().err
+    assert "is not a known group or channel" in capsys.readouterr().err
     assert await operated("groups", "approve", OPS) == 2  # Mattermost is not configured
 
 

@@ -300,11 +300,11 @@ async def another_server() -> AsyncIterator[Callable[..., Awaitable[str]]]:
         ({}, "Run `signal-cli daemon --http"),
         ({"check": 200}, "Run `signal-cli daemon --http"),
         ({"everything": 302}, "Set SIGNAL_HTTP_URL to the final address"),
-        ({"everything": 401}, "Let this bot pass the proxy"),
-        ({"everything": 403}, "Let this bot pass the proxy"),
-        ({"everything": 502}, "Look into the log of signal-cli or of the proxy"),
-        ({"check": 200, "rpc": 403}, "Let this bot pass the proxy"),
-        ({"everything": 200}, "Look into the log of signal-cli, and of a proxy"),
+        ({"everything": 401}, "Allow this bot through the proxy"),
+        ({"everything": 403}, "Allow this bot through the proxy"),
+        ({"everything": 502}, "Check the log of signal-cli or of the proxy"),
+        ({"check": 200, "rpc": 403}, "Allow this bot through the proxy"),
+        ({"everything": 200}, "Check the log of signal-cli, and of a proxy"),
     ],
 )
 async def test_something_else_answers(
@@ -410,7 +410,7 @@ async def test_an_account_without_a_profile_name(clinic: Clinic, profile: object
 @pytest.mark.parametrize(
     ("code", "message", "remedy"),
     [
-        (-3, "Upload error: No connection!", "Let it reach the internet"),
+        (-3, "Upload error: No connection!", "Check its internet connection"),
         (-3, "[403] Authorization failed!", "Link it again"),
     ],
 )
@@ -508,7 +508,7 @@ async def test_a_listed_group_the_account_is_only_invited_to(clinic: Clinic) -> 
 
 async def test_a_group_whose_state_is_unknown_is_fetched_anew(clinic: Clinic) -> None:
     clinic.daemon.groups = [group(name=None, members=(), is_member=False)]
-    assert "says nothing about membership" in (await clinic.advised(CheckName.GROUPS)).what
+    assert "may still be a member" in (await clinic.advised(CheckName.GROUPS)).what
     assert clinic.daemon.called("listGroups")[-1]["groupId"] == [GROUP]
 
 
@@ -550,7 +550,7 @@ async def test_files_that_the_daemon_cannot_read(clinic: Clinic, tmp_path: Path)
 
 async def test_files_of_which_the_daemon_tells_nothing(clinic: Clinic) -> None:
     clinic.refuse("uploadStickerPack", -32601)
-    assert "under this very path" in (await clinic.advised(CheckName.FILES)).remedy
+    assert "under exactly this path" in (await clinic.advised(CheckName.FILES)).remedy
 
 
 async def test_a_folder_that_is_not_there(clinic: Clinic, tmp_path: Path) -> None:
@@ -636,7 +636,7 @@ async def test_a_stream_that_breaks(clinic: Clinic) -> None:
     examination = asyncio.create_task(clinic.failed(CheckName.STREAM))
     await clinic.daemon.streams_open(1)
     clinic.daemon.drop_streams()
-    assert "Look into the log" in (await examination).remedy
+    assert "Check the log" in (await examination).remedy
 
 
 async def test_what_the_stream_brings_is_passed_over(clinic: Clinic, caplog: pytest.LogCaptureFixture) -> None:

@@ -92,7 +92,7 @@ async def test_a_channels_title_too(server: FakeMattermostServer, capsys: pytest
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (("groups", "approve", HOSTILE), "is no group or channel known here"),
+        (("groups", "approve", HOSTILE), "is not a known group or channel"),
         (("people", "confirm", HOSTILE, "an ACI"), "has not moved"),
         (("replay", "signal", f"/{HOSTILE}"), "/Ops"),
     ],

@@ -38,9 +38,9 @@ def test_plain_http_to_anywhere_else_is(where: str) -> None:
     for scheme in ("http", "HTTP", "Http"):
         assert not on_loopback(f"{scheme}://{where}")
         assert is_exposed(f"{scheme}://{where}")
-        assert server.judge_address(f"{scheme}://{where}").status is Status.ADVICE
+        assert server.address_result(f"{scheme}://{where}").status is Status.ADVICE
     assert not is_exposed(f"https://{where}")
-    assert server.judge_address(f"https://{where}").status is Status.OK
+    assert server.address_result(f"https://{where}").status is Status.OK
 
 
 def test_an_address_is_written_with_its_scheme_in_lower_case() -> None:

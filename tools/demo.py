@@ -1,10 +1,10 @@
-"""`make demo`: the real gateway with this plugin lives through a scene on Signal and one on Mattermost, side by side.
+"""`make demo`: runs the real gateway with this plugin through a scene on Signal and one on Mattermost, side by side.
 
-A replaying signal-cli daemon stands for Signal, a replaying server for Mattermost, an echo for the model; everything
-is on loopback. What became of every message is shown. The exit status is not zero when something was answered that
-should not have been, or the other way round.
-`python tools/demo.py signal-cli` shows the real signal-cli daemon instead; `stock` plays the scenes to Hermes' own
-adapters, for comparison.
+A replaying daemon replaces Signal, a replaying server Mattermost, and an echo the model; everything runs on loopback.
+The demo shows the outcome of every message. The exit status is not zero if a message was answered that must not be, or
+the other way round.
+`python tools/demo.py signal-cli` shows the real signal-cli daemon instead; `stock` plays the scenes to Hermes' stock
+adapters for comparison.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PLATFORMS = ("signal", "mattermost")
 
 
 async def scenes(console: Console, *, plugin: bool = True) -> int:
-    """Play both scenes to one gateway and show them; the exit status."""
+    """Play both scenes to one gateway and show them; return the exit status."""
     began = time.monotonic()
     async with scene_signal.stage() as daemon, scene_mattermost.stage() as server, EchoModel() as model:
         gateway = GatewayProcess(
@@ -64,11 +64,11 @@ async def scenes(console: Console, *, plugin: bool = True) -> int:
 
 
 def show(console: Console, network: str, outcomes: Sequence[Outcome]) -> None:
-    """The table, and one request to the model whole, with the background in it."""
-    console.print(table(f"{network}: what became of every message", outcomes))
+    """Print the table of outcomes, and one complete request to the model that contains background."""
+    console.print(table(f"{network}: the outcome of every message", outcomes))
     told = next((outcome for outcome in outcomes if outcome.line.background and outcome.asked), None)
     if told is not None and told.asked is not None:
-        title = f'The model request of "{told.line.label}": last user message, whole'
+        title = f'Model request of "{told.line.label}": the complete last user message'
         console.print(Panel(Text(last_user_text(told.asked)), title=title))
 
 

@@ -1,6 +1,6 @@
 """`DEMO=signal-cli make demo`: this package's client and stream against the real signal-cli daemon, without an account.
 
-It shows the connection, the keepalives of an open stream, and what the operator is told when none can be opened.
+It shows the connection, the keepalives of an open stream, and the messages for operators if no stream can be opened.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from tests.fakes.signal_daemon import ACCOUNT
 
 KEEPALIVES = 2
 PATIENCE = 45.0
-"""Seconds; the daemon sends a keepalive every 15."""
+"""Maximum wait for keepalives in seconds; the daemon sends one every 15 s."""
 
 
 @asynccontextmanager
 async def listening(base_url: str, **options: Any) -> AsyncIterator[Supervisor]:
-    """Our stream, opened; raises what `open` raises, or at the end what the stream died of."""
-    died: list[HardenedError] = []
+    """Yield our open stream. Raises the error of `open`, or at the end the one that ended the stream."""
+    ended: list[HardenedError] = []
     async with SignalClient(base_url, ACCOUNT) as client:
-        stream = supervised_stream(client, lambda _: None, died.append, **options)
+        stream = supervised_stream(client, lambda _: None, ended.append, **options)
         await stream.open()
         try:
             yield stream
         finally:
             await stream.close()
-    if died:
-        raise died[0]
+    if ended:
+        raise ended[0]
 
 
 async def refusal(base_url: str) -> HardenedError | None:
-    """Return the error of our stream for that address; None when it opens."""
+    """Return the error of our stream for that address; None if it opens."""
     try:
         async with listening(base_url):
             return None
@@ -54,7 +54,7 @@ async def refusal(base_url: str) -> HardenedError | None:
 
 
 async def keepalives(stream: Supervisor, count: int) -> list[float]:
-    """The stream's own times of that many bytes' arrival, the opening included as the first."""
+    """Wait for `count` keepalives; return the stream's times of the opening and of each keepalive."""
     seen: list[float] = []
     async with asyncio.timeout(PATIENCE):
         while len(seen) <= count:
@@ -76,9 +76,9 @@ async def show(console: Console) -> int:
         cases = {
             "an account it does not have": (daemon.url, "signal_unknown_account"),
             "another API, or a wrong path": (f"{daemon.url}/v1", "signal_other_api"),
-            "nobody listens there": (f"http://127.0.0.1:{free_port()}", ""),
+            "no daemon at that address": (f"http://127.0.0.1:{free_port()}", ""),
         }
-        table = Table(title="What the operator is told", show_lines=True, title_justify="left")
+        table = Table(title="Messages for the operator", show_lines=True, title_justify="left")
         for heading in ("situation", "error", "then", "remedy"):
             table.add_column(heading)
         faults = 0 if healthy else 1
@@ -87,20 +87,20 @@ async def show(console: Console) -> int:
             code = error.code if isinstance(error, Fatal) else ""
             faults += error is None or code != expected
             name = type(error).__name__ + (f" {code}" if code else "")
-            then = "the platform is down, with this code" if code else "tried again, with back-off"
+            then = "the platform stops with this code" if code else "tries again, with back-off"
             remedy = error.remedy if isinstance(error, Fatal) else str(error)
             table.add_row(*(Text(cell) for cell in (situation, name, then, remedy)))
         console.print(table)
 
-        console.print("An open stream: our client through a relay that takes the account off its request,")
-        console.print("since a daemon without an account refuses every stream that names one.")
+        console.print("An open stream: our client through a relay that removes the account from its request,")
+        console.print("because a daemon without an account refuses every stream that names one.")
         began = time.monotonic()
         async with listening(relay.url) as stream:
             opened = time.monotonic() - began
             console.print(f"  headers after {opened:.1f} s (before 0.14.4 they come with the first keepalive)")
             times = await keepalives(stream, KEEPALIVES)
             for earlier, later in pairwise(times):
-                console.print(f"  keepalive {later - earlier:.1f} s after the byte before it")
+                console.print(f"  keepalive {later - earlier:.1f} s after the previous byte")
             faults += stream.stats.reconnects + (stream.stats.connects != 1)
             console.print(f"  {stream.stats.connects} connection, {stream.stats.reconnects} reconnections")
     console.print(f"{faults} faults" if faults else "as expected")

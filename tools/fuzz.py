@@ -1,6 +1,6 @@
-"""Hostile input for as long as you like: `python tools/fuzz.py [MINUTES [SEED]]`.
+"""Fuzzing for a given time: `python tools/fuzz.py [MINUTES [SEED]]`.
 
-What fails is shrunk and written to tests/fixtures/fuzz/, and the run ends with 1; the same seed finds it again.
+A failing example is shrunk and written to tests/fixtures/fuzz/, and the exit status is 1. The same seed finds it again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXAMPLES = 300
 
 
 class Found(Exception):
-    """A failing example, shrunk."""
+    """Raised with a failing example, which is shrunk."""
 
     def __init__(self, example: object, failure: BaseException) -> None:
         super().__init__(f"{type(failure).__name__}: {failure}")
@@ -32,7 +32,7 @@ class Found(Exception):
 
 
 def attempt(strategy: Any, check: Callable[[Any], None], number: int, until: float) -> int:
-    """Some examples of one target; how many were checked. Raises Found."""
+    """Check some examples of one target; return their number. Raises Found."""
     last: list[Any] = []
     checked = 0
 
@@ -64,7 +64,7 @@ def attempt(strategy: Any, check: Callable[[Any], None], number: int, until: flo
 
 
 def keep(name: str, example: object, failure: str) -> Path:
-    """Write it down where the next run and a test can find it."""
+    """Write a failing example to a file that the next run and a test read; return its path."""
     FOUND.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"target": name, "failure": failure, "example": repr(example)}, ensure_ascii=True, indent=1)
     path = FOUND / f"{name}-{hashlib.sha256(repr(example).encode()).hexdigest()[:8]}.json"
@@ -73,7 +73,7 @@ def keep(name: str, example: object, failure: str) -> Path:
 
 
 def fuzz(minutes: float, first_seed: int) -> int:
-    """Every target in turn until the time is over or something is found; the exit code."""
+    """Fuzz every target in turn until the time is over or all have failed; return the exit status."""
     print(f"seed {first_seed}", flush=True)
     counts: Counter[str] = Counter()
     broken: dict[str, Path] = {}

@@ -1,4 +1,4 @@
-"""What is fuzzed, and what must hold whatever comes in."""
+"""The fuzz targets: strategies for input, and checks that must hold for any input."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.fakes.signal_daemon import ACCOUNT, FIXTURES, OWN_ACI
 from tests.mattermost_recorded import event_in
 
 SLOW_SECONDS = 2.0
-TOKEN = "hush-hush-hush"
+TOKEN = "secret-secret-secret"
 
 Target = tuple[st.SearchStrategy[Any], Callable[[Any], None]]
 
 
-# -- the SSE reader: as the standard says, however the bytes are cut
+# -- the SSE parser: conforms to the standard, independent of chunk boundaries
 
 _PIECES = [b"data", b":", b" ", b"\n", b"\r", b"\r\n", b"event", b"id", b"retry", b"\xef\xbb\xbf", b"\xc3", b"\0", b"x"]
 _streams = st.tuples(
@@ -39,7 +39,7 @@ _streams = st.tuples(
 
 
 def _expected(body: bytes) -> list[tuple[str, str]]:
-    """Type and data of the events, in the slowest and plainest way."""
+    """Return type and data of the events, found by a slow and simple parser."""
     events, kind, data = [], "", []
     lines = re.split(rb"\r\n|\r|\n", body.removeprefix(b"\xef\xbb\xbf"))[:-1]
     for line in lines:
@@ -65,7 +65,7 @@ def check_sse(example: tuple[bytes, list[int]]) -> None:
     assert [(event.type, event.data) for event in events] == _expected(body)
 
 
-# -- recorded JSON with something else in some of its places
+# -- recorded JSON with some values replaced
 
 _junk = st.recursive(
     st.none()
@@ -93,7 +93,7 @@ def _put(value: Any, path: tuple[Any, ...], junk: object) -> Any:
     try:
         value[path[0]] = _put(value[path[0]], path[1:], junk)
     except (TypeError, LookupError):
-        return junk  # An earlier change took the place away.
+        return junk  # An earlier change removed this place.
     return value
 
 
@@ -214,8 +214,8 @@ def check_stripping(example: tuple[list[tuple[str, bool]], str]) -> None:
         text += "\ufffc"
     text += tail
     shown, asked = readable(text, mentions), addressed(text, mentions, me)
-    said = "".join(literal for literal, _ in pieces) + tail
-    assert [c for c in asked if c.isalnum() and c != "Ω"] == [c for c in said if c.isalnum()]
+    written = "".join(literal for literal, _ in pieces) + tail
+    assert [c for c in asked if c.isalnum() and c != "Ω"] == [c for c in written if c.isalnum()]
     assert asked.strip() or not shown.strip()
     assert asked.count("Ω") >= sum(not ours for _, ours in pieces)
     if not any(ours for _, ours in pieces):
@@ -248,12 +248,12 @@ def check_settings(example: tuple[Any, dict[str, Any], dict[str, str]]) -> None:
     try:
         loaded = model.load(extra, environment)
     except ConfigError as exc:
-        said = str(exc)
+        output = str(exc)
     else:
-        said = repr(loaded)
+        output = repr(loaded)
         loaded.people("dm")
-    assert said
-    assert TOKEN not in said
+    assert output
+    assert TOKEN not in output
 
 
 TARGETS: dict[str, Target] = {

@@ -1,7 +1,7 @@
-"""The scenario tests against several versions of Hermes: `python tools/matrix.py [VERSION | newer]...`.
+"""Runs the scenario tests against several versions of Hermes: `python tools/matrix.py [VERSION | newer]...`.
 
-Each has a virtual environment of its own under `.venv-matrix`. Without arguments: one that is too old, those verified,
-and those that were published since. Exit status 1 when one failed.
+Each version has its own virtual environment under `.venv-matrix`. Without arguments: one version that is too old, all
+verified ones, and all published since. Exit status 1 if one failed.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ SCENARIOS = (
     "test_yaml.py",
 )
 REFUSAL = "too_old_host.py"
-"""What is run against a version that is too old. Not a part of the suite, which such a version cannot pass."""
+"""The test file for a version that is too old. It is not part of the suite, which such a version cannot pass."""
 
 
 class Result(NamedTuple):
-    """What a run came to. Without tests it did not get so far as to run one."""
+    """The result of a run. Without tests, the run failed before the first one."""
 
     version: str
     tests: int
@@ -58,13 +58,13 @@ class Result(NamedTuple):
 
 
 def newer(published: Sequence[str]) -> list[str]:
-    """The releases since the newest that was verified, oldest first."""
+    """Return the releases after the newest verified one, oldest first."""
     released = [version for version in published if re.fullmatch(r"[\d.]+", version)]
     return sorted((v for v in released if version_tuple(v) > version_tuple(VERIFIED_HERMES[-1])), key=version_tuple)
 
 
 def published() -> list[str]:
-    """Every version of hermes-agent that pip can install."""
+    """Return all versions of hermes-agent that pip can install."""
     command = [sys.executable, "-m", "pip", "index", "versions", "hermes-agent"]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     (versions,) = re.findall(r"^Available versions: (.*)$", answer, re.MULTILINE)
@@ -72,13 +72,13 @@ def published() -> list[str]:
 
 
 def tests(version: str) -> list[str]:
-    """The files of tests that are run against a version."""
+    """Return the test files for a version."""
     names = (REFUSAL,) if version_tuple(version) < version_tuple(VERIFIED_HERMES[0]) else SCENARIOS
     return [f"tests/{name}" for name in names]
 
 
 def run(version: str) -> Result:
-    """Install that version beside the project as it is now, and run its tests."""
+    """Install a version together with the current project, and run its tests."""
     home = ROOT / ".venv-matrix" / version
     python, report = home / "bin" / "python", home / "report.xml"
     if not python.exists():
@@ -102,7 +102,7 @@ def run(version: str) -> Result:
 
 
 def result(version: str, report: Path) -> Result:
-    """Read a report of pytest's; without one there were no tests."""
+    """Read a pytest report. A missing report counts as no tests."""
     if not report.exists():
         return Result(version, 0, 0, 0.0)
     suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
@@ -115,7 +115,7 @@ def result(version: str, report: Path) -> Result:
 
 
 def table(results: Sequence[Result]) -> Table:
-    """For people; a test that was skipped counts as failed."""
+    """Return the table to print. A skipped test counts as failed."""
     shown = Table("hermes-agent", "expected", "passed", "failed", "seconds", box=None, pad_edge=False)
     for version, count, failed, seconds in results:
         expected = "refused" if tests(version) == [f"tests/{REFUSAL}"] else "works"
@@ -124,7 +124,7 @@ def table(results: Sequence[Result]) -> Table:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the versions asked for; the exit status."""
+    """Run the requested versions; return the exit status."""
     versions: list[str] = []
     for argument in arguments or (TOO_OLD, *VERIFIED_HERMES, "newer"):
         versions += newer(published()) if argument == "newer" else [argument]

@@ -1,4 +1,4 @@
-"""`make pictures`: the README's picture of `doctor` and `trace`, taken of the real commands beside the real gateway."""
+"""`make pictures`: creates the README's picture of `doctor` and `trace` from the real commands and the real gateway."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.scene_signal import ALLOTMENT, LOTTERY, SignalNetwork
 PICTURE = Path(__file__).parent.parent / "docs" / "terminal.svg"
 WIDTH = 118
 LINES = 6
-"""Of the scene, so that the trace has something to show."""
+"""Number of lines of the scene to play, so that the trace has entries."""
 
 
 async def main() -> None:
-    """Play a part of the Signal scene and look at the gateway with both commands."""
+    """Play a part of the Signal scene, run both commands beside the gateway, and write the picture."""
     strict = {name: f"{PREFIX}{name}" for name in NETWORKS["signal"].stock.connecting.values()}
     async with scene_signal.stage() as daemon, EchoModel() as model:
         env = {strict.get(name, name): value for name, value in scene_signal.environment(daemon).items()}
@@ -53,7 +53,7 @@ async def _keep_alive(daemon: FakeSignalDaemon) -> None:
 
 
 async def _shown(gateway: GatewayProcess, *command: str) -> Text:
-    """The command and what it writes, in colour."""
+    """Run a command; return it with its output, in colour."""
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).parent / "hermes"),
         "adapters",

@@ -31,7 +31,7 @@ def table(model: type[Settings], platform: str) -> str:
 
 
 def rewritten(page: str, content: str) -> str:
-    """Return the content of a page with the part between the markers generated anew."""
+    """Return the content of a page with a new table between the markers."""
     before, _, rest = content.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not end:
@@ -49,7 +49,7 @@ def _order(info: FieldInfo, platform: str) -> tuple[bool, bool]:
 
 def _row(name: str, info: FieldInfo) -> tuple[str, ...]:
     variable = f"`{_variable(info)}`" if _variable(info) else ""
-    # Hermes passes on no key of that name.
+    # Secrets have no key in config.yaml: Hermes does not pass one on.
     key = "" if info.annotation is SecretStr else f"`{name}`"
     return variable, key, _default(info), _values(info), str(info.description)
 

@@ -1,7 +1,8 @@
-"""Both adapters under fire for as long as you like: `python tools/soak.py [MINUTES]`.
+"""Soak test of both adapters for a given time: `python tools/soak.py [MINUTES [SEED]]`.
 
-Recorded traffic told anew, fifty events a second, a fault every few seconds. Ends with 1 when anything was lost or
-doubled, when our package logged an error, or when memory grew by more than 20 MB.
+It sends fifty rewritten recorded events per second and causes a fault every few seconds. The exit status is 1 if an
+event was lost or doubled, if our package logged an error, if memory grew by more than 20 MB or open files by more than
+ten.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ GROWTH_FILES = 10.0
 
 
 class Errors(logging.Handler):
-    """Counts what our package logs as errors."""
+    """Counts the errors that our package logs."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -61,13 +62,14 @@ class Errors(logging.Handler):
 
 @dataclass
 class Scene:
-    """The two servers, the proxy before one of them, the adapters and the count."""
+    """The two servers, the proxy in front of one of them, the adapters and the counts."""
 
     daemon: FakeSignalDaemon
     server: FakeMattermostServer
     proxy: TcpProxy
     hosts: list[object] = field(default_factory=list)
-    heard: list[list[str]] = field(default_factory=list)
+    received: list[list[str]] = field(default_factory=list)
+    """The texts that reached each host."""
     tally: Tally = field(default_factory=Tally)
     faults: int = 0
     sent: int = 0
@@ -92,7 +94,7 @@ async def scene() -> AsyncIterator[Scene]:
         for connecting in (hosted(daemon, sse_streams=2), hosted_mattermost(server)):
             host = await stack.enter_async_context(connecting)
             here.hosts.append(host)
-            here.heard.append(handed_over(host.adapter))
+            here.received.append(handed_over(host.adapter))
         yield here
 
 
@@ -103,15 +105,15 @@ async def _beat(daemon: FakeSignalDaemon) -> None:
 
 
 async def talk(here: Scene, chance: random.Random) -> None:
-    """One after the other speaks, half of them on Signal."""
-    started, said = time.monotonic(), 0
+    """Send messages at a constant rate, alternating between Signal and Mattermost."""
+    started, sent = time.monotonic(), 0
     while True:
-        if said % 2:
+        if sent % 2:
             await here.daemon.emit_event(chance.choice(SPEAKERS)(here.tally))
         else:
             await _post(here, chance)
-        said += 1
-        await asyncio.sleep(max(started + said / PER_SECOND - time.monotonic(), 0))
+        sent += 1
+        await asyncio.sleep(max(started + sent / PER_SECOND - time.monotonic(), 0))
 
 
 async def _post(here: Scene, chance: random.Random) -> None:
@@ -121,7 +123,7 @@ async def _post(here: Scene, chance: random.Random) -> None:
 
 
 async def trouble(here: Scene, chance: random.Random) -> None:
-    """A fault for one of Signal's streams and one for Mattermost, again and again."""
+    """Repeatedly cause a fault of one of Signal's streams and one of Mattermost."""
     from tests.test_faults_mattermost import CHANNELS, FAULTS
 
     while True:
@@ -146,7 +148,7 @@ async def trouble(here: Scene, chance: random.Random) -> None:
 
 
 async def window(here: Scene, chance: random.Random, seconds: float) -> None:
-    """Some seconds of talk and trouble, then quiet until everything has come; and the count of it."""
+    """Run traffic and faults for some seconds, wait until everything has arrived, and add up the counts."""
     running = [asyncio.create_task(task(here, chance)) for task in (talk, trouble)]
     done, _ = await asyncio.wait(running, timeout=seconds)
     for task in running:
@@ -156,9 +158,9 @@ async def window(here: Scene, chance: random.Random, seconds: float) -> None:
         task.result()
     for link in here.proxy.links:
         link.mode = Mode.PASS if link.mode is not Mode.BLACK_HOLE else link.mode
-    await _post(here, chance)  # What was lost shows when another event follows.
+    await _post(here, chance)  # Mattermost shows a lost event only when another one follows.
     quiet_by = time.monotonic() + PATIENCE_SECONDS
-    while not here.tally.all_in(here.heard[0] + here.heard[1]) and time.monotonic() < quiet_by:
+    while not here.tally.all_in(here.received[0] + here.received[1]) and time.monotonic() < quiet_by:
         await asyncio.sleep(0.05)
     await asyncio.sleep(1.5)
     _count(here)
@@ -167,21 +169,21 @@ async def window(here: Scene, chance: random.Random, seconds: float) -> None:
 
 def _count(here: Scene) -> None:
     sent = {text for texts in here.tally.sent.values() for text in texts}
-    heard = here.heard[0] + here.heard[1]
+    received = here.received[0] + here.received[1]
     here.sent += len(sent)
-    here.delivered += len(sent & set(heard))
-    here.lost += len(sent - set(heard))
-    # What belongs to an earlier window was counted there.
-    here.doubled += len(heard) - len(sent & set(heard))
+    here.delivered += len(sent & set(received))
+    here.lost += len(sent - set(received))
+    # A text of an earlier window counts as doubled, because it was counted there.
+    here.doubled += len(received) - len(sent & set(received))
 
 
 def _forget(here: Scene) -> None:
-    """Servers and hosts of a test keep everything; then their memory would be what is measured."""
+    """Clear the records of the fake servers and hosts, which would otherwise dominate the measured memory."""
     here.tally.sent.clear()
     for host in here.hosts:
         for name in ("passed", "reached", "refused"):
             getattr(host, name).clear()
-    for kept in (*here.heard, here.daemon.calls, here.daemon.event_requests):
+    for kept in (*here.received, here.daemon.calls, here.daemon.event_requests):
         kept.clear()
     server = here.server
     for kept in (server.calls, server.upgrades, server.actions, server.faults):
@@ -191,7 +193,7 @@ def _forget(here: Scene) -> None:
 
 
 async def soak(minutes: float, seed: int) -> int:
-    """Run it, print the figures, return the exit code."""
+    """Run the soak test, print the figures and return the exit status."""
     errors, chance = Errors(), random.Random(seed)
     logging.getLogger().addHandler(errors)
     async with scene() as here:

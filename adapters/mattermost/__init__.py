@@ -1,2 +1,2 @@
-"""Mattermost: from the server's WebSocket and REST API to the pipeline and back. Imports `common`, and Hermes in
-`plugin` and `adapter` only."""
+"""The Mattermost network: connects the server's WebSocket and REST API to the pipeline. Imports `common`; Hermes only
+in `plugin` and `adapter`."""

@@ -1,4 +1,4 @@
-"""The Mattermost adapter: stock's media over our client, and text in both directions of our own."""
+"""The Mattermost adapter. It inherits media from stock, over our client, and replaces the text path."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _Stock: Any = contract.stock_adapter(STOCK, {**adapter.CONTRACT, **_CONTRACT})
 
 
 class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
-    """One bot account on one server."""
+    """The adapter of one bot account on one server."""
 
     connection: Connection | None
 
@@ -52,13 +52,14 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         extra = {**(config.extra or {}), **({"token": config.token} if config.token else {})}
         written = strict_mode.written(STOCK)
         self._settings = MattermostSettings.load(extra, profile.environment(), written)
-        # The host reconnects only a platform whose token it knows (gateway/run.py, the reconnect queue).
+        # The host reconnects a platform only if its config has a token (gateway/run.py, the reconnect queue).
         config.token = self._settings.token.get_secret_value()
         super().__init__(config)
         self._reply_mode = self._settings.reply_mode
 
     async def _open_connection(self) -> bool:
         self.connection = Connection(self._settings, self.state, self._observed, **self._host_side())
+        # The lock needs our user id, and the stream needs the lock: two gateways on one account would both answer.
         me = await self.connection.log_in()
         self._bot_user_id, self._bot_username = me["id"], str(me.get("username", ""))
         lock = f"{self._settings.url} {self._bot_user_id}"
@@ -71,9 +72,10 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     # -- inbound
 
     async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
-        """Hand a post to the host, by way of `handle_message` as everything that reaches it."""
+        """Commit a post to the ledger, then hand it to the host through `handle_message`."""
         inbound, authorization = delivery.inbound, delivery.authorization
         thread = inbound.chat.thread
+        # The answer will open a thread below this post, so the post belongs to that thread's session already.
         if thread is None and self._reply_mode == "thread" and inbound.chat.is_group:
             thread = inbound.message_id
         source = self.build_source(
@@ -95,12 +97,14 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             event = await self._interceptor.dispatched_event(
                 delivery, source, self._fetch, raw_message=raw, channel_prompt=prompt
             )
+        # Before the hand-over: a crash in between must not make the host answer the same post twice.
         await commit()
         await self.handle_message(event)
 
     async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
         """Download a file into the host's cache. Raises FileTooLarge."""
         content_type, name = attachment.content_type, attachment.filename or Foreign()
+        # The post may have listed the file by id only.
         if not content_type:
             info = await self._client().file_info(attachment.id)
             content_type, name = str(info.get("mime_type") or ""), file_name(str(info.get("name") or name))
@@ -113,7 +117,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     async def send(
         self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
     ) -> SendResult:
-        """Post a text, in as many posts as needed."""
+        """Post a text, split into several posts if needed."""
         if not content.strip():
             return SendResult(success=True)
         parts = self._parts(self.format_message(content), self.connection.post_size if self.connection else 0)
@@ -125,14 +129,14 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         return await send_all(parts, post, _error_kind)
 
     def format_message(self, content: str) -> str:
-        """Replace pictures by their bare addresses, as stock does."""
+        """Replace image markup by bare URLs, as stock does."""
         return as_addresses(content)
 
     def _parts(self, text: str, limit: int) -> list[str]:
-        """Split a text into posts of at most `limit` characters, counted after the client has defused broadcasts.
+        """Split a text into posts of at most `limit` characters, including those that break broadcast mentions.
 
-        A cut can end a code block, and so bring a mention to life. A mention of everybody has at least four characters
-        and grows by one, so four fifths of the limit are always enough.
+        A cut can end a code block, so that @channel in it becomes a mention. A broadcast mention has at least four
+        characters and grows by one, so four fifths of the limit are always enough.
         """
         parts: list[str] = self.truncate_message(text, limit)
         if any(len(without_broadcasts(part)) > limit for part in parts):
@@ -143,13 +147,13 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         try:
             return await self._client().create_post(chat_id, text, root_id)
         except ApiError as exc:
-            # The root was deleted, or is no root: an answer beside the thread is better than none.
+            # The root was deleted, or is itself a reply. An answer outside the thread is better than none.
             if root_id is None or "root_id" not in exc.error_id:
                 raise
             return await self._client().create_post(chat_id, text)
 
     async def _thread_root_for_send(self, reply_to: str | None, metadata: dict[str, Any] | None) -> str | None:
-        """Return the thread to post in: a reply to a post in a thread stays there, whatever the reply mode."""
+        """Return the root id of the thread to post in. In every reply mode, an answer stays in its post's thread."""
         thread = (metadata or {}).get("thread_id")
         if self._reply_mode != "thread":
             return str(thread) if thread else None
@@ -157,7 +161,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         return root
 
     async def send_typing(self, chat_id: str, metadata: dict[str, Any] | None = None) -> None:
-        """Show the typing indicator, in the thread of the answer, but not to a stranger."""
+        """Show the typing indicator in the thread of the answer, except in an unauthorized person's direct chat."""
         if self.connection is None or self._interceptor.is_unauthorized_dm(chat_id):
             return
         try:
@@ -173,7 +177,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             return SendResult(success=False, error=str(exc), error_kind=_error_kind(exc))
         return SendResult(success=True, message_id=str(post.get("id", message_id)))
 
-    # -- what stock's media half calls
+    # -- overrides of the methods that stock's media calls
 
     def _client(self) -> MattermostClient:
         if self.connection is None:
@@ -181,16 +185,16 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         return self.connection.client
 
     async def _api_get(self, path: str) -> dict[str, Any]:
-        return await self._or_nothing("GET", path)
+        return await self._call_or_empty("GET", path)
 
     async def _api_put(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
-        return await self._or_nothing("PUT", path, payload)
+        return await self._call_or_empty("PUT", path, payload)
 
     async def _api_post(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
-        return await self._or_nothing("POST", path, payload)
+        return await self._call_or_empty("POST", path, payload)
 
-    async def _or_nothing(self, method: str, path: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Make stock's call over our client; {} for a failure, with the status where stock looks for it."""
+    async def _call_or_empty(self, method: str, path: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make stock's call over our client. Return {} for a failure, and set the attributes that stock reads then."""
         self._last_post_status, self._last_post_error = None, ""
         try:
             return await self._client().call(method, path, payload)
@@ -218,11 +222,11 @@ def _cache(data: bytes, content_type: str, name: str) -> str:
         return str(cache_image_from_bytes(data, suffix or ".png"))
     if content_type.startswith("audio/"):
         return str(cache_audio_from_bytes(data, suffix or ".ogg"))
-    return str(cache_document_from_bytes(data, _within_a_file_system(name)))
+    return str(cache_document_from_bytes(data, _shortened(name)))
 
 
-def _within_a_file_system(name: str) -> str:
-    """Shorten a name before its suffix to what file systems accept after the host's prefix."""
+def _shortened(name: str) -> str:
+    """Shorten a file name, keeping its suffix, so that file systems accept it with the host's prefix."""
     suffix = Path(name).suffix if len(Path(name).suffix) <= 20 else ""
     stem = name.removesuffix(suffix).encode()[: _FILE_NAME_BYTES - len(suffix.encode())].decode("utf-8", "ignore")
     return f"{stem}{suffix}"

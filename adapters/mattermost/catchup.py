@@ -1,39 +1,35 @@
-"""Catching up: posts missed while no stream was open, fetched over REST from a cursor on disk, in order and bounded."""
+"""Catch-up: fetches posts over REST that were missed while no stream was open, from a cursor on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from ...common.state.cursors import Cursors
+from .rest.client import MattermostClient
 
 _OVERLAP_MILLISECONDS = 10_000
-"""Servers do not store posts quite in the order of their times. The ledger drops the ones fetched twice."""
+"""Servers do not store posts strictly in the order of their times. The ledger drops those fetched twice."""
 _OLDEST_MILLISECONDS = 24 * 3600 * 1000
+"""Maximum age of posts to fetch."""
 _PAGE = 60
-
-
-class Rest(Protocol):
-    """The calls of `MattermostClient` used here."""
-
-    async def posts_since(self, channel_id: str, since: int) -> dict[str, Any]: ...
-
-    async def newest_posts(self, channel_id: str, per_page: int) -> dict[str, Any]: ...
+"""Maximum number of posts fetched when the server's answer to `since` is empty."""
 
 
 class CatchUp:
-    """Fetches missed posts, at most the newest `limit` of a channel. `now` is the server's time in milliseconds."""
+    """Fetches missed posts, at most the newest `limit` of a channel. `now` returns the server's time (ms)."""
 
-    def __init__(self, client: Rest, cursors: Cursors, limit: int, now: Callable[[], int]) -> None:
+    def __init__(self, client: MattermostClient, cursors: Cursors, limit: int, now: Callable[[], int]) -> None:
         self._client = client
         self._cursors = cursors
         self._limit = limit
         self._now = now
 
     async def missed(self, channel: dict[str, Any], *, edited: bool) -> list[dict[str, Any]]:
-        """Return the posts missed in a channel, the oldest first. Raise what fetching them raises.
+        """Return the posts missed in a channel, the oldest first. Raises the errors of `MattermostClient`.
 
-        Edits and deletions do not change a channel's `last_post_at`: with `edited`, the server is asked in any case.
+        With `edited`, the server is asked even if the channel has no new post, because edits and deletions do not
+        change `last_post_at`.
         """
         channel_id, newest = channel.get("id"), channel.get("last_post_at")
         if not isinstance(channel_id, str) or not isinstance(newest, int):
@@ -45,21 +41,20 @@ class CatchUp:
         return posts[-self._limit :] if self._limit else []
 
     def has_all(self, channel: dict[str, Any], posts: list[dict[str, Any]]) -> bool:
-        """Return whether those missed posts are all that the channel ever had."""
+        """Return True if those missed posts include the channel's first one, so that none came before them."""
         created_at, since = channel.get("create_at"), self._cursors.since(str(channel.get("id")))
         if not isinstance(created_at, int) or since is None or len(posts) >= min(self._limit, _PAGE):
             return False
         return created_at > max(since, self._now() - _OLDEST_MILLISECONDS) - _OVERLAP_MILLISECONDS
 
     async def _posts(self, channel_id: str, since: int) -> list[dict[str, Any]]:
-        """Return the posts changed since then, by time.
-
-        The server sometimes answers `since` with no post although there are some: then the newest ones are fetched.
-        """
+        """Return the posts changed since that time (ms), sorted by time of change."""
         answer = await self._client.posts_since(channel_id, since - _OVERLAP_MILLISECONDS)
         posts = _rows(answer)
+        # `since` sometimes returns nothing although there are posts (mattermost #34055, #13846).
         if not any(_time(post) > since for post in posts):
             posts = _rows(await self._client.newest_posts(channel_id, min(self._limit, _PAGE) or 1))
+        # The server promises no order for `since`.
         recent = (post for post in posts if _time(post) > since - _OVERLAP_MILLISECONDS)
         return sorted(recent, key=lambda post: (_time(post), str(post.get("id"))))
 
@@ -70,6 +65,7 @@ def _rows(answer: dict[str, Any]) -> Iterable[dict[str, Any]]:
 
 
 def _time(post: dict[str, Any]) -> int:
-    """Return the server's time of a post's last change: its creation, edit or deletion."""
+    """Return the server's time (ms) of a post's creation, last edit or deletion, whichever is latest."""
+    # Not `update_at`: a reply in a post's thread changes that, too.
     times = [post.get(name) for name in ("create_at", "edit_at", "delete_at")]
     return max([at for at in times if isinstance(at, int)], default=0)

@@ -1,4 +1,4 @@
-"""Everything a connected bot account owns, opened and closed as a whole."""
+"""The connection of one bot account: state file, REST client, source and WebSocket."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .source import MattermostSource
 logger = logging.getLogger(__name__)
 
 _POST_SIZE = 16383
-"""Code points of one post if the server reports no limit."""
+"""Maximum code points of a post if the server reports no limit."""
 
 
 class Connection(BaseConnection):
-    """State file, REST client, source and WebSocket of one bot. `on_dead` is called when the stream has ended."""
+    """The connection of one bot. `on_dead` is called with the reason when the stream has ended for good."""
 
     source: MattermostSource
 
@@ -53,11 +53,11 @@ class Connection(BaseConnection):
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.source = MattermostSource(settings, self.client, self._store, observed, host=host, deliver=deliver)
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
-        self.stream = supervised_stream(self.client, self.source.receive, self.source.gaps.found, on_dead)
+        self.stream = supervised_stream(self.client, self.source.receive, self.source.gaps.report, on_dead)
         self.post_size = _POST_SIZE
 
     async def log_in(self) -> dict[str, Any]:
-        """Return our own user. Raises Fatal or ConnectionLost. Call `close` in either case."""
+        """Prove the token and return our own user. Raises Fatal or ConnectionLost. Call `close` in either case."""
         if is_exposed(self._settings.url):
             logger.warning("MATTERMOST_URL is plain http beyond this machine: others can read the token on its way")
         return await self._lifespan.run(self._log_in())
@@ -67,7 +67,7 @@ class Connection(BaseConnection):
         return await self.client.me()
 
     async def listen(self) -> None:
-        """Return once listening, with the posts missed since the last run on their way. Raises as `log_in` does."""
+        """Open the stream and start fetching the posts missed since the last run. Raises the errors of `log_in`."""
         await self._lifespan.run(self._listen())
 
     async def _listen(self) -> None:
@@ -75,20 +75,21 @@ class Connection(BaseConnection):
         await self.source.prepare(await self.client.me())
         self._attend()
         await self._open_stream()
-        self.source.gaps.found()
+        # After the stream is open, so that no post falls between the fetched and the received ones.
+        self.source.gaps.report()
         self.post_size = await self._ask_post_size()
 
     async def approved(self, chat_id: str) -> None:
-        """Do nothing: we are in every channel that we know of."""
+        """Do nothing: on Mattermost, the bot is a member of every channel that it knows."""
 
     async def chats(self) -> list[LiveChat]:
-        """Return the channels we are in; raises HardenedError."""
+        """Fetch the channels that the bot is in; raises HardenedError."""
         return await live_channels(self.client)
 
     async def _ask_post_size(self) -> int:
         try:
             size = str((await self.client.config()).get("MaxPostSize", ""))
         except HardenedError as exc:
-            logger.info("the server does not report its limits: %s", exc)
+            logger.info("the server did not report its limits: %s", exc)
             return _POST_SIZE
         return int(size) if size.isascii() and size.isdigit() and int(size) >= 1000 else _POST_SIZE

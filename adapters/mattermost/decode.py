@@ -1,4 +1,4 @@
-"""Decodes a frame into an event, and a post into an `Inbound`. Pure; no content of the wire makes it raise."""
+"""Decodes a frame into an event, and a post into an `Inbound`. Pure; never raises, whatever the server sends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .mentions.grammar import UserIdOf, find_mentions
 from .sequence import Frame
 
 NameOf = Callable[[str], str]
-"""Returns the username of a user id, empty where it is not known."""
+"""Returns the username of a user id, empty if it is unknown."""
 
 Kind = Literal["posted", "edited", "deleted"]
 """The event that a post arrives with."""
@@ -38,7 +38,7 @@ Kind = Literal["posted", "edited", "deleted"]
 class Posted:
     """A new post. `channel_type` is D (direct), G (group message), P (private) or O (open).
 
-    `mentions` are the user ids that the server notifies, of direct messages and @channel too; None where it sent none.
+    `mentions` are the user ids that the server notifies, also for direct messages and @channel; None if it sent none.
     """
 
     post: wire.Post
@@ -50,13 +50,13 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A changed post. Pinning sends this too, with the `edit_at` of the last edit: 0 if there was none."""
+    """A changed post. The server also sends this for a pinned post, with an unchanged `edit_at` (0: never edited)."""
 
     post: wire.Post
 
     @property
     def is_pin(self) -> bool:
-        """True if the post was changed well after its last edit: an edit sets both times at once."""
+        """True if the post changed well after its last edit. An edit sets both times at once."""
         changed_at = self.post.update_at or self.post.edit_at
         return not self.post.edit_at or changed_at - self.post.edit_at > _EDIT_TAKES_MILLISECONDS
 
@@ -70,7 +70,7 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class UserRemoved:
-    """A removal from a channel; `user_id` is None where the server does not say who was removed."""
+    """A removal from a channel. `user_id` is None if the server does not name the removed user."""
 
     channel_id: str
     user_id: str | None
@@ -78,7 +78,7 @@ class UserRemoved:
 
 @dataclass(frozen=True, slots=True)
 class LeftTeam:
-    """A user left a team, and with it all its channels; there is no frame for each channel."""
+    """A user left a team and thereby all its channels, for which the server sends no frames."""
 
     user_id: str
 
@@ -96,9 +96,9 @@ Event = Posted | Edited | Deleted | UserRemoved | LeftTeam | UserUpdated
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A post in the common vocabulary, with its channel.
+    """A decoded post with its channel.
 
-    `unknown_names` are lower-case @-names that may be usernames: once they are looked up, decode again.
+    `unknown_names` are lower-case @-names that may be usernames: look them up, then decode again.
     """
 
     inbound: Inbound
@@ -114,35 +114,35 @@ class Item:
     post: wire.Post
     kind: Kind
     channel_type: str = ""
-    """D, G, P or O; empty where the frame did not say."""
+    """D, G, P or O; empty if the frame does not have it."""
     channel_name: str = ""
     sender_name: str = ""
     missed: bool = False
-    """Fetched afterwards, not received when it was written."""
-    is_over: bool = False
-    """Somebody added us to the channel, and somebody did again later."""
+    """True for a post that was fetched by a catch-up instead of received from the stream."""
+    is_superseded: bool = False
+    """True for a missed post about the bot's addition to the channel if a later addition followed."""
 
     @property
     def key(self) -> str:
-        """Its key in the ledger: a post once, each of its versions once, its deletion once."""
+        """The ledger key: a post, each of its edited versions and its deletion have keys of their own."""
         if self.kind == "deleted" or self.post.delete_at:
             return f"{self.post.id} deleted"
         return f"{self.post.id} {self.post.edit_at}" if self.kind == "edited" else self.post.id
 
     @property
     def changed_at(self) -> int:
-        """When the post was created, edited or deleted last (milliseconds since the epoch)."""
+        """The time (ms) of the post's creation, last edit or deletion, whichever is latest."""
         return max(self.post.create_at, self.post.edit_at, self.post.delete_at)
 
 
 _EDIT_TAKES_MILLISECONDS = 10_000
-"""The server's plugins may hold an edit up between setting its time and storing it."""
+"""The server's plugins may delay an edit after its time is set and before it is stored."""
 _LONGEST_POST = 65_536
-"""Characters that a server accepts in a message; the texts of its attachments may be longer."""
+"""Maximum characters that a server accepts in a message. The texts of message attachments may be longer."""
 
 
 def event_of(frame: Frame) -> Event | Unhandled:
-    """Decode an event; `Unhandled` for kinds that are not used, and for malformed ones."""
+    """Decode an event. Return `Unhandled` for malformed events and for kinds that are not used."""
     if not frame.event or frame.seq is None:
         return Unhandled("malformed")
     try:
@@ -152,7 +152,7 @@ def event_of(frame: Frame) -> Event | Unhandled:
 
 
 def parse_post(row: object) -> wire.Post | None:
-    """Parse a post of the REST API; None where it does not validate."""
+    """Parse a post of the REST API; None if it is invalid."""
     try:
         return wire.Post.model_validate(row)
     except ValidationError:
@@ -193,9 +193,10 @@ def to_inbound(
 ) -> Decoded:
     """Decode a post. `channel_name` and `sender_name` are for display.
 
-    A channel of unknown type is no direct message. A post fetched later is "posted" even if it was edited meanwhile,
-    unless an earlier version of it is known.
+    A channel of unknown type does not count as a direct message. `kind` is "posted" for an edited post, too, if no
+    earlier version of it is known.
     """
+    # The frame of a deletion carries the post's former text, which must not reach the agent.
     deleted = kind == "deleted" or post.delete_at > 0
     text = "" if deleted else (post.message or "\n".join(_attached_texts(post))[:_LONGEST_POST])
     found = find_mentions(text, user_id_of)
@@ -221,13 +222,15 @@ def to_inbound(
         edits=post.id if edited else None,
         received_at=post.edit_at if edited else post.create_at,
         first_at=post.create_at if edited else None,
+        # A post with an `original_id` is an old version that the server keeps: its "deletion" is only an edit.
         deletes=post.id if deleted and not post.original_id else None,
     )
     return Decoded(inbound, post.channel_id, channel_type, found.unknown[:MOST_MENTIONS])
 
 
 def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:
-    """Return the channel that the bot was added to and the actor's user id, if the post is the server's about that."""
+    """Return the channel that the bot was added to and the actor's user id, if this is the server's post about that."""
+    # Only the server can write this type, and it writes the post in the actor's name.
     props = post.props or {}
     if post.type != "system_add_to_channel" or me.id is None or props.get("addedUserId") != me.id:
         return None
@@ -239,21 +242,22 @@ _MARKS = ("from_webhook", "from_oauth_app", "from_bot", "from_plugin")
 
 
 def origin_of(post: wire.Post, me: Me) -> Origin:
-    """Return the kind of author. Anybody can set props, so they only ever lower trust."""
+    """Return the kind of author. Anybody can set props of a post, so they can only lower trust."""
+    # Before the comparison with our own id: the server writes posts about us in our name.
     if post.type.startswith("system_"):
         return Origin.SERVER
     if post.user_id == me.id:
         return Origin.SELF
     props = post.props or {}
     marks = {mark for mark in props if mark in _MARKS or mark.startswith("override_")}
-    # Every slash command's output carries an overriding icon, empty or not; only that of /me is the person's own text.
+    # The output of every slash command has an overriding icon, often empty. Only that of /me is the person's own text.
     if post.type == "me" and props.get("override_icon_url") == "":
         marks.discard("override_icon_url")
     return Origin.PROGRAM if marks or post.type not in _TYPED else Origin.PERSON
 
 
 def _sender_name(post: wire.Post, origin: Origin, name_of: NameOf, shown: str) -> Foreign:
-    """Return the display name. A program never gets the name of its account: a hook's owner, a command's caller."""
+    """Return the display name. A program is not shown by its account's name, which is a hook owner's or a caller's."""
     if origin is Origin.PROGRAM:
         override = (post.props or {}).get("override_username")
         return as_name(override if isinstance(override, str) and override else shown.removeprefix("@"))
@@ -271,13 +275,13 @@ def _contentless(post: wire.Post, deleted: bool, edited: bool, *, has_content: b
 
 
 def _mention(text: str, start: int, end: int, user_id: str, name_of: NameOf) -> Mention:
-    """Name a mention as it was typed, or by the username where the @ was typed as an entity."""
+    """Return a mention with the name as typed, or with the username if the @ was written as an entity."""
     typed = text[start + 1 : end] if text[start] == "@" else name_of(user_id)
     return Mention(Address(user_id), as_name(typed or "member"), (start, end))
 
 
 def _attached_texts(post: wire.Post) -> Iterator[str]:
-    """Yield the texts of message attachments, which integrations post. `fallback` only repeats the others."""
+    """Yield the texts of message attachments, which integrations post. `fallback` is used only without other texts."""
     attached = (post.props or {}).get("attachments")
     for attachment in attached[:MOST_ATTACHMENTS] if isinstance(attached, list) else []:
         if isinstance(attachment, dict):
@@ -293,5 +297,6 @@ def _attachments(post: wire.Post) -> Iterator[Attachment]:
         yield Attachment(
             file.id, file.mime_type.partition(";")[0].strip().lower(), file_name(file.name) or None, file.size
         )
+    # A post may list files by id only. The missing descriptions are fetched with the files.
     described = {file.id for file in files}
     yield from (Attachment(file_id, "") for file_id in post.file_ids or () if file_id not in described)

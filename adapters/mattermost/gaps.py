@@ -1,4 +1,4 @@
-"""Closing gaps: posts missed while disconnected are fetched and queued before what arrives meanwhile."""
+"""Gaps in the stream: queues the posts missed while disconnected, ahead of those that arrive during the catch-up."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ from .rest.failures import ApiError
 logger = logging.getLogger(__name__)
 
 _CATCH_UP_SECONDS = 20.0
+"""Maximum duration of one attempt over all channels."""
 _FIRST_LISTING_SECONDS = 60.0
+"""Time after which received posts are handled although the channels have never been listed."""
 _DATE_MILLISECONDS = 1_000
-"""Resolution of the time a server sends."""
+"""Resolution of the server's time, which comes from an HTTP header."""
 _VERSIONS: dict[tuple[bool, bool], tuple[Kind, ...]] = {
     (False, False): ("posted",),
     (False, True): ("posted", "edited"),
     (True, False): ("deleted",),
     (True, True): ("deleted",),
 }
-"""What a fetched post may be to us, by whether it was deleted and whether it was edited."""
+"""Maps (deleted, edited) of a fetched post to its possible kinds of event; the first one with a new key is used."""
 
 
 class Gaps:
-    """Runs a catch-up for every gap. While one runs, new posts wait in their queues, so that order is kept."""
+    """Runs a catch-up for every gap. While it runs, new posts wait in their queues, so that order is kept."""
 
     def __init__(
         self,
@@ -54,15 +56,16 @@ class Gaps:
         self._invitations = invitations
         self._allowlist = allowlist
         self._observed = observed
-        self._found = 0
+        self._reported = 0
         self.running: asyncio.Task[None] | None = None
         self.caught_up = 0
-        """Missed posts that were queued."""
+        """Number of missed posts that were queued."""
 
-    def found(self) -> None:
-        """Catch up, because posts may have been missed. The first call starts the work on the queues, too."""
+    def report(self) -> None:
+        """Start a catch-up, because posts may have been missed. After the first call, the workers start as well."""
+        # A post received from here on must not move a cursor past the missed ones.
         self._cursors.hold()
-        self._found += 1
+        self._reported += 1
         if self.running is None or self.running.done():
             self._pipeline.workers.hold()
             self.running = asyncio.create_task(self._run())
@@ -73,11 +76,12 @@ class Gaps:
             await asyncio.gather(self.running, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Fetch until nothing is missing. After a first failure work goes on, and posts fetched later come later.
+        """Fetch until nothing is missing. After a failed attempt, the workers start, and late posts come out of order.
 
-        The first run of all waits longer: until the channels were listed once, nobody is heard in any of them.
+        In the very first run they wait longer, because no channel is served before the channels were listed once.
         """
         workers = self._pipeline.workers
+        # Read before the first attempt: a post written during the attempt may be missing from it.
         began, at = time.monotonic(), self._client.server_clock.now() - _DATE_MILLISECONDS
         try:
             for delay in backoff():
@@ -92,11 +96,12 @@ class Gaps:
             workers.start()
 
     async def _fetch(self) -> bool:
-        """Fetch once over all channels; False if something is still missing."""
-        found, complete = self._found, True
+        """Fetch the missed posts of all channels; return False if some are still missing."""
+        reported, complete = self._reported, True
         try:
             async with asyncio.timeout(_CATCH_UP_SECONDS):
                 channels = await self._client.my_channels()
+                # Before any post is queued: the posts must meet an up-to-date list of served channels.
                 left = await self._invitations.sync_channels(channels)
                 observed = self._observed.chats()
                 for channel in channels:
@@ -106,20 +111,23 @@ class Gaps:
         except (HardenedError, TimeoutError) as exc:
             logger.warning("missed posts could not be fetched: %s", exc or type(exc).__name__)
             return False
-        return complete and found == self._found
+        # Another gap may have opened during the attempt, in a channel that was fetched already.
+        return complete and reported == self._reported
 
     async def _fetch_channel(self, channel: dict[str, Any], is_observed: bool) -> bool:
-        """Fetch what is missing of one channel; False if that has to be tried again."""
+        """Fetch and queue the missed posts of one channel; return False if it has to be tried again."""
         channel_id = str(channel.get("id"))
         pseudonym = self._pipeline.trace.pseudonym(channel_id)
         try:
             posts = await self._catch_up.missed(channel, edited=is_observed)
         except (ApiError, ValueError) as exc:
+            # The server would refuse again, for example because the bot left meanwhile. The other channels go on.
             logger.warning("missed posts of channel %s cannot be fetched: %s", pseudonym, exc)
         except HardenedError as exc:
             logger.warning("missed posts of channel %s will be fetched later: %s", pseudonym, exc)
             return False
         else:
+            # The author of a group message's first post counts as its opener, so a later post must not pass for it.
             if channel.get("type") == "G" and posts and not self._catch_up.has_all(channel, posts):
                 self._invitations.notice(channel_id, None)
             self._queue(channel, posts)
@@ -134,18 +142,18 @@ class Gaps:
         last_addition = next((post.id for post in reversed(posts) if added_by(post, me)), None)
         items = []
         for post in posts:
-            # A post that is known in another version counts as edited.
+            # The ledger decides whether an edited post is new to us, or a new version of a known post.
             for kind in _VERSIONS[bool(post.delete_at), bool(post.edit_at)]:
-                item = Item(post, kind, channel_type, name, missed=True, is_over=post.id != last_addition)
+                item = Item(post, kind, channel_type, name, missed=True, is_superseded=post.id != last_addition)
                 if self._pipeline.is_new(item.key):
                     items.append(item)
                     break
         if items:
             self.caught_up += len(items)
-            logger.info("caught up %d posts of one channel", len(items))
+            logger.info("caught up on %d missed posts of one channel", len(items))
             self._pipeline.workers.insert(channel_id, items, _order)
 
 
 def _order(item: Item | UserRemoved) -> int:
-    """Sort by time; a removal comes after all posts."""
+    """Return the sort key: the time of a post. A removal comes after all posts."""
     return item.changed_at if isinstance(item, Item) else 2**62

@@ -1,7 +1,7 @@
-"""Invitations into channels: the bot serves a channel that somebody who may invite added it to, and leaves others.
+"""Invitations into channels: the bot serves a channel if an authorized person added it, and leaves others.
 
-The server's own post about the addition names the actor. For a group message (type G), which cannot be left either, no
-post names who opened it: the author of its first post counts as the actor.
+The server's own post about the addition names the actor. A group message (type G) has no such post and cannot be left:
+the author of its first post counts as the actor.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ _NOBODY = ""
 
 
 async def live_channels(client: MattermostClient) -> list[LiveChat]:
-    """Return the channels the bot is in, without direct ones; raises HardenedError."""
+    """Fetch the channels that the bot is in, except direct ones; raises HardenedError."""
     channels = [channel for channel in await client.my_channels() if channel.get("type") != "D"]
     return [LiveChat(str(c.get("id")), str(c.get("display_name") or c.get("name", "")), "member") for c in channels]
 
 
 class Invitations:
-    """Judges additions by `policy`, and keeps the runtime allowlist. Channels that the settings list are never left."""
+    """Decides by `policy` which additions are approved, and updates the runtime allowlist.
+
+    Channels listed in the settings (`listed`) are never left.
+    """
 
     def __init__(
         self,
@@ -45,20 +48,21 @@ class Invitations:
         self._to_leave: set[str] = set()
 
     def load(self, entries: Mapping[str, Entry]) -> None:
-        """Take over the channels that earlier runs knew, and those they failed to leave."""
+        """Load the channels known to earlier runs, and those that they failed to leave."""
         self._last_listed = set(entries)
+        # A channel blocked without a known actor is not left: it turned up without an addition, which may still follow.
         self._to_leave = {c for c, entry in entries.items() if entry.status is Status.BLOCKED and entry.by != _NOBODY}
 
     def bars(self, channel_id: str) -> bool:
-        """Return True if the channel is not served even where the settings serve all."""
+        """Return True if the channel is not served although the settings serve all channels."""
         return channel_id in self._allowlist.blocked and channel_id not in self._listed
 
     def knows(self, channel_id: str) -> bool:
-        """Return True if the addition to that channel was judged already, or needs no judgement."""
+        """Return True if the bot's addition to that channel is decided already, or needs no decision."""
         return self._policy != "approved-only" or channel_id in self._listed or self._allowlist.knows(channel_id)
 
     async def consider(self, channel_id: str, actor: Authorization) -> Outcome:
-        """Judge an addition and act on it."""
+        """Decide on an addition of the bot, act on the decision and return it."""
         if self._policy == "ignore":
             return Outcome.IGNORED
         if (self._policy == "allow-all" or actor.rights.invites) and channel_id not in self._allowlist.revoked:
@@ -67,9 +71,10 @@ class Invitations:
         elif channel_id in self._listed:
             outcome = Outcome.LISTED
         else:
-            # The server adds no member again: an earlier invitation is over, even if its end was missed.
+            # The server does not add a member again, so an earlier membership has ended, even if we missed its end.
             self._allowlist.remove(channel_id)
             outcome = Outcome.APPROVED_BEFORE
+            # An operator's approval is still in force: `remove` keeps the operator's orders.
             if channel_id not in self._allowlist.approved:
                 self._allowlist.block(channel_id, by=actor.user_id)
                 await self._leave(channel_id)
@@ -79,7 +84,10 @@ class Invitations:
         return outcome
 
     def notice(self, channel_id: str, opener: Authorization | None) -> Outcome | None:
-        """Judge a channel that turned up without an addition, a group message by its `opener`; None for a known one."""
+        """Decide on a channel that appeared without an addition; return None if it is known.
+
+        A group message is approved if its `opener` may invite. Other channels are blocked until an addition follows.
+        """
         if self.knows(channel_id) or self._allowlist.is_new:
             return None
         if opener is not None and opener.rights.invites:
@@ -87,14 +95,14 @@ class Invitations:
             return Outcome.APPROVED
         self._allowlist.block(channel_id, by=opener.user_id if opener else _NOBODY)
         channel = self._allowlist.pseudonym(channel_id)
-        logger.info("channel %s is not served: nobody who may invite added the bot", channel)
+        logger.info("channel %s is not served: no person who may invite has added the bot", channel)
         return Outcome.NOT_APPROVED
 
     async def sync_channels(self, channels: Iterable[dict[str, Any]]) -> set[str]:
-        """Take over the list of all channels the bot is in; return those left now, because leaving failed before.
+        """Compare with the list of all channels that the bot is in. Return those left now, after an earlier failure.
 
-        In the first run, all count as present before. Later, a new channel stays unapproved until an addition turns
-        up among the missed posts, and a group message until its first post.
+        In the first run, all of them count as present before. Later, a new channel stays unapproved until an addition
+        is among the missed posts, and a group message until its first post.
         """
         types = {str(channel.get("id")): channel.get("type") for channel in channels}
         for channel_id in (
@@ -113,7 +121,7 @@ class Invitations:
         return {channel_id for channel_id in leaving if await self._leave(channel_id)}
 
     def forget(self, channel_id: str) -> None:
-        """Forget a channel that the bot is no longer in: a new addition is judged afresh."""
+        """Forget a channel that the bot is no longer in, so that a new addition gets a new decision."""
         self._last_listed.discard(channel_id)
         self._allowlist.remove(channel_id)
 

@@ -1,11 +1,11 @@
 """One WebSocket to Mattermost, and the supervised stream of its events.
 
-The server keeps a client's last 128 events for some minutes; a new socket that names the connection id and the next
-`seq` gets those it missed. When that fails, for instance after a restart of the server, events are lost, and the
-consumer must catch up over REST.
+The server keeps a client's last 128 events for some minutes. A new socket that names the connection id and the next
+`seq` gets the missed ones. If that fails, for example after a restart of the server, events are lost, and the consumer
+must catch up over REST.
 
-A server that does not accept the token upgrades nevertheless and cuts the socket some seconds later; one that has
-revoked it leaves the socket open. The token is therefore proved by the `hello`, and later by the replies to our pings.
+With a bad token, the server upgrades nevertheless and cuts the socket after some seconds. With a revoked token, it
+leaves the socket open. So only the `hello`, and later the replies to our pings, prove the token.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def supervised_stream(
     clock: Clock = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Supervisor:
-    """Return the stream of a bot's events, not yet open. `on_frame` gets each event, in order and once for each `seq`.
+    """Return the stream of a bot's events, not yet open. `on_frame` gets each event once, in the order of `seq`.
 
-    `on_gap` is called when a new socket is open and events before it were lost, before the frames that follow the gap.
+    `on_gap` is called when a new socket is open and earlier events were lost, before the frames that follow the gap.
     """
     sequence = Sequence()
 
@@ -64,13 +64,13 @@ def supervised_stream(
 
 
 class Doubtful(ConnectionLost):
-    """A socket ended in a way that our token may be the reason for."""
+    """A socket ended in a way that may be due to a bad token."""
 
 
 class Socket(Link):
-    """One WebSocket. It is open once `hello` arrives; a resumed one also with its next event or first ping reply.
+    """One WebSocket. Open once `hello` arrives; a resumed one is also confirmed by its next event or first ping reply.
 
-    Pings, not silence, show that it is alive: a ping without a reply within `reply_within` seconds ends it.
+    A ping without a reply within `reply_within` seconds ends it. Silence does not: an idle server sends nothing.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class Socket(Link):
         self._ping_every = ping_every
         self._reply_within = reply_within
         self._where = client.base_url
+        # Empty for a first connection. A resumed socket gets no `hello`.
         self._resume = sequence.resume_query()
         self._replies: dict[int, asyncio.Future[str]] = {}
         super().__init__(
@@ -115,7 +116,7 @@ class Socket(Link):
         except ExceptionGroup as ended:
             failure = ended.exceptions[0]
         finally:
-            # Before the goodbye and before REST is asked, which take time.
+            # Reported before closing the socket and asking over REST, which both take time.
             self._mark_closed()
             with suppress(TimeoutError, aiohttp.ClientError):
                 await asyncio.wait_for(socket.close(), _CLOSE_SECONDS)
@@ -136,11 +137,11 @@ class Socket(Link):
             failure = transport_failure(exc, self._where)
             if isinstance(failure, Unanswered):
                 failure = ConnectionLost(str(failure))
-        # Outside the handler: the exception holds the request's headers.
+        # Outside the handler, so that it is no context: the exception holds the request's headers with the token.
         raise failure
 
     async def _explain(self, doubtful: Doubtful) -> HardenedError:
-        """Return why the socket ended, by asking over REST who we are."""
+        """Return the reason why a socket ended, after asking for our own user over REST."""
         try:
             async with asyncio.timeout(_IDENTITY_SECONDS):
                 me = await self._client.me()
@@ -161,17 +162,21 @@ class Socket(Link):
                 case aiohttp.WSMsgType.TEXT:
                     self._take(message.data)
                 case aiohttp.WSMsgType.BINARY:
+                    # The server sends text only.
                     self._stats.skipped += 1
                 case _:
                     raise self._end(socket, message.data)
 
     def _end(self, socket: aiohttp.ClientWebSocketResponse, cause: object) -> HardenedError:
         if isinstance(cause, aiohttp.WebSocketError):
-            # A resume would bring the same frame again.
+            # A resume would get the same frame again.
             self._sequence.forget()
             return ConnectionLost(f"{self._where} sent a frame that is too large or broken (code {cause.code})")
         if self._opened_at is None:
-            return Doubtful(f"{self._where} closed the WebSocket before any event: let the proxy pass Authorization on")
+            # The token is bad, or a proxy dropped the header. `_explain` finds out.
+            return Doubtful(
+                f"{self._where} closed the WebSocket before any event: let the proxy pass on the Authorization header"
+            )
         return ConnectionLost(f"{self._where} closed the WebSocket (code {socket.close_code})")
 
     def _take(self, text: str) -> None:
@@ -188,8 +193,11 @@ class Socket(Link):
                 self._stats.duplicates += 1
                 return
             case Place.AHEAD:
-                raise ConnectionLost(f"event {self._sequence.expected} did not come")
+                # A new socket resumes at the missing event, if the server still has it.
+                raise ConnectionLost(f"event {self._sequence.expected} is missing")
             case Place.FIRST:
+                # A new connection id: the server has dropped the events after our last one. Before the first socket,
+                # none were lost here; posts missed since the last run are fetched after opening.
                 lost = self._stats.connects > 0
                 self._mark_open()
                 if lost:
@@ -212,6 +220,7 @@ class Socket(Link):
     # -- pings
 
     async def _ping(self, socket: aiohttp.ClientWebSocketResponse) -> NoReturn:
+        # The first ping goes out at once: on a quiet server, only its reply confirms a resumed socket.
         numbers = itertools.count(1)
         while True:
             number = next(numbers)
@@ -225,7 +234,7 @@ class Socket(Link):
             except TimeoutError:
                 raise ConnectionLost(f"{self._where} does not answer a ping") from None
             if status != "OK":
-                # The reply's own words contain the token.
+                # The text of the server's reply contains the token.
                 raise Doubtful(f"{self._where} refuses a ping")
             del self._replies[number]
             await asyncio.sleep(self._ping_every)
@@ -234,6 +243,7 @@ class Socket(Link):
         if status == "OK" and self._resuming:
             self._stats.resumed += 1
             self._mark_open()
+            # The resume went through without the missing event, so the server no longer has it.
             if self._sequence.hole is not None:
                 self._report_gap()
         if (reply := self._replies.get(number)) is not None and not reply.done():

@@ -1,4 +1,4 @@
-"""Mattermost's entry in the list of networks. Every function imports what it needs when it is called."""
+"""Mattermost's entry in the list of networks. Every function defers its imports until it is called."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ NETWORK: Network[MattermostSettings] = Network(
     record=_record,
     replay=_replay,
     faults={
-        "cut": "cut:N after event N",
-        "silence": "silence:N after event N",
-        "gap": "gap:N, a number skipped before event N",
-        "status": "status:CODE instead of a WebSocket",
+        "cut": "cut:N cuts the WebSocket after event N",
+        "silence": "silence:N keeps it open but silent after event N",
+        "gap": "gap:N skips a sequence number before event N",
+        "status": "status:CODE answers with that status instead of a WebSocket",
     },
     exported=("allowed_users", "require_mention", "free_response_channels", "allowed_channels"),
     registration={

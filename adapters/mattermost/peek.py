@@ -1,4 +1,4 @@
-"""The quick path: posts in channels that are not served are ignored before they are decoded as a whole."""
+"""The quick path: ignores posts in channels that are not served without decoding them completely."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _CHANNELS = ("O", "P", "G")
 
 
 class _Peek(Wire):
-    """A `Post` that somebody wrote, with the fields it takes to ignore it."""
+    """A `Post` that a person or program wrote, reduced to the fields needed to ignore it.
+
+    The literals refuse deleted posts, old versions and the server's own posts, which are decoded completely: one of
+    the latter may be an invitation.
+    """
 
     id: Id
     create_at: Milliseconds
@@ -27,9 +31,9 @@ class _Peek(Wire):
 
 
 def peek(frame: Frame, me: Me) -> Inbound | None:
-    """Return what `to_inbound` makes of a post that somebody else wrote in a channel, without its mentions and files.
+    """Return the result of `to_inbound`, without mentions and files, for a post that somebody else wrote in a channel.
 
-    It does not tell a program from a person. None for everything else.
+    It does not distinguish programs from people. None for every other frame.
     """
     text = frame.data.get("post")
     if frame.event != "posted" or frame.seq is None or frame.data.get("channel_type") not in _CHANNELS:
@@ -38,6 +42,7 @@ def peek(frame: Frame, me: Me) -> Inbound | None:
         post = _Peek.model_validate_json(text if isinstance(text, str) else "")
     except ValidationError:
         return None
+    # While our own id is unknown, any post may be ours.
     if me.id in {None, post.user_id} or not post.message.strip():
         return None
     return Inbound(

@@ -1,7 +1,5 @@
-"""Functions that Hermes calls without a running adapter. Taking the stock entry's place would lose the stock ones.
-
-Imports nothing heavy.
-"""
+"""Functions that Hermes calls without a running adapter. Our registry entry must supply them, because it replaces the
+stock entry that had them. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -18,10 +16,10 @@ def set_up() -> None:
 
 
 async def send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any) -> dict[str, Any]:
-    """Send for a cron job that runs outside the gateway, with the stock adapter's own sender.
+    """Send a message for a cron job that runs outside the gateway, through the stock adapter's sender.
 
-    In strict mode the sender gets address and token from here. It sends no file of the agent itself, and @channel
-    notifies nobody.
+    In strict mode, pass it the URL and token, which it cannot find itself. Files from Hermes' own folders are left out,
+    and @channel notifies nobody.
     """
     from ...common.core.errors import ConfigError
     from ...common.host import files, profile, strict_mode

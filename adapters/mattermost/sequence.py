@@ -1,4 +1,4 @@
-"""The frames of the server, and the order of its events."""
+"""Frames of the WebSocket, and the sequence numbers of their events."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame as the server sent it: an event has a `seq`, a reply to an action `seq_reply`.
+    """A frame as the server sent it. An event has a `seq`, a reply to an action a `seq_reply`.
 
-    `decode` checks the contents of an event's `data` and `broadcast`.
+    The contents of `data` and `broadcast` are not validated here but in `decode`.
     """
 
     event: str = ""
@@ -31,9 +31,10 @@ class Frame:
 
 
 def frame_of(text: str) -> Frame | None:
-    """Return the frame in a text, None if it holds none."""
+    """Parse a frame; None if the text is none."""
     try:
         content = json.loads(text)
+    # Deeply nested JSON raises RecursionError.
     except (ValueError, RecursionError):
         return None
     match content:
@@ -57,20 +58,22 @@ class Place(Enum):
     """The position of an event in the sequence."""
 
     FIRST = "first"
-    """The first of a new connection id: what was still expected is lost."""
+    """The first of a new connection id. Events of the old one that did not arrive are lost."""
     NEXT = "next"
     OLD = "old"
+    """Received before."""
     AHEAD = "ahead"
+    """Events before it are missing."""
 
 
 class Sequence:
-    """The connection id and the next expected `seq`, kept over reconnections."""
+    """The connection id and the next expected `seq`, kept across reconnections."""
 
     def __init__(self) -> None:
         self.expected = 0
         self._connection_id = ""
         self.hole: int | None = None
-        """The `seq` of an event that is missing, None if none is."""
+        """The `seq` of a missing event, None if none is missing."""
 
     def resume_query(self) -> dict[str, str]:
         """Return the query that asks the server to resume; empty when there is nothing to resume."""
@@ -79,7 +82,8 @@ class Sequence:
         return {"connection_id": self._connection_id, "sequence_number": str(self.expected)}
 
     def place(self, frame: Frame) -> Place:
-        """Record an event. After `AHEAD` the same event must come again, over a new connection."""
+        """Record an event and return its place. After `AHEAD`, reconnect: the same event must come again."""
+        # A `hello` normally begins a new sequence, but a resume can repeat the old one's.
         goes_on = self._connection_id and (frame.connection_id, frame.seq) == (self._connection_id, self.expected)
         if frame.event == "hello" and not goes_on:
             self._connection_id, self.expected, self.hole = frame.connection_id, (frame.seq or 0) + 1, None
@@ -96,11 +100,11 @@ class Sequence:
         return Place.NEXT
 
     def forget(self) -> None:
-        """Do not ask for a resume again."""
+        """Forget the connection id, so that the next socket does not ask for a resume."""
         self._connection_id = ""
 
     def _note_hole(self, hole: int) -> None:
-        """Record a missing event. One that a resume did not bring is lost: the server has nothing else to send."""
+        """Record a missing event. If a resume did not bring it, the server no longer has it: do not resume again."""
         if self.hole == hole:
             self.forget()
         self.hole = hole

@@ -32,7 +32,8 @@ class MattermostSettings(Settings):
     join_policy: Literal["approved-only", "allow-all", "ignore"] = setting(
         "MATTERMOST_JOIN_POLICY",
         "approved-only",
-        "Who may add the bot to a channel; otherwise it leaves. `ignore`: only the list of channels decides.",
+        "Who may add the bot to a channel; it leaves channels to which others add it. `ignore`: only the list of"
+        " channels decides.",
     )
     require_mention: Flag = setting(
         "MATTERMOST_REQUIRE_MENTION", True, "In channels, require a mention of the bot or a reply to it."
@@ -60,7 +61,7 @@ class MattermostSettings(Settings):
     edited_requests: Literal["answer", "background"] = setting(
         "MATTERMOST_EDITED_REQUESTS",
         "answer",
-        "What becomes of a request that its author changes within 15 minutes: a request of its own, or background.",
+        "`answer`: answer a request again if its author edits it within 15 minutes; `background`: only note the edit.",
     )
     reply_mode: Literal["off", "thread"] = setting(
         "MATTERMOST_REPLY_MODE", "off", "`thread`: answer a channel post in its thread."
@@ -108,12 +109,12 @@ class MattermostSettings(Settings):
 
 
 def is_id(value: str) -> bool:
-    """Return whether the value has the form of a Mattermost id: 26 lower-case letters and digits."""
+    """Return True if the value has the form of a Mattermost id: 26 lower-case letters and digits."""
     return _ID.fullmatch(value) is not None
 
 
 def _ids(value: tuple[str, ...], what: str, *, wildcard: bool) -> tuple[str, ...]:
     for position, entry in enumerate(value, 1):
         if not is_id(entry) and not (wildcard and entry == "*"):
-            raise ValueError(f"entry {position} is no {what}")
+            raise ValueError(f"entry {position} is not a {what}")
     return value

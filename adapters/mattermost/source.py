@@ -1,4 +1,4 @@
-"""Mattermost as the pipeline's source: frames and missed posts in, answers to the pipeline's questions out.
+"""The pipeline's source for Mattermost: reads frames and missed posts, and answers the pipeline's questions about them.
 
 link -> `receive` -> peek or decode -> Pipeline.submit
 Pipeline.handle -> `read`, `invitation`, `authorize`, `complete`, `names`
@@ -54,7 +54,8 @@ from .settings import MattermostSettings
 
 
 class MattermostSource(Source[Item | UserRemoved]):
-    """One bot account. Call `prepare`, then `receive` frames, report each gap to `gaps`, and at last `close`."""
+    """The source of one bot account. Call `prepare`, then `receive` for each frame and `gaps.report` for each gap, and
+    `close` at the end."""
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         self._me = Me()
         self._policy = settings.policy()
         self._listed_only = replace(self._policy, every_chat=False)
-        self._nothing = replace(self._listed_only, chats=frozenset())
+        self._no_chats = replace(self._listed_only, chats=frozenset())
         self._people = {chat_type: settings.people(chat_type) for chat_type in CHAT_TYPES.values()}
         self._authorizations = AuthorizationCache(self._authorization)
         self._channels = Channels(client)
@@ -80,6 +81,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         self.usernames = Usernames(client, time.monotonic)
         self.allowlist = RuntimeAllowlist(store, "mattermost", time.time)
         self.invitations = Invitations(client, self.allowlist, settings.join_policy, self._policy.chats)
+        # The server's time, not this machine's: the ledger compares ages with the times of posts.
         ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         trace = Trace(store, "mattermost", time.time)
         self.pipeline = Pipeline(self, ledger, trace, observed, deliver)
@@ -94,9 +96,9 @@ class MattermostSource(Source[Item | UserRemoved]):
     # -- life
 
     async def prepare(self, me: dict[str, Any]) -> None:
-        """Load what earlier runs left; raises StateError. `me` is our own user as the server returns it.
+        """Load the state of earlier runs; raises StateError. `me` is our own user as the server returns it.
 
-        The work on the queues begins after the first gap, with the posts missed since the last run.
+        The workers start after the first `gaps.report`, with the posts missed since the last run.
         """
         self._me = Me(str(me["id"]))
         self.usernames.learn(str(me["id"]), str(me.get("username", "")))
@@ -106,7 +108,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         await self.cursors.load()
 
     async def apply_orders(self) -> None:
-        """Apply what the operator ordered in the state file; raises StateError."""
+        """Apply the operator's orders from the state file; raises StateError."""
         await self.allowlist.refresh()
 
     async def close(self) -> None:
@@ -116,13 +118,14 @@ class MattermostSource(Source[Item | UserRemoved]):
     # -- from the stream into the queues
 
     def receive(self, frame: Frame) -> None:
-        """Take one event off the stream. Never waits and never raises."""
+        """Decode one event and queue it. Never waits and never raises."""
         if self._ignored_early(frame):
             return
         match event_of(frame):
             case Posted() as event:
                 self._submit(Item(event.post, "posted", event.channel_type, event.channel_name, event.sender_name))
             case Edited(is_pin=True):
+                # Not a new version: the text is the same, and the ledger key would be that of the last edit.
                 self.pipeline.unhandled["pinned"] += 1
             case Edited(post):
                 self._submit(Item(post, "edited"))
@@ -131,23 +134,26 @@ class MattermostSource(Source[Item | UserRemoved]):
             case UserUpdated(user_id, username):
                 self.usernames.learn(user_id, username)
             case UserRemoved(user_id=user_id) as removal if user_id in {None, self.me.id}:
+                # Queued, so that earlier posts of the channel are handled first.
                 self.pipeline.submit(removal)
             case LeftTeam(user_id) if user_id == self.me.id:
-                # No frame names the channels that went with it.
-                self.gaps.found()
+                # No frame names the team's channels. A catch-up lists the ones we are still in.
+                self.gaps.report()
             case Unhandled(kind):
                 self.pipeline.unhandled[kind] += 1
 
     def _ignored_early(self, frame: Frame) -> bool:
-        """Ignore a post in a channel that is known and not served, and of which nothing is being handled."""
+        """Ignore a post in a channel that is known, not served and has nothing queued. Return False to decode it."""
         channel_id = frame.broadcast.get("channel_id")
         if not isinstance(channel_id, str) or self.policy(channel_id).serves(channel_id):
             return False
+        # A queued post may be about our addition, after which this post would be served: order must be kept.
         if self.pipeline.workers.busy(channel_id) or not self.invitations.knows(channel_id):
             return False
         inbound = peek(frame, self.me)
         if inbound is None or inbound.chat.id != channel_id:
             return False
+        # The cursor moves for ignored posts, too: otherwise every catch-up would fetch them again.
         self.cursors.begin(channel_id, inbound.sent_at)
         if not self.pipeline.ignored_early(inbound):
             return False
@@ -158,12 +164,12 @@ class MattermostSource(Source[Item | UserRemoved]):
         self.cursors.begin(item.post.channel_id, item.post.create_at)
         self.pipeline.submit(item, item.key)
 
-    # -- what the pipeline asks
+    # -- the pipeline's questions
 
     def policy(self, chat_id: str) -> Policy:
-        """As in `Source`; a channel that is not known yet is served only if the settings list it."""
+        """See `Source`. A channel whose addition is not decided yet is served only if the settings list it."""
         if self.invitations.bars(chat_id):
-            return self._nothing
+            return self._no_chats
         policy = self._policy if self.invitations.knows(chat_id) else self._listed_only
         return policy.with_chats(self.allowlist.approved, barred=self.allowlist.revoked)
 
@@ -171,6 +177,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         return item.post.channel_id if isinstance(item, Item) else item.channel_id
 
     def place(self, item: Item | UserRemoved) -> Place:
+        # Highest authority, so that a full queue drops a removal last: it decides about later posts.
         if isinstance(item, UserRemoved):
             return Place("", Authority.ADMIN, is_request=True)
         channel, author = self._channels.known(item), item.post.user_id
@@ -191,6 +198,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         decoded = self._decoded(item, channel)
         inbound = decoded.inbound
         if inbound.origin is Origin.SELF:
+            # Our own posts, from any client of the account, make the thread ours without asking the server.
             root = inbound.chat.thread or inbound.message_id
             self._threads.record_own_post(root, inbound.sent_at, is_root=inbound.chat.thread is None)
         now = self._client.server_clock.now_with(
@@ -200,12 +208,13 @@ class MattermostSource(Source[Item | UserRemoved]):
 
     async def invitation(self, message: Message[Item | UserRemoved]) -> str | None:
         item, inbound = message.item, message.inbound
-        # Later versions of the server's post about an addition are no additions.
+        # An edited or deleted version of the server's post about an addition is no new addition.
         if not isinstance(item, Item) or item.kind != "posted" or inbound.origin is Origin.SELF:
             return None
         if added := added_by(item.post, self.me):
             channel_id, adder = added
-            if item.is_over:
+            # Only the last of several missed additions counts: the membership that an earlier one began has ended.
+            if item.is_superseded:
                 return None
             return await self.invitations.consider(
                 channel_id, self._authorizations.of(Address(adder), "channel", channel_id)
@@ -222,7 +231,8 @@ class MattermostSource(Source[Item | UserRemoved]):
         return self._authorizations.of(person, message.chat_type, message.chat_id)
 
     async def authorize_author(self, message: Message[Item | UserRemoved]) -> Authorization:
-        """As in `Source`. A hook's post bears its owner's id, a command's output its caller's; neither wrote it."""
+        """See `Source`. A hook's post has its owner's user id and a command's output its caller's, but neither of them
+        wrote it."""
         inbound = message.inbound
         account = self.authorize(inbound.sender, message)
         if inbound.origin is not Origin.PROGRAM:
@@ -235,11 +245,12 @@ class MattermostSource(Source[Item | UserRemoved]):
         self, message: Message[Item | UserRemoved], authorization: Authorization
     ) -> Message[Item | UserRemoved]:
         item, inbound = message.item, message.inbound
-        # A stranger's post is observed at most: nobody waits for what the server knows about it.
+        # A stranger's post is observed at most, so it is not worth a call to the server, which others would wait for.
         if not isinstance(item, Item) or authorization.authority is Authority.STRANGER:
             return message
         if message.unknown_names and await self.usernames.look_up(message.unknown_names):
             inbound = self._decoded(item, await self._channels.of(item)).inbound
+        # Asked only if nothing else addresses the post: most posts in threads need no call.
         root = inbound.chat.thread
         if root and inbound.chat.is_group and self.pipeline.decide_optimistically(inbound).rule is Rule.UNADDRESSED:
             ours = await self._threads.is_ours(root, self.me.id or "", inbound.sent_at)

@@ -1,4 +1,4 @@
-"""Hermes' own Mattermost adapter, which the hardened one builds on. Imports nothing heavy."""
+"""The stock Mattermost adapter of Hermes, the base class of ours. Imports nothing heavy."""
 
 from ...common.settings.stock import Stock
 

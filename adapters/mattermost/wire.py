@@ -1,4 +1,4 @@
-"""Mattermost's events and posts, with the fields that are used. Observed on 5.37."""
+"""Models of Mattermost's events and posts, with the fields used here. Observed on 5.37."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...common.inbound.wire import Wire as Wire
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{26}$")]
 Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
-"""Since the epoch; 0 for never."""
+"""Milliseconds since the epoch; 0 for never."""
 
 
 class FileInfo(Wire):
@@ -28,7 +28,7 @@ class Metadata(Wire):
 
 
 class Post(Wire):
-    """A post. Its author sets `props`, unless `type` begins with `system_`: such posts are the server's own."""
+    """A post. Its author can set any `props`, unless `type` starts with `system_`: such posts are the server's own."""
 
     id: Id
     create_at: Milliseconds
@@ -56,7 +56,7 @@ class PostData(Wire):
 
 
 class PostedData(PostData):
-    """A new post. `mentions` is absent when empty; up to 5.37 it lists everybody mentioned, later the recipient."""
+    """A new post. `mentions` is absent if empty. Up to 5.37 it lists everybody mentioned, later only the recipient."""
 
     channel_type: str = ""
     channel_display_name: str = ""
@@ -65,7 +65,10 @@ class PostedData(PostData):
 
 
 class UserRemovedData(Wire):
-    """A removal. The removed user's frame has the channel, all others the user; the broadcast has the other id."""
+    """A removal. The data holds the channel in the removed user's frame, and the user in all other frames.
+
+    The broadcast holds the respective other id.
+    """
 
     channel_id: Id | None = None
     user_id: Id | None = None

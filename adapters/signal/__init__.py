@@ -1,2 +1,2 @@
-"""Signal: from signal-cli's HTTP daemon to the pipeline and back. Imports `common`, and Hermes in `plugin` and
-`adapter` only."""
+"""The Signal network: connects signal-cli's HTTP daemon to the pipeline. Imports `common`; Hermes only in `plugin`
+and `adapter`."""

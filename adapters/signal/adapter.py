@@ -1,4 +1,4 @@
-"""The Signal adapter: stock's media and reactions over our client, and text in both directions of our own."""
+"""The Signal adapter. It inherits media and reactions from stock, over our client, and replaces the text path."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from gateway.platforms.signal_rate_limit import (
     _is_signal_rate_limit_error,
 )
 
+from ...common.core.bounded import Bounded
 from ...common.core.errors import HardenedError
 from ...common.core.events import Attachment, Inbound, Observe
 from ...common.core.mentions import readable
@@ -55,13 +56,14 @@ _CONTRACT: contract.Contract = {
 _Stock: Any = contract.stock_adapter(STOCK, {**adapter.CONTRACT, **_CONTRACT})
 contract.redact_phone_numbers(_Stock)
 
-_KEEP_SAID = 500
+_KEEP_QUOTABLE = 500
 _QUOTED_CHARACTERS = 200
 
 
 class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
-    """One account on one signal-cli daemon."""
+    """The adapter of one account on one signal-cli daemon."""
 
+    # The host then passes long answers on whole, and `send` splits them.
     splits_long_messages = True
     connection: Connection | None
 
@@ -70,12 +72,13 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         self._settings = SignalSettings.load(config.extra or {}, profile.environment(), written)
         shown = without_user(self._settings.http_url)
         if shown != self._settings.http_url:
-            # Stock logs the URL it is given. The host's own object stays as it is, for the next instance.
+            # Stock logs this URL, so the password must be gone. The host's object keeps it: a reconnect creates a new
+            # adapter from the same object.
             config = dataclasses.replace(config, extra={**(config.extra or {}), "http_url": shown})
         super().__init__(config)
         self.http_url, self.account = shown, self._settings.account
-        self._said: dict[tuple[str, str], tuple[str, str]] = {}
-        """Author and text of the latest dispatched messages, by chat and message id, to quote them in answers."""
+        self._quotable: Bounded[tuple[str, str], tuple[str, str]] = Bounded(_KEEP_QUOTABLE)
+        """Author and text of the latest dispatched messages, by chat and message id, for quotes in answers."""
 
     async def _open_connection(self) -> bool:
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
@@ -90,7 +93,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     # -- inbound
 
     async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
-        """Hand a message to the host, by way of `handle_message` as everything that reaches it."""
+        """Commit a message to the ledger, then hand it to the host through `handle_message`."""
         inbound, authorization = delivery.inbound, delivery.authorization
         source = self.build_source(
             chat_id=delivery.chat_id,
@@ -108,12 +111,14 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         else:
             raw = _raw_message(inbound)
             event = await self._interceptor.dispatched_event(delivery, source, self._fetch, raw_message=raw)
-            self._said[delivery.chat_id, inbound.message_id] = (
-                inbound.sender.id or inbound.sender.number or "",
-                readable(inbound.text, inbound.mentions)[:_QUOTED_CHARACTERS],
+            self._quotable.put(
+                (delivery.chat_id, inbound.message_id),
+                (
+                    inbound.sender.id or inbound.sender.number or "",
+                    readable(inbound.text, inbound.mentions)[:_QUOTED_CHARACTERS],
+                ),
             )
-            if len(self._said) > _KEEP_SAID:
-                del self._said[next(iter(self._said))]
+        # Before the hand-over: a crash in between must not make the host answer the same message twice.
         await commit()
         await self.handle_message(event)
 
@@ -129,7 +134,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     async def send(
         self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
     ) -> Any:
-        """Send a text with Signal's styles, in as many messages as needed, quoting the message it answers."""
+        """Send a text with Signal's styles, split into several messages if needed, quoting the message it answers."""
         await self._stop_typing_indicator(chat_id)
         connection = self.connection
         if connection is None:
@@ -146,27 +151,29 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             if self.config.reply_to_mode == "all" or (self.config.reply_to_mode == "first" and number == 0):
                 params |= self._quote(chat_id, reply_to)
             sent = await sending.send(connection.client, params)
-            # With an id the host would try to edit an unfinished answer, which this adapter cannot: it gets none.
+            # Return no message id: given one, the host would try to edit the answer while the model still writes it,
+            # and this adapter does not edit. The timestamp is needed to recognise the echo of our own message.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
 
         return await send_all(self.truncate_message(content, MAX_MESSAGE_LENGTH), send_part, lambda _: None)
 
     def _quote(self, chat_id: str, message_id: str | None) -> dict[str, Any]:
-        said = self._said.get((chat_id, message_id or ""))
-        if said is None:
+        quoted = self._quotable.get((chat_id, message_id or ""))
+        if quoted is None:
+            # signal-cli requires author and text of a quote, so an unknown message cannot be quoted.
             return {}
-        author, text = said
+        author, text = quoted
         return {"quoteTimestamp": int(message_id or 0), "quoteAuthor": author, "quoteMessage": text}
 
     def _validate_send_result(self, result: Any) -> tuple[bool, str | None]:
-        """Judge stock's sending of files: one member reached is a success."""
+        """Evaluate the result of a file sent by stock. One member reached counts as success."""
         try:
             sending.sent(wire.SendResult.read(result))
         except Refused as exc:
             return False, str(exc)
         return True, None
 
-    # -- what stock's media, typing and reactions call
+    # -- overrides of the methods that stock's media, typing and reactions call
 
     async def _rpc(
         self,
@@ -178,7 +185,10 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         raise_on_rate_limit: bool = False,
         timeout: float = 30.0,
     ) -> Any:
-        """Make stock's call over our client. None for a failure, but for a rate limit that stock asks to see raised."""
+        """Make stock's call over our client; None for a failure.
+
+        With `raise_on_rate_limit`, a rate limit raises SignalRateLimitError instead, which stock's scheduler waits for.
+        """
         if self.connection is None:
             return None
         try:
@@ -190,23 +200,28 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
                     raise SignalRateLimitError(exc.message, retry_after=_extract_retry_after_seconds(error)) from exc
             logger.log(logging.WARNING if log_failures else logging.DEBUG, "%s failed: %s", method, exc)
             return None
+        # A group send that reached some members is a success for signal-cli, even if others hit the rate limit.
         limited = (row for row in wire.SendResult.read(result).rows if row.is_rate_limited)
         if raise_on_rate_limit and (row := next(limited, None)):
             raise SignalRateLimitError("rate limited", retry_after=row.retry_after_seconds)
         return result
 
     async def _resolve_recipient(self, chat_id: str) -> str:
-        """Return the ACI of a number where it is known: signal-cli's better address."""
+        """Return the ACI of a number, or the number itself if its ACI is unknown.
+
+        Without a network, signal-cli reports a number whose ACI it does not know as unregistered, as if for good.
+        """
         return (self.connection and self.connection.source.senders.directory.aci_of(chat_id)) or chat_id
 
     async def get_chat_info(self, chat_id: str) -> dict[str, Any]:
-        """Return name and kind of a chat, without asking the daemon."""
+        """Return name and type of a chat, from memory."""
         is_group = chat_id.startswith("group:")
         name = self.connection.source.chat_name(chat_id) if self.connection else ""
         return {"name": name or chat_id, "type": "group" if is_group else "dm", "chat_id": chat_id}
 
     async def send_typing(self, chat_id: str, metadata: Any = None) -> None:
-        """Show the typing indicator, but not to a stranger."""
+        """Show the typing indicator, except in the direct chat of an unauthorized person."""
+        # It would reveal that a bot reads the message. The same holds for reactions.
         if not self._interceptor.is_unauthorized_dm(chat_id):
             await super().send_typing(chat_id, metadata)
 
@@ -220,9 +235,9 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
 
 def _cache(data: bytes) -> tuple[str, str]:
-    """Write a file to the host's cache as stock's `_fetch_attachment` does; its path and content type. Blocks."""
+    """Write a file to the host's cache, as stock's `_fetch_attachment` does; return path and content type. Blocks."""
     extension = _guess_extension(data)
-    # Android's voice memos: speech recognition needs them in a container.
+    # Android sends voice memos as bare AAC, but speech recognition needs a container.
     if extension == ".aac" and (remuxed := _remux_aac_to_m4a(data)) is not None:
         data, extension = remuxed
     if _is_image_ext(extension):

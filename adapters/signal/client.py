@@ -30,9 +30,10 @@ _SLICE = 2**20
 
 
 class SignalClient:
-    """One daemon and account. Opened and closed with `async with`.
+    """JSON-RPC client of one account on one daemon. Open and close it with `async with`.
 
-    User and password of the URL, for a proxy before the daemon, go into a header and not into `base_url`.
+    User and password in the URL are for a proxy in front of the daemon. They are sent in a header and left out of
+    `base_url`, which is logged.
     """
 
     def __init__(self, base_url: str, account: str) -> None:
@@ -47,12 +48,13 @@ class SignalClient:
 
     async def __aenter__(self) -> SignalClient:
         self._session = aiohttp.ClientSession(
+            # Event streams share the session and must never time out; calls set their own limits.
             timeout=aiohttp.ClientTimeout(total=None),
             read_bufsize=2**20,
             headers=self._login,
             trust_env=False,
         )
-        # Otherwise aiohttp repeats a GET when the connection breaks, past the rate limit of our own attempts.
+        # By default aiohttp repeats a GET when the connection breaks, which would bypass our back-off.
         self._session._retry_connection = False
         return self
 
@@ -68,18 +70,20 @@ class SignalClient:
         return self._session
 
     def headers(self) -> dict[str, str]:
-        """Headers every request to /rpc and /events carries."""
+        """Return the extra headers of every request to /rpc and /events."""
         return dict(self._host)
 
     def pin_host(self) -> bool:
-        """Send `Host: localhost` from now on, after a 421. Return False when it was sent already."""
+        """Send `Host: localhost` in later requests, after a 421. Return False if it was already being sent."""
+        # signal-cli 0.14.4 and newer refuse a Host with another port than the bound one, as behind a port mapping.
+        # `localhost` without a port always passes.
         if self._host:
             return False
         self._host = {"Host": "localhost"}
         return True
 
     async def check(self) -> bool:
-        """Return True when the daemon's HTTP server answers, which says nothing about its connection to Signal."""
+        """Return True if the daemon's HTTP server answers. It answers without any connection to Signal, too."""
         try:
             async with self.session.get(
                 f"{self.base_url}/api/v1/check",
@@ -99,13 +103,16 @@ class SignalClient:
         try:
             answer = await self._call(method, params, timeout, _RESPONSE_BYTES)
         except FileTooLarge as exc:
+            # The call was carried out, only its result is unknown.
             raise Unanswered(str(exc)) from None
         return _result(method, self.base_url, *answer)
 
     async def attachment(self, attachment_id: str, max_bytes: int) -> bytes:
         """Return the content of a file. Raises FileTooLarge for more than `max_bytes`, otherwise as `rpc` does."""
+        # base64 takes four bytes for three.
         most = max_bytes * 4 // 3 + _ENVELOPE_BYTES
         answer = await self._call("getAttachment", {"id": attachment_id}, _FILE_SECONDS, most)
+        # Decoding megabytes would hold up the event loop, and with it the reader of the stream.
         data = await asyncio.to_thread(_file, self.base_url, *answer)
         if len(data) > max_bytes:
             raise FileTooLarge(f"an attachment exceeds {max_bytes} bytes")
@@ -144,8 +151,12 @@ class SignalClient:
 
 
 def _file(where: str, status: int, body: bytearray) -> bytes:
-    """Return the file in an answer to getAttachment. Blocks, in short pieces: each of them holds the interpreter."""
+    """Return the file in an answer to getAttachment. Blocks.
+
+    Decodes in slices, because a single call would hold the interpreter lock, and so the event loop, for too long.
+    """
     start = end = 0
+    # The file is cut out before the rest is parsed as JSON, which would copy it as a string.
     if opening := _FILE.search(body, 0, _ENVELOPE_BYTES):
         start = opening.end()
         end = max(body.find(b'"', start), start)
@@ -160,7 +171,7 @@ def _file(where: str, status: int, body: bytearray) -> bytes:
 
 
 def _result(method: str, where: str, status: int, body: bytes | bytearray) -> Any:
-    """Return the result in a JSON-RPC answer; raise what the answer means instead."""
+    """Return the result of a JSON-RPC answer. Raises RpcError, or the error that the HTTP status or the body means."""
     if status != 200:
         raise http_failure(status, where)
     try:

@@ -1,4 +1,4 @@
-"""Everything a connected account owns, opened and closed as a whole."""
+"""The connection of one Signal account: state file, RPC client, source and event stream."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from .source import SignalSource
 logger = logging.getLogger(__name__)
 
 _LEARN_SECONDS = 8.0
-"""How long opening waits for the daemon's contacts and groups; afterwards they are fetched in the background."""
+"""Time that opening waits for the daemon's contacts and groups. After that, messages are handled without them."""
 _UNRESOLVED_SECONDS = 30.0
+"""Pause between attempts to fetch contacts or groups that are still missing."""
 _GRACE_SECONDS = 60.0
-"""How long invitations that waited for us at the daemon may take to arrive."""
+"""Time allowed for invitations that the daemon queued while nobody was subscribed."""
 
 
 class Connection(BaseConnection):
-    """State file, RPC client, source and event stream of one account. `on_dead` is called when the stream has ended."""
+    """The connection of one account. `on_dead` is called with the reason when the stream has ended for good."""
 
     source: SignalSource
 
@@ -68,7 +69,7 @@ class Connection(BaseConnection):
         )
 
     async def open(self) -> None:
-        """Return once subscribed, with as much of contacts and groups as the daemon sent in time.
+        """Subscribe, and wait up to 8 s for contacts and groups.
 
         Raises Fatal or ConnectionLost. Call `close` in either case.
         """
@@ -81,22 +82,25 @@ class Connection(BaseConnection):
         await self._lifespan.resources.enter_async_context(self.client)
         await self.source.prepare()
         self._attend()
+        # The daemon may need longer for its contacts than for a subscription, so both run at once.
         self._lifespan.start_background(self._learn_account())
         await self._open_stream()
+        # Received events wait in their queues meanwhile: without the contacts, a listed person may look like a stranger
+        # and a mention of us like one of somebody else.
         with suppress(TimeoutError):
             await asyncio.wait_for(self._learned.wait(), _LEARN_SECONDS)
         self.source.pipeline.workers.start()
 
     async def approved(self, chat_id: str) -> None:
-        """Join a group that the operator approved, if we are only invited."""
+        """Join a group that the operator approved, if the account is only invited."""
         await self.source.invitations.accept(chat_id)
 
     async def chats(self) -> list[LiveChat]:
-        """Return the account's groups as the daemon has them; raises HardenedError."""
+        """Fetch the account's groups from the daemon; raises HardenedError."""
         return await live_groups(self.client, self.source.me)
 
     async def _learn_account(self) -> None:
-        """Fetch contacts and groups, again until nothing is missing that decisions need."""
+        """Fetch contacts and groups until decisions lack nothing. Then end the grace period for queued invitations."""
         await self.source.learn_account()
         self._learned.set()
         while unknown := self.source.unknown():

@@ -1,4 +1,4 @@
-"""Decodes the text of one SSE event into an `Inbound`. Pure; no content of the wire makes it raise."""
+"""Decodes the text of one SSE event into an `Inbound`. Pure; never raises, whatever the daemon sends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...common.core.wording import name as as_name
 from . import wire
 
 LONG_TEXT = "text/x-signal-plain"
-"""Content type of the attachment that holds the whole of a long text."""
+"""Content type of the attachment that holds the full text of a long message."""
 
 OTHER_ACCOUNT = "other account"
 
@@ -34,6 +34,8 @@ def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UN
         event = _event(data)
     except ValidationError:
         return Unhandled("malformed")
+    # A daemon started for one account ignores the `account` parameter of a subscription, so the events may be those of
+    # another account. It names accounts by number, even if the operator configured the ACI.
     if event.account != account and (me.number is None or event.account != me.number):
         return Unhandled(OTHER_ACCOUNT)
     envelope = event.envelope
@@ -44,6 +46,7 @@ def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UN
         return Unhandled("no sender")
     ours = me.recognises(sender) is True
 
+    # Only the account's other devices send sync messages; from anybody else, one would speak in the owner's name.
     if envelope.sync_message is not None:
         return _own_device(envelope, envelope.sync_message, sender, me, names) if ours else Unhandled("foreign sync")
     origin = Origin.SELF if ours else Origin.PERSON
@@ -58,11 +61,13 @@ def decode(data: str | bytes, account: str, me: Me, names: Names = lambda _: _UN
 
 def sender_of(envelope: wire.EnvelopeHead) -> Address:
     """Return the sender; empty if the envelope names none."""
+    # `source` holds the number or, where signal-cli has none, an ACI or a PNI.
     return Address(as_aci(envelope.source_uuid), as_number(envelope.source_number) or as_number(envelope.source))
 
 
 def _event(data: str | bytes) -> wire.Event:
-    """Parse an event; raises ValidationError. Bytes that are not UTF-8 are decoded first, with replacements."""
+    """Parse an event; raises ValidationError. Replaces invalid UTF-8."""
+    # pydantic parses bytes faster than text, so only the rare invalid ones are decoded first.
     try:
         return wire.Event.model_validate_json(data)
     except ValidationError:
@@ -89,6 +94,7 @@ def _own_device(
     edits = None
     if sent.edit_message is not None and sent.edit_message.data_message is not None:
         edits, body = sent.edit_message.target_sent_timestamp, sent.edit_message.data_message
+    # Only a note to self is meant for the bot, not what the owner writes to other people.
     to = Address(as_aci(sent.destination_uuid), as_number(sent.destination_number) or as_number(sent.destination))
     to_self = bool(to) and me.recognises(to) is True and body.group_info is None
     return _inbound(envelope, sender, Origin.OWN_DEVICE, body, names, edits=edits, to_self=to_self)
@@ -128,10 +134,14 @@ def _inbound(
         attachments=tuple(_attachment(a) for a in body.attachments or ()),
         edits=str(edits) if edits else None,
         received_at=received_at,
-        # The difference of two times of the sender's is right however wrong their clock is.
+        # Both times are the sender's, so their difference is right even if the sender's clock is wrong.
         first_at=received_at - (sent_at - edits) if edits and received_at else None,
         delivered_at=server_time(envelope.server_delivered_timestamp) or received_at,
         deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
+        # signal-cli announces a new group with a DELIVER of revision 0, and any later change, such as an addition or
+        # an invitation, with an UPDATE. Neither says what changed.
+        # signal-cli announces a new group with a DELIVER of revision 0, and any later change, such as an addition or
+        # an invitation, with an UPDATE. Neither says what changed.
         opens_group=contentless == "group event"
         and group is not None
         and (group.type == "UPDATE" or (group.type == "DELIVER" and group.revision == 0)),
@@ -139,7 +149,7 @@ def _inbound(
 
 
 def server_time(value: int | None) -> int | None:
-    """Return a time in milliseconds that makes sense, else None."""
+    """Return a time in milliseconds if it is plausible, else None."""
     return value if value is not None and value in _MILLISECONDS else None
 
 
@@ -154,7 +164,7 @@ def _kind(envelope: wire.Envelope) -> str:
 
 
 def _contentless(body: wire.DataMessage) -> str | None:
-    """Return the kind of a message without anything to read, None for any other."""
+    """Return the kind of a message that has no text and no files, None for any other message."""
     if body.reaction is not None:
         return "reaction"
     if body.remote_delete is not None:
@@ -179,6 +189,7 @@ def _contentless(body: wire.DataMessage) -> str | None:
 def _mentions(text: str, mentions: Sequence[wire.Mention], names: Names) -> tuple[Mention, ...]:
     if not mentions:
         return ()
+    # The units after the last mention need no counting: a long text may have its only mention at the start.
     furthest = max((mention.start or 0) + (mention.length or 0) for mention in mentions)
     units = _Units(text[: max(furthest, 0)])
     found = []
@@ -195,11 +206,11 @@ class _Units:
 
     def __init__(self, text: str) -> None:
         self._wide = [match.start() + before for before, match in enumerate(_WIDE.finditer(text))]
-        """The positions, in units, of characters that take two units."""
+        """Positions, in units, of the characters that take two units."""
         self._length = len(text) + len(self._wide)
 
     def span(self, start: int | None, length: int | None) -> tuple[int, int] | None:
-        """Convert a range to code points; None for one outside the text or through the middle of a character."""
+        """Convert a range to code points; None if it exceeds the text or splits a character."""
         if start is None or length is None or start < 0 or length <= 0 or start + length > self._length:
             return None
         first, last = self._character(start), self._character(start + length)

@@ -1,6 +1,7 @@
-"""The meaning of signal-cli's refusals and aiohttp's exceptions, as errors that hold no number and nobody's words.
+"""Translates signal-cli's refusals and aiohttp's exceptions into our errors.
 
-Their texts have the form "problem: remedy", which the doctor splits at the first colon and blank.
+The texts contain no phone numbers and no message text. They have the form "problem: remedy", which the doctor splits
+at the first colon followed by a space.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _OFFLINE = re.compile(r"No connection|\(IOException\)|Unreachable|ConnectExcepti
 
 
 class RpcCode(IntEnum):
-    """signal-cli's JSON-RPC error codes that decide something here."""
+    """The JSON-RPC error codes of signal-cli that this package distinguishes."""
 
     USER_ERROR = -1
     IO_ERROR = -3
@@ -31,9 +32,10 @@ class RpcCode(IntEnum):
 
 
 class RpcError(HardenedError):
-    """The daemon answered with a JSON-RPC error. `data` is its object or None."""
+    """The daemon answered with a JSON-RPC error. `data` is the error's object, or None."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
+        # `message` may name recipients, so it stays out of the text that is logged.
         super().__init__(f"signal-cli error {code}")
         self.code = code
         self.message = message
@@ -41,21 +43,22 @@ class RpcError(HardenedError):
 
 
 class Refused(HardenedError):
-    """signal-cli or Signal will not send a message, now or later."""
+    """signal-cli or Signal refuses a message; sending it again would not help."""
 
 
 def http_failure(status: int, where: str) -> HardenedError:
-    """Return the meaning of an HTTP status, to a call or a subscription, that is not the success expected there."""
+    """Return the error for an unexpected HTTP status of a call or a subscription."""
     match status:
         case 400:
-            # What signal-cli answers to a subscription for an account that it does not have.
+            # signal-cli's answer to a subscription for an account that it does not have.
             return Fatal(
                 "signal_unknown_account",
                 "signal-cli does not have this account: link or register it there, or correct SIGNAL_ACCOUNT",
             )
         case 401 | 403 | 407:
             return Fatal(
-                "signal_unauthorized", f"{where} answers {status}: let this bot pass the proxy in front of signal-cli"
+                "signal_unauthorized",
+                f"{where} answers {status}: allow this bot through the proxy in front of signal-cli",
             )
         case 421:
             return Fatal(
@@ -63,10 +66,10 @@ def http_failure(status: int, where: str) -> HardenedError:
                 "the daemon refuses this host name: bind it to 0.0.0.0, or use the address and port it is bound to",
             )
         case 408 | 425 | 429:
-            return ConnectionLost(f"{where} asks to be called less often or later (status {status})")
+            return ConnectionLost(f"{where} asks for fewer or later requests (status {status})")
         case _ if status >= 500:
             return ConnectionLost(
-                f"{where} answers {status}: look into the log of signal-cli or of the proxy before it"
+                f"{where} answers {status}: check the log of signal-cli or of the proxy in front of it"
             )
         case _ if 300 <= status < 400:
             return Fatal(
@@ -77,37 +80,41 @@ def http_failure(status: int, where: str) -> HardenedError:
         case _ if status < 300 or status == 404:
             return Fatal(
                 "signal_other_api",
-                f"{where} answers {status} and not as signal-cli does; this looks like another API, e.g. bbernhard's "
-                "signal-cli-rest-api: run `signal-cli daemon --http` and set SIGNAL_HTTP_URL to it",
+                f"{where} answers {status}, unlike signal-cli; this looks like another API, e.g. bbernhard's "
+                "signal-cli-rest-api: run `signal-cli daemon --http` and set SIGNAL_HTTP_URL to its address",
                 heals=False,
             )
     return Fatal("signal_refused", f"{where} refuses with status {status}: check SIGNAL_HTTP_URL")
 
 
 def transport_failure(exc: aiohttp.ClientError, where: str) -> HardenedError:
-    """Return the meaning of an exception of aiohttp."""
+    """Return the error for an exception of aiohttp."""
+    # Only a failure to connect proves that the daemon did not get the request.
     if isinstance(exc, aiohttp.ClientConnectorError):
         return NotSent(unreachable(f"{where} cannot be reached ({type(exc).__name__})"))
     return Unanswered(f"the connection to {where} broke ({type(exc).__name__})")
 
 
 def unreachable(what: str) -> str:
-    """Return the text of an error for a daemon that no connection can be made to."""
+    """Return the error text for a daemon that cannot be reached."""
     return f"{what}: start `signal-cli daemon --http` or correct SIGNAL_HTTP_URL"
 
 
 def send_failure(error: RpcError) -> HardenedError:
-    """Return the meaning of a JSON-RPC error of `send`. An error implies that nobody was reached."""
+    """Return the error for a JSON-RPC error of `send`, which signal-cli returns only if it reached nobody."""
+    # A rate limit on an attachment has another code, and its wait appears only in the message. Most rate limits of
+    # versions before 0.14.3 come without a wait.
     rows = SendError.read(error.data).rows
     announced = _RETRY_AFTER.search(error.message)
     if error.code == RpcCode.RATE_LIMITED or announced or (rows and all(row.is_rate_limited for row in rows)):
         waits = [row.retry_after_seconds or 0.0 for row in rows]
         return RateLimited(max([*waits, float(announced[1]) if announced else 0.0]) or _DEFAULT_WAIT, "send")
+    # Being offline has no code of its own. Groups, files and long texts fail with -32603 and Java's exception.
     if {row.type for row in rows} == {"NETWORK_FAILURE"} or _OFFLINE.search(error.message):
         return NotSent("signal-cli has no connection to Signal")
     return Refused(f"signal-cli refuses to send: error {error.code} {failure_kinds(rows)}".rstrip())
 
 
 def failure_kinds(rows: Iterable[SendRow]) -> str:
-    """Return the types of those rows, for a log."""
+    """Return the types of the rows, for a log line."""
     return ", ".join(sorted({row.type or "unknown" for row in rows}))

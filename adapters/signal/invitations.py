@@ -1,8 +1,8 @@
-"""Invitations into groups: the bot joins, and serves, a group that somebody who may invite brought it into.
+"""Invitations into groups: the bot joins and serves a group if an authorized person added or invited it.
 
-The act is trusted, never presence. signal-cli names no inviter, so the sender of the first event without text about an
-unknown group is the actor, and `listGroups` must confirm that they belong to it. Only the bot's own joining is an act:
-nothing that members change in a group opens it when the bot was in there before.
+Only such an act opens a group, never the mere presence of an authorized person. signal-cli names no inviter, so the
+sender of the first event without text about an unknown group counts as the actor, and `listGroups` must confirm that
+they belong to it. Changes that members make in a group that the bot was already in do not open it.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ from .wire import GroupRow, Person, read_rows
 logger = logging.getLogger(__name__)
 
 _STATE_RETRIES = (0.5, 2.0, 8.0)
+"""Pauses, in seconds, before further look-ups of a group whose state the daemon could not fetch."""
 _LISTING_SECONDS = 30.0
-"""The longest wait of an event for the first listing of the groups."""
+"""Maximum wait of an event for the first listing of the groups."""
 LOOK_UP_AGAIN_SECONDS = 10.0
-"""The shortest time between two look-ups of groups that are not approved."""
-_HANDED_ON_MILLISECONDS = 60_000
-"""The longest time between the daemon's receiving an event that waited for the account, and the listing."""
+"""Minimum time between two look-ups of groups that are not approved."""
+_BACKLOG_MILLISECONDS = 60_000
+"""Maximum time from the delivery of a queued event to the daemon until a listing that already shows its effect."""
 KEEP_NAMES = 5_000
 
 
 class Membership(StrEnum):
-    """The account's own place in a group."""
+    """The account's own membership of a group."""
 
     MEMBER = "member"
     PENDING = "pending"
     OUT = "out"
     UNKNOWN = "unknown"
-    """The daemon could not fetch the group: neither name nor members, which is no sign of a removal."""
+    """The daemon could not fetch the group and reports neither name nor members. This does not mean a removal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Group:
     people: tuple[Address, ...]
 
     def includes(self, person: Address) -> bool:
-        """Return True if the person is a member; a number alone does not outweigh another ACI."""
+        """Return True if the person is a member. Equal numbers do not count if both ACIs are known and differ."""
         return any(
             (p.id and p.id == person.id) or (p.number and p.number == person.number and not (p.id and person.id))
             for p in self.people
@@ -65,13 +66,14 @@ class Group:
 
 
 def read_groups(result: object, me: Me) -> Iterator[Group]:
-    """Yield the groups of a `listGroups` result; rows that make no sense are skipped."""
+    """Yield the groups of a `listGroups` result. Invalid rows are skipped."""
     for row in read_rows(GroupRow, result):
         members, pending = _addresses(row.members), _addresses(row.pending_members)
         if row.is_member:
             membership = Membership.MEMBER
         elif any(me.recognises(person) for person in pending):
             membership = Membership.PENDING
+        # `isMember` is false here as well, but only because a fetch failed: see `Membership.UNKNOWN`.
         elif not members and not row.name:
             membership = Membership.UNKNOWN
         else:
@@ -80,7 +82,7 @@ def read_groups(result: object, me: Me) -> Iterator[Group]:
 
 
 async def live_groups(client: SignalClient, me: Me) -> list[LiveChat]:
-    """Return the account's groups as the daemon has them; raises HardenedError."""
+    """Fetch the account's groups from the daemon; raises HardenedError."""
     groups = read_groups(await client.rpc("listGroups"), me)
     return [LiveChat(group.id, group.name or "", group.membership) for group in groups]
 
@@ -90,10 +92,10 @@ def _addresses(people: tuple[Person, ...] | None) -> tuple[Address, ...]:
 
 
 class Invitations:
-    """Judges group events by `policy`, and keeps the runtime allowlist.
+    """Decides by `policy` which group events are approved invitations, and updates the runtime allowlist.
 
-    `me` returns our current identity, `server_now` Signal's time in milliseconds. Groups that the settings list
-    (`is_listed`) are never left. `sleep` waits between look-ups of a group that could not be fetched.
+    `me` returns our current identity, `server_now` Signal's time in milliseconds. Groups listed in the settings
+    (`is_listed`) are never left. `clock` is monotonic seconds.
     """
 
     def __init__(
@@ -119,7 +121,7 @@ class Invitations:
         self._clock = clock
         self._sleep = sleep
         self._present: dict[str, Membership] = {}
-        """The groups of the last listing."""
+        """The memberships in the last listing, by group id."""
         self._listed_at = 0.0
         self._looked_up_at: float | None = None
         """Time of the last look-up of a group that is not approved."""
@@ -132,7 +134,11 @@ class Invitations:
         return self._listed.is_set()
 
     async def sync_groups(self) -> None:
-        """At connect: read the groups and their names, forget those the account was removed from meanwhile."""
+        """At connect: read the groups and their names, and forget groups that the account was removed from.
+
+        Approved groups in which the account is only invited are joined.
+        """
+        # Without ids, the daemon answers from its local store; with ids, it asks Signal's servers for each group.
         groups = list(read_groups(await self._client.rpc("listGroups"), self._me()))
         self._present = {group.id: group.membership for group in groups}
         self._listed_at = self._clock()
@@ -145,7 +151,10 @@ class Invitations:
                 await self._try("updateGroup", group.id)
 
     async def mark_preexisting(self) -> None:
-        """Record the groups present at connect that no act has explained since, so that they count as no invitation."""
+        """Record groups that were present at connect and that no invitation has explained since.
+
+        Later events in them do not count as invitations. Raises HardenedError when the groups cannot be listed.
+        """
         here = {Membership.MEMBER, Membership.PENDING}
         self._allowlist.mark_preexisting(
             [group_id for group_id, membership in self._present.items() if membership in here]
@@ -153,16 +162,18 @@ class Invitations:
         await self.sync_groups()
 
     async def consider(self, event: Inbound, actor: Authorization) -> Outcome | None:
-        """Judge a group event and act on it; None where it is no invitation to judge."""
+        """Handle a group event as a possible invitation and return the outcome; None if it cannot be one."""
         group_id = event.chat.id
         self._name(group_id, event.chat.name)
         if not event.opens_group:
+            # Ordinary talk before any act: the bot is in the group already, so no later event brought it in.
             if not event.contentless:
                 self._allowlist.mark_known(group_id)
             return None
         if self._allowlist.knows(group_id):
-            return await self._still_in(group_id)
-        outcome = await self._judge(event, actor)
+            return await self._check_membership(group_id)
+        outcome = await self._decide(event, actor)
+        # An unconfirmed group stays unknown, so that its next event is examined again.
         if outcome is not Outcome.UNCONFIRMED:
             self._allowlist.mark_known(group_id)
         group, who = self._allowlist.pseudonym(group_id), self._allowlist.pseudonym(actor.user_id)
@@ -170,17 +181,18 @@ class Invitations:
         return outcome
 
     async def accept(self, group_id: str) -> None:
-        """Join a group that the operator approved, where the account is only invited."""
+        """Join a group that the operator approved, if the account is only invited."""
         group = await self._look_up(group_id)
         if group is not None and group.membership is Membership.PENDING:
+            # Any update by an invited account accepts the invitation first. `joinGroup` takes invite links only.
             await self._try("updateGroup", group_id)
 
-    async def _still_in(self, group_id: str) -> Outcome | None:
-        """Look up a known group after an event in it: the account may have been removed, or invited again."""
+    async def _check_membership(self, group_id: str) -> Outcome | None:
+        """Look up a known group after an event: the account may have been removed from it, or invited again."""
         is_approved = group_id in self._allowlist.approved
         if not is_approved and not self._may_look_up():
             return None
-        # Without retries: a failure means nothing, and the group's messages wait for this.
+        # Without retries, because the group's messages wait for this look-up and its failure changes nothing.
         group = await self._look_up(group_id, retries=())
         match group and group.membership:
             case Membership.PENDING if is_approved:
@@ -193,29 +205,32 @@ class Invitations:
         return None
 
     def _may_look_up(self) -> bool:
-        """Limit look-ups of groups that are not approved: strangers decide how many events those have."""
+        """Limit look-ups of groups that are not approved: anybody can cause them by sending events."""
         now = self._clock()
         if self._looked_up_at is not None and now - self._looked_up_at < LOOK_UP_AGAIN_SECONDS:
             return False
         self._looked_up_at = now
         return True
 
-    async def _judge(self, event: Inbound, actor: Authorization) -> Outcome:
-        """Return APPROVED, or why not. Only an actor whom the list of members confirms opens a group."""
+    async def _decide(self, event: Inbound, actor: Authorization) -> Outcome:
+        """Return APPROVED, or the reason why not. Only an actor confirmed by the list of members opens a group."""
         group_id = event.chat.id
         is_owner = event.origin is Origin.OWN_DEVICE
         if self._policy == "ignore":
             return Outcome.IGNORED
+        # Old and new groups can be distinguished only by the first listing, and events can arrive before it.
         with suppress(TimeoutError):
             await asyncio.wait_for(self._listed.wait(), _LISTING_SECONDS)
         if not self._listed.is_set():
             return Outcome.UNCONFIRMED
-        if not self._may_have_brought_us_in(event):
+        if not self._may_explain_membership(event):
             return Outcome.ALREADY_IN
         if self._policy == "approved-only" and not (is_owner or actor.rights.invites):
             if self._quit_unapproved and not self._is_listed(group_id):
                 await self._try("quitGroup", group_id)
             return Outcome.NOT_APPROVED
+        # If signal-cli cannot fetch a group's members, it passes on the group's first message whoever sent it. So the
+        # list of members decides here.
         group = await self._look_up(group_id)
         if group is None or group.membership is Membership.UNKNOWN:
             return Outcome.UNCONFIRMED
@@ -223,6 +238,7 @@ class Invitations:
             return Outcome.ACTOR_NOT_IN_GROUP
         if group.membership is Membership.PENDING:
             await self._try("updateGroup", group_id)
+            # Versions before 0.14 cannot accept an invitation by phone number, so success is not taken for granted.
             group = await self._look_up(group_id)
             if group is None or group.membership is not Membership.MEMBER:
                 return Outcome.UNCONFIRMED
@@ -231,26 +247,28 @@ class Invitations:
         self._allowlist.approve(group_id, by=actor.aci or actor.user_id)
         return Outcome.APPROVED
 
-    def _may_have_brought_us_in(self, event: Inbound) -> bool:
-        """Return True if the event can be what brought the account into the group: not if it was in there before."""
+    def _may_explain_membership(self, event: Inbound) -> bool:
+        """Return True if the event may have brought the account into the group, False if it was in it before."""
         if self._present.get(event.chat.id) not in {Membership.MEMBER, Membership.UNKNOWN}:
             return True
         if event.received_at is None:
             return False
-        # At connect, the daemon may join the group for us while it hands on the events that had waited for the account.
+        # Addition and listing may overlap at connect: while the daemon delivers events that it had queued, it already
+        # lists the group. So the act must be older than the listing, but delivered to the daemon shortly before it or
+        # later.
         now, listed = self._server_now(), (self._clock() - self._listed_at) * 1000
-        handed_on = now if event.delivered_at is None else event.delivered_at
-        return now - event.received_at > listed and now - handed_on <= listed + _HANDED_ON_MILLISECONDS
+        delivered_at = now if event.delivered_at is None else event.delivered_at
+        return now - event.received_at > listed and now - delivered_at <= listed + _BACKLOG_MILLISECONDS
 
     def _name(self, group_id: str, name: str | None) -> None:
         if name:
             self.names.put(group_id, name)
 
     async def _look_up(self, group_id: str, retries: Sequence[float] = _STATE_RETRIES) -> Group | None:
-        """Return the group as the server has it; None where it could not be fetched, `retries` (seconds) used up."""
+        """Fetch a group from Signal's servers; None if that fails. `retries` are pauses in seconds before retrying."""
         for delay in (*retries, None):
             try:
-                # With an id, the daemon fetches the group anew.
+                # With an id, the daemon fetches the group again instead of answering from its store.
                 result = await self._client.rpc("listGroups", {"groupId": [group_id]})
             except HardenedError as exc:
                 logger.warning("group %s cannot be looked up: %s", self._allowlist.pseudonym(group_id), exc)
@@ -269,7 +287,7 @@ class Invitations:
         except RpcError as exc:
             remedy = ""
             if "profile" in exc.message:
-                remedy = ": the account has no profile yet, give it a name with signal-cli updateProfile"
+                remedy = ": the account has no profile; set a name with `signal-cli updateProfile --given-name NAME`"
             logger.warning("%s of group %s failed: %s%s", method, self._allowlist.pseudonym(group_id), exc, remedy)
         except HardenedError as exc:
             logger.warning("%s of group %s failed: %s", method, self._allowlist.pseudonym(group_id), exc)

@@ -1,7 +1,7 @@
-"""One subscription to signal-cli's events, and the supervised stream of them.
+"""One subscription to signal-cli's events, and the supervised stream of subscriptions.
 
-signal-cli replays nothing: what arrives while no subscription is open is lost. It sends every event to every
-subscription, so an overlap loses nothing; the consumer has to drop duplicates.
+signal-cli replays nothing: events that arrive while no subscription is open are lost. It sends every event to every
+subscription, so overlapping subscriptions lose nothing, but the consumer must drop duplicates.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def supervised_stream(
     clock: Clock = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Supervisor:
-    """Return the stream of an account's events, not yet open. `on_event` gets the data of each, as it came."""
+    """Return the stream of an account's events, not yet open. `on_event` gets the raw data of each event."""
 
     def subscribe(stats: StreamStats, clock: Clock) -> Subscription:
         return Subscription(client, on_event, stats, clock)
@@ -53,7 +53,10 @@ def supervised_stream(
 
 
 class Subscription(Link):
-    """One GET of /events. It is open with the response headers; any byte, a keepalive too, is a sign of life."""
+    """One GET of /events. Open once the response headers arrive; every byte, keepalives included, shows that it lives.
+
+    Before signal-cli 0.14.4 the headers come with the first event or keepalive, up to 15 s after the request.
+    """
 
     def __init__(
         self, client: SignalClient, on_event: Callable[[bytes], None], stats: StreamStats, clock: Clock
@@ -64,8 +67,9 @@ class Subscription(Link):
         super().__init__(
             stats,
             clock,
-            unanswered=f"{client.base_url} takes the request but does not answer it: restart signal-cli, or look for "
-            "another client of it that has stopped reading",
+            # Observed: a client that stops reading blocks signal-cli's receiver for all clients, while RPC still works.
+            unanswered=f"{client.base_url} accepts the request but does not answer it: restart signal-cli, or look for "
+            "another client that has stopped reading",
         )
 
     async def _listen(self) -> NoReturn:
@@ -80,6 +84,7 @@ class Subscription(Link):
         raise ConnectionLost("signal-cli ended the event stream")
 
     async def _connect(self) -> EventStream:
+        # A raw plus sign would be decoded as a space. Without the parameter, a daemon sends the events of all accounts.
         where, account = self._client.base_url, quote(self._client.account, safe="")
         while True:
             headers = self._client.headers()
@@ -92,7 +97,7 @@ class Subscription(Link):
             try:
                 await stream.connect()
             except NotAnEventStream as answer:
-                # Another subscription may have pinned the host since our request.
+                # With two streams, the other one may have set the Host header since this request.
                 if answer.status == 421 and (self._client.pin_host() or self._client.headers() != headers):
                     continue
                 raise http_failure(answer.status, where) from None

@@ -1,4 +1,4 @@
-"""Signal's entry in the list of networks. Every function imports what it needs when it is called."""
+"""Signal's entry in the list of networks. Every function defers its imports until it is called."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ NETWORK: Network[SignalSettings] = Network(
     record=_record,
     replay=_replay,
     faults={
-        "cut": "cut:N after event N",
-        "silence": "silence:N after event N",
-        "half": "half:N in the middle of event N",
-        "duplicate": "duplicate:N, event N twice",
-        "status": "status:CODE instead of a stream",
-        "late-headers": "late-headers:SECONDS",
+        "cut": "cut:N cuts the stream after event N",
+        "silence": "silence:N keeps it open but silent after event N",
+        "half": "half:N cuts it in the middle of event N",
+        "duplicate": "duplicate:N sends event N twice",
+        "status": "status:CODE answers with that status instead of a stream",
+        "late-headers": "late-headers:SECONDS delays the response headers",
     },
-    queueing="With `signal-cli daemon --receive-mode on-connection`, messages wait at Signal until somebody listens.",
+    queueing="With `signal-cli daemon --receive-mode on-connection`, messages wait at Signal for the first client.",
     aliases=_aliases,
     add_commands=_add_commands,
     registration={"pii_safe": True, "emoji": "📱"},

@@ -1,6 +1,6 @@
-"""The quick path: texts in groups that are not served are ignored before they are decoded as a whole.
+"""The quick path: ignores texts in groups that are not served without decoding them completely.
 
-They are most of what a busy account receives.
+Such texts are most of what a busy account receives.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from .wire import EnvelopeHead, Wire
 
 _GROUP_ID = b'"groupId":"'
 _TAIL_BYTES = 1_000
+"""The part of an event that is searched for the group id. Further forward it is not found, and decoding is complete."""
 
 
 class _PeekGroup(Wire):
@@ -35,7 +36,11 @@ class _PeekEnvelope(EnvelopeHead):
 
 
 class _Peek(Wire):
-    """An `Event` that is a text in a group, with the fields it takes to ignore it."""
+    """An `Event` that is a text in a group, reduced to the fields needed to ignore it.
+
+    `None` as a type refuses an event that has the field: edits, reactions, deletions and sync messages are decoded
+    completely.
+    """
 
     envelope: _PeekEnvelope
     account: str
@@ -43,7 +48,10 @@ class _Peek(Wire):
 
 
 def group_of(data: bytes) -> str | None:
-    """Return the group that an event seems to be about. signal-cli writes it near the end; any sender can forge it."""
+    """Return the group id that an event seems to have, near its end, where signal-cli writes it; None if it has none.
+
+    A sender can put such bytes into a text, so the caller must compare the result with the parsed event.
+    """
     at = data.rfind(_GROUP_ID, -_TAIL_BYTES)
     if at < 0:
         return None
@@ -52,14 +60,15 @@ def group_of(data: bytes) -> str | None:
 
 
 def peek(data: bytes, account: str, me: Me) -> Inbound | None:
-    """Return what `decode` makes of a text that somebody else wrote in a group, without its mentions, quote and files.
+    """Return the result of `decode`, without mentions, quote and files, for a text that somebody else wrote in a group.
 
-    None for everything else.
+    None for every other event, and for anything that this parser does not understand.
     """
     try:
         seen = _Peek.model_validate_json(data)
     except ValidationError:
         return None
+    # In doubt None, so that `decode` decides: an event counts as ours or not exactly as it does there.
     message, sender = seen.envelope.data_message, sender_of(seen.envelope)
     if seen.account != account or not sender or me.recognises(sender) is True or not message.message.strip():
         return None

@@ -1,7 +1,7 @@
-"""Sends through signal-cli: waits for rate limits, retries what certainly failed, never what may have been sent.
+"""Sending through signal-cli. Waits for rate limits, and retries only messages that certainly were not sent.
 
-There is no idempotency key: a call that timed out may still be carried out. A group send that reached one member is a
-success with failures in it.
+signal-cli has no idempotency key, and a call that timed out may still be carried out. A group send that reached one
+member is a success whose result lists the failures.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .wire import SendResult
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 90.0
-"""The longest total wait of one send for rate limits, before it raises RateLimited."""
+"""Maximum total time that one send waits for rate limits before it raises RateLimited."""
 _SEND_SECONDS = 60.0
 _RETRIES = (2.0, 6.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that reached somebody. `timestamp` is its id; `missed` counts the members it did not reach."""
+    """A message that reached at least one person. `timestamp` is its id, `missed` the number of members not reached."""
 
     timestamp: int | None
     missed: int
@@ -52,6 +52,7 @@ async def send(
         match failure:
             case RateLimited(retry_after=wait) if wait <= patience:
                 patience -= wait
+            # Unanswered is not among the retried: the daemon finishes a call after the client gave up.
             case NotSent() if wait := next(retries, 0.0):
                 pass
             case _:
@@ -61,10 +62,11 @@ async def send(
 
 
 def sent(result: SendResult) -> Sent:
-    """Judge the result of a `send`. Raises Refused when it reached nobody."""
+    """Evaluate the result of a `send`. Raises Refused if it reached nobody."""
+    # No rows is a success: a group without other members.
     missed = [row for row in result.rows if not row.is_success]
     if missed and len(missed) == len(result.rows):
-        raise Refused(f"nobody was reached: {failure_kinds(missed)}")
+        raise Refused(f"the message reached nobody: {failure_kinds(missed)}")
     if missed:
         logger.warning(
             "a message did not reach %d of %d members: %s", len(missed), len(result.rows), failure_kinds(missed)

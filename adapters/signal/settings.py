@@ -38,12 +38,14 @@ class SignalSettings(Settings):
         "SIGNAL_GROUP_MEMBERS", "allowlist", "`open`: every member of a served group may talk to the agent there."
     )
     group_invite_policy: Literal["approved-only", "allow-all", "ignore"] = setting(
-        "SIGNAL_GROUP_INVITE_POLICY", "approved-only", "Whose invitations to groups the bot accepts."
+        "SIGNAL_GROUP_INVITE_POLICY",
+        "approved-only",
+        "Group invitations to accept: those of authorized people, all, or none.",
     )
     group_quit_unapproved: Flag = setting(
         "SIGNAL_GROUP_QUIT_UNAPPROVED",
         False,
-        "Leave the group, or decline the invitation, if an invitation is not approved.",
+        "Leave the group, or decline the invitation, when an invitation is not approved.",
     )
     require_mention: Flag = setting(
         "SIGNAL_REQUIRE_MENTION", False, "In groups, require a mention of the bot or a reply to it."
@@ -57,12 +59,12 @@ class SignalSettings(Settings):
     edited_requests: Literal["answer", "background"] = setting(
         "SIGNAL_EDITED_REQUESTS",
         "answer",
-        "What becomes of a request that its author changes within 15 minutes: a request of its own, or background.",
+        "`answer`: answer a request again if its author edits it within 15 minutes; `background`: only note the edit.",
     )
     mention_aliases: Entries = setting(
         "SIGNAL_MENTION_ALIASES",
         (),
-        "Words that address the bot when its owner writes from another device of the account.",
+        "Words that address the bot in messages from the owner's other devices on the same account.",
     )
     sse_stale_seconds: float = setting(
         "SIGNAL_SSE_STALE_SECONDS", 60.0, "Seconds of silence after which the event stream is replaced.", ge=16, le=120
@@ -112,7 +114,7 @@ class SignalSettings(Settings):
 
 
 def _each(value: tuple[str, ...], fault: Callable[[str], str | None]) -> tuple[str, ...]:
-    """Return the entries unchanged. Raises ValueError with the fault of each faulty one."""
+    """Return the entries unchanged. Raises ValueError that lists every invalid entry."""
     found = [(position, fault(entry)) for position, entry in enumerate(value, 1) if entry != "*"]
     if faults := [f"entry {position} {what}" for position, what in found if what]:
         raise ValueError("; ".join(faults))
@@ -130,11 +132,11 @@ def _group_fault(entry: str) -> str | None:
         return None
     if entry.startswith("group."):
         return "is bbernhard's form; use the id that signal-cli listGroups shows"
-    return "is no group id (base64 of 32 bytes, padding included)"
+    return "is not a group id (base64 of 32 bytes, padding included)"
 
 
 def is_group_id(value: str) -> bool:
-    """Return whether the value is a group id as signal-cli writes it: padded standard base64 of 32 (V2) or 16 bytes."""
+    """Return True for a group id as signal-cli writes it: padded standard base64 of 32 (V2) or 16 (V1) bytes."""
     try:
         return len(base64.b64decode(value, validate=True)) in {16, 32}
     except (binascii.Error, ValueError):
@@ -142,7 +144,7 @@ def is_group_id(value: str) -> bool:
 
 
 def corrected_group_id(entry: str) -> str | None:
-    """Return the group id behind an unpadded, URL-safe or bbernhard-style spelling of it; None for anything else."""
+    """Return the group id that an unpadded, URL-safe or bbernhard-style spelling stands for; None for other text."""
     meant = entry
     if entry.startswith("group."):
         try:

@@ -1,4 +1,4 @@
-"""Signal as the pipeline's source: events of signal-cli in, answers to the pipeline's questions out.
+"""The pipeline's source for Signal: reads signal-cli's events and answers the pipeline's questions about them.
 
 link -> `receive` -> peek or decode -> Pipeline.submit
 Pipeline.handle -> `read`, `invitation`, `authorize`, `complete`, `names`
@@ -39,20 +39,23 @@ from .settings import SignalSettings
 logger = logging.getLogger(__name__)
 
 _CUT_BYTES = 2_000
-"""signal-cli up to 0.13 cuts a longer text to this many bytes of UTF-8 and attaches the whole of it."""
+"""signal-cli up to 0.13 cuts a longer text to this many bytes of UTF-8 and attaches the full text."""
 
 _HELD = 1_000
-"""Events that wait for the number of an account that is configured by its ACI."""
+"""Maximum number of events held until the number of an account configured by its ACI is known."""
 _HELD_BYTES = 16 * 2**20
 
 _LONGEST_TEXT_BYTES = 2**20
-"""Signal's own clients end a text at 64 KiB."""
+"""A generous limit: Signal's own clients end a text at 64 KiB."""
 
 _OWNER = Foreign("the owner of this account")
 
 
 class SignalSource(Source[Inbound]):
-    """One account. Call `prepare`, then `receive` events, `start` the work, and at last `close`."""
+    """The source of one account. Call `prepare`, then `receive` for each event, and `close` at the end.
+
+    Received events wait in their queues until the pipeline's workers are started.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class SignalSource(Source[Inbound]):
         self._clock = ServerClock()
         self._held: deque[bytes] = deque()
         self.allowlist = RuntimeAllowlist(store, "signal", time.time)
+        # Signal's time, not this machine's: the ledger compares ages with the times in the messages.
         ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
         self.pipeline = Pipeline(self, ledger, Trace(store, "signal", time.time), observed, deliver)
         self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._release_held)
@@ -82,7 +86,7 @@ class SignalSource(Source[Inbound]):
     # -- life
 
     async def prepare(self) -> None:
-        """Load what earlier runs left; raises StateError."""
+        """Load the state of earlier runs; raises StateError."""
         await self.senders.prepare()
         self.invitations = Invitations(
             self._client,
@@ -97,29 +101,30 @@ class SignalSource(Source[Inbound]):
         await self.pipeline.ledger.load()
 
     async def learn_account(self) -> None:
-        """Ask the daemon who is who and which groups there are. A failure leaves what is on disk."""
+        """Fetch contacts and groups from the daemon. Failures are logged, and the data on disk stays in use."""
+        # Contacts first: without our own ACI, a listing does not show that we are invited.
         await self.senders.resolver.start()
         if not self.invitations.is_synced:
             await _or_warn(self.invitations.sync_groups())
 
     def unknown(self) -> str:
-        """Return, for the log, what decisions still lack; empty if nothing."""
+        """Return a log line about missing data that decisions need; empty if nothing is missing."""
         if self.me.id is None:
-            return "the account's own ACI is not known yet; messages that may be meant for others are only observed"
+            return "the account's own ACI is unknown so far; messages that may be meant for others are only observed"
         if self.me.number is None:
-            return "the account's number is not known yet; its events are held"
+            return "the account's number is unknown so far; its events are held until it is known"
         if not self.invitations.is_synced:
-            return "the account's groups are not known yet; no invitation is accepted"
+            return "the account's groups are unknown so far; no invitation is accepted"
         return ""
 
     async def apply_orders(self) -> None:
-        """Apply what the operator ordered in the state file; raises StateError."""
+        """Apply the operator's orders from the state file; raises StateError."""
         for group_id in await self.allowlist.refresh():
             await self.invitations.accept(group_id)
         await self.senders.apply_orders()
 
     async def end_grace_period(self) -> None:
-        """From now on, groups nobody invited us to so far are served only when an admin says so."""
+        """Stop treating the groups present at connect as possible invitations. After that, an admin must open them."""
         await _or_warn(self.invitations.mark_preexisting())
 
     async def close(self) -> None:
@@ -129,7 +134,10 @@ class SignalSource(Source[Inbound]):
     # -- from the stream into the queues
 
     def receive(self, data: bytes) -> None:
-        """Take one event off the stream. Never waits and never raises."""
+        """Decode one event and queue it. Never waits and never raises.
+
+        A reader that waits would fill the socket's buffers, and then signal-cli stops receiving for all its clients.
+        """
         if self._ignored_early(data):
             return
         inbound = decode(data, self._settings.account, self.me, self.senders.name)
@@ -142,6 +150,7 @@ class SignalSource(Source[Inbound]):
             logger.debug("event skipped: %s", inbound.kind)
             return
         if not self.senders.directory.aliases(inbound.sender):
+            # Only a number is known, and it belongs to another ACI since: the sender may be its old or its new owner.
             unhandled["moved number"] += 1
             return
         if inbound.delivered_at is not None:
@@ -149,20 +158,25 @@ class SignalSource(Source[Inbound]):
         self.pipeline.submit(inbound, None if inbound.contentless else inbound.key)
 
     def _ignored_early(self, data: bytes) -> bool:
-        """Ignore a text in a group that is known and not served, and of which nothing is being handled."""
+        """Ignore a text in a group that is known, not served and has nothing queued. Return False to decode it."""
         group_id = group_of(data)
         if group_id is None or not self.allowlist.knows(group_id) or self.policy(group_id).serves(group_id):
             return False
+        # A queued event may be an invitation, after which this text would be served: order must be kept.
         if self.pipeline.workers.busy(group_id):
             return False
         inbound = peek(data, self._settings.account, self.me)
         if inbound is None or inbound.chat.id != group_id or not self.pipeline.ignored_early(inbound):
             return False
-        self.senders.meet(inbound)
+        # Numbers, ACIs and names are learnt even from ignored messages: their author may write to us later.
+        self.senders.learn_from(inbound)
         return True
 
     def _hold(self, data: bytes) -> None:
-        """Keep an event that may be of our account, which is configured as an ACI, until its number is known."""
+        """Keep an event until the number of our account is known, if it is configured by its ACI.
+
+        Events name accounts by number, so this one may be another account's.
+        """
         self._held.append(data)
         while len(self._held) > _HELD or sum(map(len, self._held)) > _HELD_BYTES:
             self._held.popleft()
@@ -174,7 +188,7 @@ class SignalSource(Source[Inbound]):
             for data in held:
                 self.receive(data)
 
-    # -- what the pipeline asks
+    # -- the pipeline's questions
 
     def policy(self, chat_id: str) -> Policy:
         return self._policy.with_chats(self.allowlist.approved, barred=self.allowlist.revoked)
@@ -190,7 +204,7 @@ class SignalSource(Source[Inbound]):
         return Place(_author(item), authorization.authority, is_request)
 
     async def read(self, item: Inbound) -> Message[Inbound]:
-        self.senders.meet(item)
+        self.senders.learn_from(item)
         chat_type = "group" if item.chat.is_group else "dm"
         return Message(item, item, self.senders.chat_id(item), chat_type, self._clock.now())
 
@@ -201,7 +215,8 @@ class SignalSource(Source[Inbound]):
         if inbound.opens_group and not self.allowlist.knows(inbound.chat.id):
             actor = self.authorize(inbound.sender, message)
             if self.wants_look_up(message, actor):
-                # Not deferred: what others say here makes the group known, and its opening nobody's act.
+                # Not deferred like other look-ups: meanwhile, another message in the group would mark it as known, and
+                # this event would no longer count as an invitation.
                 await self.look_up()
                 actor = self.authorize(inbound.sender, message)
         return await self.invitations.consider(inbound, actor)
@@ -213,7 +228,7 @@ class SignalSource(Source[Inbound]):
         return self.senders.wants_look_up(message.inbound, authorization)
 
     async def look_up(self) -> None:
-        await self.senders.resolver.again()
+        await self.senders.resolver.refresh()
 
     async def complete(self, message: Message[Inbound], authorization: Authorization) -> Message[Inbound]:
         if any(attachment.content_type == LONG_TEXT for attachment in message.inbound.attachments):
@@ -234,19 +249,21 @@ class SignalSource(Source[Inbound]):
         return self.senders.directory.name_of(Address(as_aci(chat_id), as_number(chat_id)))
 
     async def _with_whole_text(self, inbound: Inbound, rights: Rights) -> Inbound:
-        """Replace the long-text attachment by its text, where the message holds only the beginning of it.
+        """Remove the long-text attachment, after replacing a cut text by the full text in it.
 
-        The text stays cut if its author's authority allows no files.
+        The text stays cut if the author's authority allows no files.
         """
         long_text = next(a for a in inbound.attachments if a.content_type == LONG_TEXT)
         others = tuple(a for a in inbound.attachments if a.content_type != LONG_TEXT)
         text = inbound.text
+        # A text beyond the cut is complete already: signal-cli 0.14 inserts the full text itself.
         if rights.files.files and len(text.encode()) <= _CUT_BYTES:
             try:
                 whole = (await self._client.attachment(long_text.id, _LONGEST_TEXT_BYTES)).decode("utf-8", "replace")
+                # Anybody can attach a file of this type, so it may only continue the text that was decided on.
                 text = whole if whole.startswith(text) else text
             except HardenedError as exc:
-                logger.warning("the rest of a long text could not be fetched: %s", type(exc).__name__)
+                logger.warning("the rest of a long message could not be fetched: %s", type(exc).__name__)
                 text += "\n(The rest of this text could not be fetched.)"
         return replace(inbound, text=text, attachments=others)
 

@@ -1,4 +1,4 @@
-"""Server-sent events over aiohttp-sse-client, without its framing and without its reconnects.
+"""Server-sent events over aiohttp-sse-client, without the library's parser and reconnects.
 
 The library supplies the request, its headers and its states. Standard:
 https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 from ...common.core.errors import ConnectionLost, HardenedError
 
 EVENT_CAP = 64 * 2**20
-"""The most bytes of one event; a larger one is skipped."""
+"""Maximum size of one event in bytes; larger events are skipped. A text of 200 KB is one event of signal-cli."""
 
 CONNECT_WITHIN = 10.0
 """Seconds for the TCP (and TLS) handshake, the only limit set here."""
@@ -28,6 +28,7 @@ CONNECT_WITHIN = 10.0
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = b"\n\r"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER on, with no time to linger: closing sends RST instead of FIN."""
 
 
 class NotAnEventStream(HardenedError):
@@ -53,9 +54,9 @@ class ServerEvent:
 
 
 class EventParser:
-    """Turns bytes into events, however the bytes are cut. An event unfinished at the end is never returned.
+    """Parses a byte stream into events, independent of chunk boundaries. Never returns an unfinished event.
 
-    Invalid UTF-8 is replaced. An event of more than `cap` bytes is skipped and counted in `skipped`. Linear in time.
+    Replaces invalid UTF-8. Skips an event of more than `cap` bytes and counts it in `skipped`. Takes linear time.
     """
 
     def __init__(self, cap: int = EVENT_CAP) -> None:
@@ -76,16 +77,18 @@ class EventParser:
         self._oversized = False
 
     def feed(self, chunk: bytes) -> list[ServerEvent]:
-        """Return the events that this chunk completes, in order."""
+        """Return the events that the chunk completes, in order."""
         self.bytes += len(chunk)
         chunk = self._without_bom(chunk)
+        # A CRLF may be cut between its characters: its LF is no line end of its own.
         if self._after_cr and chunk:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
         if not chunk:
             return []
         if b"\r" in chunk:
-            lines = chunk.splitlines()  # splits bytes at LF, CR and CRLF only
+            # Bytes are split at LF, CR and CRLF only. Text would be split at U+2028, too, which signal-cli sends raw.
+            lines = chunk.splitlines()
             unfinished = b"" if chunk[-1] in (_LF, _CR) else lines.pop()
             self._after_cr = chunk[-1] == _CR
         else:
@@ -119,7 +122,7 @@ class EventParser:
         if self._fits(len(self._line) + len(piece)):
             self._line += piece
         else:
-            self._line[:] = b":"  # makes a comment of the rest of the line
+            self._line[:] = b":"  # turns the rest of the line into a comment
 
     def _fits(self, size: int) -> bool:
         if not self._oversized and self._data_bytes + size > self._cap:
@@ -167,7 +170,7 @@ async def _accept_event_stream(response: aiohttp.ClientResponse) -> None:
 class EventStream(EventSource):  # type: ignore[misc]
     """One GET of one event stream. Iterate over its events until the server ends it or `close` is called.
 
-    `on_bytes` gets the parser after each piece that arrives, comments included. There is no read time-out and no
+    `on_bytes` gets the parser after each chunk that arrives, comments included. There is no read time-out and no
     reconnect, and nothing is logged. Connecting and iterating raise ConnectionLost, connecting also NotAnEventStream.
     """
 
@@ -184,8 +187,10 @@ class EventStream(EventSource):  # type: ignore[misc]
             url,
             session=session,
             headers=CIMultiDict(headers or {}),
+            # No limit for the headers: signal-cli before 0.14.4 sends them up to 15 s late.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN),
-            raise_for_status=_accept_event_stream,  # else the library logs the whole URL
+            # Otherwise the library logs the whole URL, which contains the account's number.
+            raise_for_status=_accept_event_stream,
             allow_redirects=False,
         )
         self.parser = EventParser(cap)
@@ -196,7 +201,7 @@ class EventStream(EventSource):  # type: ignore[misc]
         try:
             await super().connect()
         except (aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            # Their texts quote the URL or the body, so only the class is passed on.
+            # The exception texts quote the URL or the body, so only the class name is passed on.
             raise ConnectionLost(f"no event stream could be opened ({type(exc).__name__})") from None
 
     async def __anext__(self) -> ServerEvent:
@@ -212,7 +217,7 @@ class EventStream(EventSource):  # type: ignore[misc]
         try:
             chunk: bytes = await self._response.content.readany()
         except (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as exc:
-            # aiohttp raises RuntimeError when the connection was gone before reading.
+            # aiohttp raises RuntimeError if the connection was lost before reading started.
             if self._response is None:
                 raise StopAsyncIteration from None
             raise ConnectionLost(f"the event stream broke ({type(exc).__name__})") from None
@@ -221,7 +226,10 @@ class EventStream(EventSource):  # type: ignore[misc]
         return chunk
 
     async def close(self) -> None:
-        """Reset the connection, so that the server's next write fails instead of vanishing."""
+        """Reset the connection instead of closing it.
+
+        After an ordinary close, signal-cli's next event is written into the closed socket without an error and lost.
+        """
         if self._response is not None and (connection := self._response.connection) is not None:
             peer = connection.transport and connection.transport.get_extra_info("socket")
             if peer is not None:

@@ -1,4 +1,4 @@
-"""Hermes' own Signal adapter, which the hardened one builds on. Imports nothing heavy."""
+"""The stock Signal adapter of Hermes, the base class of ours. Imports nothing heavy."""
 
 from ...common.settings.stock import Stock
 

@@ -1,7 +1,4 @@
-"""signal-cli's JSON: the events of its stream and the rows of its answers, with the fields that are used.
-
-Observed on 0.13.19 and 0.14.6.
-"""
+"""Models of signal-cli's JSON, events and answers, with the fields used here. Observed on 0.13.19 and 0.14.6."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def _first(most: int) -> BeforeValidator:
-    """Cut a list before its items are read."""
+    """Cut a list before its items are validated, so that a hostile message costs little time."""
     return BeforeValidator(lambda value: value[:most] if isinstance(value, list) else value)
 
 
@@ -117,7 +114,7 @@ class SyncMessage(Wire):
 
 
 class EnvelopeHead(Wire):
-    """Who sent it, and when it reached the server and left it."""
+    """The sender of an envelope, and the times (ms) at which Signal's server received and delivered it."""
 
     source: str | None = None
     source_number: str | None = None
@@ -174,7 +171,7 @@ class Profile(Wire):
 
 
 class Contact(Person):
-    """A row of `listContacts`. With `allRecipients` it never holds a PNI, and the own account is among the rows."""
+    """A row of `listContacts`. With `allRecipients`, no row holds a PNI, and one row is the own account."""
 
     name: Lenient[str] = None
     profile: Lenient[Profile] = None
@@ -187,7 +184,7 @@ class Contact(Person):
 
 
 class UserStatus(Wire):
-    """A row of `getUserStatus`. `uuid` is a PNI before the first contact, None for a number that is not registered."""
+    """A row of `getUserStatus`. `uuid` is a PNI before the first contact, and None for an unregistered number."""
 
     number: Number = None
     recipient: Number = None
@@ -195,7 +192,7 @@ class UserStatus(Wire):
 
 
 class GroupRow(Wire):
-    """A row of `listGroups`. A group that the daemon could not fetch has neither name nor members."""
+    """A row of `listGroups`. A group that the daemon could not fetch has no name and no members."""
 
     id: str
     name: Lenient[str] = None
@@ -222,7 +219,7 @@ class SendRow(Wire):
 class _Answer(Wire):
     @classmethod
     def read(cls, answer: object) -> Self:
-        """Return the answer, an empty one where it makes no sense. Never raises."""
+        """Return the answer, or an empty one if it is invalid. Never raises."""
         try:
             return cls.model_validate(answer)
         except ValidationError:
@@ -259,13 +256,13 @@ def _adapter(model: type[_Row]) -> TypeAdapter[list[_Row]]:
 
 
 def read_rows(model: type[_Row], result: object) -> list[_Row]:
-    """The rows of a call's result that validate. Others are skipped, and counted in the log; never raises."""
+    """Return the valid rows of a call's result. Skips invalid rows and logs their number. Never raises."""
     if not isinstance(result, list):
         return []
-    # All rows in one call: a busy account has tens of thousands of contacts.
+    # One validator call for all rows, because a busy account has tens of thousands of contacts.
     rows = _adapter(model).validate_python(result)
     if skipped := len(result) - len(rows):
         logger.info(
-            "%d of %d rows (%s) from signal-cli make no sense and were skipped", skipped, len(result), model.__name__
+            "%d of %d rows (%s) from signal-cli are invalid and were skipped", skipped, len(result), model.__name__
         )
     return rows

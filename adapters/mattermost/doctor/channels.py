@@ -1,7 +1,7 @@
-"""Checks of the channels: whether the bot is in those it should serve, and whether it may post there.
+"""Checks of the channels: the bot is in those it should serve, and may post there.
 
-Whether the bot may post is judged by its roles, as the server judges it (SessionHasPermissionToChannel: what a role in
-the channel, in its team or in the system grants). A plugin of the server that rejects posts cannot be seen that way.
+Permissions are computed from the bot's roles in the channel, in its team and in the system, as the server does it
+(SessionHasPermissionToChannel). A server plugin that rejects posts cannot be detected this way.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from ..settings import is_id
 from .context import Context, Object, Rooms, printable
 
 _NEEDED = {"create_post": "post", "upload_file": "attach files"}
-"""Permission to what it is for."""
+"""Maps a permission to its purpose."""
 _SERVE = "Add the {} to MATTERMOST_ALLOWED_CHANNELS, or approve with `hermes adapters groups approve`"
 _MANY = 10
 
 
 async def channels(context: Context) -> AsyncIterator[Result]:
-    """Check that the channels we are in and those we should serve are the same."""
+    """Check that the bot is in exactly the channels that it should serve."""
     try:
         await context.orders
     except (StateError, ValueError) as exc:
         what = f"Approvals given at run time cannot be read: {exc}."
-        yield advice(what, "Start the gateway, which updates the file or moves an unusable one aside.")
-    for result in judge_channels(await context.policy, await context.rooms):
+        yield advice(what, "Start the gateway, which upgrades the file or moves an unusable one aside.")
+    for result in channel_results(await context.policy, await context.rooms):
         yield result
 
 
 async def permissions(context: Context) -> AsyncIterator[Result]:
-    """Check that we may post and attach files in every channel we serve."""
+    """Check that the bot may post and attach files in every channel that it serves."""
     teams: dict[str, Object] = {"": {}}
     roles_in = []
     for channel in served(await context.policy, await context.rooms):
@@ -41,20 +41,21 @@ async def permissions(context: Context) -> AsyncIterator[Result]:
         member = await context.client.membership(str(channel["id"]))
         roles_in.append((channel, role_names(await context.me, teams[team], member)))
     names = sorted(set[str]().union(*(names for _, names in roles_in)))
-    for result in judge_permissions(roles_in, await context.client.roles(names) if names else []):
+    for result in permission_results(roles_in, await context.client.roles(names) if names else []):
         yield result
 
 
 def served(policy: Policy, rooms: Rooms) -> list[Object]:
-    """Return the channels we are in and answer in."""
+    """Return the channels that the bot is in and serves."""
     return [channel for channel_id, channel in rooms.items() if policy.serves(channel_id)]
 
 
-def judge_channels(policy: Policy, rooms: Rooms) -> list[Result]:
+def channel_results(policy: Policy, rooms: Rooms) -> list[Result]:
+    """Return the results for the channels the bot is in (`rooms`) and those that the policy serves."""
     here = [_label(channel) for channel in served(policy, rooms)]
     faults = [*_absences(policy, rooms), *_free(policy, rooms), *_idle(policy, rooms)]
     if not here:
-        remedy = "Add the bot to a team and to the channels it should serve, unless direct messages are enough."
+        remedy = "Add the bot to a team and to the channels it should serve, unless you need direct messages only."
         faults.append(advice("The bot serves no channel, only direct messages.", remedy))
     return faults or [ok(f"The bot serves {_listed(here)}.")]
 
@@ -62,7 +63,10 @@ def judge_channels(policy: Policy, rooms: Rooms) -> list[Result]:
 def _absences(policy: Policy, rooms: Rooms) -> Iterator[Result]:
     for channel_id in sorted(policy.chats - policy.barred - rooms.keys()):
         what = f"The bot is not in the channel {channel_id}, which it should serve."
-        remedy = "Add the bot to it, or remove the id from MATTERMOST_ALLOWED_CHANNELS (`groups revoke` if approved)."
+        remedy = (
+            "Add the bot to it, or remove the id from MATTERMOST_ALLOWED_CHANNELS (or, if it was approved at run time, "
+            "use `hermes adapters groups revoke`)."
+        )
         yield advice(what, remedy)
 
 
@@ -85,7 +89,7 @@ def _idle(policy: Policy, rooms: Rooms) -> Iterator[Result]:
 
 
 def _label(channel: Object) -> str:
-    """Return the name as the channel's members see it, and the id."""
+    """Return the channel's display name and id."""
     return f"{printable(channel.get('display_name') or channel.get('name'))} ({channel.get('id')})"
 
 
@@ -95,18 +99,18 @@ def _listed(names: list[str]) -> str:
 
 
 def team_of(channel: Object) -> str:
-    """Return the id of a channel's team; empty where it has none."""
+    """Return the id of a channel's team; empty if it has none."""
     team = str(channel.get("team_id") or "")
     return team if is_id(team) else ""
 
 
 def role_names(*owners: Object) -> set[str]:
-    """Return the roles of a user, or of memberships."""
+    """Return the names of all roles of users and memberships."""
     return {name for owner in owners for name in str(owner.get("roles") or "").split()}
 
 
-def judge_permissions(roles_in: Iterable[tuple[Object, set[str]]], roles: Iterable[Object]) -> list[Result]:
-    """Return what we may not do, by the names of our roles in each channel. Unknown roles grant nothing."""
+def permission_results(roles_in: Iterable[tuple[Object, set[str]]], roles: Iterable[Object]) -> list[Result]:
+    """Return the results for missing permissions, from the bot's roles in each channel. Unknown roles grant nothing."""
     grants = {str(role.get("name")): _granted(role) for role in roles}
     roles_in, faults = list(roles_in), []
     for channel, names in roles_in:

@@ -1,4 +1,4 @@
-"""Every way a Mattermost set-up fails, checked against the live server. Nothing is written to it."""
+"""The list of checks of a Mattermost set-up, run against the live server. They write nothing to it."""
 
 from __future__ import annotations
 
@@ -47,9 +47,10 @@ CHECKS: tuple[Check[Context], ...] = (
 async def examine(
     extra: Mapping[str, Any], environment: Mapping[str, str], state: Path, **replaced: Any
 ) -> AsyncIterator[Finding]:
-    """Yield the findings as they come. `extra` is `PlatformConfig.extra` with the token, `state` the state file's path.
+    """Yield each finding as soon as its check is done.
 
-    `replaced` are fields of the `Context`, for tests.
+    `extra` is `PlatformConfig.extra` with the token, `state` the state file's path. `replaced` overrides fields of the
+    `Context`, for tests.
     """
     context = Context(extra=extra, environment=environment, state=state, **replaced)
     async with context.resources:

@@ -1,4 +1,4 @@
-"""The context of the checks of a Mattermost set-up: settings, server, our account and channels."""
+"""The context of the Mattermost checks: settings, server, our account and channels."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ..sequence import Sequence
 from ..settings import MattermostSettings, is_id
 
 Object = Mapping[str, Any]
-"""An object of the server's API as it came: what is missing or of another type counts as not reported."""
+"""An object of the server's API, not validated: a missing field or one of another type counts as not reported."""
 Rooms = Mapping[str, Object]
-"""The channels we are in, by id, without direct messages."""
+"""The channels that the bot is in, by id, without direct messages."""
 
 _TRY_SECONDS = 5.0
 
@@ -33,16 +33,16 @@ def printable(value: object) -> str:
 
 
 def rooms_of(joined: list[dict[str, Any]]) -> Rooms:
-    """Return the channels, of those the server says we are in, that are not direct."""
+    """Return the channels from the server's list, by id, without direct messages and invalid rows."""
     rooms = {str(channel.get("id")): channel for channel in joined if channel.get("type") != "D"}
     return {channel_id: channel for channel_id, channel in rooms.items() if is_id(channel_id)}
 
 
 @dataclass(kw_only=True)
 class Context(NetworkContext):
-    """The things that checks look at. Answers of the server are fetched once, when a check first asks for them.
+    """The data that checks examine. Answers of the server are fetched once, when a check first asks for them.
 
-    The fields are what tests replace. Futures are awaited, and raise as `MattermostClient` does.
+    Tests replace the fields. Await the futures; they raise the errors of `MattermostClient`.
     """
 
     now: Callable[[], float] = time.time
@@ -51,11 +51,11 @@ class Context(NetworkContext):
     hello_within: float = 10.0
     """Seconds for a WebSocket to open."""
     sequence: Sequence = field(default_factory=Sequence)
-    """The position in the server's events, at which the next WebSocket resumes."""
+    """The position in the server's event sequence, at which the next WebSocket resumes."""
 
     @cached_property
     def settings(self) -> MattermostSettings:
-        """The settings; raises ConfigError, which the check of that name reports."""
+        """The settings. Raises ConfigError, which the check `mattermost.settings` reports."""
         return MattermostSettings.load(self.extra, self.environment)
 
     @cached_property
@@ -76,17 +76,17 @@ class Context(NetworkContext):
 
     @cached_property
     def rooms(self) -> asyncio.Future[Rooms]:
-        """The channels we are in."""
+        """The channels that the bot is in."""
         return asyncio.ensure_future(self._fetch_rooms())
 
     @cached_property
     def orders(self) -> asyncio.Future[Mapping[str, Entry]]:
-        """The channels' status in the state file; raises StateError, or ValueError for a status of another version."""
+        """The channels' status in the state file. Raises StateError, or ValueError for a status of another version."""
         return asyncio.ensure_future(self._read_orders())
 
     @cached_property
     def policy(self) -> asyncio.Future[Policy]:
-        """The settings' policy with the operator's orders, as far as these can be read."""
+        """The settings' policy with the operator's orders, or without them if they cannot be read."""
         return asyncio.ensure_future(self._policy_in_force())
 
     async def _fetch_rooms(self) -> Rooms:

@@ -1,4 +1,4 @@
-"""The check of the settings: every fault."""
+"""The check of the settings, which reports every fault."""
 
 from __future__ import annotations
 

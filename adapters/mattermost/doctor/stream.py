@@ -1,4 +1,4 @@
-"""Checks of the WebSocket: whether it opens, and whether a cut one is resumed."""
+"""Checks of the WebSocket: that it opens, and that the server resumes a cut one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..link import Socket
 from .context import Context, Object
 
 _AWAY_SECONDS = (0.5, 2.0)
-"""Pauses before each attempt at a resume, because the server must have noticed that we left."""
+"""Pauses before the attempts to resume, because the server must first notice the end of the earlier socket."""
 
 
 async def websocket(context: Context) -> AsyncIterator[Result]:
     """Check that a WebSocket opens."""
     started = time.monotonic()
     await _connect(context)
-    yield ok(f"A WebSocket was opened and greeted in {time.monotonic() - started:.1f} s.")
+    yield ok(f"A WebSocket opened in {time.monotonic() - started:.1f} s.")
 
 
 async def resume(context: Context) -> AsyncIterator[Result]:
@@ -27,24 +27,24 @@ async def resume(context: Context) -> AsyncIterator[Result]:
         await context.sleep(away)
         if resumed := (await _connect(context)).resumed > 0:
             break
-    yield judge_resume(resumed, await context.config)
+    yield resume_result(resumed, await context.config)
 
 
-def judge_resume(resumed: bool, config: Object) -> Result:
-    """Return whether sockets are resumed, with the remedy that the server's configuration suggests."""
+def resume_result(resumed: bool, config: Object) -> Result:
+    """Return the result for an attempt to resume, with the remedy that the server's configuration suggests."""
     if resumed:
         return ok("A cut WebSocket is resumed without a gap.")
     if config.get("EnableReliableWebSockets") == "false":
         remedy = "Set ServiceSettings.EnableReliableWebSockets to true."
     elif config.get("EnableCluster") == "true":
-        remedy = "Let the load balancer send a client to the same node again."
+        remedy = "Configure the load balancer to send a client to the same node again."
     else:
-        remedy = "Let the proxy pass on the query of /api/v4/websocket."
+        remedy = "Configure the proxy to pass on the query of /api/v4/websocket."
     return advice("A cut WebSocket is not resumed: missed posts are fetched over REST instead.", remedy)
 
 
 async def _connect(context: Context) -> StreamStats:
-    """Open a WebSocket that resumes where the last one ended, wait until it is open, and close it."""
+    """Open a WebSocket that resumes where the last one ended, wait until it is open, and close it. Raises its error."""
     stats = StreamStats()
     socket = Socket(
         context.client,

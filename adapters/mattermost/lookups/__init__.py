@@ -1,2 +1,1 @@
-"""What the server knows of users, channels and threads, asked for once and remembered for a while. Imports `rest` and
-the network's `decode`."""
+"""Bounded caches of the server's users, channels and threads. Imports `rest` and the network's `decode`."""

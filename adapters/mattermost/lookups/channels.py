@@ -1,4 +1,4 @@
-"""The channels of posts: their types and names, which edits and deletions do not carry."""
+"""The types and names of channels, which the frames of edits and deletions do not contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 KEEP_CHANNELS = 5_000
 CHAT_TYPES = {"D": "dm", "G": "group", "P": "group", "O": "channel"}
-"""Mattermost's channel types as the host names them."""
+"""Maps Mattermost's channel types to the host's names for them."""
 
 
 class Channel(NamedTuple):
@@ -25,22 +25,23 @@ class Channel(NamedTuple):
 
     @property
     def chat_type(self) -> str:
-        """The host's word for the type."""
+        """The host's name for the type."""
         return CHAT_TYPES.get(self.type, "channel")
 
 
+# Not "D": in an unknown channel, nobody may be answered as in a direct message.
 _UNKNOWN = Channel("O", "")
 
 
 class Channels:
-    """A bounded memory of channels; one that is not in it is asked for."""
+    """A bounded cache of channels. Unknown ones are fetched."""
 
     def __init__(self, client: MattermostClient) -> None:
         self._client = client
         self._channels: Bounded[str, Channel] = Bounded(KEEP_CHANNELS)
 
     async def of(self, item: Item) -> Channel:
-        """Return the channel of a post, asking the server if need be."""
+        """Return the channel of a post, fetched if it is unknown. A failure is logged and gives an open channel."""
         channel_id = item.post.channel_id
         if item.channel_type:
             self._channels.put(channel_id, Channel(item.channel_type, item.channel_name))
@@ -49,12 +50,13 @@ class Channels:
                 row = await self._client.channel(channel_id)
             except (HardenedError, ValueError) as exc:
                 logger.warning("a channel could not be looked up: %s", exc)
+                # Not cached, so that the next post tries again.
                 return _UNKNOWN
             self._channels.put(channel_id, Channel(str(row.get("type", "O")), str(row.get("display_name", ""))))
         return self._channels[channel_id]
 
     def known(self, item: Item) -> Channel:
-        """Return the channel of a post by what is known; an unknown one is no direct message."""
+        """Return the channel of a post without asking the server. An unknown one does not count as a direct message."""
         if item.channel_type:
             return Channel(item.channel_type, item.channel_name)
         return self._channels.get(item.post.channel_id, _UNKNOWN)

@@ -1,4 +1,4 @@
-"""The bot's own threads: those whose root it wrote, and those in which it answered during the last seven days."""
+"""The bot's own threads: it wrote the root, or answered in the thread during the last seven days."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ _FOR_EVER = 2**62
 
 
 class Threads:
-    """A bounded cache of threads. The bot's own posts keep it up to date; an unknown thread is fetched once."""
+    """A bounded cache of the times at which the bot last posted in threads. An unknown thread is fetched once."""
 
     def __init__(self, client: MattermostClient) -> None:
         self._client = client
         self._own_posts: Bounded[str, int] = Bounded(KEEP_THREADS)
 
     def record_own_post(self, root_id: str, at: int, *, is_root: bool) -> None:
-        """Record a post of the bot's, by milliseconds since the epoch. A thread whose root it wrote stays its own."""
+        """Record the time `at` (ms) of a post by the bot. A thread whose root it wrote always stays its own."""
         latest = max(self._own_posts.get(root_id, 0), _FOR_EVER if is_root else at)
         self._own_posts.put(root_id, latest)
 
     async def is_ours(self, root_id: str, own_id: str, now: int) -> bool:
-        """Return True if a post in that thread at `now` addresses the bot; False where it cannot be fetched."""
+        """Return True if the thread is the bot's own at `now` (ms), False if it is not or cannot be fetched."""
         if root_id not in self._own_posts:
             try:
                 thread = await self._client.thread(root_id)
             except (HardenedError, ValueError) as exc:
                 logger.warning("a thread could not be fetched: %s", exc)
+                # Not cached, so that the thread's next post tries again.
                 return False
             self._own_posts.put(root_id, _last_own_post(thread, root_id, own_id))
         return now - self._own_posts[root_id] < OURS_FOR_MILLISECONDS
 
 
 def _last_own_post(thread: dict[str, Any], root_id: str, own_id: str) -> int:
-    """Return when the bot last wrote in a thread, in milliseconds: for ever if it wrote the root, long ago if never."""
+    """Return the time (ms) of the bot's last post in a thread: far ahead if it wrote the root, long ago if none."""
     last = -OURS_FOR_MILLISECONDS
     posts = thread.get("posts")
     for post in posts.values() if isinstance(posts, dict) else ():

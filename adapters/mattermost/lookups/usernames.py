@@ -1,4 +1,4 @@
-"""Usernames of a Mattermost server: names to user ids and back, looked up when needed and cached."""
+"""Usernames of a Mattermost server: cached look-ups from name to user id and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORGET_UNKNOWN_SECONDS = 300.0
 
 
 class Usernames:
-    """A bounded cache of usernames. The id identifies a user; the name is for display and for mentions only.
+    """A bounded cache of usernames. Users are identified by id; names serve only display and mentions.
 
     `clock` is monotonic seconds.
     """
@@ -32,15 +32,16 @@ class Usernames:
         self._bots: Bounded[str, bool] = Bounded(KEEP_NAMES)
 
     def id_of(self, name: str) -> str | None:
-        """Return the id of the user with that name (any case), None while it is not known."""
+        """Return the id of the user with that name (any case), None if it is unknown so far."""
         return self._ids.get(name.lower())
 
     def name_of(self, user_id: str | None) -> str:
-        """Return the name of a user, empty while it is not known."""
+        """Return the name of a user, empty if it is unknown so far."""
         return self._names.get(user_id or "", "")
 
     def learn(self, user_id: str, name: str) -> None:
-        """Record a user's name; their earlier name no longer belongs to anybody."""
+        """Record a user's name. An earlier name of theirs is dropped."""
+        # Otherwise a mention of the freed name would still be one of this user.
         old = self._names.get(user_id)
         if old is not None and old != name.lower():
             self._ids.pop(old, None)
@@ -50,7 +51,8 @@ class Usernames:
             self._names.pop(dropped[1], None)
 
     async def look_up(self, names: Iterable[str]) -> bool:
-        """Look up unknown names on the server; True if any user was found. A failure finds none."""
+        """Look up unknown names on the server; return True if any user was found. Failures are logged and find none."""
+        # Anybody can write @-names that no user has, so these are remembered, too.
         now = self._clock()
         wanted = [
             name for name in names if now - self._unknown.get(name, -FORGET_UNKNOWN_SECONDS) >= FORGET_UNKNOWN_SECONDS
@@ -60,7 +62,7 @@ class Usernames:
         try:
             found = await self._client.users_by_names(wanted)
         except HardenedError as exc:
-            logger.warning("user names could not be looked up: %s", exc)
+            logger.warning("usernames could not be looked up: %s", exc)
             return False
         learnt = self._learn_all(found)
         for name in wanted:
@@ -69,13 +71,13 @@ class Usernames:
         return learnt
 
     async def fetch_name(self, user_id: str) -> str:
-        """Return the name of a user, looked up where it is not known; empty where that fails."""
+        """Return the name of a user, looked up if it is unknown; empty if that fails."""
         if user_id not in self._names:
             await self._ask(user_id)
         return self.name_of(user_id)
 
     async def is_bot(self, user_id: str) -> bool:
-        """Return True if the server marks the account as a bot; False where it cannot be asked."""
+        """Return True if the server marks the account as a bot, False if not or if the look-up fails."""
         if user_id not in self._bots:
             await self._ask(user_id)
         return self._bots.get(user_id, False)

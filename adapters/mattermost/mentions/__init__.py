@@ -1,1 +1,1 @@
-"""The mentions in a Mattermost text, by the server's own grammar. Pure; imports nothing of the network."""
+"""Parsing of mentions in a Mattermost text by the server's own grammar. Pure; imports nothing else of the network."""

@@ -1,6 +1,6 @@
-"""The paragraphs of a post's Markdown, cut into blocks as the server's own parser does it.
+"""Block parser for a post's Markdown that finds the same paragraphs as the server's parser.
 
-The server knows quotes, lists and code only: it treats headings and tables as paragraphs.
+The server recognises only quotes, lists and code. It treats headings and tables as paragraphs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum, auto
 from itertools import pairwise
 
 _DEEPEST = 32
-"""The most blocks open at once; deeper marks are text. Keeps the work linear in the length of the text."""
+"""Maximum number of open blocks; deeper marks count as text. Keeps the work linear in the length of the text."""
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _MARKER = re.compile(r"([0-9]{1,9})[.)]|[-+*]")
@@ -34,7 +34,7 @@ _CODE = (_Kind.FENCED, _Kind.INDENTED)
 
 @dataclass(slots=True)
 class _Block:
-    """An open block. `indent` is an item's, in columns; a list accepts items of any mark."""
+    """An open block. `indent` is that of a list item, in columns. A list accepts items with any marker."""
 
     kind: _Kind
     indent: int = 0
@@ -44,7 +44,8 @@ class _Block:
 
 
 class _Line:
-    """A line consumed from the left: `at` is its first character after white space, `indent` the columns before it."""
+    """A line read from the left. `at` is the index of its next character that is not white space, `indent` the columns
+    before it."""
 
     def __init__(self, source: str, start: int, end: int) -> None:
         self.source, self.end = source, end
@@ -66,7 +67,7 @@ class _Line:
 
 
 def paragraphs(source: str) -> list[list[tuple[int, int]]]:
-    """Return all blocks but code, each as the ranges of its lines without container marks."""
+    """Return all blocks except code, each as the source ranges of its lines without container marks."""
     found: list[list[tuple[int, int]]] = []
     blocks = [_Block(_Kind.DOCUMENT)]
     for match in _LINE.finditer(source):
@@ -77,6 +78,7 @@ def paragraphs(source: str) -> list[list[tuple[int, int]]]:
         last = blocks[matched - 1]
         started = [] if last.kind in _CODE else _started(line, blocks, matched)
         if not started:
+            # A line without a mark of its own continues the open paragraph, even outside its quote or list item.
             if blocks[-1].kind is _Kind.PARAGRAPH and not line.blank:
                 blocks[-1].lines.append((line.at, line.end))
                 continue
@@ -101,6 +103,7 @@ def _continues(block: _Block, line: _Line) -> bool:
             line.go_to(line.at + 1)
             line.indent = max(0, line.indent - 1)
         case _Kind.ITEM:
+            # An item can begin with a blank line, but with one only.
             if line.blank:
                 return not block.empty
             if line.indent < block.indent:
@@ -116,7 +119,7 @@ def _continues(block: _Block, line: _Line) -> bool:
 
 
 def _started(line: _Line, blocks: list[_Block], matched: int) -> list[_Block]:
-    """Return the blocks that begin on this line, outermost first; empty where it continues an open block."""
+    """Return the blocks that begin on this line, outermost first; empty if it continues an open block."""
     started: list[_Block] = []
     while True:
         interrupts = not started and blocks[-1].kind is _Kind.PARAGRAPH
@@ -148,15 +151,17 @@ def _list_item(line: _Line, blocks: list[_Block], matched: int, *, inside: bool)
     if marker is None:
         return []
     blank = marker.end() >= line.stop
+    # Only an item with content, numbered 1 if at all, can interrupt a paragraph.
     if not inside and last.kind is _Kind.PARAGRAPH and (blank or int(marker[1] or 1) != 1):
         return []
     if not blank and line.source[marker.end()] not in " \t":
         return []
     indent = line.indent + len(marker[0])
     line.go_to(marker.end())
-    eaten = 1 if blank or line.indent >= 5 else line.indent
-    line.indent -= eaten
-    return [_Block(_Kind.LIST), _Block(_Kind.ITEM, indent=indent + eaten)]
+    # Five columns or more are one column of the marker and an indented code block.
+    padding = 1 if blank or line.indent >= 5 else line.indent
+    line.indent -= padding
+    return [_Block(_Kind.LIST), _Block(_Kind.ITEM, indent=indent + padding)]
 
 
 def _closes(fenced: _Block, line: _Line) -> bool:
@@ -165,7 +170,7 @@ def _closes(fenced: _Block, line: _Line) -> bool:
 
 
 def _attach(started: list[_Block], blocks: list[_Block], matched: int) -> None:
-    """Open the new blocks in the innermost block that accepts them; close the blocks inside that one."""
+    """Add the new blocks to the innermost open block that accepts them, and close the blocks inside that one."""
     while not _accepts(blocks[matched - 1], started[0]):
         matched -= 1
     parent = blocks[matched - 1]

@@ -1,7 +1,7 @@
-"""The readable text of a post's Markdown, as the server's own parser sees it.
+"""Extracts the readable text of a post's Markdown, as the server's own parser does.
 
-Inside a paragraph the server knows code, links, URLs, emoji, escapes and entities, but no emphasis: its marks are
-characters like any other. Every step moves forward, and its look-ahead is bounded.
+Inside a paragraph, the server recognises code, links, URLs, emoji, escapes and entities, but not emphasis, whose marks
+count as ordinary characters. Every step moves forward, and its look-ahead is bounded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from string import ascii_letters, digits
 from .blocks import paragraphs
 
 _DEEPEST = 32
-"""The most parentheses open in a link's destination."""
+"""Maximum number of open parentheses in a link's destination."""
 
 _ESCAPED = r"\\[!-/:-@\[-`{-~]"
 _TOKEN = re.compile(
@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     r"|(?P<emoji>:[a-z0-9_+-]+:(?![A-Za-z0-9_]))"
 )
 _BEGINS = "\\`&![]:"
-"""The characters that every token but a URL begins with."""
+"""The first characters of all tokens except URLs."""
 _BEGIN = re.compile(f"[{re.escape(_BEGINS)}]")
 _MARKS = "`\\&]\t"
 _LONGER_MARKS = (b"~~~", b"://", b"    ", b"www")
@@ -47,7 +47,7 @@ _DIMENSIONS = re.compile(r"\s++=(?:[0-9]++(?:[xX][0-9]*+)?|[xX][0-9]++)(?=[\s)])
 _TITLE = re.compile(rf"\s++(?:\"(?:{_ESCAPED}|[^\"])*+\"|'(?:{_ESCAPED}|[^'])*+'|\((?:{_ESCAPED}|[^()])*+\))", re.ASCII)
 _LINE_REST = re.compile(r"[ \t\v\f]*(?:\r\n?|\n|\Z)")
 _HOST = re.compile(r"[^\s!-#%-*,/:;?@\[-\]_{}\x80-\U0010ffff]{0,255}+", re.ASCII)
-# The server returns punctuation at a URL's end to the text; no mention fits into it.
+# The server treats punctuation at the end of a URL as text. It cannot contain a mention, so that is ignored here.
 _URL = re.compile(r"[^\s<>]*", re.ASCII)
 _WORD = frozenset(ascii_letters + digits + "_")
 _BEFORE_WWW = " \t\n\v\f\r*_~)<(>"
@@ -55,7 +55,7 @@ _BEFORE_WWW = " \t\n\v\f\r*_~)<(>"
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """The readable text. A line break replaces everything that interrupts it.
+    """The readable text. A line break replaces each part that is not text, so that no mention spans it.
 
     `pieces` are (index in the text, index in the source, True if the piece is copied character by character), in order.
     """
@@ -64,15 +64,16 @@ class Plain:
     pieces: tuple[tuple[int, int, bool], ...]
 
     def origin(self, at: int) -> int:
-        """Return the index in the source of a character of the text; the source's end for the text's end."""
+        """Return the index in the source of a character of the text; for the text's end, the source's end."""
         place, source, moves = self.pieces[bisect_right(self.pieces, at, key=itemgetter(0)) - 1]
         return source + (at - place if moves else 0)
 
 
 def plain(source: str) -> Plain:
-    """Return the text of a post as a reader sees it: no code, no URLs, no link destinations."""
+    """Return the text of a post without code, URLs and link destinations."""
     if _has_no_marks(source):
         return Plain(source, ((0, 0, True),))
+    # All definitions first: a link may refer to a label that a later paragraph defines.
     labels: set[str] = set()
     readers = []
     for lines in paragraphs(source):
@@ -95,11 +96,11 @@ def plain(source: str) -> Plain:
 def _has_no_marks(source: str) -> bool:
     """Return True if nothing in the source can be code, a link, an emoji, an escape or an entity.
 
-    Quotes and lists hide no text. A link needs its closing bracket; an opening one alone just ends a word.
+    Quotes and lists hide no text. A link needs a closing bracket; an opening one alone only ends a word.
     """
     if any(mark in source for mark in _MARKS):
         return False
-    folded = source.encode("utf-8", "surrogatepass").lower()  # quicker than to change the case of wide characters
+    folded = source.encode("utf-8", "surrogatepass").lower()  # faster than lower-casing text with wide characters
     if any(mark[-1:] in folded and mark in folded for mark in _LONGER_MARKS):
         return False
     return folded.count(b":") < 2 or not _EMOJI.search(source)
@@ -111,16 +112,16 @@ class _Reader:
     def __init__(self, source: str, lines: Sequence[tuple[int, int]]) -> None:
         self.raw = "".join(source[start:end] for start, end in lines)
         self.lines = [start for start, _ in lines]
-        """The index in the source of each line's start; the next attribute has it in the paragraph."""
+        """The index of each line's start in the source. `begins` holds its index in the paragraph."""
         self.begins = [0, *accumulate(end - start for start, end in lines)]
         self.end = lines[-1][1]
         self.position = 0
         self.start = 0
-        """The index of the text's start, after the link definitions."""
+        """The index at which the text starts, after the link definitions."""
         self.text: list[str] = []
         self.pieces: list[tuple[int, int, bool]] = []
         self.length = 0
-        # Open brackets: True for an image, False for a link. Those below `dead` contain a link, so they are no links.
+        # Open brackets: True for an image, False for a link. Those below `dead` contain a link and cannot become links.
         self.openings: list[tuple[bool, int]] = []
         self.dead = 0
         self.images = 0
@@ -139,6 +140,7 @@ class _Reader:
     def read(self, labels: Collection[str]) -> None:
         for run in _TICKS.finditer(self.raw, self.position):
             self.ticks.setdefault(len(run[0]), []).append(run.start())
+        # Two ways to find the next token: the regex alone is slow on plain text, because a URL can begin anywhere.
         has_urls = "://" in self.raw or "www" in self.raw.lower()
         is_dense = sum(map(self.raw.count, _BEGINS)) * 16 > len(self.raw)
         search = _TOKEN.search if has_urls or is_dense else _next
@@ -185,7 +187,7 @@ class _Reader:
         self._put("\n", start)
 
     def _code(self, start: int, end: int) -> int:
-        """Return the end of code: the next run of as many backticks. Without one the backticks are text."""
+        """Return the end of code, which is the next run of equally many backticks. Without it, they are text."""
         runs = self.ticks.get(end - start, [])
         closing = bisect_left(runs, end)
         self._hide(start)
@@ -199,7 +201,7 @@ class _Reader:
         return end
 
     def _close(self, start: int, labels: Collection[str]) -> int:
-        """Return where reading goes on after a closing bracket: after the destination or label if it closes a link."""
+        """Return the position after a closing bracket, or after the destination or label if it closes a link."""
         if not self.openings:
             return start + 1
         is_image, inside = self.openings.pop()
@@ -225,7 +227,10 @@ class _Reader:
         return after.end() if after else start + 1
 
     def _url(self, start: int, end: int, *, is_www: bool) -> int:
-        """Return where to go on after the beginning of a URL. Brackets that may become a link contain none."""
+        """Return the position after a URL, or after its first characters if it is none.
+
+        Inside brackets that may become a link, the server recognises no URLs.
+        """
         in_word = is_www and start > self.start + 1 and self.raw[start - 1] not in _BEFORE_WWW
         if not in_word and not self.images and len(self.openings) <= self.dead:
             link = _url_end(self.raw, start, start if is_www else end)
@@ -237,7 +242,7 @@ class _Reader:
 
 
 def _next(raw: str, position: int) -> re.Match[str] | None:
-    """Find the next token in a text without URLs, which begin like any word and make the search slow."""
+    """Return the next token of a text without URLs, looking only at characters that can begin one."""
     tokens = (_TOKEN.match(raw, begin.start()) for begin in _BEGIN.finditer(raw, position))
     return next((token for token in tokens if token), None)
 
@@ -252,7 +257,7 @@ def _normal(label: str) -> str:
 
 
 def _definition_end(raw: str, at: int) -> int | None:
-    """Return the end of the link definition whose label ends at `at`; None if it is none."""
+    """Return the end of the link definition whose label ends at `at`; None if there is no definition."""
     if not raw.startswith(":", at):
         return None
     end = _destination_end(raw, _skip(raw, at + 1))
@@ -307,7 +312,8 @@ def _entity(name: str) -> str:
 
 
 def _url_end(raw: str, start: int, host: int) -> int:
-    """Return the end of a URL, `start` if it is none. A host has no underscore and begins with no punctuation."""
+    """Return the end of a URL, or `start` if it is none: a host contains no underscore and starts with a letter or
+    digit."""
     first = raw[host : host + 1]
     if not first or first.isspace() or unicodedata.category(first).startswith("P"):
         return start

@@ -1,2 +1,2 @@
-"""Recording a Mattermost server's traffic as a fixture, and serving a fixture in the server's place. No part of the
+"""Records a Mattermost server's traffic as a fixture, and replays a fixture in place of the server. Not part of the
 message path."""

@@ -1,4 +1,4 @@
-"""Loads a Mattermost fixture, or a folder of them, with the data a server needs to serve it."""
+"""Loads a Mattermost fixture, or a folder of fixtures, with the data that a server needs to serve it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .stand_in import ReplayServer
 
 _BETWEEN_CASES = 1.0
 _NOBODY = "b" * 26
-"""The bot's id when neither a file nor a frame has it."""
+"""The bot's id if neither a file nor a frame contains it."""
 _NAMED = (("userId", "username"), ("addedUserId", "addedUsername"), ("removedUserId", "removedUsername"))
 
 
 @dataclass
 class Fixture:
-    """`frames` are the events without `hello`, `times` are seconds; the rest is the server's data."""
+    """A loaded recording: `frames` are events without `hello`, `times` are seconds, the rest is the server's data."""
 
     me_id: str = ""
     frames: list[Object] = field(default_factory=list)
@@ -38,9 +38,9 @@ class Fixture:
 
 
 def load(path: Path) -> Fixture:
-    """Load the recording at a path, or all in a folder. Raises ConfigError for no frames, or those of several bots.
+    """Load the recording at a path, or all in a folder. Raises ConfigError if there are no frames, or several bots.
 
-    Data that no file beside a recording holds is derived from its frames: the bot's id, names, channels and members.
+    Data that a recording has no files for is derived from its frames: the bot's id, names, channels and members.
     """
     fixture = Fixture()
     guesses: Counter[str] = Counter()
@@ -86,13 +86,13 @@ def _time(frame: Object) -> float | None:
 
 
 def _greeted(frame: Object) -> str:
-    """Return the user a `hello` is for; empty for any other frame."""
+    """Return the user to whom a `hello` is addressed; empty for any other frame."""
     broadcast = frame.get("broadcast")
     return str(broadcast.get("user_id") or "") if frame["event"] == "hello" and isinstance(broadcast, dict) else ""
 
 
 def _learn(fixture: Fixture, frame: Object, guesses: Counter[str]) -> None:
-    """Learn users, channels and members. Count who may be the bot: a frame's only receiver, or mentioned."""
+    """Learn users, channels and members. Count candidates for the bot: a frame's only receiver, and mentioned users."""
     data, broadcast = frame.get("data"), frame.get("broadcast")
     if isinstance(broadcast, dict) and broadcast.get("user_id"):
         guesses[str(broadcast["user_id"])] += 10
@@ -133,7 +133,7 @@ def _name(fixture: Fixture, user_id: object, username: object) -> None:
 
 
 def _channel(channel_id: str, source: Object) -> Object:
-    """Return a channel as the server lists it, from such a list or from a post's frame."""
+    """Return a channel in the form of the server's list, from such a list or from a post's frame."""
     channel_type = source.get("type") or source.get("channel_type") or "O"
     display = source.get("display_name") or source.get("channel_display_name") or ""
     return {
@@ -158,7 +158,7 @@ def _complete(fixture: Fixture) -> None:
 
 
 def post_of(data: Object) -> Object | None:
-    """Return the post in a frame's data, None when there is none that can be served."""
+    """Return the post in a frame's data; None if there is none that can be served."""
     text = data.get("post")
     post = parsed_object(text) if isinstance(text, str) else None
     if post is None or not all(isinstance(post.get(key), str) for key in ("id", "user_id", "channel_id")):

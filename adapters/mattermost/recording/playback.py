@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.02
 
 
 def prepare(path: Path, faults: Faults, speed: float | None) -> Replay:
-    """Prepare the replay of a fixture, or of a folder of them. Raises ConfigError."""
+    """Prepare the replay of a fixture, or of a folder of fixtures. Raises ConfigError."""
     fixture = load(path)
     server = fixture.server()
     return Replay(
@@ -27,10 +27,10 @@ def prepare(path: Path, faults: Faults, speed: float | None) -> Replay:
 
 
 class Playback:
-    """Plays frames while a client is connected, numbered anew on each connection.
+    """Plays frames in order while a client is connected, with new sequence numbers on each connection.
 
-    `waits` are the seconds before each frame; `played` counts the frames sent. REST calls then also know the posts and
-    members of those frames.
+    `waits` are the seconds before each frame; `played` counts the frames sent. The posts and members in played frames
+    are then available over REST.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Playback:
     async def run(self) -> None:
         """Play all frames, then return."""
         for number, (frame, wait) in enumerate(zip(self._frames, self._waits, strict=True), 1):
-            # After a cut, the next event does not wait for a client: the server keeps it for the resume, as a real one.
+            # After a cut, do not wait for a client: like a real server, this one keeps the next event for the resume.
             if not self._client_lost(number - 1):
                 await self._wait_for_client()
                 await self._sleep(wait)

@@ -1,4 +1,4 @@
-"""Records from a Mattermost server beside the gateway: the server sends every WebSocket of the bot the same events."""
+"""Records from a Mattermost server beside the gateway, which misses nothing: every WebSocket gets every event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BATCH = 100
 
 
 async def record(settings: MattermostSettings, commands: Collection[str], capture: Capture) -> Recorded:
-    """Fill the capture until it stops. Raises Fatal or ConnectionLost, and Leak.
+    """Fill the capture until it stops. Raises Fatal, ConnectionLost or Leak.
 
     `commands` are the host's slash commands, which stay readable at the start of a text.
     """
@@ -49,7 +49,7 @@ def _batches(names: Iterable[str]) -> Iterator[list[str]]:
 
 
 async def _listed(what: str, call: Awaitable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return a list of the server's, empty when the call fails: the frames matter more."""
+    """Return the result of a listing call; empty if it fails, so that the recorded frames are not lost."""
     try:
         return await call
     except HardenedError as exc:

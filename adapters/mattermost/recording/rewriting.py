@@ -1,4 +1,4 @@
-"""Rewrites a Mattermost server's frames and lists for a fixture, without identities and contents. Pure."""
+"""Rewrites a Mattermost server's frames and lists for a fixture, replacing identities and contents. Pure."""
 
 from __future__ import annotations
 
@@ -86,19 +86,19 @@ class MattermostRecording(Recording):
         self._names: set[str] = set()
 
     def ids(self) -> set[str]:
-        """Return every id in the frames, of whatever kind."""
+        """Return all ids in the frames, of users, channels, posts and so on."""
         found = (part for leaf in leaves([frame for _, frame in self._events]) for part in _COMPOUND.split(leaf))
         return {leaf for leaf in found if re.fullmatch(r"[a-z0-9]{26}", leaf)}
 
     def names(self) -> set[str]:
-        """Return every name in the frames that may be a mention."""
+        """Return all names in the frames that may be mentions."""
         texts = (text for _, frame in self._events for text in _texts(frame))
         return {name for text in texts for name in find_mentions(text, lambda _: None).unknown}
 
     def files(self, me: Object, users: object, channels: object) -> dict[str, bytes]:
-        """Return the contents of the fixture's files by suffix. Raises Leak when they hold any part of the originals.
+        """Return the contents of the fixture's files by suffix. Raises Leak if they contain any part of the originals.
 
-        Only channels that occur in the frames are kept.
+        Channels that do not occur in the frames are left out.
         """
         people = list({user.get("id"): only(_USER, user) for user in (me, *rows(users))}.values())
         self._names = {name.lower() for user in people if isinstance(name := user.get("username"), str)}
@@ -118,7 +118,7 @@ class MattermostRecording(Recording):
         return written
 
     def _rules(self, name: Text) -> Rules:
-        """Return the rules; `name` rewrites values of that key, which are files' or channels' names."""
+        """Return the rules. `name` rewrites the values of the key `name`, which are names of files or of channels."""
         strings: dict[str, Text] = dict.fromkeys(_TEXTS, self._masked)
         strings |= {key: vocabulary(known) for key, known in _WORDS.items()}
         strings |= dict.fromkeys(_USERNAMES, self._username)
@@ -140,7 +140,7 @@ class MattermostRecording(Recording):
         return self.pseudonyms.file(value)
 
     def _identity(self, value: str) -> str:
-        """Rewrite an id, a list of ids, or an id joined with others or with a time."""
+        """Rewrite an id, a list of ids, or an id joined to other ids or to a time."""
         if (inner := nested(value)) is not None:
             return dumped([self._identity(one) if isinstance(one, str) else 0 for one in inner])
         return "".join(
@@ -154,14 +154,14 @@ class MattermostRecording(Recording):
         return value if value == "System" else self.pseudonyms.username(value)
 
     def _display_name(self, value: str) -> str:
-        """Rewrite a channel's display name, which is a list of usernames for direct and group messages."""
+        """Rewrite a channel's display name. For direct and group messages, it is a list of usernames."""
         parts = value.split(", ")
         if all(part.removeprefix("@").lower() in self._names for part in parts):
             return ", ".join(map(self.pseudonyms.username, parts))
         return self.pseudonyms.chat(value)
 
     def _masked(self, text: str) -> str:
-        """Mask a text, except for mentions and for a slash command of the host that opens it."""
+        """Mask a text, except for mentions and a slash command of the host at its start."""
         found = find_mentions(text, lambda name: name if name in self._names else None)
         spans = [(start, end) for start, end, _ in found.mentions]
         everybody = [_everybody(text, last) for last in found.everybody]
@@ -171,7 +171,7 @@ class MattermostRecording(Recording):
         return masked
 
     def _mention(self, typed: str, name: str) -> str:
-        """Return the @ as typed with the pseudonym, in capitals where the name was."""
+        """Return the pseudonym after the @ as typed, in capitals if the name was in capitals."""
         at, made = typed[: len(typed) - len(name)], self.pseudonyms.username(name)
         return at + (made.upper() if typed.isupper() else made)
 
@@ -182,7 +182,7 @@ def _everybody(text: str, last: int) -> Span:
 
 
 def _type(value: str) -> str:
-    """Keep a known type; of any other, keep the prefix that marks it as a server's or plugin's."""
+    """Keep a known type. Of any other type, keep only the prefix that marks it as a server's or a plugin's."""
     if value in _WORDS["type"]:
         return value
     prefix = _TYPE_PREFIX.match(value)
@@ -195,7 +195,7 @@ def _version(value: str) -> str:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield every text in a frame that may mention somebody."""
+    """Yield all texts in a frame that may mention somebody."""
     match value:
         case dict():
             for key, inner in value.items():
@@ -210,7 +210,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _usernames(value: object) -> Iterable[str]:
-    """Yield every user name that the server itself wrote."""
+    """Yield all usernames in fields that the server fills."""
     match value:
         case dict():
             for key, inner in value.items():

@@ -1,7 +1,7 @@
-"""A stand-in for a Mattermost server: the WebSocket and REST under /api/v4, with the answers of a recorded 5.37.
+"""A stand-in for a Mattermost server: WebSocket and REST under /api/v4, with the answers of a recorded 5.37.
 
-It has no database and one bot account: users, channels, members and posts are given to it. Permissions, Markdown and
-thread notifications are not imitated.
+It has one bot account and no database: users, channels, members and posts are passed in. It does not imitate
+permissions, Markdown and thread notifications.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TEMPLATES: Mapping[str, Any] = {
 
 @dataclass
 class ReplayServer:
-    """Serves from `start` until `stop`; `async with` calls both."""
+    """A server that serves from `start` until `stop`; `async with` calls both."""
 
     token: str = TOKEN
     prefix: str = ""
@@ -44,7 +44,7 @@ class ReplayServer:
     users: dict[str, Object] = field(default_factory=dict)
     channels: dict[str, Object] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
-    """Channel id to user ids."""
+    """Maps a channel id to user ids."""
     posts: dict[str, Object] = field(default_factory=dict)
 
     refuse_upgrade: tuple[int, dict[str, str]] | None = None
@@ -53,16 +53,16 @@ class ReplayServer:
     """Seconds until a socket without a valid token is cut."""
     hello_delay: float = 0.0
     ping_answer: str | None = "OK"
-    """OK, FAIL, or None for no answer. Without a valid token it is FAIL or none."""
+    """OK, FAIL, or None for no answer. A client without a valid token gets FAIL instead of OK."""
     resumes: bool = True
     """False: every connection id is unknown, as after a restart."""
     ahead: int = 0
-    """How many milliseconds the server's clock is ahead of this machine's."""
+    """Milliseconds by which the server's clock is ahead of this machine's."""
 
     upgrades: list[dict[str, str]] = field(default_factory=list)
     """Query parameters of every WebSocket upgrade."""
     actions: list[Object] = field(default_factory=list)
-    """What clients sent over WebSockets."""
+    """Actions that clients sent over WebSockets."""
     connections: list[Connection] = field(default_factory=list)
     url: str = ""
     _runner: web.AppRunner | None = None
@@ -76,7 +76,7 @@ class ReplayServer:
         await self.stop()
 
     async def start(self, port: int = 0, host: str = "127.0.0.1", ssl_context: Any = None) -> None:
-        """Start to listen. Raises OSError when the port is taken."""
+        """Start listening. Raises OSError if the port is in use."""
         app = web.Application(client_max_size=_REQUEST_BYTES)
         app.router.add_get(f"{self.prefix}/api/v4/websocket", WebSocketApi(self).handle)
         app.router.add_route("*", f"{self.prefix}/api/v4/{{path:.*}}", self.rest().handle)
@@ -98,15 +98,15 @@ class ReplayServer:
         return RestApi(self, Routes(self).table())
 
     def template(self, name: str) -> Any:
-        """Return the fields of an answer of that kind that are the same every time."""
+        """Return the constant fields of an answer of that kind."""
         return _TEMPLATES[name]
 
-    # -- acts of people
+    # -- actions of people
 
     async def post(
         self, user_id: str, channel_id: str, message: str, *, sender_name: str = "", **fields: Any
     ) -> Object:
-        """Store a post of that user, and send its event if the bot is a member. `fields` are the post's: root_id, …"""
+        """Store a post by a user, and send its event if the bot is a member. `fields` are the post's: root_id, …"""
         post = self.store(user_id, channel_id, message, **fields)
         if self.me_id in self.members[channel_id]:
             await self.emit(self.posted(post, sender_name))
@@ -173,7 +173,7 @@ class ReplayServer:
             connection.socket = None
 
     def black_hole(self) -> None:
-        """Leave the open sockets open, but never send on them again."""
+        """Keep the open sockets open, but never send on them again."""
         for connection in self.connections:
             connection.silent = True
 
@@ -218,7 +218,7 @@ class ReplayServer:
         return self._now + self.ahead
 
     def knows(self, headers: Mapping[str, str]) -> bool:
-        """Return whether a request carries the bot's token."""
+        """Return True if a request has the bot's token."""
         return headers.get("Authorization") == f"Bearer {self.token}"
 
     async def connected(self, count: int = 1, timeout: float = 5.0) -> None:
@@ -228,7 +228,7 @@ class ReplayServer:
                 await asyncio.sleep(0.005)
 
     def _mentioned(self, post: Object) -> list[str]:
-        """Return the members mentioned, by a coarser grammar than the server's."""
+        """Return the mentioned members, found by a coarser grammar than the server's."""
         members = [user_id for user_id in self.members[post["channel_id"]] if user_id != post["user_id"]]
         if self.channels[post["channel_id"]]["type"] == "D":
             return members

@@ -38,7 +38,7 @@ class Call:
 
 
 class Refused(Exception):
-    """Answers a call with an error of the server."""
+    """Raised by a handler to answer a call with an error of the server."""
 
     def __init__(self, status: int, error_id: str, message: str) -> None:
         super().__init__(message)

@@ -31,7 +31,7 @@ def listed(posts: Iterable[Object]) -> Object:
 
 
 class Routes:
-    """Handlers by route, which get each `ID` of the route. A handler returns JSON or raises Refused."""
+    """The handlers of the routes. Each gets the ids in its route, and returns JSON or raises Refused."""
 
     def __init__(self, server: ReplayServer) -> None:
         self.server = server

@@ -41,11 +41,11 @@ def abort(socket: web.WebSocketResponse) -> None:
 
 @dataclass
 class Connection:
-    """The server's state of one connection id, kept while the client is away."""
+    """The server's state of one connection id, kept while the client is disconnected."""
 
     id: str = field(default_factory=new_id)
     seq: int = 0
-    """The number of the next event."""
+    """The sequence number of the next event."""
     kept: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
     socket: web.WebSocketResponse | None = None
     silent: bool = False
@@ -73,7 +73,7 @@ def _token_shown(message: WSMessage) -> str | None:
 
 
 class WebSocketApi:
-    """Greets or resumes each client, and answers its pings."""
+    """Accepts WebSockets: sends `hello` or resumes, and answers pings."""
 
     def __init__(self, server: ReplayServer) -> None:
         self._server = server
@@ -103,7 +103,7 @@ class WebSocketApi:
         return socket
 
     async def _passes_challenge(self, socket: web.WebSocketResponse) -> bool:
-        """Return whether a client without a token header shows the token in time. Its other actions fail."""
+        """Return True if a client without a token header sends the token in time. Its other actions fail."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._server.bad_token_delay):
                 async for message in socket:
@@ -113,7 +113,7 @@ class WebSocketApi:
         return False
 
     async def _connected(self, socket: web.WebSocketResponse, query: Mapping[str, str]) -> Connection:
-        """Return the resumed connection, its missed events sent, or a new one, greeted."""
+        """Return the connection, after sending the missed events of a resumed one or the `hello` of a new one."""
         wanted, seq = query.get("connection_id"), int(query.get("sequence_number") or 0)
         for connection in self._server.connections:
             missed = [frame for number, frame in connection.kept if number >= seq]

@@ -1,2 +1,2 @@
-"""Mattermost's REST API: the calls, their transport, and the meaning of each refusal. Imports `common.core` and
+"""Mattermost's REST API: calls, transport, and translation of refusals into errors. Imports `common.core` and
 `mentions`."""

@@ -1,4 +1,4 @@
-"""The calls of Mattermost's REST API that the adapter makes, through mattermostdriver's endpoint methods.
+"""The REST calls of the adapter, through mattermostdriver's endpoint methods.
 
 Answers are returned as the server sent them, after a check that they are JSON of the documented outer type.
 """
@@ -32,11 +32,11 @@ Object = dict[str, Any]
 
 
 class MattermostClient:
-    """One server and one bot account. Opened and closed with `async with`.
+    """Client of one server for one bot account. Open and close it with `async with`.
 
-    `base_url` may have a path. `ca_file` is a PEM file with the CA that signed the server's certificate, trusted in
-    addition to the system's. Calls raise the errors of `RestClient`, and ValueError for a malformed id. A post never
-    notifies by @channel, @here or @all.
+    `base_url` may have a path. `ca_file` is a PEM file with the CA that signed the server's certificate; it is trusted
+    in addition to the system's CAs. Calls raise the errors of `RestClient`, and ValueError for a malformed id. In
+    posts, @channel, @here and @all notify nobody.
     """
 
     def __init__(
@@ -63,7 +63,8 @@ class MattermostClient:
             clock=clock,
             sleep=sleep,
         )
-        # The driver's login() and logout() cannot be used with coroutines; its options["debug"] logs secrets.
+        # Never call the driver's login() and logout(), which use the coroutine as a result, and never set its option
+        # "debug", which logs secrets.
         self._api = Driver({}, client_cls=lambda _: self._rest)
         self._own_id: str | None = None
         self._lists_all_channels = True
@@ -76,7 +77,7 @@ class MattermostClient:
             trace_configs=[no_redirects()],
             trust_env=False,
         )
-        # Otherwise aiohttp repeats PUT and DELETE when the connection breaks.
+        # By default aiohttp repeats PUT and DELETE when the connection breaks, although they may have been carried out.
         self._session._retry_connection = False
         return self
 
@@ -87,7 +88,7 @@ class MattermostClient:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The HTTP session: it trusts `ca_file`, keeps no cookies and sends `headers` to no redirect's target."""
+        """The HTTP session. It trusts `ca_file`, keeps no cookies and never sends `headers` to a redirect's target."""
         if self._session is None:
             raise ConnectionLost("the connection to Mattermost is closed")
         return self._session
@@ -96,7 +97,7 @@ class MattermostClient:
         """Return the headers that authenticate a request, a WebSocket upgrade included."""
         return {"Authorization": f"Bearer {self._token.get_secret_value()}"}
 
-    # -- who is who
+    # -- users
 
     async def me(self) -> Object:
         """Return our own user. Raises only Fatal, ConnectionLost or RateLimited."""
@@ -168,7 +169,7 @@ class MattermostClient:
     # -- posts
 
     async def posts_since(self, channel_id: str, since: int) -> Object:
-        """Return the posts created, edited or deleted since then (Unix milliseconds): at most 1000, in any order."""
+        """Return the posts created, edited or deleted since a time (Unix milliseconds): at most 1000, in any order."""
         return await self._posts(channel_id, {"since": since})
 
     async def newest_posts(self, channel_id: str, per_page: int = 60) -> Object:
@@ -183,7 +184,7 @@ class MattermostClient:
         return self._object(await self._api.posts.get_thread(_id(post_id)))
 
     async def create_post(self, channel_id: str, message: str, root_id: str | None = None) -> Object:
-        """Return the new post. It carries a `pending_post_id`: if sent again within 30 s, it is not created twice."""
+        """Create and return a post. Its `pending_post_id` makes retries within 30 s idempotent."""
         post: Object = {
             "channel_id": channel_id,
             "message": without_broadcasts(message),
@@ -193,14 +194,15 @@ class MattermostClient:
         return self._object(await self._api.posts.create_post(post))
 
     async def patch_post(self, post_id: str, message: str) -> Object:
-        """Return the edited post."""
+        """Edit a post and return it."""
         patch: Object = {"message": without_broadcasts(message)}
         return self._object(await self._api.posts.patch_post(_id(post_id), patch))
 
     # -- files
 
     async def upload_file(self, channel_id: str, name: str, data: bytes, content_type: str) -> Object:
-        """Return the new file's FileInfo. The server derives `mime_type` from the name and ignores `content_type`."""
+        """Upload a file and return its FileInfo. The server ignores `content_type` and guesses it from the name."""
+        # The name is sent unescaped in a header, in which a line break would start a new one.
         printable = "".join(c for c in name if c.isprintable()) or "file"
         answer = self._object(
             await self._api.files.upload_file(_id(channel_id), {"files": (printable, data, content_type)})
@@ -218,7 +220,7 @@ class MattermostClient:
     # -- the server
 
     async def config(self) -> Object:
-        """Return the configuration as clients see it; all values are strings."""
+        """Return the server's configuration for clients; all values are strings."""
         return self._object(await self._api.system.get_client_configuration({"format": "old"}))
 
     @property
@@ -235,7 +237,8 @@ class MattermostClient:
         return self._object(await self._api.system.check_system_health())
 
     async def call(self, method: str, path: str, payload: Object | None = None) -> Object:
-        """Return the object that any endpoint below /api/v4 answers with. A post gets a `pending_post_id`."""
+        """Call any endpoint below /api/v4 and return the answer's object. A new post gets a `pending_post_id`."""
+        # Stock's media posts come this way and get the same protection as `create_post`.
         endpoint = "/" + path.strip("/")
         if not _ENDPOINT.fullmatch(endpoint):
             raise ValueError("not a path of Mattermost's API")
@@ -277,6 +280,7 @@ class MattermostClient:
 
 
 def _id(value: str) -> str:
+    """Return a valid id. Raises ValueError, because the driver pastes ids into paths without escaping them."""
     if not _ID.fullmatch(value):
-        raise ValueError("not an id of Mattermost")
+        raise ValueError("not a Mattermost id")
     return value

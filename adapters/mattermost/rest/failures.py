@@ -1,4 +1,8 @@
-"""The meaning of Mattermost's refusals and aiohttp's exceptions, as errors that hold no token and nobody's words."""
+"""Translates Mattermost's refusals and aiohttp's exceptions into our errors.
+
+The texts contain no token and no message text. Where possible they have the form "problem: remedy", as the doctor
+expects it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from ....common.core.errors import ConnectionLost, Fatal, HardenedError, NotSent
 
 
 class ApiError(HardenedError):
-    """The server refuses a call (4xx) and would refuse it again. `error_id` is the server's, or empty."""
+    """The server refuses a call with a status 4xx and would refuse it again. `error_id` is the server's, or empty."""
 
     def __init__(self, status: int, error_id: str, call: str) -> None:
         super().__init__(f"Mattermost refuses {call}: {status} {error_id}".rstrip())
@@ -22,7 +26,7 @@ class ApiError(HardenedError):
 
 
 class Redirected(aiohttp.ClientError):
-    """Raised by our sessions instead of carrying the token elsewhere."""
+    """Raised by our sessions instead of following a redirect with the token."""
 
 
 def bad_token() -> Fatal:
@@ -40,7 +44,7 @@ def bot_disabled() -> Fatal:
 def other_api(where: str) -> Fatal:
     return Fatal(
         "mattermost_other_api",
-        f"there is no Mattermost at {where}: check MATTERMOST_URL, its path too",
+        f"there is no Mattermost at {where}: check MATTERMOST_URL, including its path",
         heals=False,
     )
 
@@ -52,18 +56,19 @@ def redirected(where: str) -> Fatal:
 
 
 def not_mattermost(where: str) -> ConnectionLost:
-    return ConnectionLost(f"{where} answers with something that is not Mattermost's: check MATTERMOST_URL")
+    return ConnectionLost(f"{where} does not answer as Mattermost does: check MATTERMOST_URL")
 
 
 def transport_failure(exc: Exception, where: str) -> HardenedError:
-    """Return the meaning of an exception of aiohttp. Raise it outside the handler: the exception may hold the token."""
+    """Return the error for an exception of aiohttp. Raise it outside the handler: the exception may hold the token."""
+    # The order matters: certificate and TLS errors are connector errors too, and a connection timeout a TimeoutError.
     match exc:
         case aiohttp.ClientConnectorCertificateError():
             return _bad_certificate(exc.certificate_error, where)
         case Redirected():
             return redirected(where)
         case aiohttp.ClientConnectorSSLError():
-            return NotSent(f"no TLS connection to {where}: check scheme and port of MATTERMOST_URL")
+            return NotSent(f"no TLS connection to {where}: check the scheme and port in MATTERMOST_URL")
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             return NotSent(f"{where} cannot be reached ({type(exc).__name__})")
         case TimeoutError():
@@ -72,7 +77,7 @@ def transport_failure(exc: Exception, where: str) -> HardenedError:
 
 
 def _bad_certificate(exc: Exception, where: str) -> Fatal:
-    """Return the remedy by OpenSSL's verification code (x509_vfy.h)."""
+    """Return the error for a certificate, with a remedy chosen by OpenSSL's verification code (x509_vfy.h)."""
     match getattr(exc, "verify_code", None):
         case 62 | 64:
             remedy = "is for another host: correct the host name in MATTERMOST_URL"
@@ -84,25 +89,30 @@ def _bad_certificate(exc: Exception, where: str) -> Fatal:
 
 
 def refusal(call: str, where: str, status: int, headers: Mapping[str, str], body: bytes) -> HardenedError:
-    """Return the meaning of an answer whose status is not 2xx."""
+    """Return the error for an answer whose status is not 2xx."""
     error_id = _error_id(body)
     match status:
+        # Mattermost's own 401 has an error id, a proxy's has not.
         case 401 if error_id:
             return bad_token()
         case 401 | 407:
-            return Fatal("mattermost_proxy", f"a proxy before {where} answers {status}: let this bot pass it")
+            return Fatal(
+                "mattermost_proxy", f"a proxy in front of {where} answers {status}: allow this bot through the proxy"
+            )
         case 429:
             return RateLimited(_retry_after(headers), call)
+        # The proxy gave up waiting; the server may still carry the call out.
         case 408 | 504:
             return Unanswered(f"{where} answers {call} with {status}")
         case _ if status >= 500:
-            return ConnectionLost(f"{where} answers {call} with {status}: look into the log of Mattermost or its proxy")
+            return ConnectionLost(f"{where} answers {call} with {status}: check the log of Mattermost or its proxy")
         case _ if status < 400:
             return redirected(where)
     return ApiError(status, error_id, call)
 
 
 def _error_id(body: bytes) -> str:
+    """Return the server's error id; empty for any other text, which may repeat a message and must not be logged."""
     try:
         error = json.loads(body)
     except ValueError:
@@ -112,7 +122,7 @@ def _error_id(body: bytes) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Return seconds. The rate limiter's headers may be doubled (`2, 2`), those of proxies may hold a date."""
+    """Return the seconds to wait. The server's headers may be doubled (`2, 2`), those of proxies may hold a date."""
     for name in ("Retry-After", "X-Ratelimit-Reset"):
         value = headers.get(name, "").partition(",")[0].strip()
         if re.fullmatch(r"[0-9]{1,6}", value):
@@ -121,29 +131,29 @@ def _retry_after(headers: Mapping[str, str]) -> float:
 
 
 def upgrade_refused(status: int, where: str) -> HardenedError:
-    """Return the meaning of an HTTP status other than 101 to a WebSocket upgrade, 401 aside: see `Doubtful`."""
+    """Return the error for an HTTP status other than 101 and 401 of a WebSocket upgrade. For 401, see `Doubtful`."""
     match status:
         case 404:
             return Fatal(
                 "mattermost_other_api",
-                f"there is no Mattermost WebSocket at {where}: check MATTERMOST_URL, its path too, and that the proxy "
-                "passes /api/v4/websocket",
+                f"there is no Mattermost WebSocket at {where}: check MATTERMOST_URL, including its path, and that the "
+                "proxy passes /api/v4/websocket through",
             )
         case 403 | 407:
             return Fatal(
                 "mattermost_proxy",
-                f"a proxy or firewall before {where} answers {status} to the WebSocket: allow /api/v4/websocket",
+                f"a proxy or firewall in front of {where} answers {status} to the WebSocket: allow /api/v4/websocket",
             )
         case 408 | 425 | 429:
-            return ConnectionLost(f"{where} asks to be called less often or later (status {status})")
+            return ConnectionLost(f"{where} asks for fewer or later requests (status {status})")
         case _ if status >= 500:
             return ConnectionLost(
-                f"{where} answers {status}: look into the log of Mattermost or of the proxy before it"
+                f"{where} answers {status}: check the log of Mattermost or of the proxy in front of it"
             )
         case _ if 300 <= status < 400:
             return redirected(where)
     return Fatal(
         "mattermost_no_websocket",
-        f"{where} answers {status} instead of opening a WebSocket: let the proxy pass on the Upgrade and Connection "
-        "headers for /api/v4/websocket",
+        f"{where} answers {status} instead of opening a WebSocket: configure the proxy to pass on the Upgrade and "
+        "Connection headers for /api/v4/websocket",
     )

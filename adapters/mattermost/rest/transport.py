@@ -1,6 +1,6 @@
-"""Mattermost's REST API on aiohttp, as the asynchronous client under mattermostdriver's endpoint methods.
+"""Asynchronous HTTP transport on aiohttp for mattermostdriver's endpoint methods.
 
-The endpoint methods return whatever their client returns, so they can be awaited when it returns coroutines.
+The endpoint methods return the result of their client unchanged, so with this client they return coroutines.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from .failures import Redirected, not_mattermost, refusal, transport_failure
 
 CONNECT_SECONDS = 10.0
 _CREATE_SECONDS = 10.0
+"""Maximum duration of one attempt to create a post: short, so that a retry comes before `_RETRY_WITHIN`."""
 _TRANSFER_SECONDS = 300.0
-_REPEATS = 3
-_REPEAT_WITHIN = 25.0
-"""The server remembers a `pending_post_id` for 30 s."""
+_RETRIES = 3
+_RETRY_WITHIN = 25.0
+"""Time for retries of a post in doubt. The server remembers a `pending_post_id` for 30 s."""
 _RESPONSE_BYTES = 64 * 2**20
 _ERROR_BYTES = 2**16
 _LOOKUPS = {"/users/ids", "/users/usernames", "/roles/names"}
@@ -47,7 +48,7 @@ class Request:
     fields: Mapping[str, str] | None = None
     files: Files | None = None
     max_bytes: int | None = None
-    """The limit of a download."""
+    """Size limit of a download."""
 
     @property
     def call(self) -> str:
@@ -69,7 +70,7 @@ class Request:
         """Return a new form, because each can be sent only once."""
         if self.files is None:
             return None
-        # Go does not decode percent signs in a file name.
+        # Mattermost's server (Go) does not decode a percent-encoded file name.
         form = aiohttp.FormData(self.fields or {}, quote_fields=False)
         for name, (filename, content, content_type) in self.files.items():
             form.add_field(name, BytesIO(content), filename=filename, content_type=content_type or None)
@@ -83,10 +84,10 @@ class Request:
 
 
 class RestClient:
-    """The client that mattermostdriver calls, on the session it is given. `base_url` may have a path.
+    """The client that mattermostdriver calls. `base_url` may have a path.
 
-    Reads, and posts with a `pending_post_id`, are retried a few times after failures that may pass; other calls only
-    when they cannot have been carried out. One attempt takes at most `timeout` seconds, a post 10 s, a file 300 s.
+    Reads, and posts with a `pending_post_id`, are retried a few times after temporary failures. Other calls are retried
+    only if they cannot have been carried out. One attempt takes at most `timeout` seconds, a post 10 s, a file 300 s.
     Raises ApiError, Fatal, ConnectionLost, RateLimited (after `patience` seconds of waiting) or Unanswered.
     """
 
@@ -127,7 +128,7 @@ class RestClient:
         try:
             return json.loads(body)
         except ValueError:
-            pass  # The exception holds the text that was not JSON, so it must not become a context.
+            pass  # The exception holds the invalid text, so it must not become a context.
         raise not_mattermost(self._where)
 
     async def get(self, endpoint: str, options: Any = None, params: Mapping[str, Any] | None = None) -> Any:
@@ -150,13 +151,13 @@ class RestClient:
         return await self.make_request("delete", endpoint, options, params)
 
     async def download(self, endpoint: str, max_bytes: int) -> bytes:
-        """Return the body as it is. Raises FileTooLarge as soon as it exceeds `max_bytes`."""
+        """Return the raw body. Raises FileTooLarge as soon as it exceeds `max_bytes`."""
         return await self._answer(Request("GET", endpoint, max_bytes=max_bytes))
 
     async def _answer(self, request: Request) -> bytes:
-        """Return the body of the answer to a call or to one of its retries."""
+        """Make a call with retries and return the body of the answer."""
         session = self._session()
-        delays = islice(backoff(0.5, cap=8.0), _REPEATS)
+        delays = islice(backoff(0.5, cap=8.0), _RETRIES)
         patience = self._patience
         in_doubt_since: float | None = None
         while True:
@@ -166,7 +167,7 @@ class RestClient:
             try:
                 return await self._try(session, request)
             except RateLimited as limited:
-                # Jitter, because many posts may be waiting for the same limit.
+                # With jitter, because many posts may wait for the same limit.
                 failure, wait = limited, limited.retry_after * (1 + random.random() / 4)
                 patience -= wait
                 again = patience >= 0
@@ -175,19 +176,19 @@ class RestClient:
                 again = request.repeatable or isinstance(lost, NotSent)
                 if isinstance(lost, Unanswered) and in_doubt_since is None:
                     in_doubt_since = started
-            if wait is None or not again or self._forgotten(request, in_doubt_since, wait):
+            if wait is None or not again or self._is_too_late(request, in_doubt_since, wait):
                 break
             await self._sleep(wait)
-        # An earlier attempt may have been carried out, whatever happened to the last one.
+        # An earlier attempt may have been carried out, even if the last one certainly was not.
         if request.writes and in_doubt_since is not None:
-            raise Unanswered(f"no answer to {request.call}: whether it was carried out is unknown")
+            raise Unanswered(f"no answer to {request.call}: it is unknown whether it was carried out")
         if isinstance(failure, Unanswered):
             raise ConnectionLost(f"no answer to {request.call} ({failure})")
         raise failure
 
-    def _forgotten(self, request: Request, since: float | None, wait: float) -> bool:
-        """Return True when a retry could come too late for the server to recognize it as one."""
-        return since is not None and request.writes and self._clock() + wait - since > _REPEAT_WITHIN
+    def _is_too_late(self, request: Request, since: float | None, wait: float) -> bool:
+        """Return True if the server might take a retry for a new post, because it comes too late."""
+        return since is not None and request.writes and self._clock() + wait - since > _RETRY_WITHIN
 
     async def _try(self, session: aiohttp.ClientSession, request: Request) -> bytes:
         try:
@@ -209,6 +210,7 @@ class RestClient:
                 failure = refusal(request.call, self._where, response.status, response.headers, body)
         except (aiohttp.ClientError, TimeoutError) as exc:
             failure = transport_failure(exc, self._where)
+        # Outside the handler: the exception may hold the request's headers.
         raise failure
 
 
@@ -223,7 +225,7 @@ async def _read(response: aiohttp.ClientResponse, request: Request) -> bytes:
 
 
 def no_redirects() -> aiohttp.TraceConfig:
-    """Return a trace that keeps the token from redirects, for WebSockets, which have no such option."""
+    """Return a trace that refuses redirects of requests with a token. aiohttp has no such option for WebSockets."""
 
     async def refuse(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
         if "Authorization" in params.headers:

@@ -1,6 +1,6 @@
-"""Every way a Signal set-up fails, checked against the live daemon.
+"""The list of checks of a Signal set-up, run against the live daemon.
 
-Nothing is sent, accepted or changed, and no message is taken from the gateway.
+They send, accept and change nothing, and take no message from the gateway.
 """
 
 from __future__ import annotations
@@ -62,9 +62,10 @@ CHECKS: tuple[Check[Context], ...] = (
 async def examine(
     extra: Mapping[str, Any], environment: Mapping[str, str], state: Path, **replaced: Any
 ) -> AsyncIterator[Finding]:
-    """Yield the findings as they come. `extra` is `PlatformConfig.extra`, `state` the state file's path.
+    """Yield each finding as soon as its check is done.
 
-    `replaced` are fields of the `Context`, for tests.
+    `extra` is `PlatformConfig.extra`, `state` the state file's path. `replaced` overrides fields of the `Context`, for
+    tests.
     """
     context = Context(extra=extra, environment=environment, state=state, **replaced)
     async with context.resources:

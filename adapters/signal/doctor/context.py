@@ -1,23 +1,23 @@
-"""The context of the checks of a Signal set-up: settings, daemon, contacts, and this machine."""
+"""The context of the Signal checks: settings, daemon, contacts, and this machine."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ....common.core.events import Me
-from ....common.core.people import as_aci, as_number
 from ....common.doctor.checks import NetworkContext
 from ....common.host import checks
 from ..client import SignalClient
 from ..failures import RpcError
 from ..settings import SignalSettings
+from ..wire import Contact, read_rows
 
 
 def command_lines() -> Iterator[tuple[str, ...]]:
@@ -31,42 +31,43 @@ def command_lines() -> Iterator[tuple[str, ...]]:
 
 
 class Contacts:
-    """The daemon's contact store, as `listContacts` returns it. Rows that make no sense are ignored."""
+    """The daemon's contact store, as `listContacts` returns it. Invalid rows are ignored."""
 
     def __init__(self, result: object) -> None:
-        rows = [row for row in (result if isinstance(result, list) else ()) if isinstance(row, dict)]
-        self._rows = [(as_number(row.get("number")), as_aci(row.get("uuid")), row) for row in rows]
+        self._rows = read_rows(Contact, result)
 
     @property
     def pairs(self) -> dict[str, str]:
-        """Number to ACI, for contacts that have both."""
-        return {number: aci for number, aci, _ in self._rows if number and aci}
+        """Maps number to ACI, for contacts that have both."""
+        return {row.number: row.uuid for row in self._rows if row.number and row.uuid}
 
     @property
     def acis(self) -> frozenset[str]:
-        return frozenset(aci for _, aci, _ in self._rows if aci)
+        """The ACIs of all contacts."""
+        return frozenset(row.uuid for row in self._rows if row.uuid)
 
-    def row(self, account: str) -> Mapping[str, Any] | None:
-        """Return the row of an account, given by number or ACI; None when it is not there."""
-        return next((row for number, aci, row in self._rows if account in (number, aci)), None)
+    def row(self, account: str) -> Contact | None:
+        """Return the row of an account, given by number or ACI; None if there is none."""
+        return next((row for row in self._rows if account in (row.number, row.uuid)), None)
 
     def me(self, account: str) -> Me:
-        """Return the identity of our own account, unknown when it is not there."""
-        return next((Me(id=aci, number=number) for number, aci, _ in self._rows if account in (number, aci)), Me())
+        """Return the identity of our own account, an unknown one if the store does not have it."""
+        own = self.row(account)
+        return Me(own.uuid, own.number) if own else Me()
 
 
 @dataclass(kw_only=True)
 class Context(NetworkContext):
-    """The things that checks look at. Answers of the daemon are fetched once, when a check first asks for them.
+    """The data that checks examine. Answers of the daemon are fetched once, when a check first asks for them.
 
-    The fields are what tests replace; times in seconds.
+    Tests replace the fields. Times are in seconds.
     """
 
     commands: Callable[[], Iterable[Sequence[str]]] = command_lines
     which: Callable[[str], str | None] = shutil.which
     clock: Callable[[], float] = time.monotonic
     listening: Callable[[], bool] = lambda: checks.listening("signal")
-    """Returns whether a gateway of this set-up is connected now."""
+    """Returns True if a gateway with this set-up is connected now."""
     paired: Callable[[], int] = lambda: checks.paired("signal")
     outgoing: Callable[[], Path] = checks.outgoing_files
     headers_within: float = 20.0
@@ -75,7 +76,7 @@ class Context(NetworkContext):
 
     @cached_property
     def written(self) -> dict[str, Any]:
-        """The settings of config.yaml alone: the host repeats some variables among the extras."""
+        """The settings from config.yaml alone, because the host copies some environment variables into `extra`."""
         names = SignalSettings.environment_names()
         return {
             field: value
@@ -85,12 +86,12 @@ class Context(NetworkContext):
 
     @cached_property
     def labels(self) -> dict[str, str]:
-        """Setting to the place where the operator wrote it: `SIGNAL_ACCOUNT`, or `signal.account` of config.yaml."""
+        """Maps each setting to the name the operator wrote: `SIGNAL_ACCOUNT`, or `signal.account` of config.yaml."""
         return SignalSettings.sources(self.written, self.environment)
 
     @cached_property
     def settings(self) -> SignalSettings:
-        """The settings; raises ConfigError, which the check of that name reports."""
+        """The settings. Raises ConfigError, which the check `signal.settings` reports."""
         return SignalSettings.load(self.written, self.environment)
 
     @cached_property
@@ -100,21 +101,21 @@ class Context(NetworkContext):
 
     @cached_property
     def version(self) -> asyncio.Future[str]:
-        """The daemon's version, empty when it does not report one. Await it; raises as `SignalClient.rpc` does."""
+        """The daemon's version, empty if it does not report one. Await it; raises the errors of `SignalClient.rpc`."""
         return asyncio.ensure_future(self._fetch_version())
 
     @cached_property
     def contacts(self) -> asyncio.Future[Contacts]:
-        """The daemon's contact store. Await it; raises as `SignalClient.rpc` does."""
+        """The daemon's contact store. Await it; raises the errors of `SignalClient.rpc`."""
         return asyncio.ensure_future(self.fetch_contacts())
 
     async def fetch_contacts(self) -> Contacts:
-        """Return the daemon's contact store as it is now."""
+        """Fetch the daemon's current contact store."""
         return Contacts(await self.client.rpc("listContacts", {"allRecipients": True}, timeout=60))
 
     async def _fetch_version(self) -> str:
         try:
-            # Asked for an account it does not have, the daemon would not even report its version.
+            # With an account that it does not have, the daemon would not report its version either.
             answer = await self.client.rpc("version", {"account": None}, timeout=self.answer_within)
         except RpcError:
             return ""

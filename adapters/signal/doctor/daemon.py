@@ -1,4 +1,4 @@
-"""Checks of the daemon: that it answers, that it is signal-cli, its version, its account, its way to Signal."""
+"""Checks of the daemon: its address, version and account, and its connection to Signal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .context import Context
 
 OLDEST = (0, 13, 19)
 PROMPT = (0, 14, 4)
-"""The first version that sends the headers of an event stream at once."""
-LOGS = "look into the log of signal-cli, and of a proxy before it"
+"""The first version that sends the headers of an event stream immediately."""
+LOGS = "check the log of signal-cli, and of a proxy in front of it"
 
 
 async def reach(context: Context) -> AsyncIterator[Result]:
@@ -28,18 +28,18 @@ async def reach(context: Context) -> AsyncIterator[Result]:
         if status == 200:
             await context.version
         elif status == 404 and await _status(context, "/v1/about") == 200:
-            what = f"{where} is bbernhard's signal-cli-rest-api, which has another interface."
+            what = f"{where} is bbernhard's signal-cli-rest-api, which has a different interface."
             yield failed(what, f"Run `signal-cli daemon --http 127.0.0.1:8080` and set {url} to it.")
             return
         else:
             raise http_failure(status, where)
     except (aiohttp.ClientConnectorError, NotSent) as exc:
         cause = exc.__cause__ or exc
-        what = f"Nothing can be reached at {where} ({type(cause).__name__})."
+        what = f"{where} cannot be reached ({type(cause).__name__})."
         yield failed(what, f"Start `signal-cli daemon --http 127.0.0.1:8080`, or correct {url}.")
     except (TimeoutError, Unanswered):
-        what = f"{where} takes requests but does not answer them."
-        yield failed(what, "Look into signal-cli's log and restart it.")
+        what = f"{where} accepts requests but does not answer them."
+        yield failed(what, "Check signal-cli's log and restart it.")
     except (Fatal, ConnectionLost) as exc:
         if context.client.headers() and isinstance(exc, Fatal) and exc.code == "signal_host_pinned":
             what = f"The daemon at {where} refuses the host name of its URL, and `Host: localhost` as well."
@@ -54,34 +54,35 @@ async def reach(context: Context) -> AsyncIterator[Result]:
 
 
 def host(context: Context) -> Iterator[Result]:
-    """Report a daemon that refuses the host name of its URL, which the client works around."""
+    """Report a daemon that refuses the host name in its URL, which the client works around."""
     if context.client.headers():
-        what = "The daemon refuses the host name of its URL; it works because `Host: localhost` is sent instead."
+        what = "The daemon refuses the host name of its URL; the adapter sends `Host: localhost` instead."
         yield advice(what, _bind(context.labels["http_url"]))
 
 
 def address(context: Context) -> Iterator[Result]:
-    """Report a daemon that is reached in clear text over a network."""
+    """Report a daemon that is reached over a network without encryption."""
     where, url = context.client.base_url, context.labels["http_url"]
     if is_exposed(where):
-        what = f"{where} is plain http beyond this machine: messages can be read, and sent, on the way."
-        remedy = f"Put TLS before signal-cli and write https:// in {url}, unless that is a network of one machine."
+        what = f"{where} is plain http beyond this machine: others on the network can read and send messages."
+        remedy = f"Put TLS in front of signal-cli and use https:// in {url}, unless the network is within one machine."
         yield advice(what, remedy)
 
 
 def _bind(url: str) -> str:
-    return f"Bind signal-cli to 0.0.0.0, or write the address and port it is bound to into {url}."
+    return f"Bind signal-cli to 0.0.0.0, or set {url} to the address and port it is bound to."
 
 
 async def version(context: Context) -> AsyncIterator[Result]:
-    """Check that signal-cli is of a version that these adapters were written for."""
+    """Check that these adapters support the version of signal-cli."""
     reported = await context.version
     numbers, upgrade = version_tuple(reported), "Upgrade signal-cli to 0.14.5 or newer."
     if len(numbers) < 2:
         yield advice("The daemon does not report its version.", "Make sure that signal-cli is 0.13.19 or newer.")
     elif numbers < OLDEST:
         yield advice(
-            f"signal-cli {reported} is older than 0.13.19, the oldest these adapters were tested with.", upgrade
+            f"signal-cli {reported} is older than 0.13.19, the oldest version these adapters were tested with.",
+            upgrade,
         )
     elif numbers < PROMPT:
         late = f"signal-cli {reported} answers a subscription up to 15 seconds late"
@@ -108,34 +109,35 @@ async def account(context: Context) -> AsyncIterator[Result]:
             yield failed(f"signal-cli does not know {label} ({name}).", remedy)
         else:
             what = f"signal-cli cannot list the account's contacts (error {exc.code})."
-            yield failed(what, "Look into signal-cli's log.")
+            yield failed(what, "Check signal-cli's log.")
         return
     if contacts.row(own) is None:
-        what = f"signal-cli does not show {label} ({name}) as its own: the daemon may have been started for another."
+        what = (
+            f"signal-cli does not list {label} ({name}) as its own account: it may have been started for another one."
+        )
         yield failed(what, f"Start the daemon for this account, or correct {label}.")
     elif contacts.me(own).id is None:
         what = "signal-cli does not know the account's own ACI, so the bot cannot tell who is mentioned."
-        yield advice(what, "Let signal-cli receive messages once while it reaches Signal.")
+        yield advice(what, "Let signal-cli receive messages once while it is connected to Signal.")
     else:
         yield ok(f"signal-cli has the account {name}.")
 
 
 async def profile(context: Context) -> AsyncIterator[Result]:
     """Report an account without a profile name."""
-    own = (await context.contacts).row(context.settings.account) or {}
-    profile = own.get("profile")
-    if not (isinstance(profile, dict) and profile.get("givenName")):
-        what = "The account has no profile name; without one it cannot accept invitations into groups."
+    own = (await context.contacts).row(context.settings.account)
+    if not (own and own.profile and own.profile.given_name):
+        what = "The account has no profile name; without one it cannot accept invitations to groups."
         yield advice(what, "Run `signal-cli -a NUMBER updateProfile --given-name NAME`, or the same over JSON-RPC.")
 
 
 async def network(context: Context) -> AsyncIterator[Result]:
-    """Check that the daemon itself reaches Signal's servers, which its own health check does not report."""
-    online = "Let it reach the internet, and look into its log."
+    """Check that the daemon reaches Signal's servers, which its own health check does not cover."""
+    online = "Check its internet connection and its log."
     try:
         await context.client.rpc("listDevices")
     except Unanswered:
-        yield failed("signal-cli gets no answer from Signal's servers.", online)
+        yield failed("signal-cli does not get an answer from Signal's servers.", online)
     except RpcError as exc:
         if exc.code != RpcCode.IO_ERROR:
             yield skipped("This daemon does not report whether it reaches Signal's servers.")

@@ -1,4 +1,4 @@
-"""Checks of files: whether the daemon can read those that Hermes sends, and whether voice memos can be converted."""
+"""Checks of files: that the daemon can read the files Hermes sends, and that voice memos can be converted."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from .context import Context
 
 
 async def attachments(context: Context) -> AsyncIterator[Result]:
-    """Check that the daemon can read Hermes' files: a send names a path, which the daemon opens on its own machine.
+    """Check that the daemon can read Hermes' files. A send contains a path, which the daemon opens on its own machine.
 
-    The daemon is asked to upload a sticker pack without stickers, a file made for this. It opens the file before
-    anything else and then refuses the pack in any case: nothing is sent or changed, and its answer shows whether it
-    could read the file.
+    Ask the daemon to upload a sticker pack without stickers, a file created for this. It opens the file first and then
+    always refuses the pack. So nothing is sent or changed, and the error shows whether it could read the file.
     """
     folder = context.outgoing()
     path = folder / f"doctor-{uuid.uuid4().hex}.zip"
@@ -27,8 +26,8 @@ async def attachments(context: Context) -> AsyncIterator[Result]:
         with path.open("xb") as file:
             file.write(_empty_sticker_pack())
     except OSError as exc:
-        what = f"The folder of the files that Hermes sends cannot be written ({type(exc).__name__})."
-        yield failed(what, f"Give the gateway's user the right to write in {folder}.")
+        what = f"The folder for the files that Hermes sends is not writable ({type(exc).__name__})."
+        yield failed(what, f"Give the gateway's user write permission for {folder}.")
         return
     error: HardenedError | None = None
     try:
@@ -41,21 +40,23 @@ async def attachments(context: Context) -> AsyncIterator[Result]:
     if isinstance(error, RpcError) and error.code == RpcCode.USER_ERROR:
         yield ok("signal-cli can read the files that Hermes sends.")
     elif isinstance(error, RpcError) and error.code == RpcCode.IO_ERROR:
-        what = f"signal-cli cannot read what Hermes sends from {folder}: no picture, voice or file will arrive."
-        remedy = "Let its user read that folder; in a container, mount the folder there under the same path."
+        what = f"signal-cli cannot read files in {folder}: no picture, voice message or file from Hermes will arrive."
+        remedy = (
+            "Give its user read permission for that folder; in a container, mount the folder there under the same path."
+        )
         yield failed(what, remedy)
     else:
-        what = "Whether signal-cli can read the files that Hermes sends could not be found out."
-        yield advice(what, f"Make sure that its user can read {folder} under this very path.")
+        what = "The check could not find out if signal-cli can read the files that Hermes sends."
+        yield advice(what, f"Make sure that its user can read {folder} under exactly this path.")
 
 
 def ffmpeg(context: Context) -> Iterator[Result]:
     """Check that voice memos, which Android sends as bare AAC, can be converted for speech recognition."""
     if any(map(context.which, ("ffmpeg", "/opt/homebrew/bin/ffmpeg", "/usr/local/bin/ffmpeg"))):
-        yield ok("ffmpeg is installed, for voice memos.")
+        yield ok("ffmpeg is installed and can convert voice memos.")
     else:
         what = "ffmpeg is not installed: speech recognition may refuse voice memos from Android."
-        yield advice(what, "Install ffmpeg where the gateway runs, for instance with apt.")
+        yield advice(what, "Install ffmpeg on the gateway's machine, for example with apt.")
 
 
 def _empty_sticker_pack() -> bytes:

@@ -1,4 +1,4 @@
-"""The check of the groups: whether the account is in those it should serve, and which others it is in."""
+"""The check of the groups: listed groups that are not joined, and other groups that the account is in."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _SHOWN = 5
 
 
 async def groups(context: Context) -> AsyncIterator[Result]:
-    """Report each listed group that is not joined, and groups that are joined or offered but not served."""
+    """Report each listed group that is not joined, and groups that are joined or invited to but not served."""
     there = {group.id: group for group in await _groups(context, [])}
     listed = [entry for entry in context.settings.group_allowed if entry != "*"]
     if unknown := [entry for entry in listed if _membership(there.get(entry)) is Membership.UNKNOWN]:
-        # signal-cli fetches a group again when it is asked for by id.
+        # signal-cli fetches a group again if it is requested by id.
         there |= {group.id: group for group in await _groups(context, unknown)}
     joined = 0
     for position, entry in enumerate(context.settings.group_allowed, 1):
         if entry != "*":
-            result = judge(f"{context.labels['group_allowed']} entry {position}", entry, there.get(entry))
+            result = listed_group_fault(f"{context.labels['group_allowed']} entry {position}", entry, there.get(entry))
             joined += result is None
             if result is not None:
                 yield result
@@ -42,22 +42,22 @@ async def groups(context: Context) -> AsyncIterator[Result]:
         yield ok("The account is in no group, and none is listed.")
 
 
-def judge(place: str, group_id: str, group: Group | None) -> Result | None:
-    """Return what is wrong with a listed group; None when it is joined."""
+def listed_group_fault(place: str, group_id: str, group: Group | None) -> Result | None:
+    """Return the result for a listed group that is not joined; None if it is joined."""
     which = f"{place} ({masked(group_id)})"
     match _membership(group):
         case Membership.MEMBER:
             return None
         case Membership.PENDING:
-            what = f"{which} is a group the account is only invited to."
-            remedy = "Accept with `signal-cli updateGroup -g ID` for that id, or remove the entry."
+            what = f"{which} is a group to which the account is only invited."
+            remedy = "Accept the invitation with `signal-cli updateGroup -g ID`, or remove the entry."
             return failed(what, remedy)
         case Membership.UNKNOWN:
-            what = f"{which} is a group whose state signal-cli could not fetch, which says nothing about membership."
-            return advice(what, "Let signal-cli reach Signal's servers, and run this again.")
+            what = f"{which} is a group whose state signal-cli could not fetch; the account may still be a member."
+            return advice(what, "Check signal-cli's connection to Signal, then run this again.")
         case Membership.OUT:
             what = f"{which} is a group the account is not in."
-            remedy = "Have somebody in it add the bot's account, or remove the entry."
+            remedy = "Ask a member to add the bot's account, or remove the entry."
             return failed(what, remedy)
 
 
@@ -65,11 +65,11 @@ def _unserved(there: Iterable[Group], served: frozenset[str], everything: bool) 
     others = [group for group in there if group.id not in served]
     approve = "`hermes adapters groups approve ID` (`hermes adapters groups list` shows the ids)"
     if not everything and (joined := [g.id for g in others if g.membership is Membership.MEMBER]):
-        what = f"{len(joined)} joined but not served: {_shown(joined)}."
-        yield advice(what, f"Serve one with {approve}, or leave with `signal-cli quitGroup`.")
+        what = f"{len(joined)} group{'s' if len(joined) > 1 else ''} joined but not served: {_shown(joined)}."
+        yield advice(what, f"Serve a group with {approve}, or leave it with `signal-cli quitGroup`.")
     if pending := [g.id for g in others if g.membership is Membership.PENDING]:
-        what = f"{len(pending)} invitation{'s' if len(pending) > 1 else ''} waiting: {_shown(pending)}."
-        yield advice(what, f"Accept with {approve}, or decline with `signal-cli quitGroup`.")
+        what = f"{len(pending)} pending invitation{'s' if len(pending) > 1 else ''}: {_shown(pending)}."
+        yield advice(what, f"Accept one with {approve}, or decline it with `signal-cli quitGroup`.")
 
 
 def _shown(ids: list[str]) -> str:
@@ -81,7 +81,7 @@ def _membership(group: Group | None) -> Membership:
 
 
 def _orders(context: Context) -> dict[str, Entry]:
-    """Return the groups' status in the state file; none when it cannot be read, which the check of the file reports."""
+    """Return the groups' status in the state file; none if it cannot be read, which another check reports."""
     try:
         return entries(context.state, "signal")
     except StateError:

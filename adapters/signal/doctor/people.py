@@ -1,4 +1,4 @@
-"""Checks of the people the operator named: whether anybody may talk, and whether their messages are recognised."""
+"""Checks of the people in the operator's lists: that somebody may talk, and that their messages are recognised."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ....common.core.errors import HardenedError, StateError
 from ....common.core.people import as_aci, as_number
 from ....common.doctor.findings import Result, advice, failed, masked, ok, skipped
 from ....common.state.identities import Pair, pairs
+from ..wire import UserStatus, read_rows
 from .context import Context
 
 _LISTS = ("allowed_users", "gateway_allowed_users", "allow_admin_from", "group_allow_admin_from")
 
 
 def allowed(context: Context) -> Iterator[Result]:
-    """Check that some people may talk to the agent, and not everybody."""
+    """Check that some people, but not everybody, may talk to the agent."""
     settings, label = context.settings, context.labels["allowed_users"]
     listed = (*settings.allowed_users, *settings.gateway_allowed_users)
     open_to_all = [
@@ -30,16 +31,16 @@ def allowed(context: Context) -> Iterator[Result]:
             what, f"List people in {label} instead: people who are not listed run no commands and approve nothing."
         )
     elif listed:
-        yield ok(f"{len(listed)} {'entry names' if len(listed) == 1 else 'entries name'} the people who may talk.")
+        yield ok(f"{len(listed)} {'entry lists' if len(listed) == 1 else 'entries list'} the people who may talk.")
     elif paired := context.paired():
-        what = f"Nobody is listed; only {paired} paired in Hermes may talk."
+        what = f"Nobody is listed; only the {paired} people paired in Hermes may talk."
         yield advice(what, f"List people in {label}, so that they are known by number and ACI.")
     elif settings.group_members == "open" and settings.group_allowed:
         what = "Nobody is listed; only members of the served groups may talk, and only there."
-        yield advice(what, f"List people in {label} if direct messages are wanted.")
+        yield advice(what, f"List people in {label} to allow direct messages.")
     else:
-        what = "Nobody may talk to the agent: no list names anybody."
-        yield failed(what, f"Set {label} to the numbers or ACIs of those who may.")
+        what = "Nobody may talk to the agent: all lists are empty."
+        yield failed(what, f"Set {label} to the numbers or ACIs of the people who may talk.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ class Known:
 
     pairs: Mapping[str, str]
     moved: Mapping[str, str]
-    """Number to an ACI that showed up with it later than the known one."""
+    """Maps a number to a new ACI that was seen with it."""
     acis: frozenset[str]
-    """Everybody in the contact store."""
+    """All ACIs in the contact store."""
     registered: Mapping[str, str | None] | None
-    """Number to UUID, which is a PNI here, or to None when it is not registered; None when nobody could be asked."""
+    """Maps a number to its UUID (a PNI here), or to None if unregistered. None if the directory could not be asked."""
 
 
 async def people(context: Context) -> AsyncIterator[Result]:
@@ -61,13 +62,13 @@ async def people(context: Context) -> AsyncIterator[Result]:
     known = await _known(context, [entry for entry in named if as_number(entry)])
     listed = frozenset(as_aci(entry) or entry for entry in named)
     for entry, places in named.items():
-        yield judge(entry, " and ".join(places), known, listed)
+        yield person_result(entry, " and ".join(places), known, listed)
 
 
 def named_people(context: Context) -> dict[str, list[str]]:
-    """Return each listed number and ACI, with the places where it is listed.
+    """Return each listed number and ACI with the places where it is listed.
 
-    Other entries are left out: the gateway's own list has other platforms' ids, too.
+    Skip other entries, because the gateway's own list also has ids of other platforms.
     """
     named: dict[str, list[str]] = {}
     for name in _LISTS:
@@ -77,8 +78,8 @@ def named_people(context: Context) -> dict[str, list[str]]:
     return named
 
 
-def judge(entry: str, place: str, known: Known, listed: frozenset[str]) -> Result:
-    """Return whether messages of the person that an entry names are recognised. `listed` are all entries."""
+def person_result(entry: str, place: str, known: Known, listed: frozenset[str]) -> Result:
+    """Return the result for one entry: are that person's messages recognised? `listed` are all entries."""
     who = f"{place} ({masked(entry)})"
     if aci := as_aci(entry):
         if aci in {uuid for uuid in (known.registered or {}).values() if uuid} - known.acis:
@@ -86,9 +87,10 @@ def judge(entry: str, place: str, known: Known, listed: frozenset[str]) -> Resul
             return failed(what, "List the person's ACI instead, which `signal-cli listContacts` shows.")
         return ok(f"{who} is an ACI" + (", and known." if aci in known.acis else "."))
     if (moved := known.moved.get(entry)) and moved not in listed:
-        what = f"{who} turned up with another ACI ({masked(moved)}) and is refused: the number may be a stranger's now."
+        what = f"{who} was seen with a new ACI ({masked(moved)}) and is refused: it may be another person's number now."
         remedy = (
-            "Ask the person: if it is them, run `hermes adapters people confirm NUMBER ACI`, else remove the entry."
+            "Ask the person: if the ACI is theirs, run `hermes adapters people confirm NUMBER ACI`; if not, remove the "
+            "entry."
         )
         return failed(what, remedy)
     if entry in known.pairs:
@@ -98,8 +100,8 @@ def judge(entry: str, place: str, known: Known, listed: frozenset[str]) -> Resul
         return skipped(what, "Run this again later, or list the person's ACI.")
     if known.registered.get(entry):
         what = f"{who} is on Signal, but only the PNI is known: messages that hide the number are not recognised."
-        return advice(what, "Have the person write to the bot first, or list the ACI instead.")
-    what = f"{who} is not found on Signal: not registered, or hidden from the directory."
+        return advice(what, "Ask the person to write to the bot first, or list the ACI instead.")
+    what = f"{who} was not found on Signal: it is not registered, or hidden from the directory."
     return advice(what, "Check the number, or list the person's ACI instead.")
 
 
@@ -109,7 +111,7 @@ async def _known(context: Context, numbers: list[str]) -> Known:
     unresolved = [number for number in numbers if number not in contacts.pairs | on_disk]
     registered = await _directory(context, unresolved) if unresolved else {}
     if any((registered or {}).values()):
-        # The question may have taught the daemon an ACI. Only its contact store distinguishes ACIs from PNIs.
+        # The query may have taught the daemon an ACI. Only its contact store distinguishes ACIs from PNIs.
         contacts = await context.fetch_contacts()
     return Known(
         pairs=contacts.pairs | on_disk,
@@ -120,7 +122,7 @@ async def _known(context: Context, numbers: list[str]) -> Known:
 
 
 def _recorded(context: Context) -> list[Pair]:
-    """Return the pairs in the state file; none when it cannot be read, which the check of the file reports."""
+    """Return the pairs in the state file; none if it cannot be read, which another check reports."""
     try:
         return pairs(context.state)
     except StateError:
@@ -129,11 +131,7 @@ def _recorded(context: Context) -> list[Pair]:
 
 async def _directory(context: Context, numbers: list[str]) -> dict[str, str | None] | None:
     try:
-        rows = await context.client.rpc("getUserStatus", {"recipient": numbers})
+        rows = read_rows(UserStatus, await context.client.rpc("getUserStatus", {"recipient": numbers}))
     except HardenedError:
         return None
-    found: dict[str, str | None] = {}
-    for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, dict) and (number := as_number(row.get("number")) or as_number(row.get("recipient"))):
-            found[number] = as_aci(row.get("uuid"))
-    return found
+    return {number: as_aci(row.uuid) for row in rows if (number := row.number or row.recipient)}

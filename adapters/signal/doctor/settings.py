@@ -1,4 +1,4 @@
-"""The check of the settings: every fault, with the value that was probably meant."""
+"""The check of the settings: reports every fault, with the value that was probably intended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def _fault(context: Context, fault: str) -> Result:
     name, _, problem = fault.partition(": ")
     remedy = f"Correct {name} in `.env` or in the `signal:` block of config.yaml."
     if problem == "Field required":
-        problem, remedy = "is not set", f"Set {name} in `.env`, or its twin in the `signal:` block of config.yaml."
+        problem, remedy = (
+            "is not set",
+            f"Set {name} in `.env`, or the same setting in the `signal:` block of config.yaml.",
+        )
     elif name == context.labels[_GROUPS] and (meant := list(_meant(context))):
         remedy = f"Write {' and '.join(meant)}."
     return failed(f"{name}: {problem}.", remedy)

@@ -1,4 +1,4 @@
-"""Checks of receiving: the options the daemon was started with, and whether the event stream opens and lives."""
+"""Checks of receiving: the daemon's options, and the event stream."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ _DEFAULT_PORT = 8080
 
 
 def receive_mode(context: Context) -> Iterator[Result]:
-    """Check the daemon's options, which it does not report over HTTP: they are read from this machine's processes."""
+    """Check the daemon's options. It does not report them over HTTP, so they are read from this machine's processes."""
     where = context.client.base_url
     words = _command_line(context, where) if on_loopback(where) else None
     if words is None:
-        what = f"Whether signal-cli runs with {_ADVISED} cannot be seen from here."
-        remedy = "Make sure it does, or messages that arrive while nobody listens are lost and texts go to its log."
+        what = f"signal-cli's options cannot be seen from here; it should run with {_ADVISED}."
+        remedy = (
+            "Make sure it does; otherwise it loses messages while no client is connected and writes texts to its log."
+        )
         yield advice(what, remedy)
         return
     mode = _option(words, "--receive-mode") or "on-start"
     in_order = True
     if mode not in _WAITING_MODES:
         in_order = False
-        what = f"signal-cli runs with `--receive-mode {mode}`: messages that arrive while nobody listens are lost."
+        what = f"signal-cli runs with `--receive-mode {mode}`: messages are lost while no client is connected."
         yield advice(what, "Start it with `--receive-mode on-connection`.")
     if "--no-receive-stdout" not in words:
         in_order = False
-        what = "signal-cli runs without `--no-receive-stdout`: it writes every text it receives to its output."
+        what = "signal-cli runs without `--no-receive-stdout`: it writes every received text to its output."
         yield advice(what, "Start it with `--no-receive-stdout`.")
     if in_order:
         yield ok(f"signal-cli runs with `--receive-mode {mode} --no-receive-stdout`.")
@@ -47,11 +49,11 @@ def receive_mode(context: Context) -> Iterator[Result]:
 async def stream(context: Context) -> AsyncIterator[Result]:
     """Check that the event stream opens and delivers a first byte.
 
-    Skipped unless a gateway is subscribed, so that both get every message: to a lone listener the daemon would hand the
-    messages that wait at Signal's server, and they would be lost.
+    Skipped unless a gateway is subscribed, in which case both get every message. A check that subscribes alone would
+    receive the messages waiting at Signal's server, and the gateway would never see them.
     """
     if not context.listening():
-        what = "The event stream was not opened: messages that wait for the gateway would go to this check and be lost."
+        what = "The event stream was not opened: this check would take messages that wait for the gateway."
         yield skipped(what, "Run this again while the gateway is connected to Signal.")
         return
     clock = context.clock
@@ -67,13 +69,13 @@ async def stream(context: Context) -> AsyncIterator[Result]:
         while not (subscription.received or subscription.ended) and clock() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
         if subscription.received:
-            yield ok("The event stream opens and lives.")
+            yield ok("The event stream opens and delivers data.")
         elif subscription.ended:
             failure = subscription.failure
             lost = failure if isinstance(failure, HardenedError) else ConnectionLost("the stream broke")
             yield refusal(lost, LOGS)
         else:
-            what = "The event stream opens but stays silent, as it does when another client has stopped reading."
+            what = "The event stream opens but stays silent, as happens when another client has stopped reading."
             yield failed(what, "Stop other clients of this daemon, or restart signal-cli.")
     except HardenedError as exc:
         yield refusal(exc, LOGS)
@@ -82,11 +84,11 @@ async def stream(context: Context) -> AsyncIterator[Result]:
 
 
 def _ignore(_: bytes) -> None:
-    """Ignore an event: the gateway gets it, too."""
+    """Ignore an event, which the gateway gets as well."""
 
 
 def _command_line(context: Context, where: str) -> Sequence[str] | None:
-    """Return the command line of the daemon that listens at that URL, None when it cannot be seen."""
+    """Return the command line of the daemon that listens at that URL; None if it is not visible."""
     url = urlsplit(where)
     port = url.port or (443 if url.scheme == "https" else 80)
     for words in context.commands():

@@ -1,4 +1,4 @@
-"""`people moved|confirm`: numbers seen with another ACI than before, which are refused until the operator confirms."""
+"""`people moved|confirm`: numbers that were seen with a new ACI and are refused until the operator confirms it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ..stock import STOCK
 
 def add(commands: Commands, say: Say, write_json: WriteJson) -> None:
     """Add `people moved [--json]` and `people confirm NUMBER ACI [--why TEXT]`."""
-    parser = commands.add_parser("people", help="numbers that moved to another Signal account")
-    acts = parser.add_subparsers(title="acts", metavar="act", required=True)
-    moved = acts.add_parser("moved", help="numbers seen with another ACI than before, refused until confirmed")
-    moved.add_argument("--json", action="store_true")
+    parser = commands.add_parser("people", help="list and confirm numbers that moved to another Signal account")
+    actions = parser.add_subparsers(title="actions", metavar="action", required=True)
+    moved = actions.add_parser("moved", help="list numbers seen with a new ACI, which are refused until confirmed")
+    moved.add_argument("--json", action="store_true", help="print JSON instead of lines")
     moved.set_defaults(run=partial(_list, say, write_json))
-    confirming = acts.add_parser("confirm", help="it is the same person: accept the number with its new ACI")
-    confirming.add_argument("number")
-    confirming.add_argument("aci", help="the new ACI, as `moved` shows it")
-    confirming.add_argument("--why", default="", help="a reason, kept with the order")
+    confirming = actions.add_parser("confirm", help="confirm that a number with a new ACI is still the same person's")
+    confirming.add_argument("number", help="the phone number in E.164 form")
+    confirming.add_argument("aci", help="the new ACI, as `people moved` shows it")
+    confirming.add_argument("--why", default="", help="a reason, stored with the confirmation")
     confirming.set_defaults(run=partial(_confirm, say))
 
 
@@ -48,14 +48,14 @@ def _confirm(say: Say, arguments: argparse.Namespace) -> int:
     number = str(arguments.number)
     pair = next((pair for pair in _moved(state) if pair.number == number), None)
     if pair is None:
-        raise StateError(f"{number} has not moved: look at `people moved`")
+        raise StateError(f"{number} has not moved: see `people moved`")
     aci = as_aci(arguments.aci)
     if aci is None:
-        raise StateError(f"{arguments.aci} is no ACI, which is a UUID: look at `people moved`")
+        raise StateError(f"{arguments.aci} is not an ACI (a UUID): see `people moved`")
     if aci != pair.moved_to:
-        raise StateError(f"{number} turned up with {pair.moved_to}, not with {aci}: look at `people moved`")
+        raise StateError(f"{number} was seen with {pair.moved_to}, not with {aci}: see `people moved`")
     change(state, confirm(STOCK.platform, number, aci, getpass.getuser(), arguments.why, time.time()))
-    say(f"{number} is {aci} from now on")
+    say(f"{number} now belongs to {aci}")
     return 0
 
 

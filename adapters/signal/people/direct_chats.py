@@ -1,4 +1,4 @@
-"""The chat ids of direct chats: each keeps the one it had first."""
+"""The chat ids of direct chats. Each chat keeps its first id."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .directory import overflow
 
 
 class DirectChats:
-    """Keeps the first chat id of a person's direct chat, so that the session survives what is learnt about them later.
+    """Keeps the first chat id of each person's direct chat.
 
-    `owner` returns the ACI that a number belongs to; `remember`, `forget` and `is_named` are the directory's, by alias.
+    The host derives the session from it, so a number or ACI learnt later must not change it. `owner` returns the ACI
+    of a number; `remember`, `forget` and `is_named` work as in the directory, but by alias.
     """
 
     def __init__(
@@ -32,11 +33,12 @@ class DirectChats:
         self._make_room()
 
     def id_for(self, aliases: tuple[str, ...]) -> str:
-        """Return the chat id for the person with these aliases (at least one; the preferred one first)."""
+        """Return the chat id for the person with these aliases: at least one, the preferred one first."""
         aci = next((alias for alias in aliases if as_aci(alias)), None)
         ids = {alias: self._ids[alias] for alias in aliases if alias in self._ids}
         theirs = {alias: chat_id for alias, chat_id in ids.items() if self._is_theirs(chat_id, aci)}
         chat_id = next(iter(theirs.values()), aliases[0])
+        # Every alias leads to the id: the next message may come with another one.
         for alias in aliases:
             if alias not in theirs:
                 self._ids[alias] = chat_id
@@ -45,7 +47,7 @@ class DirectChats:
         return chat_id
 
     def _is_theirs(self, chat_id: str, aci: str | None) -> bool:
-        """Return True if the chat is still that of the person with that ACI: its number may have moved since."""
+        """Return True if the chat belongs to the person with that ACI. A number may have moved to somebody else."""
         return aci is None or (as_aci(chat_id) or self._owner(chat_id) or aci) == aci
 
     def _make_room(self) -> None:

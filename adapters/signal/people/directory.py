@@ -1,8 +1,8 @@
 """The directory of phone numbers, ACIs and display names.
 
-A person on Signal has an ACI (stable), maybe a number, maybe a PNI, which never identifies a sender. Pairs come only
-from envelopes and from signal-cli's own contact store. A number keeps its ACI until the operator confirms another one,
-because numbers are reassigned to strangers.
+A person on Signal has a stable ACI and may have a number and a PNI. A PNI never identifies a sender. Pairs come only
+from envelopes and from signal-cli's contact store. A number keeps its ACI until the operator confirms another one,
+because phone companies reassign numbers to other people.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ....common.core.wording import name as as_name
 from ....common.state.identities import Pair, Source
 
 KEEP_PEOPLE = 20_000
-"""The most pairs, names and aliases of direct chats, each; listed and paired people are kept beyond it."""
+"""Maximum number each of pairs, names and direct chat aliases. Those of listed and paired people are kept beyond it."""
 _UNNAMED = Foreign()
 
 
@@ -29,15 +29,16 @@ class Learnt(IntEnum):
     KNOWN = 0
     NEW = 1
     MOVED = 2
-    """The number had another ACI (returned once): refused until the operator lists the new ACI or confirms the move."""
+    """The number had another ACI. Returned once; refused until the operator lists the new ACI or confirms the move."""
 
 
 Named = Callable[[Sequence[str]], bool]
-"""Returns True if a person with these aliases is listed or paired, and so never forgotten."""
+"""Returns True if a person with these aliases is listed or paired, and therefore never dropped."""
 
 
 def overflow(entries: OrderedDict[str, Any], is_named: Callable[[str], bool]) -> Iterator[str]:
-    """Yield the oldest keys beyond `KEEP_PEOPLE`, for the caller to drop; move those of named people to the end."""
+    """Yield the oldest keys beyond `KEEP_PEOPLE`. The caller drops each; keys of named people move to the end."""
+    # At most one round, in case every person is named.
     for _ in range(len(entries)):
         if len(entries) <= KEEP_PEOPLE:
             return
@@ -49,9 +50,9 @@ def overflow(entries: OrderedDict[str, Any], is_named: Callable[[str], bool]) ->
 
 
 class Directory:
-    """A bounded store of pairs and names; people for whom `is_named` is true are never forgotten.
+    """A bounded store of pairs and names that never drops people for whom `is_named` is true.
 
-    `remember` is called with every pair to keep on disk, `forget` with the number of every pair to drop.
+    Calls `remember` with every pair to store on disk, and `forget` with the number of every pair to delete.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Directory:
         self._make_room()
 
     def learn(self, number: str | None, aci: str | None, source: Source) -> Learnt:
-        """Record that a number and an ACI belong together; never overwrites a pair with another ACI."""
+        """Record that a number and an ACI belong together. Never replaces the ACI of a known number."""
         if number is None or aci is None:
             return Learnt.KNOWN
         known = self._pairs.get(number)
@@ -84,6 +85,7 @@ class Directory:
             if source > known.source:
                 self._put(Pair(number, aci, source, known.moved_to))
             return Learnt.KNOWN
+        # The contact store may still have the old pair after an envelope has shown the new one.
         if source < known.source:
             return Learnt.KNOWN
         if known.moved_to == aci:
@@ -92,11 +94,11 @@ class Directory:
         return Learnt.MOVED
 
     def moved(self) -> list[tuple[str, str]]:
-        """Return the numbers that turned up with another ACI, each with that ACI."""
+        """Return the numbers that were seen with another ACI, each with that ACI."""
         return [(pair.number, pair.moved_to) for pair in self._pairs.values() if pair.moved_to]
 
     def confirm(self, number: str, aci: str) -> None:
-        """Accept the operator's word that a number which turned up with that ACI is still the same person's."""
+        """Replace the ACI of a moved number by the new one, which the operator confirmed to be the same person."""
         pair = self._pairs.get(number)
         if pair is None or pair.moved_to != aci:
             return
@@ -126,7 +128,7 @@ class Directory:
         return self._is_named(self.aliases(Address(as_aci(alias) or self.aci_of(number), number)))
 
     def has_moved(self, number: str | None) -> bool:
-        """Return True if the number turned up with another ACI, and nobody has confirmed that yet."""
+        """Return True if the number was seen with another ACI that is not confirmed."""
         pair = self._pairs.get(number or "")
         return pair is not None and pair.moved_to is not None
 
@@ -135,9 +137,9 @@ class Directory:
         return pair.aci if pair else None
 
     def complete(self, address: Address) -> Address:
-        """Return the address with its known other half, and without a number that belongs to another ACI.
+        """Return the address with the missing number or ACI, and without a number that belongs to another ACI.
 
-        A number alone identifies nobody once it has moved: its old owner or its new one may have sent it.
+        Return an empty address for a moved number alone: it may stand for its old owner or its new one.
         """
         if address.id is None and self.has_moved(address.number):
             return Address()
@@ -148,7 +150,7 @@ class Directory:
         return Address(aci, numbers[0] if numbers else None)
 
     def aliases(self, address: Address) -> tuple[str, ...]:
-        """Return every alias that the person at that address provably has: numbers first, then the ACI."""
+        """Return all confirmed aliases of the person at that address: numbers first, then the ACI."""
         whole = self.complete(address)
         numbers = [whole.number, *self._numbers.get(whole.id or "", ())]
         return tuple(dict.fromkeys(alias for alias in (*numbers, whole.id) if alias))
@@ -162,12 +164,12 @@ class Directory:
         *,
         is_open: bool = False,
     ) -> Authorization:
-        """Return the authorization of the person at that address; further arguments as in `authorization_of`."""
+        """Return the authorization of the person at that address. Other arguments are those of `authorization_of`."""
         aci = self.complete(address).id
         return authorization_of(self.aliases(address), aci, lists, accepts, paired, is_open=is_open)
 
     def name_of(self, address: Address) -> Foreign:
-        """Return the display name, never a number or an id; empty where none is known."""
+        """Return the display name, never a number or an id; empty if none is known."""
         aci = address.id or self.aci_of(address.number)
         return self._names.get(aci or "") or self._names.get(address.number or "") or _UNNAMED
 

@@ -1,4 +1,4 @@
-"""Reads who is who from a state file, for commands that run beside the gateway."""
+"""Looks up people in a state file, for commands that run beside the gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ....common.state.identities import pairs
 
 
 def own_address(account: str, state: Path) -> Me:
-    """Return number and ACI of the account, as far as they are known. The state file need not exist."""
+    """Return the known number and ACI of the account. The state file need not exist."""
     if as_aci(account):
         return Me(account)
     acis = _acis_of(account, state) if state.exists() else []
@@ -19,7 +19,7 @@ def own_address(account: str, state: Path) -> Me:
 
 
 def aliases(state: Path, identity: str) -> Iterable[str]:
-    """Return the ACIs behind a number, or the id in the host's name of a group."""
+    """Return the ACIs of a number, or the id in the host's name of a group."""
     if as_number(identity):
         return _acis_of(identity, state)
     return (identity.removeprefix("group:"),)

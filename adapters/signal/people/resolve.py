@@ -1,4 +1,4 @@
-"""UUID pre-resolution: fills the directory from signal-cli's own contact store."""
+"""UUID pre-resolution: fills the directory from signal-cli's contact store."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .directory import Directory, Learnt
 logger = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 10.0
-"""The shortest time between two look-ups; any unknown sender may cause one."""
+"""Minimum time between two look-ups, because any unknown sender may cause one."""
 ASK_NETWORK_SECONDS = 600.0
-"""Signal's servers ration contact discovery, so strangers must not be able to use it up."""
+"""Minimum time between two queries to Signal's servers, so that strangers cannot use up their limit."""
 
 
 class Resolver:
-    """Resolves the listed numbers to ACIs, the account's own among them. `clock` is monotonic seconds."""
+    """Resolves the listed numbers and the account's own to ACIs. `clock` is monotonic seconds."""
 
     def __init__(
         self,
@@ -44,20 +44,21 @@ class Resolver:
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
-        """Start to resolve, unless that is under way. The returned task never raises."""
+        """Start resolving, unless it is already running. The returned task never raises."""
         if self._running is None or self._running.done():
             self._last = self._clock()
             self._running = asyncio.create_task(self._resolve())
         return self._running
 
     def is_due(self) -> bool:
-        """Return True if `again` would wait for a run, a new one or one under way."""
+        """Return True if `refresh` would wait for a new or a running resolution."""
         recently = self._last is not None and self._clock() - self._last < AGAIN_SECONDS
         return not recently or (self._running is not None and not self._running.done())
 
-    async def again(self, timeout: float = 5.0) -> None:
-        """After an unknown sender: resolve once more unless that was done just now; waits `timeout` s at most."""
+    async def refresh(self, timeout: float = 5.0) -> None:
+        """Resolve again for an unknown sender, unless that was done recently. Waits at most `timeout` seconds."""
         if self.is_due():
+            # `wait`, not `wait_for`: a slow resolution continues for the other senders.
             await asyncio.wait([self.start()], timeout=timeout)
 
     async def close(self) -> None:
@@ -72,13 +73,14 @@ class Resolver:
             if missing and await self._ask_network(missing):
                 await self._read_contacts()
         except HardenedError as exc:
-            logger.warning("people could not be resolved: %s", exc)
+            logger.warning("the contacts could not be read from signal-cli: %s", exc)
             return
         if missing := self._directory.unresolved(self._lists):
-            logger.info("%d listed numbers have no known ACI yet", len(missing))
+            logger.info("the ACI of %d listed numbers is still unknown", len(missing))
 
     async def _read_contacts(self) -> None:
-        """Learn pairs and names from the contact store, which shows ACIs only, never PNIs."""
+        """Learn pairs and names from the contact store, which contains only ACIs, never PNIs."""
+        # From 0.14.0, signal-cli refreshes profiles over the network before it answers.
         contacts = await self._client.rpc("listContacts", {"allRecipients": True}, timeout=60)
         for contact in read_rows(Contact, contacts):
             address = contact.address
@@ -88,8 +90,9 @@ class Resolver:
                 report_move(address, self._pseudonym)
 
     async def _ask_network(self, numbers: tuple[str, ...]) -> bool:
-        """Make signal-cli look the numbers up; True if it found any. Its answer may hold PNIs, so only the contact
-        store is read for pairs.
+        """Make signal-cli look up the numbers at Signal; return True if it found any.
+
+        The answer may hold PNIs, so the pairs are read from the contact store afterwards.
         """
         if self._last_asked is not None and self._clock() - self._last_asked < ASK_NETWORK_SECONDS:
             return False
@@ -97,16 +100,16 @@ class Resolver:
         try:
             statuses = await self._client.rpc("getUserStatus", {"recipient": list(numbers)}, timeout=30)
         except HardenedError as exc:
-            logger.info("numbers could not be looked up: %s", exc)
+            logger.info("listed numbers could not be looked up at Signal: %s", exc)
             return False
         return any(status.uuid for status in read_rows(UserStatus, statuses))
 
 
 def report_move(address: Address, pseudonym: Callable[[str], str]) -> None:
-    """Warn the operator that a number turned up with another ACI."""
+    """Warn the operator that a number was seen with another ACI."""
     logger.warning(
-        "number %s now belongs to another ACI (%s): it is not accepted as the person it was before;"
-        " `hermes adapters people confirm` it with the new ACI, or list that ACI itself, to allow it",
+        "number %s now belongs to another ACI (%s) and is refused, because it may be another person's; to allow it,"
+        " confirm the new ACI with `hermes adapters people confirm`, or list that ACI itself",
         pseudonym(address.number or ""),
         pseudonym(address.id or ""),
     )

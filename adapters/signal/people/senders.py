@@ -1,4 +1,4 @@
-"""The people of an account: numbers, ACIs, names, direct chats, and their authorization by the host."""
+"""The senders of an account's messages: their numbers, ACIs, names and direct chats, and the host's authorization."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OUR_NAME = Foreign("Hermes")
 class Senders:
     """Identifies and authorizes senders. Call `prepare` first and `close` at the end.
 
-    `me` is our own identity as far as it is known. `on_learnt` is called whenever the directory learns a pair.
+    `me` is our own identity, as far as known. `on_learnt` is called whenever the directory changes.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Senders:
         self._members_talk = settings.group_members == "open"
         self._authorizations = AuthorizationCache(self._look_up)
         self._direct_chats = DirectChats()
+        # Until `prepare`, an empty one, so that `name` and `me` work at any time.
         self.directory = Directory()
         self.me = Me(self._account.id, self._account.number, sent)
 
@@ -60,7 +61,7 @@ class Senders:
             forget=partial(identities.delete, self._store),
             is_named=self._is_named,
         )
-        self._learnt()
+        self._pairs_changed()
         self._direct_chats = DirectChats(
             await direct_chats.load(self._store),
             owner=self.directory.aci_of,
@@ -76,13 +77,13 @@ class Senders:
         await self.resolver.close()
 
     async def apply_orders(self) -> None:
-        """Take over the moved numbers that the operator has confirmed; raises StateError."""
+        """Apply the operator's confirmations of moved numbers; raises StateError."""
         for number, aci in self.directory.moved():
             if await identities.is_confirmed(self._store, number, aci):
                 self.directory.confirm(number, aci)
-                self._learnt()
+                self._pairs_changed()
 
-    def meet(self, inbound: Inbound) -> None:
+    def learn_from(self, inbound: Inbound) -> None:
         """Learn number, ACI and name of an envelope's sender."""
         if self.directory.learn(inbound.sender.number, inbound.sender.id, Source.ENVELOPE) is Learnt.MOVED:
             report_move(inbound.sender, self._store.pseudonym)
@@ -90,15 +91,18 @@ class Senders:
             self.directory.name(inbound.sender, inbound.sender_name)
 
     def name(self, address: Address) -> Foreign:
-        """Return the display name, empty where none is known."""
+        """Return the display name, empty if none is known."""
         return self.directory.name_of(address) or (_OUR_NAME if self.me.recognises(address) else Foreign())
 
     def authorize(self, person: Address, chat: Chat, chat_id: str) -> Authorization:
-        """Return a person's authorization in a chat. `chat_id` is the host's id of it."""
+        """Return a person's authorization in a chat. `chat_id` is the host's id of the chat."""
         return self._authorizations.of(person, "group" if chat.is_group else "dm", chat_id)
 
     def wants_look_up(self, inbound: Inbound, authorization: Authorization) -> bool:
-        """Return True if a look-up may authorize the sender: nobody named them, and their number or ACI is unknown."""
+        """Return True if a look-up may authorize the sender.
+
+        That is, they are neither allowed nor listed under the known aliases, and their number or ACI is missing.
+        """
         if authorization.allowed or authorization.listed:
             return False
         whole = self.directory.complete(inbound.sender)
@@ -109,6 +113,7 @@ class Senders:
         if inbound.chat.is_group:
             return f"group:{inbound.chat.id}"
         aliases = self.directory.aliases(inbound.sender) or (inbound.sender.number or "",)
+        # A receipt or typing sign must not fix the id of a chat: the first message may come with the other alias.
         return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
 
     def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Authorization:
@@ -127,11 +132,13 @@ class Senders:
 
     def _remember(self, pair: Pair) -> None:
         identities.record(self._store, pair, time.time())
-        self._learnt()
+        self._pairs_changed()
 
-    def _learnt(self) -> None:
+    def _pairs_changed(self) -> None:
+        """Update the data derived from the directory: our own identity, cached authorizations and held events."""
         number = self._account.number
         whole = self.directory.complete(Address(self._account.id or self.directory.aci_of(number), number))
         self.me = Me(whole.id, whole.number, self._sent)
+        # Authorizations were computed from the aliases known then.
         self._authorizations.forget()
         self._on_learnt()

@@ -1,2 +1,2 @@
-"""Recording signal-cli's traffic as a fixture, and serving a fixture in the daemon's place. No part of the message
+"""Records signal-cli's traffic as a fixture, and replays a fixture in place of the daemon. Not part of the message
 path."""

@@ -1,4 +1,4 @@
-"""Loads a Signal fixture, or a folder of them, with the contacts and groups a daemon needs to serve it."""
+"""Loads a Signal fixture, or a folder of fixtures, with the contacts and groups that a daemon needs to serve it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BETWEEN_CASES = 1.0
 
 @dataclass
 class Fixture:
-    """`events` are the bytes sent, `times` are seconds; `contacts` and `groups` are the daemon's lists."""
+    """A loaded recording. `events` are the bytes sent, `times` are seconds; the rest are the daemon's lists."""
 
     account: str
     events: list[bytes] = field(default_factory=list)
@@ -34,9 +34,9 @@ class Fixture:
 
 
 def load(path: Path) -> Fixture:
-    """Load the recording at a path, or all in a folder. Raises ConfigError unless the events are of one account.
+    """Load the recording at a path, or all in a folder. Raises ConfigError unless all events are of one account.
 
-    Without files of contacts and groups beside a recording, both are derived from its events.
+    If a recording has no files of contacts and groups, both are derived from its events.
     """
     fixture = Fixture("")
     accounts: set[str] = set()
@@ -65,7 +65,7 @@ def load(path: Path) -> Fixture:
 
 
 def _delivered(event: Object) -> float | None:
-    """Return when the daemon delivered an event, in seconds."""
+    """Return the time at which the daemon delivered an event, in seconds."""
     envelope = event.get("envelope")
     at = envelope.get("serverDeliveredTimestamp") if isinstance(envelope, dict) else None
     return at / 1000 if isinstance(at, int) else None
@@ -80,7 +80,7 @@ def _objects(value: object) -> Iterator[Object]:
 
 
 def _contacts_in(events: list[Object]) -> list[Object]:
-    """Return a contact for everybody whose ACI is in an event."""
+    """Return a contact for every person whose ACI is in an event."""
     people = []
     for found in _objects(events):
         for number, uuid in _PAIRS:
@@ -90,11 +90,11 @@ def _contacts_in(events: list[Object]) -> list[Object]:
 
 
 def _groups_in(events: list[Object]) -> list[Object]:
-    """Return the groups the events come from, with the speakers as members."""
+    """Return the groups of the events, with the senders as members."""
     groups: dict[str, Object] = {}
     for event in events:
         envelope = event.get("envelope")
-        speaker = envelope if isinstance(envelope, dict) else {}
+        sender = envelope if isinstance(envelope, dict) else {}
         for info in _objects(event):
             if isinstance(group_id := info.get("groupId"), str):
                 group = groups.setdefault(
@@ -102,14 +102,14 @@ def _groups_in(events: list[Object]) -> list[Object]:
                                "pendingMembers": [], "requestingMembers": [], "admins": []}
                 )  # fmt: skip
                 group["name"] = info.get("groupName") or group["name"]
-                member = {"number": speaker.get("sourceNumber"), "uuid": speaker.get("sourceUuid")}
+                member = {"number": sender.get("sourceNumber"), "uuid": sender.get("sourceUuid")}
                 if member not in group["members"]:
                     group["members"].append(member)
     return list(groups.values())
 
 
 def _distinct(found: Iterable[object], keys: tuple[str, ...]) -> list[Object]:
-    """Return the objects without duplicates by any of the keys, those with the most keys first."""
+    """Return the objects without those that share any key's value with another; objects with the most keys win."""
     known: dict[str, Object] = {}
     objects = [one for one in found if isinstance(one, dict)]
     for one in sorted(objects, key=lambda one: -sum(bool(one.get(key)) for key in keys)):

@@ -12,7 +12,7 @@ from .stand_in import KEEPALIVE, KEEPALIVE_SECONDS, ReplayDaemon
 
 
 def prepare(path: Path, faults: Faults, speed: float | None) -> Replay:
-    """Prepare the replay of a fixture, or of a folder of them. Raises ConfigError."""
+    """Prepare the replay of a fixture, or of a folder of fixtures. Raises ConfigError."""
     fixture = load(path)
     daemon = ReplayDaemon(fixture.account, fixture.contacts, fixture.groups)
     return Replay(
@@ -24,8 +24,9 @@ def prepare(path: Path, faults: Faults, speed: float | None) -> Replay:
 
 
 class Playback:
-    """Plays events one after another, and only while a client is subscribed, as a daemon does that runs with
-    `--receive-mode on-connection`. `waits` are the seconds before each event; `played` counts the events sent.
+    """Plays events in order while a client is subscribed, like a daemon with `--receive-mode on-connection`.
+
+    `waits` are the seconds before each event; `played` counts the events sent.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Playback:
 
     async def _play(self, number: int, event: bytes) -> None:
         if self._faults.happens_at("half", number):
-            # An event cut in half is lost: signal-cli repeats nothing.
+            # The event is lost, because signal-cli repeats nothing.
             await self._daemon.emit(event[: len(event) // 2])
             self._daemon.drop_streams()
             return

@@ -1,4 +1,4 @@
-"""Records from signal-cli's daemon beside the gateway: the daemon sends every event to every subscription."""
+"""Records from signal-cli's daemon beside the gateway, which misses nothing: every subscription gets every event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LISTS_SECONDS = 20.0
 
 
 async def record(settings: SignalSettings, commands: Collection[str], capture: Capture) -> Recorded:
-    """Fill the capture until it stops. Raises Fatal or ConnectionLost, and Leak.
+    """Fill the capture until it stops. Raises Fatal, ConnectionLost or Leak.
 
     `commands` are the host's slash commands, which stay readable at the start of a text.
     """
@@ -42,7 +42,7 @@ async def record(settings: SignalSettings, commands: Collection[str], capture: C
 
 
 async def _listed(client: SignalClient, method: str, params: dict[str, Any]) -> Any:
-    """Return a list of the daemon's, empty when the call fails: the events matter more."""
+    """Return the result of a listing call; empty if it fails, so that the recorded events are not lost."""
     try:
         return await client.rpc(method, params, timeout=_LISTS_SECONDS)
     except HardenedError as exc:

@@ -1,4 +1,4 @@
-"""Rewrites signal-cli's events and lists for a fixture, without identities and contents. Pure."""
+"""Rewrites signal-cli's events and lists for a fixture, replacing identities and contents. Pure."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class SignalRecording(Recording):
     """A recording of signal-cli's events."""
 
     def files(self, contacts: object, groups: object) -> dict[str, bytes]:
-        """Return the contents of the fixture's files by suffix. Raises Leak when they hold any part of the originals.
+        """Return the contents of the fixture's files by suffix. Raises Leak if they contain any part of the originals.
 
-        Only contacts and groups that occur in the events are kept.
+        Contacts and groups that do not occur in the events are left out.
         """
         rules = self._rules(name=self.pseudonyms.person)
         events, times, kept = self._rewritten(rules)
@@ -77,7 +77,7 @@ class SignalRecording(Recording):
         return written
 
     def _rules(self, name: Text) -> Rules:
-        """Return the rules; `name` rewrites values of that key, which are people's or groups' names."""
+        """Return the rules. `name` rewrites the values of the key `name`, which are names of people or of groups."""
         pseudonyms = self.pseudonyms
         strings: dict[str, Text] = dict.fromkeys(_IDENTITIES, pseudonyms.word)
         strings |= dict.fromkeys(_PEOPLE, pseudonyms.person)
@@ -98,12 +98,12 @@ class SignalRecording(Recording):
 
 
 def framed(event: object) -> bytes:
-    """Frame an event as the daemon does: no space after the colons, one line of data."""
+    """Frame an event as the daemon does: without a space after the colons, and with one line of data."""
     return b"event:receive\ndata:" + dumped(event).encode() + b"\n\n"
 
 
 def events_of(body: bytes) -> list[Object]:
-    """Return the events of a recorded SSE body in order; anything else in it is left out."""
+    """Return the events of a recorded SSE body in order, without anything else in it."""
     lines = (line[5:] for line in body.split(b"\n") if line.startswith(b"data:"))
     return [event for line in lines if (event := parsed_object(line)) is not None]
 

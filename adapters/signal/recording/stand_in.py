@@ -1,4 +1,4 @@
-"""A stand-in for signal-cli's HTTP daemon, with no Signal account behind it: it serves the data it is given.
+"""A stand-in for signal-cli's HTTP daemon that serves given data, without a Signal account.
 
 It has the endpoints of `signal-cli daemon --http` (`/api/v1/check`, `/events`, `/rpc`), framed byte for byte like
 0.14.6.
@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.02
 
 
 class RpcFault(Exception):
-    """Answers a call with a JSON-RPC error."""
+    """Raised by a handler to answer a call with a JSON-RPC error."""
 
     def __init__(self, code: int, message: str, data: Any = None) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class RpcFault(Exception):
 
 @dataclass
 class ReplayDaemon:
-    """Serves from `start` until `stop`; `async with` calls both. Every event goes to every open stream."""
+    """A daemon that serves from `start` until `stop`; `async with` calls both. Every open stream gets every event."""
 
     account: str = ""
     contacts: list[dict[str, Any]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class ReplayDaemon:
         await self.stop()
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
-        """Start to listen. Raises OSError when the port is taken."""
+        """Start listening. Raises OSError if the port is in use."""
         app = web.Application(client_max_size=_REQUEST_BYTES)
         app.router.add_get("/api/v1/check", self._check)
         app.router.add_get("/api/v1/events", self._events)
@@ -76,13 +76,13 @@ class ReplayDaemon:
     # -- controls
 
     async def emit(self, *bodies: bytes) -> None:
-        """Write raw bytes to every open stream, as the daemon does with events."""
+        """Write raw bytes to every open stream."""
         for stream in list(self.streams):
             for body in bodies:
                 try:
                     await stream.write(body)
                 except ConnectionResetError:
-                    # The daemon, too, notices a closed stream only when a write fails.
+                    # Like the real daemon, notice a closed stream only when a write fails.
                     if stream in self.streams:
                         self.streams.remove(stream)
                     break
@@ -92,7 +92,7 @@ class ReplayDaemon:
         await self.emit(*(framed(event) for event in events))
 
     def forget_streams(self) -> list[web.StreamResponse]:
-        """Leave the open streams open, but never write to them again."""
+        """Keep the open streams open, but never write to them again."""
         lost, self.streams = self.streams, []
         return lost
 
@@ -112,7 +112,7 @@ class ReplayDaemon:
     # -- answers to clients
 
     def refusal(self, request: web.Request) -> int | None:
-        """Return the status that refuses a request to /events, None to accept it."""
+        """Return the status with which to refuse a request to /events; None to accept it."""
         return self.refuse_events
 
     async def _check(self, _: web.Request) -> web.Response:
@@ -169,6 +169,6 @@ class ReplayDaemon:
         raise RpcFault(-32601, "Method not implemented")
 
     def status_of(self, number: str) -> dict[str, Any]:
-        """Return what Signal's servers know about a number."""
+        """Return the row of `getUserStatus` for a number."""
         uuid = next((contact.get("uuid") for contact in self.contacts if contact.get("number") == number), None)
         return {"recipient": number, "number": number, "uuid": uuid, "isRegistered": uuid is not None}
