@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import aiohttp
@@ -19,6 +19,17 @@ from .wire import SendError, SendRow
 _DEFAULT_WAIT = 5.0
 _RETRY_AFTER = re.compile(r"Retry after (\d+(?:\.\d+)?) ?s", re.IGNORECASE)
 _OFFLINE = re.compile(r"No connection|\(IOException\)|Unreachable|ConnectException", re.IGNORECASE)
+
+
+class ErrorCode(StrEnum):
+    """The codes of errors that stop the Signal platform, as the host's status shows them."""
+
+    HOST_PINNED = "signal_host_pinned"
+    OTHER_API = "signal_other_api"
+    REDIRECTED = "signal_redirected"
+    REFUSED = "signal_refused"
+    UNAUTHORIZED = "signal_unauthorized"
+    UNKNOWN_ACCOUNT = "signal_unknown_account"
 
 
 class RpcCode(IntEnum):
@@ -52,17 +63,17 @@ def http_failure(status: int, where: str) -> HardenedError:
         case 400:
             # signal-cli's answer to a subscription for an account that it does not have.
             return Fatal(
-                "signal_unknown_account",
+                ErrorCode.UNKNOWN_ACCOUNT,
                 "signal-cli does not have this account: link or register it there, or correct SIGNAL_ACCOUNT",
             )
         case 401 | 403 | 407:
             return Fatal(
-                "signal_unauthorized",
+                ErrorCode.UNAUTHORIZED,
                 f"{where} answers {status}: allow this bot through the proxy in front of signal-cli",
             )
         case 421:
             return Fatal(
-                "signal_host_pinned",
+                ErrorCode.HOST_PINNED,
                 "the daemon refuses this host name: bind it to 0.0.0.0, or use the address and port it is bound to",
             )
         case 408 | 425 | 429:
@@ -73,18 +84,18 @@ def http_failure(status: int, where: str) -> HardenedError:
             )
         case _ if 300 <= status < 400:
             return Fatal(
-                "signal_redirected",
+                ErrorCode.REDIRECTED,
                 f"{where} redirects elsewhere: set SIGNAL_HTTP_URL to the final address",
                 heals=False,
             )
         case _ if status < 300 or status == 404:
             return Fatal(
-                "signal_other_api",
+                ErrorCode.OTHER_API,
                 f"{where} answers {status}, unlike signal-cli; this looks like another API, e.g. bbernhard's "
                 "signal-cli-rest-api: run `signal-cli daemon --http` and set SIGNAL_HTTP_URL to its address",
                 heals=False,
             )
-    return Fatal("signal_refused", f"{where} refuses with status {status}: check SIGNAL_HTTP_URL")
+    return Fatal(ErrorCode.REFUSED, f"{where} refuses with status {status}: check SIGNAL_HTTP_URL")
 
 
 def transport_failure(exc: aiohttp.ClientError, where: str) -> HardenedError:

@@ -6,6 +6,20 @@ the operator. Library exceptions are translated in the file that imports the lib
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+
+class CommonCode(StrEnum):
+    """The error codes of every network; the host's status shows them behind the network's name and an underscore."""
+
+    STREAM_FAILED = "stream_failed"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+
+    def of(self, network: str) -> str:
+        """Return the whole code."""
+        return f"{network}_{self}"
+
 
 class HardenedError(Exception):
     """Base of all errors that this package raises on purpose."""

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import Any
 
-from ..core.errors import Closed, ConnectionLost, Fatal, HardenedError
+from ..core.errors import Closed, CommonCode, ConnectionLost, Fatal, HardenedError
 from ..inbound.authorization import HostAccess
 from ..inbound.observation import observations
 from . import contract, outgoing, people, profile
@@ -91,8 +91,8 @@ def hardened(stock: Any) -> Any:
             if isinstance(exc, Fatal):
                 code, message, retryable = exc.code, exc.remedy, exc.heals or worked_before
             else:
-                kind = "unreachable" if isinstance(exc, ConnectionLost) else "failed"
-                code, message, retryable = f"{self.platform.value}_{kind}", str(exc), True
+                kind = CommonCode.UNREACHABLE if isinstance(exc, ConnectionLost) else CommonCode.FAILED
+                code, message, retryable = kind.of(self.platform.value), str(exc), True
             self._set_fatal_error(code, message, retryable=retryable)
             logger.error("%s is not connected (%s): %s", self.platform.value, code, message)
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from ..core.errors import ConnectionLost, Fatal, HardenedError, Retryable
+from ..core.errors import CommonCode, ConnectionLost, Fatal, HardenedError, Retryable
 from .stats import StreamStats
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Reconnection:
         """Return the error that ended the stream, for the operator. A bug of ours becomes Fatal."""
         if not isinstance(reason, HardenedError):
             remedy = f"the listener failed ({type(reason).__name__}): restart the gateway and report this"
-            bug = Fatal(f"{self._name}_stream_failed", remedy)
+            bug = Fatal(CommonCode.STREAM_FAILED.of(self._name), remedy)
             bug.__cause__ = reason
             reason = bug
         logger.error("%s events stopped: %s", self._name, reason)

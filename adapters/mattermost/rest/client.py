@@ -22,7 +22,7 @@ from yarl import URL
 from ....common.core.errors import ConnectionLost, Fatal
 from ....common.core.server_clock import ServerClock
 from ..mentions.grammar import without_broadcasts
-from .failures import ApiError, not_mattermost, other_api
+from .failures import ApiError, ErrorCode, not_mattermost, other_api
 from .transport import RestClient, no_redirects
 
 _ID = re.compile(r"[a-z0-9]{26}")
@@ -106,7 +106,7 @@ class MattermostClient:
         except ApiError as refused:
             if refused.status == 404:
                 raise other_api(self.base_url) from None
-            raise Fatal("mattermost_refused", f"{refused}: ask the server's administrator") from None
+            raise Fatal(ErrorCode.REFUSED, f"{refused}: ask the server's administrator") from None
         if not _ID.fullmatch(str(me.get("id"))):
             raise not_mattermost(self.base_url)
         self._own_id = me["id"]
@@ -262,7 +262,7 @@ class MattermostClient:
             context.load_verify_locations(self._ca_file)
         except OSError as exc:
             raise Fatal(
-                "mattermost_tls",
+                ErrorCode.TLS,
                 f"MATTERMOST_CA_FILE cannot be read ({type(exc).__name__}): name a readable file of PEM certificates",
                 heals=False,
             ) from exc

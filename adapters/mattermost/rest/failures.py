@@ -9,10 +9,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 
 import aiohttp
 
 from ....common.core.errors import ConnectionLost, Fatal, HardenedError, NotSent, RateLimited, Unanswered
+
+
+class ErrorCode(StrEnum):
+    """The codes of errors that stop the Mattermost platform, as the host's status shows them."""
+
+    BAD_TOKEN = "mattermost_bad_token"
+    BOT_DISABLED = "mattermost_bot_disabled"
+    NO_WEBSOCKET = "mattermost_no_websocket"
+    OTHER_API = "mattermost_other_api"
+    PROXY = "mattermost_proxy"
+    REDIRECTED = "mattermost_redirected"
+    REFUSED = "mattermost_refused"
+    TLS = "mattermost_tls"
 
 
 class ApiError(HardenedError):
@@ -31,19 +45,19 @@ class Redirected(aiohttp.ClientError):
 
 def bad_token() -> Fatal:
     return Fatal(
-        "mattermost_bad_token",
+        ErrorCode.BAD_TOKEN,
         "the server does not accept the token: it is mistyped or revoked, or the bot is disabled; enable the bot or "
         "set MATTERMOST_TOKEN to a new token",
     )
 
 
 def bot_disabled() -> Fatal:
-    return Fatal("mattermost_bot_disabled", "the bot is disabled: enable it in Mattermost's System Console")
+    return Fatal(ErrorCode.BOT_DISABLED, "the bot is disabled: enable it in Mattermost's System Console")
 
 
 def other_api(where: str) -> Fatal:
     return Fatal(
-        "mattermost_other_api",
+        ErrorCode.OTHER_API,
         f"there is no Mattermost at {where}: check MATTERMOST_URL, including its path",
         heals=False,
     )
@@ -51,7 +65,7 @@ def other_api(where: str) -> Fatal:
 
 def redirected(where: str) -> Fatal:
     return Fatal(
-        "mattermost_redirected", f"{where} redirects elsewhere: set MATTERMOST_URL to the final address", heals=False
+        ErrorCode.REDIRECTED, f"{where} redirects elsewhere: set MATTERMOST_URL to the final address", heals=False
     )
 
 
@@ -85,7 +99,7 @@ def _bad_certificate(exc: Exception, where: str) -> Fatal:
             remedy = "is not valid today: renew it, or correct this machine's clock"
         case _:
             remedy = "cannot be verified: set MATTERMOST_CA_FILE to the CA that signed it"
-    return Fatal("mattermost_tls", f"the certificate of {where} {remedy}")
+    return Fatal(ErrorCode.TLS, f"the certificate of {where} {remedy}")
 
 
 def refusal(call: str, where: str, status: int, headers: Mapping[str, str], body: bytes) -> HardenedError:
@@ -97,7 +111,7 @@ def refusal(call: str, where: str, status: int, headers: Mapping[str, str], body
             return bad_token()
         case 401 | 407:
             return Fatal(
-                "mattermost_proxy", f"a proxy in front of {where} answers {status}: allow this bot through the proxy"
+                ErrorCode.PROXY, f"a proxy in front of {where} answers {status}: allow this bot through the proxy"
             )
         case 429:
             return RateLimited(_retry_after(headers), call)
@@ -135,13 +149,13 @@ def upgrade_refused(status: int, where: str) -> HardenedError:
     match status:
         case 404:
             return Fatal(
-                "mattermost_other_api",
+                ErrorCode.OTHER_API,
                 f"there is no Mattermost WebSocket at {where}: check MATTERMOST_URL, including its path, and that the "
                 "proxy passes /api/v4/websocket through",
             )
         case 403 | 407:
             return Fatal(
-                "mattermost_proxy",
+                ErrorCode.PROXY,
                 f"a proxy or firewall in front of {where} answers {status} to the WebSocket: allow /api/v4/websocket",
             )
         case 408 | 425 | 429:
@@ -153,7 +167,7 @@ def upgrade_refused(status: int, where: str) -> HardenedError:
         case _ if 300 <= status < 400:
             return redirected(where)
     return Fatal(
-        "mattermost_no_websocket",
+        ErrorCode.NO_WEBSOCKET,
         f"{where} answers {status} instead of opening a WebSocket: configure the proxy to pass on the Upgrade and "
         "Connection headers for /api/v4/websocket",
     )

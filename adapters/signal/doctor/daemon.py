@@ -10,7 +10,7 @@ from ....common.core.errors import ConnectionLost, Fatal, NotSent, Unanswered
 from ....common.doctor.findings import Result, advice, failed, masked, ok, refusal, skipped
 from ....common.host.contract import version_tuple
 from ....common.settings.config import is_exposed
-from ..failures import RpcCode, RpcError, http_failure
+from ..failures import ErrorCode, RpcCode, RpcError, http_failure
 from .context import Context
 
 OLDEST = (0, 13, 19)
@@ -41,7 +41,7 @@ async def reach(context: Context) -> AsyncIterator[Result]:
         what = f"{where} accepts requests but does not answer them."
         yield failed(what, "Check signal-cli's log and restart it.")
     except (Fatal, ConnectionLost) as exc:
-        if context.client.headers() and isinstance(exc, Fatal) and exc.code == "signal_host_pinned":
+        if context.client.headers() and isinstance(exc, Fatal) and exc.code == ErrorCode.HOST_PINNED:
             what = f"The daemon at {where} refuses the host name of its URL, and `Host: localhost` as well."
             yield failed(what, _bind(url))
         else:
