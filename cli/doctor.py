@@ -27,7 +27,7 @@ _SIGNS = {
     Status.FAILED: ("✗", "bold red"),
     Status.SKIPPED: ("-", "dim"),
 }
-_LABELS = {Status.OK: "in order", Status.ADVICE: "advice", Status.FAILED: "failed", Status.SKIPPED: "skipped"}
+_COUNTED = {Status.OK: "in order", Status.ADVICE: "advice", Status.FAILED: "failed", Status.SKIPPED: "skipped"}
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -78,14 +78,14 @@ async def _network(network: str, hermes: checks.Context, *, asked: bool) -> Asyn
     if checks.switched_off(hermes.config, network):
         status = Status.FAILED if asked else Status.SKIPPED
         what = f"The platform {network} is switched off by `enabled: false` in config.yaml."
-        yield Finding(check, status, what, f"To switch it on, remove `enabled: false` from the `{network}:` block.")
+        yield Finding(check, status, what, f"Remove `enabled: false` from the `{network}:` block to switch it on.")
         if not asked:
             return
     extra = setup.extras.get(network) or next(checks.blocks(hermes.config, network), {})
     if not (asked or network in setup.extras or _is_partly_configured(network, extra, setup.environment)):
         what = f"The platform {network} is not configured."
         names = strict.variables(NETWORKS[network].stock).values()
-        yield Finding(check, Status.SKIPPED, what, f"To use it, set {' and '.join(names)}.")
+        yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(names)} to use it.")
         return
     stock = NETWORKS[network].stock
     async for finding in run_checks((strict_check(stock, written(stock)),), setup.environment):
@@ -126,7 +126,7 @@ class Report:
     def close(self) -> None:
         """Print the number of findings of each status."""
         self._show_skipped()
-        self._line(Text(", ".join(f"{self._counts[status]} {label}" for status, label in _LABELS.items())))
+        self._line(Text(", ".join(f"{self._counts[status]} {label}" for status, label in _COUNTED.items())))
 
     def _show_skipped(self) -> None:
         if self._skipped:

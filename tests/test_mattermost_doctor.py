@@ -140,7 +140,7 @@ async def test_nothing_listens_there(server: FakeMattermostServer, examined: Exa
 async def test_a_path_is_missing(examined: Examined) -> None:
     async with FakeMattermostServer(prefix="/chat") as server:
         failure = await all_skipped_but(await examined(server.url.removesuffix("/chat")), CheckName.ADDRESS)
-        assert "its path too" in failure.remedy
+        assert "including its path" in failure.remedy
         assert one(await examined(server), CheckName.ADDRESS, Status.OK)
 
 

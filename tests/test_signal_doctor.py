@@ -231,7 +231,7 @@ async def test_nobody_may_talk(clinic: Clinic) -> None:
 
 async def test_only_paired_people_may_talk(clinic: Clinic) -> None:
     clinic.replace(paired=lambda: 2)
-    assert "2 paired" in (await clinic.advised(CheckName.ALLOWED, SIGNAL_ALLOWED_USERS="")).what
+    assert "2 people paired" in (await clinic.advised(CheckName.ALLOWED, SIGNAL_ALLOWED_USERS="")).what
 
 
 async def test_only_members_may_talk(clinic: Clinic) -> None:
@@ -515,7 +515,7 @@ async def test_a_group_whose_state_is_unknown_is_fetched_anew(clinic: Clinic) ->
 async def test_groups_joined_but_not_served(clinic: Clinic) -> None:
     clinic.daemon.groups.append(group(OTHER_GROUP))
     finding = await clinic.advised(CheckName.GROUPS)
-    assert finding.what.startswith("1 joined but not served")
+    assert finding.what.startswith("1 group joined but not served")
     assert "hermes adapters groups approve" in finding.remedy
 
 
@@ -529,7 +529,7 @@ async def test_a_group_approved_at_run_time_is_served(clinic: Clinic, status: st
 async def test_an_invitation_that_waits(clinic: Clinic) -> None:
     pending = ((None, OWN_ACI),)
     clinic.daemon.groups.append(group(OTHER_GROUP, members=((ALICE, ALICE_ACI),), pending=pending, is_member=False))
-    assert "1 invitation waiting" in (await clinic.advised(CheckName.GROUPS)).what
+    assert "1 pending invitation" in (await clinic.advised(CheckName.GROUPS)).what
 
 
 async def test_every_group_is_served(clinic: Clinic) -> None:
@@ -555,7 +555,7 @@ async def test_files_of_which_the_daemon_tells_nothing(clinic: Clinic) -> None:
 
 async def test_a_folder_that_is_not_there(clinic: Clinic, tmp_path: Path) -> None:
     clinic.replace(outgoing=lambda: tmp_path / "absent")
-    assert "right to write" in (await clinic.failed(CheckName.FILES)).remedy
+    assert "write permission" in (await clinic.failed(CheckName.FILES)).remedy
 
 
 def test_the_file_that_is_shown_can_never_be_uploaded() -> None:

@@ -56,7 +56,7 @@ async def reach(context: Context) -> AsyncIterator[Result]:
 def host(context: Context) -> Iterator[Result]:
     """Report a daemon that refuses the host name in its URL, which the client works around."""
     if context.client.headers():
-        what = "The daemon refuses the host name of its URL; the adapter sends `Host: localhost` instead."
+        what = "The daemon refuses the host name of its URL; it works because the adapter sends `Host: localhost`."
         yield advice(what, _bind(context.labels["http_url"]))
 
 
