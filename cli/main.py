@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 def main(argv: Sequence[str]) -> int:
     """Parse the arguments, run the command and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m hermes_hardened_adapters", description=import_module(__package__).__doc__
+        prog="python -m hermes_hardened_adapters", description="Operate the hardened adapters."
     )
     add_commands(parser)
     return run(parser.parse_args(argv))
