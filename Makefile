@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml $(shell git ls-files 'adapters/*' 'cli/*' 'common/*' 2>/dev/null)
+SOURCES := pyproject.toml $(shell git ls-files -co --exclude-standard 'adapters/*' 'cli/*' 'common/*' 2>/dev/null)
 
 .PHONY: demo test test-e2e test-faults test-attacks test-matrix soak fuzz bench docs pictures lint types clean
 MINUTES ?= 3

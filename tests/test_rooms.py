@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.adapters.networks import NETWORKS
 
 REPOSITORY = Path(__file__).parents[1]
 ROOMS = ("adapters", "cli", "common")
@@ -114,3 +116,16 @@ def test_sql_is_recognized(source: str, found: bool) -> None:
 )
 def test_imports_are_recognized(source: str, modules: list[str]) -> None:
     assert sorted(imported(ast.parse(source))) == sorted(modules)
+
+
+def test_every_room_is_packaged_and_every_network_listed_and_kept_apart() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]
+    packages = {".".join(("hermes_hardened_adapters", *Path(name(path)).parts[:-1])) for path in PACKAGES}
+    assert set(project["setuptools"]["packages"]) == packages | {"hermes_hardened_adapters"}
+    networks = {path.parent.name for path in MODULES if path.match("adapters/*/network.py")}
+    assert networks == set(NETWORKS)
+    contracts = {contract["id"]: contract for contract in project["importlinter"]["contracts"]}
+    apart = next(layer for layer in contracts["floors"]["layers"] if "adapters.signal" in layer)
+    assert {each.strip() for each in apart.split("|")} == {f"adapters.{network}" for network in networks}
+    inside = {f"hermes_hardened_adapters.adapters.{network}" for network in networks}
+    assert set(contracts["networks"]["containers"]) == inside

@@ -8,7 +8,9 @@ To add a check:
 2. In the area's `checks.py`, give it a name in `CheckName` and a row in `CHECKS`: `Check(CheckName.X, x, needs=(…))`.
    Rows run from top to bottom, so slow ones belong at the end. `needs` names the checks on which this one depends: if
    one of them fails, this one is skipped with that reason.
-3. Describe it in the network's page under `docs/`.
+3. Describe it in the table of checks in the network's page under `docs/` (Hermes' own in `docs/troubleshooting.md`), in
+   the order of `CheckName`.
+4. Test it in `tests/test_<network>_doctor.py`. The healthy set-ups there and in `tests/test_doctor.py` stay `ok`.
 """
 
 from __future__ import annotations
