@@ -217,7 +217,7 @@ class GatewayProcess:
         except StateError:
             return []
 
-    async def until(self, true: Callable[[], bool], what: str, within: float = 10.0) -> None:
+    async def until(self, true: Callable[[], bool], what: str, within: float = 60.0) -> None:
         """Wait until `true()`; raises GatewayFailed naming `what` on time-out or when the process ends."""
         deadline = time.monotonic() + within
         while not true():

@@ -15,7 +15,7 @@ from hermes_cli.plugins import discover_plugins
 from tests.fakes.mattermost_server import ALICE, TOKEN, FakeMattermostServer
 from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
 
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 60.0
 _SESSION_FLAGS = ("group_sessions_per_user", "thread_sessions_per_user")
 """The gateway's own settings, which it hands down to the platforms."""
 

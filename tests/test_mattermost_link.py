@@ -210,6 +210,7 @@ async def test_a_cut_socket_is_resumed_with_what_was_missed(server: FakeMattermo
         assert server.upgrades[1] == {"connection_id": server.connections[0].id, "sequence_number": "2"}
         assert it.time.slept == []
         stats = it.stream.stats
+        await until(lambda: stats.reconnects)
         assert (stats.connects, stats.reconnects, stats.resumed, stats.gaps) == (2, 1, 1, 0)
         assert stats.disconnected_since is None
 

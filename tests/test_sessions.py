@@ -94,7 +94,7 @@ class Runner:
 def test_a_message_is_queued_for_a_turn_of_its_own_within_the_hosts_bound() -> None:
     runner = Runner()
     adapter = SimpleNamespace(gateway_runner=runner)
-    assert [sessions.queue_apart(event(), "key", adapter) for _ in range(3)] == [True, True, True]
+    assert [sessions.queue_separately(event(), "key", adapter) for _ in range(3)] == [True, True, True]
     assert runner.queued == ["key", "key"]
 
 
@@ -102,10 +102,10 @@ def test_a_message_is_queued_for_a_turn_of_its_own_within_the_hosts_bound() -> N
 def test_where_the_host_would_not_queue_it_nothing_is_queued(change: dict[str, bool]) -> None:
     runner = Runner()
     vars(runner).update(change)
-    assert not sessions.queue_apart(event(), "key", SimpleNamespace(gateway_runner=runner))
+    assert not sessions.queue_separately(event(), "key", SimpleNamespace(gateway_runner=runner))
     assert runner.queued == []
 
 
 def test_a_host_without_such_queues_keeps_its_own_way() -> None:
-    assert not sessions.queue_apart(event(), "key", SimpleNamespace())
-    assert not sessions.queue_apart(event(), "key", SimpleNamespace(gateway_runner=SimpleNamespace()))
+    assert not sessions.queue_separately(event(), "key", SimpleNamespace())
+    assert not sessions.queue_separately(event(), "key", SimpleNamespace(gateway_runner=SimpleNamespace()))

@@ -43,16 +43,16 @@ async def test_strangers_cannot_use_up_contact_discovery(daemon: FakeSignalDaemo
     async with SignalClient(daemon.url, daemon.account) as client:
         resolver = Resolver(client, Directory(), Lists(allowed=(BOB,)), clock)
         for _ in range(3):
-            await resolver.again()
+            await resolver.refresh()
         assert not resolver.is_due()
         assert len(daemon.called("listContacts")) == 1
         await clock.sleep(AGAIN_SECONDS)
         assert resolver.is_due()
-        await resolver.again()
+        await resolver.refresh()
         assert len(daemon.called("listContacts")) == 2
         assert len(daemon.called("getUserStatus")) == 1
         await clock.sleep(ASK_NETWORK_SECONDS)
-        await resolver.again()
+        await resolver.refresh()
         assert len(daemon.called("getUserStatus")) == 2
 
 
@@ -70,7 +70,7 @@ async def test_a_run_under_way_is_shared_and_waited_for_so_long_only(daemon: Fak
         running = resolver.start()
         await begun.wait()
         assert resolver.start() is running
-        await resolver.again(timeout=0.01)
+        await resolver.refresh(timeout=0.01)
         assert not running.done()
         go_on.set()
         await running

@@ -37,7 +37,7 @@ async def senders(
 async def test_our_own_envelope_teaches_us_who_we_are_for_good(store: Store) -> None:
     async with senders(store) as people:
         assert (people.me.id, people.me.number) == (None, ACCOUNT)
-        people.meet(replace(SAID, sender=Address(OWN_ACI, ACCOUNT)))
+        people.learn_from(replace(SAID, sender=Address(OWN_ACI, ACCOUNT)))
         assert people.me.id == OWN_ACI
     await store.flush()
     async with senders(store) as people:
@@ -49,7 +49,7 @@ async def test_a_listed_number_authorizes_its_aci_once_it_is_known(store: Store)
     async with senders(store) as people:
         aci = Address(ALICE_ACI)
         assert not people.authorize(aci, Chat(), ALICE_ACI).allowed
-        people.meet(SAID)
+        people.learn_from(SAID)
         assert people.authorize(aci, Chat(), ALICE_ACI).allowed
         assert people.name(aci) == "Alice"
 
@@ -61,7 +61,7 @@ async def test_a_look_up_may_help_only_whom_nobody_knows_yet(store: Store) -> No
         stranger = people.authorize(hidden.sender, Chat(), BOB_ACI)
         assert people.wants_look_up(hidden, stranger)
         assert not people.wants_look_up(known, stranger)
-        people.meet(known)
+        people.learn_from(known)
         assert not people.wants_look_up(hidden, stranger)
         assert not people.wants_look_up(SAID, people.authorize(SAID.sender, Chat(), ALICE))
 
@@ -72,7 +72,7 @@ async def test_a_direct_chat_keeps_its_id_over_a_restart(store: Store) -> None:
         assert people.chat_id(hidden) == ALICE_ACI
     await store.flush()
     async with senders(store) as people:
-        people.meet(SAID)
+        people.learn_from(SAID)
         assert people.chat_id(SAID) == ALICE_ACI
         assert people.chat_id(replace(SAID, chat=Chat(GROUP))) == f"group:{GROUP}"
 
@@ -81,5 +81,5 @@ async def test_what_holds_nothing_to_read_begins_no_chat(store: Store) -> None:
     async with senders(store) as people:
         typing = replace(SAID, sender=Address(ALICE_ACI), contentless="typing")
         assert people.chat_id(typing) == ALICE_ACI
-        people.meet(SAID)
+        people.learn_from(SAID)
         assert people.chat_id(SAID) == ALICE

@@ -118,6 +118,7 @@ async def test_a_silent_link_is_closed_when_the_new_one_is_open(check: Callable[
         await until(lambda: peer.links[0].ended)
         assert peer.log == ["link 1 open", "link 2 open", "link 1 ends"]
         stats = peer.stream.stats
+        await until(lambda: stats.reconnects)
         assert (stats.open, stats.stale, stats.reconnects, stats.disconnected_since) == (1, 1, 1, None)
         assert peer.time.slept == []
 

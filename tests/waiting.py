@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], timeout: float = 5.0) -> None:
+async def until(condition: Callable[[], object], timeout: float = 60.0) -> None:
     """Return once the condition holds; raise TimeoutError after `timeout` seconds."""
     async with asyncio.timeout(timeout):
         while not condition():
