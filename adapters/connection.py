@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -9,13 +10,13 @@ from typing import Any
 
 from ..common.core.chats import LiveChat
 from ..common.core.policy import Policy
-from ..common.inbound.health import take_snapshot
 from ..common.inbound.observation import Observations
-from ..common.inbound.pipeline import Source
+from ..common.inbound.pipeline import Pipeline, Source
 from ..common.state.allowlist import RuntimeAllowlist
 from ..common.state.snapshot import Snapshot, keep_snapshot_fresh
 from ..common.state.store import shared
 from ..common.stream.lifespan import Lifespan
+from ..common.stream.stats import StreamStats
 from ..common.stream.supervisor import Supervisor
 
 
@@ -91,3 +92,30 @@ class BaseConnection(ABC):
     @abstractmethod
     async def approved(self, chat_id: str) -> None:
         """Join a group or channel that the operator approved, if the account is only invited."""
+
+
+def take_snapshot(network: str, stats: StreamStats, pipeline: Pipeline[Any], observed: Observations) -> Snapshot:
+    """Return the present state of a connection."""
+    now = time.time()
+    monotonic = time.monotonic()
+
+    def unix(clock: float | None) -> float | None:
+        return None if clock is None else now - (monotonic - clock)
+
+    return Snapshot(
+        network=network,
+        at=now,
+        process=os.getpid(),
+        listening=stats.connects > 0 and stats.disconnected_since is None,
+        last_byte=unix(stats.last_byte),
+        last_event=unix(stats.last_event),
+        reconnects=stats.reconnects,
+        chats=pipeline.workers.chats,
+        waiting=pipeline.workers.waiting,
+        shed=pipeline.workers.shed,
+        lost=pipeline.workers.lost,
+        ledger=len(pipeline.ledger),
+        observed=observed.count(),
+        decisions=dict(pipeline.trace.counts),
+        skipped=dict(pipeline.unhandled),
+    )

@@ -107,6 +107,12 @@ class ToySource(Source[Inbound]):
     def handled(self, message: Message[Inbound]) -> None:
         self.asked.append("handled")
 
+    async def apply_orders(self) -> None:
+        self.asked.append("apply orders")
+
+    async def close(self) -> None:
+        self.asked.append("close")
+
 
 @dataclass
 class Stage:

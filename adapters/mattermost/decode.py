@@ -36,16 +36,12 @@ Kind = Literal["posted", "edited", "deleted"]
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A new post. `channel_type` is D (direct), G (group message), P (private) or O (open).
-
-    `mentions` are the user ids that the server notifies, also for direct messages and @channel; None if it sent none.
-    """
+    """A new post. `channel_type` is D (direct), G (group message), P (private) or O (open)."""
 
     post: wire.Post
     channel_type: str
     channel_name: str
     sender_name: str
-    mentions: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +120,20 @@ class Item:
 
     @property
     def key(self) -> str:
-        """The ledger key: a post, each of its edited versions and its deletion have keys of their own."""
-        if self.kind == "deleted" or self.post.delete_at:
-            return f"{self.post.id} deleted"
-        return f"{self.post.id} {self.post.edit_at}" if self.kind == "edited" else self.post.id
+        """The ledger key."""
+        return _ledger_key(self.post, self.kind)
 
     @property
     def changed_at(self) -> int:
         """The time (ms) of the post's creation, last edit or deletion, whichever is latest."""
         return max(self.post.create_at, self.post.edit_at, self.post.delete_at)
+
+
+def _ledger_key(post: wire.Post, kind: Kind) -> str:
+    """Return the ledger key: a post, each of its edited versions and its deletion have keys of their own."""
+    if kind == "deleted" or post.delete_at:
+        return f"{post.id} deleted"
+    return f"{post.id} {post.edit_at}" if kind == "edited" else post.id
 
 
 _EDIT_TAKES_MILLISECONDS = 10_000
@@ -163,7 +164,7 @@ def _event(event: str, data: dict[str, Any], broadcast: dict[str, Any]) -> Event
     match event:
         case "posted":
             new = wire.PostedData.model_validate(data)
-            return Posted(new.post, new.channel_type, new.channel_display_name, new.sender_name, new.mentions)
+            return Posted(new.post, new.channel_type, new.channel_display_name, new.sender_name)
         case "post_edited":
             return Edited(wire.PostData.model_validate(data).post)
         case "post_deleted":
@@ -205,7 +206,7 @@ def to_inbound(
     thread = post.root_id or None
     origin = origin_of(post, me)
     inbound = Inbound(
-        key=f"{post.id} deleted" if deleted else f"{post.id} {post.edit_at}" if edited else post.id,
+        key=_ledger_key(post, kind),
         message_id=post.id,
         sent_at=post.create_at,
         chat=Chat(thread=thread)

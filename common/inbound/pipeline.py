@@ -119,9 +119,11 @@ class Source(ABC, Generic[_Item]):
     def handled(self, message: Message[_Item]) -> None:
         """Record that a message has been handled."""
 
+    @abstractmethod
     async def apply_orders(self) -> None:
         """Apply the orders that the operator gave in the state file. Raises StateError."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Stop all work."""
 
@@ -227,21 +229,24 @@ class Pipeline(Generic[_Item]):
             self._program_turns.pop(chat_id, None)
         elif inbound.origin is Origin.PROGRAM and isinstance(decision, Dispatch):
             self._program_turns.put(chat_id, self._program_turns.get(chat_id, 0) + 1)
-        mark, earlier = self._source.dispatch_mark(inbound), self._versions.before(inbound)
-        past = Past(
+        if isinstance(decision, Dispatch):
+            decision = restrain(decision, inbound, self._past(message), self._source.policy(inbound.chat.id))
+        if isinstance(decision, Dispatch) and (mark := self._source.dispatch_mark(inbound)):
+            # Claimed at once. It reaches the disk with the message's own key, in `_commit`.
+            self.ledger.claim(mark)
+        self._versions.record(inbound, decision)
+        return decision
+
+    def _past(self, message: Message[_Item]) -> Past:
+        mark, earlier = self._source.dispatch_mark(message.inbound), self._versions.before(message.inbound)
+        return Past(
             message.now,
             horizon(message.now, self.ledger.horizon),
             missed=message.missed,
             earlier=earlier,
             dispatched=self.ledger.knows(mark) if mark else earlier is not None and earlier.dispatched,
-            program_turns=self._program_turns.get(chat_id, 0),
+            program_turns=self._program_turns.get(message.chat_id, 0),
         )
-        decision = restrain(decision, inbound, past, self._source.policy(inbound.chat.id))
-        if mark and isinstance(decision, Dispatch):
-            # Claimed at once. It reaches the disk with the message's own key, in `_commit`.
-            self.ledger.claim(mark)
-        self._versions.record(inbound, decision)
-        return decision
 
     async def _delivery(
         self, message: Message[_Item], decision: Dispatch | Observe, authorization: Authorization

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.inbound.health import take_snapshot
+from hermes_hardened_adapters.adapters.connection import take_snapshot
 from hermes_hardened_adapters.common.inbound.observation import Observations
 from hermes_hardened_adapters.common.stream.stats import StreamStats
 
