@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_hardened_adapters.common.core.errors import StateError
+from hermes_hardened_adapters.common.state.snapshot import read_snapshot
 from hermes_hardened_adapters.common.state.trace import Entry, entries
 
 PLUGIN = "hardened-adapters"
@@ -216,6 +217,14 @@ class GatewayProcess:
             return entries(self.home / STATE_DB)
         except StateError:
             return []
+
+    def awake_at(self, network: str) -> float:
+        """When the gateway's event loop last wrote its health, in Unix time; 0 as long as it has not."""
+        try:
+            snapshot = read_snapshot(self.home / STATE_DB, network)
+        except StateError:
+            return 0.0
+        return snapshot.at if snapshot else 0.0
 
     async def until(self, true: Callable[[], bool], what: str, within: float = 60.0) -> None:
         """Wait until `true()`; raises GatewayFailed naming `what` on time-out or when the process ends."""

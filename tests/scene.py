@@ -22,6 +22,7 @@ from tests.gateway_process import GatewayFailed, GatewayProcess
 SECRET = "the combination is 4711"
 """In notes.txt, where an expanded `@file:notes.txt` would find it."""
 ANSWER_WITHIN = 10.0
+TURN_ENDS_WITHIN = 60.0
 PATIENCE = 20.0
 """Seconds a scene may wait in vain in all; once they are spent, every wait is half a second."""
 QUIET = 0.6
@@ -110,7 +111,7 @@ class _Playing:
         self._gateway = gateway
         self._patience = PATIENCE
         self._calls = self._requests = 0
-        self._turn_may_last = False
+        self._turn_may_last = self._warm = False
 
     async def step(self, step: Step) -> list[Outcome]:
         if self._turn_may_last and not all(line.answered for line in step):
@@ -129,8 +130,22 @@ class _Playing:
         return outcomes
 
     async def _turn_over(self) -> None:
-        """Typing names no message: the turn before has to end before an act can be laid to the next one."""
-        deadline = time.monotonic() + ANSWER_WITHIN
+        """Typing names no message: the turn before has to end before an act can be laid to the next one.
+
+        The first turn imports much. A host that stands still meanwhile is quiet, but not done: it has to have been
+        awake after the pause as well.
+        """
+        await self._quiet()
+        if not self._warm:
+            quiet_at = time.time()
+            if self._gateway.adapter(self._network.name) != "stock":
+                network = self._network.name
+                await self._gateway.until(lambda: self._gateway.awake_at(network) >= quiet_at, "the host awake")
+                await self._quiet()
+            self._warm = True
+
+    async def _quiet(self) -> None:
+        deadline = time.monotonic() + TURN_ENDS_WITHIN
         acts = -1
         while acts != (acts := len(self._acts())) and time.monotonic() < deadline:
             await asyncio.sleep(TYPING_ENDS)
