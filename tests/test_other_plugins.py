@@ -162,6 +162,22 @@ async def test_edits_and_deletions_of_people_whom_the_host_accepts_are_reported(
     assert envelopes == (told if HAS_EVENTS else [])
 
 
+async def test_a_report_that_fails_costs_no_request(
+    server: FakeMattermostServer, alice_on_mattermost: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(envelope: dict[str, Any], source: Any) -> None:
+        raise RuntimeError(envelope["payload"]["text"])
+
+    async with hosted_mattermost(server) as host:
+        host.adapter._platform_event_handler = fails
+        post = await server.post(ALICE_ID, OPS, "to nobody")
+        await server.edit(post["id"], "@hermes hello")
+        await host.settled()
+        assert host.texts == ["(edited) hello"]
+    assert "mattermost: a change was not reported (RuntimeError)" in caplog.messages
+    assert "hello" not in caplog.text
+
+
 def _told(network: str, chat: str, who: str, typo: str, oops: str, *, thread: str | None) -> list[dict[str, Any]]:
     edit = {"chat_id": chat, "message_id": typo, "thread_id": None, "text": "the time"}
     deletion = {"chat_id": chat, "message_id": oops, "thread_id": thread, "author_id": who}

@@ -105,16 +105,16 @@ def hardened(stock: Any) -> Any:
             """Tell other plugins of an edit or a deletion. The host asks its own lists about the author first."""
             if (handler := table.PLATFORM_EVENT_HANDLER.of(self)) is None:
                 return
-            source = self.build_source(
-                chat_id=change.chat_id,
-                chat_type=change.chat_type,
-                user_id=change.user_id,
-                thread_id=change.inbound.chat.thread,
-            )
             try:
+                source = self.build_source(
+                    chat_id=change.chat_id,
+                    chat_type=change.chat_type,
+                    user_id=change.user_id,
+                    thread_id=change.inbound.chat.thread,
+                )
                 await handler(events.platform_event(self.platform.value, change), source)
             except Exception as exc:
-                # Those who only look on must not cost a message.
+                # An edit may be a request, which must not be lost with its report.
                 logger.warning("%s: a change was not reported (%s)", self.platform.value, type(exc).__name__)
 
         def set_message_handler(self, handler: Any) -> None:

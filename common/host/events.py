@@ -64,7 +64,7 @@ def platform_event(platform: str, change: Change) -> dict[str, Any]:
 
 
 def moment(milliseconds: int) -> datetime | None:
-    """Return a time since the epoch; None for a number that is none, because some times are the sender's own."""
+    """Return the time so long after the epoch; None if it is out of range, because a sender may claim any time."""
     try:
         return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
     except (ValueError, OverflowError, OSError):
