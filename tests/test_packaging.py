@@ -8,27 +8,9 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-import pytest
+from tests.environments import ROOMS, ROOT
 
-ROOT = Path(__file__).parent.parent
-ROOMS = ("adapters", "cli", "common")
 HEAVY = ("aiohttp", "pydantic", "aiohttp_sse_client", "gateway.run")
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from a copy of the sources."""
-    copy, out = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("dist")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "__main__.py"):
-        (copy / name).write_bytes((ROOT / name).read_bytes())
-    for path in [path for room in ROOMS for path in ROOT.glob(f"{room}/**/*")]:
-        if path.suffix in {".py", ".typed"}:
-            (copy / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
-            (copy / path.relative_to(ROOT)).write_bytes(path.read_bytes())
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(copy)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    (built,) = out.glob("*.whl")
-    return built
 
 
 def test_the_wheel_holds_one_import_root_and_every_module(wheel: Path) -> None:

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from ..core import flags
-from ..core.errors import HostContractError
+from ..core.errors import HostContractError, InstallError
 from ..doctor.checks import Check
-from ..doctor.findings import Result, advice, failed, ok
+from ..doctor.findings import Result, Status, advice, failed, ok, sentence
 from ..doctor.state_file import state_file
 from ..settings import environment
 from . import contract, profile
 from .setup import Setup, gateway_runs, load_setup
-
-PLUGIN = "hardened-adapters"
+from .wrapper import files
+from .wrapper.enabling import listed
+from .wrapper.files import PLUGIN
+from .wrapper.origin import installed
 
 
 class CheckName(StrEnum):
@@ -111,15 +113,20 @@ def plugin(context: Context) -> Iterator[Result]:
         yield failed(what, "Unset HERMES_SAFE_MODE and start the gateway without --safe-mode.")
         return
     plugins = context.config.get("plugins")
-    enabled = plugins.get("enabled") if isinstance(plugins, dict) else None
-    disabled = plugins.get("disabled") if isinstance(plugins, dict) else None
-    remedy = f"Run `hermes plugins enable {PLUGIN}` and restart the gateway."
-    if isinstance(disabled, list) and PLUGIN in disabled:
+    isolation = plugins.get("isolation") if isinstance(plugins, dict) else None
+    remedy = "Run `python -m hermes_hardened_adapters install` and restart the gateway."
+    if PLUGIN in listed(context.config, "disabled"):
         yield failed("The plugin is listed in `plugins.disabled` of config.yaml.", remedy)
-    elif not isinstance(enabled, list) or PLUGIN not in enabled:
+    elif PLUGIN not in listed(context.config, "enabled"):
         yield failed("The plugin is not enabled: `plugins.enabled` of config.yaml does not list it.", remedy)
+    elif isinstance(isolation, str) and isolation.strip().lower() == "host":
+        what = "Hermes runs plugins in a process of their own (`plugins.isolation: host`), where they get no platform."
+        yield failed(what, "Set `isolation: in_process` under `plugins:` in config.yaml and restart the gateway.")
     else:
-        yield _loaded()
+        loaded = _loaded()
+        yield loaded
+        if loaded.status is Status.OK:
+            yield from _lost_in_an_update(context.home)
 
 
 def _loaded() -> Result:
@@ -132,6 +139,25 @@ def _loaded() -> Result:
     if not ours["enabled"]:
         return failed(f"Hermes could not load the plugin: {str(ours['error']).rstrip('.')}.", remedy)
     return ok("Hermes has loaded the plugin.")
+
+
+def _lost_in_an_update(home: Path) -> Iterator[Result]:
+    """Advise to install the plugin so that an update of Hermes, which may build a new environment, keeps it."""
+    # The host's sign of an environment that is never changed, as in a container.
+    if environment.value("HERMES_DISABLE_LAZY_INSTALLS") == "1":
+        return
+    try:
+        wrapper = files.contents(installed())
+        stale = files.outdated(home, wrapper)
+    except InstallError as exc:
+        yield advice("An update of Hermes would lose the plugin.", sentence(str(exc)))
+        return
+    if len(stale) == len(wrapper):
+        what = "An update of Hermes would lose the plugin, because only this Python environment has it."
+        yield advice(what, "Run `hermes adapters install`.")
+    elif stale:
+        what = "An update of Hermes would install another version of the plugin, or another copy of it."
+        yield advice(what, "Run `hermes adapters install`.")
 
 
 def platform(context: Context) -> Iterator[Result]:
