@@ -26,7 +26,7 @@ def _run(arguments: argparse.Namespace) -> int:
     origin = installed()
     wrapper = files.contents(origin)
     stale = files.outdated(home, wrapper)
-    must_enable = has_hermes and not enabling.is_enabled()
+    must_enable = has_hermes and not enabling.is_enabled(home)
     if arguments.check:
         if stale:
             say(f"To do: write {', '.join(stale)} in {files.folder(home)}.")
@@ -38,7 +38,7 @@ def _run(arguments: argparse.Namespace) -> int:
         say(f"Wrote {', '.join(stale)} in {files.folder(home)}.")
         say(f"An update of Hermes will install the plugin again from there: {origin.pip}")
     if must_enable:
-        enabling.enable()
+        enabling.enable(home)
         say("Enabled the plugin, without permission to override tools.")
     if not has_hermes:
         say(f"Hermes is not in this Python environment. Next: run `{enabling.COMMAND}`, then restart the gateway.")

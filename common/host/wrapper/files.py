@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ...core.errors import InstallError
-from ..contract import VERIFIED_HERMES
+from ..contract.version import VERIFIED_HERMES
 from .origin import DISTRIBUTION, Origin
 
 PLUGIN = "hardened-adapters"
