@@ -29,33 +29,37 @@ def build_wheel(copy: Path, out: Path) -> Path:
     return built
 
 
+def host_distribution() -> str:
+    """Return the name under which Hermes is installed here."""
+    return metadata.packages_distributions()["hermes_cli"][0]
+
+
 class HermesEnvironment:
     """A new virtual environment with the Hermes and the libraries of this one, and without our package."""
 
     def __init__(self, path: Path) -> None:
         venv.EnvBuilder(symlinks=True).create(path)
-        here, self._site = (Path(sysconfig.get_path("purelib", vars=base)) for base in ({}, {"base": str(path)}))
+        here, self.site = (Path(sysconfig.get_path("purelib", vars=base)) for base in ({}, {"base": str(path)}))
         self.python = path / "bin" / "python"
         self.hermes = path / "bin" / "hermes"
         self.hermes.write_text(f"#!{self.python}\nimport sys\nfrom hermes_cli.main import main\nsys.exit(main())\n")
         self.hermes.chmod(0o755)
-        (host,) = metadata.packages_distributions()["hermes_cli"]
-        the_hosts_own = {file.parts[0] for file in metadata.files(host) or ()}
+        the_hosts_own = {file.parts[0] for file in metadata.files(host_distribution()) or ()}
         for entry in here.iterdir():
             if entry.name.startswith("hermes_hardened_adapters") or entry.name in {"repository.pth", "__pycache__"}:
                 continue
             if entry.is_dir() and entry.name in the_hosts_own:
                 # Behind a link, Hermes would find the environment that the link leads to.
-                shutil.copytree(entry, self._site / entry.name, copy_function=_link)
+                shutil.copytree(entry, self.site / entry.name, copy_function=_link)
             elif entry.name in the_hosts_own:
-                _link(entry, self._site / entry.name)
+                _link(entry, self.site / entry.name)
             else:
-                (self._site / entry.name).symlink_to(entry)
+                (self.site / entry.name).symlink_to(entry)
 
     def install(self, *requirements: str, wheels: Path) -> None:
         """Install packages from a folder of wheels, without their dependencies."""
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--find-links", str(wheels)]
-        command = [*pip, "--target", str(self._site), *requirements]
+        options = ["--quiet", "--no-deps", "--no-index", f"--find-links={wheels}", f"--target={self.site}"]
+        command = [sys.executable, "-m", "pip", "install", *options, *requirements]
         subprocess.run(command, check=True, capture_output=True, timeout=300)
 
 

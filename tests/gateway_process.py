@@ -85,8 +85,8 @@ class GatewayProcess:
 
     `settle=False` returns as soon as they are connected, while the host still parks events.
     `plugin=False` runs the stock adapters. With `home` given the folder is kept at the end, so that a second process
-    can continue where the first one stopped. `config` is laid over the config.yaml written here. `program` is the command
-    `hermes` of another Python environment.
+    can continue where the first one stopped. `config` is laid over the config.yaml written here. `program` is the
+    command `hermes`, for example that of another Python environment.
     """
 
     def __init__(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
-from tests.environments import ROOMS, ROOT
+from tests.environments import ROOMS, ROOT, HermesEnvironment, host_distribution
 
 HEAVY = ("aiohttp", "pydantic", "aiohttp_sse_client", "gateway.run")
 
@@ -27,22 +26,11 @@ def test_the_wheel_holds_one_import_root_and_every_module(wheel: Path) -> None:
 
 
 def test_the_wheel_is_loaded_by_hermes_from_its_entry_point(wheel: Path, tmp_path: Path) -> None:
-    site, home = tmp_path / "site", tmp_path / "home"
+    home = tmp_path / "home"
     home.mkdir()
     (home / "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-index",
-        "--target",
-        str(site),
-        str(wheel),
-    ]
-    subprocess.run(pip, check=True, capture_output=True, timeout=300)
+    environment = HermesEnvironment(tmp_path / "environment")
+    environment.install(str(wheel), wheels=wheel.parent)
     probe = (
         "import sys; from hermes_cli.plugins import discover_plugins; discover_plugins()\n"
         "from gateway.platform_registry import platform_registry as r\n"
@@ -50,13 +38,13 @@ def test_the_wheel_is_loaded_by_hermes_from_its_entry_point(wheel: Path, tmp_pat
         f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
         "import hermes_hardened_adapters.adapters.plugin as plugin; print(plugin.__file__)\n"
     )
-    environment = {"PYTHONPATH": str(site), "HERMES_HOME": str(home), "HOME": str(home), "PATH": "/usr/bin:/bin"}
+    variables = {"HERMES_HOME": str(home), "HOME": str(home), "PATH": "/usr/bin:/bin"}
     run = subprocess.run(
-        [sys.executable, "-c", probe], check=True, capture_output=True, text=True, env=environment, timeout=120
+        [environment.python, "-c", probe], check=True, capture_output=True, text=True, env=variables, timeout=120
     )
     heavy, origin = run.stdout.splitlines()[-2:]
     assert heavy == "[]"
-    assert origin.startswith(str(site))
+    assert origin.startswith(str(environment.site))
 
 
 def test_the_ranges_admit_what_hermes_pins() -> None:
@@ -67,7 +55,7 @@ def test_the_ranges_admit_what_hermes_pins() -> None:
         requirement = Requirement(text)
         if requirement.marker is None:
             ours[requirement.name] = requirement.specifier
-    for text in metadata.requires("hermes-agent") or ():
+    for text in metadata.requires(host_distribution()) or ():
         requirement = Requirement(text)
         pins = [spec.version for spec in requirement.specifier if spec.operator == "=="]
         for pin in pins:

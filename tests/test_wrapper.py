@@ -99,7 +99,7 @@ def test_an_address_loses_its_credentials(url: str, shown: str) -> None:
 # -- the files
 
 
-ODD = from_url("file:///src/it's \"mine\"%20\\ é%E2%82%AC", dir_info={"editable": True})
+ODD = from_url('file:///src/it\'s "mine"%20\\ é%E2%82%AC', dir_info={"editable": True})
 
 
 @pytest.mark.parametrize("found", [INDEX, ODD], ids=["index", "odd path"])

@@ -12,7 +12,7 @@ from typing import Any
 from ..core import flags
 from ..core.errors import HostContractError, InstallError
 from ..doctor.checks import Check
-from ..doctor.findings import Result, Status, advice, failed, ok, sentence
+from ..doctor.findings import Result, advice, failed, ok, sentence
 from ..doctor.state_file import state_file
 from ..settings import environment
 from . import profile
@@ -23,7 +23,7 @@ from .setup import Setup, gateway_runs, load_setup
 from .wrapper import files
 from .wrapper.enabling import listed
 from .wrapper.files import PLUGIN
-from .wrapper.origin import installed
+from .wrapper.origin import DISTRIBUTION, installed
 
 
 class CheckName(StrEnum):
@@ -114,32 +114,37 @@ def plugin(context: Context) -> Iterator[Result]:
         what = "Hermes runs in safe mode (HERMES_SAFE_MODE) and loads no plugin."
         yield failed(what, "Unset HERMES_SAFE_MODE and start the gateway without --safe-mode.")
         return
-    plugins = context.config.get("plugins")
-    isolation = plugins.get("isolation") if isinstance(plugins, dict) else None
     remedy = "Run `python -m hermes_hardened_adapters install` and restart the gateway."
     if PLUGIN in listed(context.config, "disabled"):
         yield failed("The plugin is listed in `plugins.disabled` of config.yaml.", remedy)
     elif PLUGIN not in listed(context.config, "enabled"):
         yield failed("The plugin is not enabled: `plugins.enabled` of config.yaml does not list it.", remedy)
-    elif isinstance(isolation, str) and isolation.strip().lower() == "host":
-        what = "Hermes runs plugins in a process of their own (`plugins.isolation: host`), where they get no platform."
-        yield failed(what, "Set `isolation: in_process` under `plugins:` in config.yaml and restart the gateway.")
+    elif fault := _not_loaded(context.config["plugins"]):
+        yield fault
     else:
-        loaded = _loaded()
-        yield loaded
-        if loaded.status is Status.OK:
-            yield from _lost_in_an_update(context.home)
+        yield ok("Hermes has loaded the plugin.")
+        yield from _lost_in_an_update(context.home)
 
 
-def _loaded() -> Result:
+def _not_loaded(settings: Mapping[str, Any]) -> Result | None:
+    """Return why Hermes has not loaded the plugin; None if it has. `settings` are the `plugins` of config.yaml."""
     table.DISCOVER_PLUGINS()
     ours = next((p for p in table.PLUGIN_MANAGER().list_plugins() if p["name"] == PLUGIN), None)
-    remedy = "Run `pip install --force-reinstall hermes-hardened-adapters` in the environment that `hermes` runs in."
+    remedy = f"Run `pip install --force-reinstall {_origin()}` in the environment that `hermes` runs in."
     if ours is None:
         return failed("Hermes does not find the plugin: its entry point is not in this Python environment.", remedy)
-    if not ours["enabled"]:
-        return failed(f"Hermes could not load the plugin: {str(ours['error']).rstrip('.')}.", remedy)
-    return ok("Hermes has loaded the plugin.")
+    if ours["enabled"]:
+        return None
+    if str(settings.get("isolation")).strip().lower() == "host":
+        remedy = "Set `isolation: in_process` under `plugins:` in config.yaml and restart the gateway."
+    return failed(f"Hermes could not load the plugin: {str(ours['error']).rstrip('.')}.", remedy)
+
+
+def _origin() -> str:
+    try:
+        return installed().pip
+    except InstallError:
+        return DISTRIBUTION
 
 
 def _lost_in_an_update(home: Path) -> Iterator[Result]:
@@ -148,16 +153,15 @@ def _lost_in_an_update(home: Path) -> Iterator[Result]:
     if environment.value("HERMES_DISABLE_LAZY_INSTALLS") == "1":
         return
     try:
-        wrapper = files.contents(installed())
-        stale = files.outdated(home, wrapper)
+        stale = files.outdated(home, files.contents(installed()))
     except InstallError as exc:
         yield advice("An update of Hermes would lose the plugin.", sentence(str(exc)))
         return
-    if len(stale) == len(wrapper):
+    if stale and not (files.folder(home) / "plugin.yaml").exists():
         what = "An update of Hermes would lose the plugin, because only this Python environment has it."
         yield advice(what, "Run `hermes adapters install`.")
     elif stale:
-        what = "An update of Hermes would install another version of the plugin, or another copy of it."
+        what = f"An update of Hermes would install the plugin as {files.folder(home)} names it, which is not this one."
         yield advice(what, "Run `hermes adapters install`.")
 
 
@@ -201,7 +205,8 @@ def gateway(context: Context) -> Iterator[Result]:
             what = (
                 f"The running gateway is not connected to {network} ({state.get('error_code') or 'no reason given'})."
             )
-            yield advice(what, "Fix what fails below, then restart the gateway with `hermes gateway restart`.")
+            remedy = "Fix what fails below, or see in the gateway's log whether it loads this plugin; then restart it."
+            yield advice(what, remedy)
 
 
 def state(context: Context) -> Iterator[Result]:
