@@ -207,11 +207,20 @@ def test_an_update_of_hermes_would_install_another_version(hermes_home: Path) ->
 
 
 def test_the_plugins_folder_belongs_to_another_plugin(hermes_home: Path) -> None:
+    """Some versions of Hermes load that one, and some ours."""
     files.folder(hermes_home).mkdir(parents=True)
     (files.folder(hermes_home) / "plugin.yaml").write_text("name: hardened-adapters\n")
     _, foreign = the_plugin(hermes_home)
-    assert foreign.status is Status.ADVICE
-    assert "belongs to another plugin: move that plugin's folder away" in foreign.remedy
+    assert foreign.status is Status.FAILED
+    assert foreign.what == f"{files.folder(hermes_home) / 'plugin.yaml'} belongs to another plugin."
+    assert foreign.remedy == "Move that plugin's folder away."
+
+
+def test_an_update_could_not_repeat_the_installation(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "installed", lambda: origin.origin("0.1.0", "{}"))
+    _, lost = the_plugin(hermes_home)
+    assert (lost.status, lost.remedy) == (Status.ADVICE, "Install it with pip.")
+    assert "was installed in a way that cannot be repeated" in lost.what
 
 
 @pytest.mark.parametrize("isolation", ["host", None])

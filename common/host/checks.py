@@ -12,7 +12,7 @@ from typing import Any
 from ..core import flags
 from ..core.errors import HostContractError, InstallError
 from ..doctor.checks import Check
-from ..doctor.findings import Result, advice, failed, ok, sentence
+from ..doctor.findings import Result, Status, advice, failed, ok, refusal, sentence
 from ..doctor.state_file import state_file
 from ..settings import environment
 from . import profile
@@ -119,11 +119,12 @@ def plugin(context: Context) -> Iterator[Result]:
         yield failed("The plugin is listed in `plugins.disabled` of config.yaml.", remedy)
     elif PLUGIN not in listed(context.config, "enabled"):
         yield failed("The plugin is not enabled: `plugins.enabled` of config.yaml does not list it.", remedy)
-    elif fault := _not_loaded(context.config["plugins"]):
-        yield fault
     else:
-        yield ok("Hermes has loaded the plugin.")
-        yield from _lost_in_an_update(context.home)
+        fault = _not_loaded(context.config["plugins"])
+        yield fault or ok("Hermes has loaded the plugin.")
+        kept = _not_kept(context.home)
+        if kept and (kept.status is Status.FAILED or not fault):
+            yield kept
 
 
 def _not_loaded(settings: Mapping[str, Any]) -> Result | None:
@@ -147,22 +148,29 @@ def _origin() -> str:
         return DISTRIBUTION
 
 
-def _lost_in_an_update(home: Path) -> Iterator[Result]:
-    """Advise to install the plugin so that an update of Hermes, which may build a new environment, keeps it."""
+def _not_kept(home: Path) -> Result | None:
+    """Return why an update of Hermes, which may build a new environment, would not keep the plugin; None if it would.
+
+    It is a failure if the plugin's folder holds something else, which Hermes may load instead.
+    """
     # The host's sign of an environment that is never changed, as in a container.
     if environment.value("HERMES_DISABLE_LAZY_INSTALLS") == "1":
-        return
+        return None
     try:
-        stale = files.outdated(home, files.contents(installed()))
+        expected = files.contents(installed())
     except InstallError as exc:
-        yield advice("An update of Hermes would lose the plugin.", sentence(str(exc)))
-        return
-    if stale and not (files.folder(home) / "plugin.yaml").exists():
+        what, _, remedy = str(exc).partition(": ")
+        return advice(f"An update of Hermes would lose the plugin: {what}.", sentence(remedy))
+    try:
+        stale = files.outdated(home, expected)
+    except InstallError as exc:
+        return refusal(exc, otherwise="")
+    if not stale:
+        return None
+    what = f"An update of Hermes would install the plugin as {files.folder(home)} names it, which is not this one."
+    if not (files.folder(home) / "plugin.yaml").exists():
         what = "An update of Hermes would lose the plugin, because only this Python environment has it."
-        yield advice(what, "Run `hermes adapters install`.")
-    elif stale:
-        what = f"An update of Hermes would install the plugin as {files.folder(home)} names it, which is not this one."
-        yield advice(what, "Run `hermes adapters install`.")
+    return advice(what, "Run `hermes adapters install`.")
 
 
 def platform(context: Context) -> Iterator[Result]:
