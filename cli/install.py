@@ -27,26 +27,22 @@ def _run(arguments: argparse.Namespace) -> int:
     wrapper = files.contents(origin)
     stale = files.outdated(home, wrapper)
     must_enable = has_hermes and not enabling.is_enabled(home)
-    if arguments.check:
-        if stale:
-            say(f"To do: write {', '.join(stale)} in {files.folder(home)}.")
-        if must_enable:
-            say("To do: enable the plugin.")
-        return int(bool(stale) or must_enable)
     if stale:
-        files.write(home, wrapper, stale)
-        say(f"Wrote {', '.join(stale)} in {files.folder(home)}.")
-        say(f"An update of Hermes will install the plugin again from there: {origin.pip}")
+        if not arguments.check:
+            files.write(home, wrapper, stale)
+        say(f"{'To write' if arguments.check else 'Wrote'}: {', '.join(stale)} in {files.folder(home)}.")
+        say(f"From it, an update of Hermes installs the plugin again, as `pip install {origin.pip}` does.")
     if must_enable:
-        enabling.enable(home)
-        say("Enabled the plugin, without permission to override tools.")
+        if not arguments.check:
+            enabling.enable(home)
+        say(f"{'To enable' if arguments.check else 'Enabled'}: the plugin, without permission to override tools.")
     if not has_hermes:
         say(f"Hermes is not in this Python environment. Next: run `{enabling.COMMAND}`, then restart the gateway.")
-    elif stale or must_enable:
-        say("Next: check the setup with `hermes adapters doctor`, then restart the gateway.")
-    else:
+    elif not (stale or must_enable):
         say("Nothing to do: the plugin is installed and enabled.")
-    return 0
+    elif not arguments.check:
+        say("Next: check the setup with `hermes adapters doctor`, then restart the gateway.")
+    return int(arguments.check and (bool(stale) or must_enable))
 
 
 def _home() -> Path:

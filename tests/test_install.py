@@ -54,13 +54,15 @@ def plugins(home: Path) -> dict[str, object]:
 def test_the_plugin_is_installed_once(home: Path) -> None:
     checked = run(home, *MODULE, "install", "--check")
     assert (checked.returncode, checked.stderr) == (1, "")
-    assert checked.stdout.startswith("To do: write __init__.py, pyproject.toml, plugin.yaml in ")
-    assert checked.stdout.endswith("To do: enable the plugin.\n")
+    assert checked.stdout.startswith("To write: __init__.py, pyproject.toml, plugin.yaml in ")
+    assert checked.stdout.splitlines()[-1].startswith("To enable: the plugin")
+    assert not files.folder(home).exists()
     assert (home / "config.yaml").read_text() == CONFIG
 
     done = run(home, *MODULE, "install")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Enabled the plugin, without permission to override tools." in done.stdout
+    assert done.stdout.startswith("Wrote: __init__.py, pyproject.toml, plugin.yaml in ")
+    assert "Enabled: the plugin, without permission to override tools." in done.stdout
     assert done.stdout.splitlines()[-1].startswith("Next: ")
     assert plugins(home)["enabled"] == ["another", "hardened-adapters"]
     assert plugins(home)["disabled"] == []
@@ -72,15 +74,15 @@ def test_the_plugin_is_installed_once(home: Path) -> None:
     for program, option in ((MODULE, []), (HERMES, []), (HERMES, ["--check"])):
         again = run(home, *program, "install", *option)
         assert (again.returncode, again.stderr) == (0, "")
-        assert again.stdout == ("" if option else "Nothing to do: the plugin is installed and enabled.\n")
+        assert again.stdout == "Nothing to do: the plugin is installed and enabled.\n"
     assert snapshot(home) == before
 
 
-def test_a_wrapper_of_an_older_version_is_updated(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrapper_of_an_older_version_is_updated(home: Path) -> None:
     older = files.contents(origin.origin("0.0.9", None))
     files.write(home, older, older)
     done = run(home, *MODULE, "install")
-    assert done.stdout.startswith("Wrote __init__.py, pyproject.toml, plugin.yaml in ")
+    assert done.stdout.startswith("Wrote: __init__.py, pyproject.toml, plugin.yaml in ")
     assert files.outdated(home, files.contents(origin.installed())) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def test_the_module_registers_the_plugin() -> None:
 
 @pytest.mark.parametrize("found", [INDEX, ODD], ids=["index", "odd path"])
 def test_without_the_package_the_module_says_what_to_do(found: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "hermes_hardened_adapters.adapters.plugin", None)
+    monkeypatch.setitem(sys.modules, "hermes_hardened_adapters.adapters.plugin", None)
     with pytest.raises(ImportError) as caught:
         exec(files.contents(found)["__init__.py"], {})
     assert "hermes_hardened_adapters.adapters.plugin" in str(caught.value)

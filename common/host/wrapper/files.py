@@ -15,6 +15,7 @@ PLUGIN = "hardened-adapters"
 """The name of the plugin, of its entry point and of its folder: Hermes loads only one plugin of a name."""
 
 _MARK = "# Written by `hermes adapters install`, which overwrites changes.\n"
+"""The first line of each file. It stays as it is, because files of older versions are recognized by it."""
 
 Files = Mapping[str, str]
 """The content of each file by name, in the order of writing."""
