@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hermes_hardened_adapters.common.state.store import Store
 
+from tests.catalogs import catalogs
 from tests.environments import build_wheel
 from tests.fakes.clock import Time
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
@@ -19,8 +20,11 @@ from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, OWN_ACI,
 from tests.figures import Figures
 
 _FIGURES = pytest.StashKey[Figures]()
+# Otherwise Hermes moves the temporary folder into its home, which some tests empty.
+os.environ.setdefault("TMPDIR", tempfile.gettempdir())
 _HOME = tempfile.TemporaryDirectory(prefix="hermes-test-", ignore_cleanup_errors=True)
 os.environ["HOME"] = os.environ["HERMES_HOME"] = _HOME.name
+os.environ |= catalogs()
 Path(_HOME.name, "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
 
 for _name in [name for name in os.environ if name.startswith(("SIGNAL_", "MATTERMOST_", "GATEWAY_", "HARDENED_"))]:

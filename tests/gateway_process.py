@@ -22,6 +22,8 @@ from hermes_hardened_adapters.common.core.errors import StateError
 from hermes_hardened_adapters.common.state.snapshot import read_snapshot
 from hermes_hardened_adapters.common.state.trace import Entry, entries
 
+from tests.catalogs import catalogs
+
 PLUGIN = "hardened-adapters"
 STATE_DB = Path("hardened_adapters") / "state.db"
 SETTLED = "gateway.run: Press Ctrl+C to stop"
@@ -139,6 +141,7 @@ class GatewayProcess:
             # Told to restart it ends with status 75, and leaves no process behind that would start another.
             "HERMES_GATEWAY_EXTERNAL_SUPERVISOR": "1",
             "NO_COLOR": "1",
+            **catalogs(),
             **self.env,
         }
         began = time.monotonic()

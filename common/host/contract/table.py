@@ -65,7 +65,7 @@ PENDING_CONFIRMATION = needed("tools.slash_confirm:get_pending")
 UPDATE_PROMPTS = needed("gateway.run:GatewayRunner._update_prompt_pending")
 APPROVAL_WORDS = HostName(
     ("gateway.run_busy:approval_input_words",),
-    without="the check of approvals in other languages than English",
+    without="the check of approvals and confirmations in other languages than English",
     since="0.22",
 )
 COERCE_COMMAND = HostName(
