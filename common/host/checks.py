@@ -207,7 +207,7 @@ CHECKS: tuple[Check[Context], ...] = (
     Check(CheckName.SETUP, setup, needs=(CheckName.VERSION,)),
     Check(CheckName.PLUGIN, plugin, needs=_READABLE),
     Check(CheckName.PLATFORM, platform, needs=_READABLE),
-    Check(CheckName.CONTRACT, inherited, needs=_READABLE),
+    Check(CheckName.CONTRACT, inherited, needs=(CheckName.VERSION,)),
     Check(CheckName.GATEWAY, gateway, needs=_READABLE),
     Check(CheckName.STATE, state, needs=_READABLE),
 )
