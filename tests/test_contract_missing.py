@@ -1,4 +1,4 @@
-"""A name that Hermes lost: what needs it alone is off, or the platform refuses and names it. Nobody gets more rights."""
+"""A name that Hermes lost: the one feature that needs it is off, or the platform refuses and names it."""
 
 from __future__ import annotations
 
@@ -84,4 +84,6 @@ async def test_the_doctor_goes_on_without_a_name_and_says_so(
     assert status == (0 if name.without else 1)
     assert (network.name in listed["refused"]) is not bool(name.without)
     (entry,) = [entry for entry in listed["names"] if entry["name"] == name.places[0]]
-    assert (entry["state"], entry["off"]) in {(state, name.without or check.REFUSED) for state in ("missing", "changed")}
+    assert (entry["state"], entry["off"]) in {
+        (state, name.without or check.REFUSED) for state in ("missing", "changed")
+    }

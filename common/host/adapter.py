@@ -26,6 +26,9 @@ def hardened(stock: Any) -> Any:
     """
 
     class Hardened(guarded(stock)):  # type: ignore[misc]
+        # Before 0.19, the gateway sets it only where it is declared.
+        gateway_runner: Any = None
+
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             self.state = profile.state_file(self.home)

@@ -60,7 +60,7 @@ SESSION_ENV = HostName(
     ("gateway.session_context:get_session_env",),
     without="approvals by the person who asked, in turns without an id: only admins may answer",
 )
-# Until 0.19 set from outside.
+# Before 0.19, the adapter declares it itself.
 RUNNER = HostName(
     ("gateway.platforms.base:BasePlatformAdapter.gateway_runner", "gateway.run:GatewayRunner.gateway_runner")
 )
