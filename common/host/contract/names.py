@@ -112,16 +112,22 @@ class HostName:
 
 def _at(place: str) -> Any:
     """Return what is at a place, `_ABSENT` if there is nothing. Raises the error of a module that does not import."""
-    module, _, path = place.partition(":")
+    module, path = _parts(place)
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as exc:
         if not f"{module}.".startswith(f"{exc.name}."):
             raise
         return _ABSENT
-    for attribute in filter(None, path.split(".")):
+    for attribute in path:
         found = getattr(found, attribute, _ABSENT)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _parts(place: str) -> tuple[str, tuple[str, ...]]:
+    module, _, path = place.partition(":")
+    return module, tuple(filter(None, path.split(".")))
 
 
 def _takes_no(missing: tuple[str, ...]) -> str:

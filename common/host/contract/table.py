@@ -1,7 +1,7 @@
 """The table of all names of Hermes that both networks use; each network adds those of its own (`host_names.py`).
 
-A name may be missing only where that takes nothing but its own feature away and gives nobody more: then it says so in
-`without`. To override is to use: Hermes would call a method that it renamed past ours.
+A name has a `without` only if our code does without it, and if nobody gets more rights by that. Replacing a method is
+using its name: Hermes would call a method that it renamed past ours.
 """
 
 from __future__ import annotations
