@@ -359,10 +359,11 @@ async def test_a_hermes_that_cannot_read_its_configuration(monkeypatch: pytest.M
         raise LookupError("with a secret")
 
     monkeypatch.setattr(checks, "load_setup", broken)
-    *_, fault, plugin, platform, inherited, gateway, state = [f async for f in doctor.examine("signal")]
+    *_, fault, plugin, platform, _, inherited, gateway, state = [f async for f in doctor.examine("signal")]
     assert (fault.status, "LookupError" in fault.what, "hermes doctor" in fault.remedy) == (Status.FAILED, True, True)
     assert "secret" not in fault.what
-    assert {f.status for f in (plugin, platform, inherited, gateway, state)} == {Status.SKIPPED}
+    assert {f.status for f in (plugin, platform, gateway, state)} == {Status.SKIPPED}
+    assert (inherited.check, inherited.status) == (CheckName.CONTRACT, Status.OK)
 
 
 # -- beside the real gateway

@@ -197,9 +197,8 @@ def _update_asker(key: str) -> str | None:
 
 def _command(event: Any) -> str | None:
     """Return the canonical name of a message's slash command, also for plain words that the host reads as one."""
-    if coerce := table.COERCE_COMMAND.optional():
-        # Changes the event's text, as the host would do a moment later.
-        coerce(event)
+    # Changes the event's text, as the host would do a moment later.
+    table.COERCE_COMMAND(event)
     name: str | None = event.get_command()
     known = table.RESOLVE_COMMAND(name) if name else None
     return known.name if known else name
