@@ -40,7 +40,11 @@ REPACKAGED = {
 HOSTS = (TOO_OLD, *(REPACKAGED.get(version, version) for version in VERIFIED_HERMES), "newer")
 SCENARIOS = (
     "attacks",
+    "test_cli_host_names.py",
     "test_contract.py",
+    "test_contract_missing.py",
+    "test_contract_uses.py",
+    "test_contract_without.py",
     "test_crowds.py",
     "test_doctor.py",
     "test_edits_hosted.py",
@@ -56,6 +60,7 @@ SCENARIOS = (
     "test_host_questions.py",
     "test_host_sending.py",
     "test_image_markup.py",
+    "test_install.py",
     "test_interceptor.py",
     "test_kill.py",
     "test_lost_lock.py",
@@ -82,8 +87,10 @@ SCENARIOS = (
     "test_strict.py",
     "test_strict_gateway.py",
     "test_terminal.py",
+    "test_update.py",
     "test_urls.py",
     "test_wording.py",
+    "test_wrapper.py",
     "test_yaml.py",
 )
 """Every test file and folder that runs the host or the seam to it; `tests/test_matrix.py` looks for forgotten ones."""
