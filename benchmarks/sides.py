@@ -17,7 +17,7 @@ from typing import Any
 from gateway.config import GatewayConfig, Platform, PlatformConfig
 from gateway.run import GatewayRunner
 from hermes_hardened_adapters.adapters.networks import NETWORKS
-from hermes_hardened_adapters.common.host.contract import stock_adapter
+from hermes_hardened_adapters.common.host.contract.check import stock_adapter
 
 from benchmarks.traffic import CHATS, LISTED, PEOPLE, Batch, Team, aci_of, group_of, number_of
 from tests.fakes.mattermost_rest import HERMES
@@ -100,7 +100,7 @@ def _transport(server: Any) -> Any:
 
 def _stock(platform: Platform, config: PlatformConfig) -> Any:
     runner: Any = GatewayRunner(GatewayConfig(platforms={platform: config}))
-    adapter = stock_adapter(NETWORKS[platform.value].stock, {})(config)
+    adapter = stock_adapter(NETWORKS[platform.value].stock, ())(config)
     adapter.set_session_store(runner.session_store)
     adapter.set_authorization_check(runner._make_adapter_auth_check(platform))
     return adapter

@@ -8,7 +8,7 @@ import time
 from unittest.mock import patch
 
 from hermes_hardened_adapters.adapters.networks import NETWORKS
-from hermes_hardened_adapters.common.host.contract import stock_adapter
+from hermes_hardened_adapters.common.host.contract.check import stock_adapter
 
 from benchmarks.measure import Metrics, Row, Series, Target
 from benchmarks.sides import OURS, STOCK, signal_side
@@ -24,7 +24,7 @@ async def rows(rounds: int, scale: float) -> list[Row]:
     """Measure row 5, in one run."""
     ours = await _seconds_to_replace(OURS, _LIMIT_SECONDS * 3)
     waited = _STOCK_PATIENCE_SECONDS * scale
-    module = sys.modules[stock_adapter(NETWORKS["signal"].stock, {}).__module__]
+    module = sys.modules[stock_adapter(NETWORKS["signal"].stock, ()).__module__]
     timers = ("HEALTH_CHECK_INTERVAL", "HEALTH_CHECK_STALE_THRESHOLD")
     times = {name: getattr(module, name) / _SPEED_UP for name in timers}
     with patch.multiple(module, **times):

@@ -37,7 +37,7 @@ def may(text: str, authority: Authority, user: str = ANN, *, runner: Any = None,
     return questions.refused(event(text, user), authority, extra, SimpleNamespace(gateway_runner=runner)) is None
 
 
-KEY = sessions.session_key(source(), SHARED)
+KEY = sessions.session_key(source(), SHARED, None)
 
 
 async def _done(choice: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hermes_hardened_adapters.common.core.errors import ConnectionLost, HardenedError, RateLimited, Unanswered
-from hermes_hardened_adapters.common.host.sending import send_all
+from hermes_hardened_adapters.common.host.outgoing.sending import send_all
 
 
 async def test_the_parts_go_in_order_and_the_last_ones_id_is_the_answers() -> None:

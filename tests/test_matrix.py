@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.host.contract import VERIFIED_HERMES
+from hermes_hardened_adapters.common.host.contract.version import VERIFIED_HERMES
 
 import matrix
 

@@ -48,8 +48,7 @@ def test_a_record_agrees_with_the_settings(network: Network[Any]) -> None:
 def test_a_record_names_the_adapter_of_its_platform(network: Network[Any]) -> None:
     assert NETWORKS[network.name] is network
     adapter = network.adapter()
-    assert network.stock.class_name in {base.__name__ for base in adapter.__mro__[1:]}
-    assert {base.__module__ for base in adapter.__mro__} & set(network.stock.modules)
+    assert {f"{base.__module__}:{base.__name__}" for base in adapter.__mro__[1:]} & set(network.stock.places)
 
 
 def test_an_id_of_a_chat_belongs_to_one_network() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from gateway.config import PlatformConfig
-from hermes_hardened_adapters.common.host.outgoing import guarded, paths_of
+from hermes_hardened_adapters.common.host.outgoing.guard import guarded, paths_of
 
 from tests.fakes.echo_model import EchoModel
 from tests.fakes.mattermost_server import OPS, TOKEN, FakeMattermostServer

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.host.pictures import NotFetched, Picture, Pictures, is_public
+from hermes_hardened_adapters.common.host.outgoing.pictures import NotFetched, Picture, Pictures, is_public
 
 from tests.fakes.picture_server import PictureServer, picture_server
 from tests.outgoing import NETWORKS, PNG, Outgoing, outgoing

@@ -35,7 +35,7 @@ def test_the_settings_say_whether_people_share_a_session(
     extra: dict[str, bool], thread: str | None, shared: bool
 ) -> None:
     ann, bob = source(ANN, thread=thread), source(BOB, thread=thread)
-    assert (sessions.session_key(ann, extra) == sessions.session_key(bob, extra)) is shared
+    assert (sessions.session_key(ann, extra, None) == sessions.session_key(bob, extra, None)) is shared
     runner = SimpleNamespace(config=SimpleNamespace(**extra))
     assert sessions.is_shared(ann, extra, SimpleNamespace(gateway_runner=runner)) is shared
 
@@ -47,12 +47,12 @@ def test_a_runner_whose_settings_share_it_makes_it_shared() -> None:
 
 def test_the_runner_may_keep_the_session_under_a_key_of_its_own() -> None:
     adapter = SimpleNamespace()
-    assert sessions.session_keys(source(), {}, adapter) == (sessions.session_key(source(), {}),)
+    assert sessions.session_keys(source(), {}, adapter) == (sessions.session_key(source(), {}, None),)
     adapter.gateway_runner = SimpleNamespace(
         _session_key_for_source=lambda source: f"{source.profile} {source.chat_id}",
         _profile_adapters={"work": {Platform.SIGNAL: adapter}, "home": {Platform.SIGNAL: SimpleNamespace(home=1)}},
     )
-    assert sessions.session_keys(source(), {}, adapter) == (sessions.session_key(source(), {}), "work chat")
+    assert sessions.session_keys(source(), {}, adapter) == (sessions.session_key(source(), {}, None), "work chat")
 
 
 @pytest.mark.parametrize(

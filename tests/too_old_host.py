@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from hermes_hardened_adapters.common.host.contract import VERIFIED_HERMES
+from hermes_hardened_adapters.common.host.contract.version import VERIFIED_HERMES
 
 from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import EchoModel

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from hermes_hardened_adapters.common.host.contract import VERIFIED_HERMES, version_tuple
+from hermes_hardened_adapters.common.host.contract.version import VERIFIED_HERMES, version_tuple
 from rich.console import Console
 from rich.table import Table
 

@@ -7,21 +7,16 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from gateway.platforms.base import (
-    SendResult,
-    cache_audio_from_bytes,
-    cache_document_from_bytes,
-    cache_image_from_bytes,
-    resolve_channel_prompt,
-)
-
 from ...common.core.errors import ConnectionLost, HardenedError
 from ...common.core.events import Attachment, Observe, Origin
 from ...common.core.image_markup import as_addresses
 from ...common.core.wording import Foreign, file_name
-from ...common.host import adapter, contract, profile, strict_mode
-from ...common.host.sending import send_all
+from ...common.host import adapter, profile, strict_mode
+from ...common.host.contract import table
+from ...common.host.contract.check import stock_adapter
+from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
+from . import host_names
 from .connection import Connection
 from .mentions.grammar import without_broadcasts
 from .rest.client import MattermostClient
@@ -31,16 +26,9 @@ from .stock import STOCK
 
 logger = logging.getLogger(__name__)
 
-_CONTRACT: contract.Contract = {
-    "_api_get": ("path",),
-    "_api_post": ("path", "payload"),
-    "_api_put": ("path", "payload"),
-    "_upload_file": ("channel_id", "file_data", "filename", "content_type"),
-    "_thread_root_for_send": ("reply_to", "metadata"),
-    "edit_message": ("chat_id", "message_id", "content"),
-}
 _FILE_NAME_BYTES = 200
-_Stock: Any = contract.stock_adapter(STOCK, {**adapter.CONTRACT, **_CONTRACT})
+_Stock: Any = stock_adapter(STOCK, host_names.NAMES)
+SendResult: Any = table.SEND_RESULT.load()
 
 
 class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
@@ -92,7 +80,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if isinstance(delivery.decision, Observe):
             event = self._interceptor.observed_event(delivery, source)
         else:
-            prompt = resolve_channel_prompt(self.config.extra, delivery.chat_id, None)
+            prompt = host_names.CHANNEL_PROMPT(self.config.extra, delivery.chat_id, None)
             raw = {"id": inbound.message_id, "root_id": inbound.chat.thread or ""}
             event = await self._interceptor.dispatched_event(
                 delivery, source, self._fetch, raw_message=raw, channel_prompt=prompt
@@ -154,11 +142,29 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     async def _thread_root_for_send(self, reply_to: str | None, metadata: dict[str, Any] | None) -> str | None:
         """Return the root id of the thread to post in. In every reply mode, an answer stays in its post's thread."""
-        thread = (metadata or {}).get("thread_id")
+        told = metadata or {}
+        thread = told.get("thread_id")
         if self._reply_mode != "thread":
             return str(thread) if thread else None
-        root: str | None = await super()._thread_root_for_send(None if thread else reply_to, metadata)
-        return root
+        candidate = thread or reply_to or told.get("root_id")
+        return str(await self._resolve_root_id(str(candidate))) if candidate else None
+
+    async def _post_message(
+        self,
+        chat_id: str,
+        message: str,
+        reply_to: str | None,
+        metadata: dict[str, Any] | None,
+        file_ids: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """Post for stock, which posts files in this way since 0.21.5 and looked up the thread itself before."""
+        payload: dict[str, Any] = {"channel_id": chat_id, "message": message, "props": {"disable_mentions": True}}
+        if file_ids is not None:
+            payload["file_ids"] = file_ids
+        if root := await self._thread_root_for_send(reply_to, metadata):
+            payload["root_id"] = root
+        posted: dict[str, Any] = await self._post_preserving_thread(chat_id, payload, metadata)
+        return posted
 
     async def send_typing(self, chat_id: str, metadata: dict[str, Any] | None = None) -> None:
         """Show the typing indicator in the thread of the answer, except in an unauthorized person's direct chat."""
@@ -183,6 +189,10 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if self.connection is None:
             raise ConnectionLost("not connected to Mattermost")
         return self.connection.client
+
+    async def _api(self, method: str, path: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make any call: stock's one way since 0.21.5, before which it had the three below."""
+        return await self._call_or_empty(method, path, payload)
 
     async def _api_get(self, path: str) -> dict[str, Any]:
         return await self._call_or_empty("GET", path)
@@ -219,10 +229,10 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 def _cache(data: bytes, content_type: str, name: str) -> str:
     suffix = Path(name).suffix
     if content_type.startswith("image/"):
-        return str(cache_image_from_bytes(data, suffix or ".png"))
+        return str(table.CACHE_IMAGE(data, suffix or ".png"))
     if content_type.startswith("audio/"):
-        return str(cache_audio_from_bytes(data, suffix or ".ogg"))
-    return str(cache_document_from_bytes(data, _shortened(name)))
+        return str(table.CACHE_AUDIO(data, suffix or ".ogg"))
+    return str(table.CACHE_DOCUMENT(data, _shortened(name)))
 
 
 def _shortened(name: str) -> str:

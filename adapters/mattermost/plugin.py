@@ -4,7 +4,6 @@ stock entry that had them. Imports nothing heavy."""
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from typing import Any
 
 from .stock import STOCK
@@ -12,7 +11,9 @@ from .stock import STOCK
 
 def set_up() -> None:
     """Run the stock adapter's interactive setup."""
-    _stock_module().interactive_setup()
+    from .host_names import INTERACTIVE_SETUP
+
+    INTERACTIVE_SETUP()
 
 
 async def send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any) -> dict[str, Any]:
@@ -23,6 +24,7 @@ async def send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any
     """
     from ...common.core.errors import ConfigError
     from ...common.host import files, profile, strict_mode
+    from .host_names import STANDALONE_SEND
     from .mentions.grammar import without_broadcasts
     from .settings import MattermostSettings
 
@@ -37,10 +39,5 @@ async def send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any
     kwargs["media_files"] = files.deliverable_media(media, files.homes(profile.home()))
     if len(kwargs["media_files"]) < len(media):
         message = f"{message}\n{files.NOT_SENT}".strip()
-    stock = _stock_module()
-    result: dict[str, Any] = await stock._standalone_send(config, chat_id, without_broadcasts(message), **kwargs)
+    result: dict[str, Any] = await STANDALONE_SEND(config, chat_id, without_broadcasts(message), **kwargs)
     return result
-
-
-def _stock_module() -> Any:
-    return importlib.import_module(STOCK.modules[0])

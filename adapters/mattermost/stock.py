@@ -4,8 +4,7 @@ from ...common.settings.stock import Stock
 
 STOCK = Stock(
     platform="mattermost",
-    class_name="MattermostAdapter",
-    modules=("plugins.platforms.mattermost.adapter", "gateway.platforms.mattermost"),
+    places=("plugins.platforms.mattermost.adapter:MattermostAdapter", "gateway.platforms.mattermost:MattermostAdapter"),
     connecting={"url": "MATTERMOST_URL", "token": "MATTERMOST_TOKEN"},
     secrets=frozenset({"token"}),
 )

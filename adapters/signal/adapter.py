@@ -7,35 +7,17 @@ import dataclasses
 import logging
 from typing import Any
 
-from gateway.platforms.base import (
-    SendResult,
-    cache_audio_from_bytes,
-    cache_document_from_bytes,
-    cache_image_from_bytes,
-)
-from gateway.platforms.signal import (
-    MAX_MESSAGE_LENGTH,
-    _ext_to_mime,
-    _guess_extension,
-    _is_audio_ext,
-    _is_image_ext,
-    _remux_aac_to_m4a,
-)
-from gateway.platforms.signal_rate_limit import (
-    SignalRateLimitError,
-    _extract_retry_after_seconds,
-    _is_signal_rate_limit_error,
-)
-
 from ...common.core.bounded import Bounded
 from ...common.core.errors import HardenedError
 from ...common.core.events import Attachment, Inbound, Observe
 from ...common.core.mentions import readable
-from ...common.host import adapter, contract, profile, strict_mode
-from ...common.host.sending import send_all
+from ...common.host import adapter, logs, profile, strict_mode
+from ...common.host.contract import table
+from ...common.host.contract.check import stock_adapter
+from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
 from ...common.settings.config import without_user
-from . import sending, wire
+from . import host_names, sending, wire
 from .connection import Connection
 from .failures import Refused, RpcError
 from .settings import SignalSettings
@@ -43,18 +25,9 @@ from .stock import STOCK
 
 logger = logging.getLogger(__name__)
 
-_CONTRACT: contract.Contract = {
-    "_rpc": ("method", "params", "rpc_id", "log_failures", "raise_on_rate_limit", "timeout"),
-    "_resolve_recipient": ("chat_id",),
-    "_stop_typing_indicator": ("chat_id",),
-    "_validate_send_result": ("result",),
-    "_markdown_to_signal": ("text",),
-    "_track_sent_timestamp": ("rpc_result",),
-    "_reactions_enabled": ("event",),
-    "get_chat_info": ("chat_id",),
-}
-_Stock: Any = contract.stock_adapter(STOCK, {**adapter.CONTRACT, **_CONTRACT})
-contract.redact_phone_numbers(_Stock)
+_Stock: Any = stock_adapter(STOCK, host_names.NAMES)
+logs.redact_phone_numbers(_Stock)
+SendResult: Any = table.SEND_RESULT.load()
 
 _KEEP_QUOTABLE = 500
 _QUOTED_CHARACTERS = 200
@@ -146,7 +119,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         )
 
         async def send_part(number: int, part: str) -> None:
-            text, styles = self._markdown_to_signal(part)
+            text, styles = _styled(part)
             params = {**to, "message": text, **({"textStyles": styles} if styles else {})}
             if self.config.reply_to_mode == "all" or (self.config.reply_to_mode == "first" and number == 0):
                 params |= self._quote(chat_id, reply_to)
@@ -155,7 +128,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             # and this adapter does not edit. The timestamp is needed to recognise the echo of our own message.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
 
-        return await send_all(self.truncate_message(content, MAX_MESSAGE_LENGTH), send_part, lambda _: None)
+        parts = self.truncate_message(content, host_names.MAX_MESSAGE_LENGTH.load())
+        return await send_all(parts, send_part, lambda _: None)
 
     def _quote(self, chat_id: str, message_id: str | None) -> dict[str, Any]:
         quoted = self._quotable.get((chat_id, message_id or ""))
@@ -196,14 +170,14 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         except HardenedError as exc:
             if raise_on_rate_limit and isinstance(exc, RpcError):
                 error = {"code": exc.code, "message": exc.message, "data": exc.data}
-                if _is_signal_rate_limit_error(error):
-                    raise SignalRateLimitError(exc.message, retry_after=_extract_retry_after_seconds(error)) from exc
+                if host_names.IS_RATE_LIMIT(error):
+                    raise _rate_limited(exc.message, host_names.RETRY_AFTER(error)) from exc
             logger.log(logging.WARNING if log_failures else logging.DEBUG, "%s failed: %s", method, exc)
             return None
         # A group send that reached some members is a success for signal-cli, even if others hit the rate limit.
         limited = (row for row in wire.SendResult.read(result).rows if row.is_rate_limited)
         if raise_on_rate_limit and (row := next(limited, None)):
-            raise SignalRateLimitError("rate limited", retry_after=row.retry_after_seconds)
+            raise _rate_limited("rate limited", row.retry_after_seconds)
         return result
 
     async def _resolve_recipient(self, chat_id: str) -> str:
@@ -236,17 +210,30 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
 def _cache(data: bytes) -> tuple[str, str]:
     """Write a file to the host's cache, as stock's `_fetch_attachment` does; return path and content type. Blocks."""
-    extension = _guess_extension(data)
+    extension = host_names.GUESS_EXTENSION(data)
     # Android sends voice memos as bare AAC, but speech recognition needs a container.
-    if extension == ".aac" and (remuxed := _remux_aac_to_m4a(data)) is not None:
+    remux = host_names.REMUX_AAC.optional() if extension == ".aac" else None
+    if remux and (remuxed := remux(data)) is not None:
         data, extension = remuxed
-    if _is_image_ext(extension):
-        path = cache_image_from_bytes(data, extension)
-    elif _is_audio_ext(extension):
-        path = cache_audio_from_bytes(data, extension)
+    if host_names.IS_IMAGE_EXT(extension):
+        path = table.CACHE_IMAGE(data, extension)
+    elif host_names.IS_AUDIO_EXT(extension):
+        path = table.CACHE_AUDIO(data, extension)
     else:
-        path = cache_document_from_bytes(data, extension)
-    return str(path), str(_ext_to_mime(extension))
+        path = table.CACHE_DOCUMENT(data, extension)
+    return str(path), str(host_names.EXT_TO_MIME(extension))
+
+
+def _styled(text: str) -> tuple[str, list[str]]:
+    """Return a text without its Markdown, and Signal's styles; unchanged if the host cannot do that."""
+    convert = host_names.MARKDOWN_TO_SIGNAL.optional()
+    return convert(text) if convert else (text, [])
+
+
+def _rate_limited(message: str, retry_after: float | None) -> Exception:
+    """Return the error that stock's scheduler of sendings waits for."""
+    error: Exception = host_names.RATE_LIMIT_ERROR(message, retry_after=retry_after)
+    return error
 
 
 def _raw_message(inbound: Inbound) -> dict[str, Any]:

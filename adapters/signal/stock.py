@@ -4,7 +4,6 @@ from ...common.settings.stock import Stock
 
 STOCK = Stock(
     platform="signal",
-    class_name="SignalAdapter",
-    modules=("gateway.platforms.signal", "plugins.platforms.signal.adapter"),
+    places=("gateway.platforms.signal:SignalAdapter", "plugins.platforms.signal.adapter:SignalAdapter"),
     connecting={"http_url": "SIGNAL_HTTP_URL", "account": "SIGNAL_ACCOUNT"},
 )

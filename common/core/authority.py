@@ -71,6 +71,11 @@ class Rights:
     background: int
     """The most characters of the author kept as background of one chat."""
 
+    @property
+    def controls(self) -> bool:
+        """True if the author may run a command or answer a question of the host at all."""
+        return self.commands is not Commands.NONE or self.answers is not Answers.NONE
+
 
 _NO_FILES = FileLimits(0, 0)
 _SOME_FILES = FileLimits(3, 10 * 2**20)

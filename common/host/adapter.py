@@ -10,19 +10,12 @@ from typing import Any
 from ..core.errors import Closed, CommonCode, ConnectionLost, Fatal, HardenedError
 from ..inbound.authorization import HostAccess
 from ..inbound.observation import observations
-from . import contract, outgoing, people, profile
+from . import people, profile
+from .contract import table
 from .interceptor import Interceptor
+from .outgoing.guard import guarded
 
 logger = logging.getLogger(__name__)
-
-CONTRACT: contract.Contract = {
-    **outgoing.CONTRACT,
-    "_send_with_retry": ("chat_id", "content", "reply_to", "metadata"),
-    "truncate_message": ("content", "max_length"),
-    "send": ("chat_id", "content", "reply_to", "metadata"),
-    "send_typing": ("chat_id", "metadata"),
-}
-"""Methods that both networks' stock classes must have, besides `contract.BASE_CONTRACT`."""
 
 
 def hardened(stock: Any) -> Any:
@@ -32,7 +25,7 @@ def hardened(stock: Any) -> Any:
     process holds the account.
     """
 
-    class Hardened(outgoing.guarded(stock)):  # type: ignore[misc]
+    class Hardened(guarded(stock)):  # type: ignore[misc]
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             self.state = profile.state_file(self.home)
@@ -56,6 +49,9 @@ def hardened(stock: Any) -> Any:
                     await self.disconnect()
             if connected:
                 self._mark_connected()
+                # Other plugins may add handlers to an adapter once it is connected.
+                if wire := table.WIRE_HANDLERS.of(self):
+                    wire(None)
             return connected
 
         async def disconnect(self) -> None:

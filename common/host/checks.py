@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,10 @@ from ..doctor.checks import Check
 from ..doctor.findings import Result, advice, failed, ok
 from ..doctor.state_file import state_file
 from ..settings import environment
-from . import contract, profile
+from . import profile
+from .contract import table
+from .contract.version import VERIFIED_HERMES, check_version, host_version, version_tuple
+from .documents import parse_yaml, yaml_error
 from .setup import Setup, gateway_runs, load_setup
 
 PLUGIN = "hardened-adapters"
@@ -63,14 +64,16 @@ class Context:
 def version(_: Context) -> Iterator[Result]:
     """Check that hermes-agent is installed in a supported version."""
     try:
-        contract.check_version()
+        check_version()
     except HostContractError as exc:
         remedy = "Run `pip install 'hermes-hardened-adapters[hermes]'` in the environment that `hermes` runs in."
         yield failed(f"{exc}.", remedy)
         return
-    installed = metadata.version("hermes-agent")
-    newest = contract.VERIFIED_HERMES[-1]
-    if contract.version_tuple(installed) > contract.version_tuple(newest):
+    installed, newest = host_version(), VERIFIED_HERMES[-1]
+    if installed is None:
+        what = "Hermes does not know its version: a source checkout without tags."
+        yield advice(what, f"These adapters were tested with {VERIFIED_HERMES[0]} to {newest}; run `git fetch --tags`.")
+    elif version_tuple(installed) > version_tuple(newest):
         what = f"hermes-agent {installed} is newer than {newest}, the newest these adapters were tested with."
         yield advice(what, f"Upgrade hermes-hardened-adapters, or go back to hermes-agent {newest} if anything fails.")
     else:
@@ -79,14 +82,13 @@ def version(_: Context) -> Iterator[Result]:
 
 def configuration(context: Context) -> Iterator[Result]:
     """Check that config.yaml can be read: otherwise Hermes runs without it, and without this plugin."""
-    yaml = importlib.import_module("yaml")
     path = context.home / "config.yaml"
     try:
         _read(path)
     except (OSError, UnicodeDecodeError) as exc:
         what = f"{path} cannot be read ({type(exc).__name__})."
         yield failed(what, "Let the gateway's user read it, as UTF-8 text.")
-    except yaml.YAMLError as exc:
+    except yaml_error() as exc:
         mark = getattr(exc, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
         what = f"{path} is not valid YAML{line}, so Hermes ignores all of it."
@@ -123,9 +125,8 @@ def plugin(context: Context) -> Iterator[Result]:
 
 
 def _loaded() -> Result:
-    plugins = importlib.import_module("hermes_cli.plugins")
-    plugins.discover_plugins()
-    ours = next((p for p in plugins.get_plugin_manager().list_plugins() if p["name"] == PLUGIN), None)
+    table.DISCOVER_PLUGINS()
+    ours = next((p for p in table.PLUGIN_MANAGER().list_plugins() if p["name"] == PLUGIN), None)
     remedy = "Run `pip install --force-reinstall hermes-hardened-adapters` in the environment that `hermes` runs in."
     if ours is None:
         return failed("Hermes does not find the plugin: its entry point is not in this Python environment.", remedy)
@@ -136,7 +137,7 @@ def _loaded() -> Result:
 
 def platform(context: Context) -> Iterator[Result]:
     """Check for each network that the gateway would use our adapter."""
-    registry = importlib.import_module("gateway.platform_registry").platform_registry
+    registry = table.PLATFORM_REGISTRY.load()
     for network in context.adapters:
         entry = registry.get(network)
         holder = getattr(entry, "plugin_name", "") or "Hermes itself"
@@ -216,24 +217,24 @@ def listening(network: str) -> bool:
 
 def paired(network: str) -> int:
     """Return the number of people whom the host admits because of a pairing."""
-    return len(importlib.import_module("gateway.pairing").PairingStore().list_approved(network))
+    return len(table.PAIRING_STORE().list_approved(network))
 
 
 def outgoing_files() -> Path:
     """Return the folder of the documents that Hermes sends."""
-    return Path(importlib.import_module("gateway.platforms.base").get_document_cache_dir())
+    return Path(table.DOCUMENT_CACHE())
 
 
 def _platform_states() -> Mapping[str, Mapping[str, Any]] | None:
     """Return the platform states that the gateway of this home reports, None if no gateway runs."""
     if not gateway_runs():
         return None
-    states = (importlib.import_module("gateway.status").read_runtime_status() or {}).get("platforms")
+    states = (table.RUNTIME_STATUS() or {}).get("platforms")
     return {n: s for n, s in states.items() if isinstance(s, dict)} if isinstance(states, dict) else {}
 
 
 def _read(path: Path) -> Mapping[str, Any]:
     if not path.exists():
         return {}
-    content = importlib.import_module("yaml").safe_load(path.read_text(encoding="utf-8"))
+    content = parse_yaml(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}

@@ -6,7 +6,6 @@ people who talk to it may have them.
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from ..core.wording import without_references
 from ..settings.environment import variables
+from .contract import table
 
 MEDIA_CACHES = tuple(
     map(
@@ -84,26 +84,18 @@ def without_home_references(text: str, home: Path, cwd: Path) -> str:
     candidates = [found.start() for found in _CANDIDATE.finditer(text)]
     if not candidates:
         return text
-    host = _references()
-    if host is None or len(candidates) > _MOST_REFERENCES:
+    pattern, parse = table.REFERENCE_PATTERN.optional(), table.PARSE_REFERENCES.optional()
+    if pattern is None or parse is None or len(candidates) > _MOST_REFERENCES:
         return without_references(text)
     # From the end, because the value of a reference may contain another one.
     for at in reversed(candidates):
-        if (found := host.REFERENCE_PATTERN.match(text, at)) is None:
+        if (found := pattern.match(text, at)) is None:
             continue
         # With the character before: the host's pattern looks back at it.
-        reference = host.parse_context_references(text[max(at - 1, 0) : found.end()])[0]
+        reference = parse(text[max(at - 1, 0) : found.end()])[0]
         if _reaches(reference.kind, reference.target, homes(home), cwd):
             text = f"{text[:at]}\uff20{text[at + 1 :]}"
     return text
-
-
-def _references() -> Any:
-    try:
-        module = importlib.import_module("agent.context_references")
-    except ModuleNotFoundError:
-        return None
-    return module if {"REFERENCE_PATTERN", "parse_context_references"} <= vars(module).keys() else None
 
 
 def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bool:

@@ -18,6 +18,7 @@ from ..inbound.media import Fetch, describe, fetch_all
 from ..inbound.observation import Observations
 from . import commands, files, questions, sessions
 from . import events as host_events
+from .contract import table
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
@@ -73,9 +74,13 @@ class Interceptor:
             if refusal.reply:
                 await self._adapter.send(event.source.chat_id, refusal.reply)
             return False
+        # A second lock, where the host has one: words of those who control nothing are no command to it later either.
+        if not delivery.authorization.rights.controls and table.ALLOW_GATEWAY_CONTROL.of(event) is not None:
+            event.allow_gateway_control = False
         # The host returns early from a command and would drop the context.
         if not event.is_command():
-            self._observed.attach(delivery.buffer, sessions.session_key(event.source, self._extra), event)
+            key = sessions.session_key(event.source, self._extra, self._adapter)
+            self._observed.attach(delivery.buffer, key, event)
             if event.channel_context and not event.text:
                 # The host puts its description of an attachment before the background, and the text after it.
                 event.text = "(the message attached above)"

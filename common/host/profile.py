@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from ..settings.environment import value
 from ..settings.environment import variables as process_environment
+from .contract import table
 
 _LIMIT = "HERMES_GATEWAY_ADAPTER_DISCONNECT_TIMEOUT"
 _LIMIT_SECONDS = 5.0
@@ -21,13 +21,13 @@ def environment() -> Mapping[str, str]:
     The host does the same while it loads its configuration (gateway/config.py, _getenv). It creates the adapters of the
     default profile without a scope.
     """
-    scope: Mapping[str, str] | None = importlib.import_module("agent.secret_scope").current_secret_scope()
+    scope: Mapping[str, str] | None = table.SECRET_SCOPE()
     return process_environment() if scope is None else scope
 
 
 def home() -> Path:
     """Return HERMES_HOME of the profile whose scope is active."""
-    return Path(importlib.import_module("hermes_constants").get_hermes_home())
+    return Path(table.HERMES_HOME())
 
 
 def state_file(home: Path) -> Path:

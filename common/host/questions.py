@@ -7,7 +7,6 @@ person's message in that session as the answer (gateway/run.py, `_handle_message
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from typing import Any
 
 from ..core.authority import RIGHTS, Answers, Authority, Commands
 from ..core.bounded import Bounded
-from . import profile, sessions
+from . import people, profile, sessions
+from .contract import table
 
 _KEEP = 2_000
 _LONGEST_NAME = 32
@@ -71,8 +71,8 @@ def approval_asked(session_key: str, turn_id: str = "") -> None:
     The turn id takes precedence: in a series of turns without a pause, the session's variables name the author of the
     first one.
     """
-    variable: str = importlib.import_module("gateway.session_context").get_session_env("HERMES_SESSION_USER_ID", "")
-    _approvals.put(session_key, _turns.get(turn_id, variable))
+    variable = table.SESSION_ENV.optional()
+    _approvals.put(session_key, _turns.get(turn_id, variable("HERMES_SESSION_USER_ID", "") if variable else ""))
 
 
 def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
@@ -86,7 +86,7 @@ def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter:
     """Return the refusal of a command or answer that the host would read in a message, None if it is allowed."""
     command = _command(event)
     keys = sessions.session_keys(event.source, extra, adapter)
-    runner = getattr(adapter, "gateway_runner", None)
+    runner = sessions.runner_of(adapter)
     question = next((found for key in keys if (found := _question(event, command, key, runner))), None)
     if question and not _may_answer(event, authority, question, extra, adapter):
         return Refusal(_reply(authority, f"Only an admin may answer this request (/{question.command})."))
@@ -100,7 +100,7 @@ def waits_for_others(event: Any, authority: Authority, extra: Mapping[str, Any],
 
     The host treats an interruption as a denial.
     """
-    asked = importlib.import_module("tools.approval").has_blocking_approval
+    asked = table.HAS_BLOCKING_APPROVAL.load()
     return any(
         asked(key) and not _may_answer(event, authority, _Question("deny", _approvals.get(key)), extra, adapter)
         for key in sessions.session_keys(event.source, extra, adapter)
@@ -117,8 +117,7 @@ def _may_run(command: str, authority: Authority) -> bool:
         case Commands.LISTED:
             return True
         case Commands.FLOOR:
-            floor: frozenset[str] = importlib.import_module("gateway.slash_access")._ALWAYS_ALLOWED_FOR_USERS
-            return command in floor
+            return command in (table.COMMANDS_FOR_ALL.optional() or ())
         case Commands.NONE:
             return False
 
@@ -129,18 +128,16 @@ def _may_answer(event: Any, authority: Authority, question: _Question, extra: Ma
     own = question.asker == event.source.user_id or not sessions.is_shared(event.source, extra, adapter)
     if answers is Answers.NONE or (answers is Answers.OWN and not own):
         return False
-    access: Any = importlib.import_module("gateway.slash_access").policy_from_extra
-    policy = access(dict(extra), "dm" if event.source.chat_type == "dm" else "group")
-    return bool(policy.can_run(event.source.user_id, question.command))
+    return bool(people.slash_policy(event.source, extra).can_run(event.source.user_id, question.command))
 
 
 def _question(event: Any, command: str | None, key: str, runner: Any) -> _Question | None:
     """Return the open question of a session that a message would answer, in the host's own order."""
-    if key in (getattr(runner, "_update_prompt_pending", None) or {}):
+    if key in (table.UPDATE_PROMPTS.of(runner) or {}):
         # The host accepts any text as the answer; even a command closes the question.
         return _Question("update", _update_asker(key))
     text = (event.text or "").strip()
-    if importlib.import_module("tools.approval").has_blocking_approval(key):
+    if table.HAS_BLOCKING_APPROVAL(key):
         if command in {"approve", "deny"}:
             return _Question(command, _approvals.get(key))
         for answer, kinds in (("approve", ("approve", "always", "session")), ("deny", ("deny",))):
@@ -169,14 +166,12 @@ def _words(kind: str) -> frozenset[str]:
 @cache
 def _words_of_host() -> Callable[[str], Iterable[str]] | None:
     """Return the host's own lookup. None before Hermes 0.22, where the words are inside a method."""
-    try:
-        return getattr(importlib.import_module("gateway.run_busy"), "approval_input_words", None)
-    except ModuleNotFoundError:
-        return None
+    words: Callable[[str], Iterable[str]] | None = table.APPROVAL_WORDS.optional()
+    return words
 
 
 def _pending_confirmation(key: str) -> Mapping[str, Any] | None:
-    pending: Mapping[str, Any] | None = importlib.import_module("tools.slash_confirm").get_pending(key)
+    pending: Mapping[str, Any] | None = table.PENDING_CONFIRMATION(key)
     return pending
 
 
@@ -199,9 +194,9 @@ def _update_asker(key: str) -> str | None:
 
 def _command(event: Any) -> str | None:
     """Return the canonical name of a message's slash command, also for plain words that the host reads as one."""
-    if coerce := getattr(importlib.import_module("gateway.platforms.base"), "coerce_plaintext_gateway_command", None):
+    if coerce := table.COERCE_COMMAND.optional():
         # Changes the event's text, as the host would do a moment later.
         coerce(event)
     name: str | None = event.get_command()
-    known = importlib.import_module("hermes_cli.commands").resolve_command(name) if name else None
+    known = table.RESOLVE_COMMAND(name) if name else None
     return known.name if known else name

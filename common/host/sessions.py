@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
-_NEEDED_OF_RUNNER = ("_enqueue_fifo", "_queue_depth", "_BUSY_QUEUE_MAX_PENDING", "_is_user_authorized", "_draining")
+from .contract import table
 
 
-def session_key(source: Any, extra: Mapping[str, Any]) -> str:
-    """Return the key of the session that an event of this source belongs to (gateway/session.py)."""
-    key: str = importlib.import_module("gateway.session").build_session_key(source, **session_flags(extra))
+def session_key(source: Any, extra: Mapping[str, Any], adapter: Any) -> str:
+    """Return the key of the session that the adapter gives an event of this source (gateway/session.py)."""
+    with_profile = table.SOURCE_SESSION_KEY.of(adapter)
+    key: str = with_profile(source) if with_profile else table.BUILD_SESSION_KEY(source, **session_flags(extra))
     return key
 
 
@@ -21,9 +21,9 @@ def session_keys(source: Any, extra: Mapping[str, Any], adapter: Any) -> tuple[s
 
     The host's runner builds the key from its own settings and the adapter's profile, not from the platform's settings.
     """
-    keys, runner = [session_key(source, extra)], getattr(adapter, "gateway_runner", None)
-    if (key_of := getattr(runner, "_session_key_for_source", None)) is not None:
-        adapters: Mapping[str, Mapping[Any, Any]] = getattr(runner, "_profile_adapters", {})
+    keys, runner = [session_key(source, extra, adapter)], runner_of(adapter)
+    if (key_of := table.RUNNER_SESSION_KEY.of(runner)) is not None:
+        adapters: Mapping[str, Mapping[Any, Any]] = table.RUNNER_PROFILE_ADAPTERS.of(runner) or {}
         ours = next((name for name, those in adapters.items() if adapter in those.values()), None)
         keys.append(key_of(dataclasses.replace(source, profile=source.profile or ours)))
     return tuple(dict.fromkeys(keys))
@@ -31,8 +31,8 @@ def session_keys(source: Any, extra: Mapping[str, Any], adapter: Any) -> tuple[s
 
 def is_shared(source: Any, extra: Mapping[str, Any], adapter: Any) -> bool:
     """Return True if several people may share the session, by the adapter's settings or the runner's."""
-    asked: Any = importlib.import_module("gateway.session").is_shared_multi_user_session
-    config = getattr(getattr(adapter, "gateway_runner", None), "config", None)
+    asked: Any = table.IS_SHARED_SESSION.load()
+    config = table.RUNNER_CONFIG.of(runner_of(adapter))
     return any(asked(source, **session_flags(settings)) for settings in (extra, vars(config) if config else {}))
 
 
@@ -46,21 +46,28 @@ def session_flags(extra: Mapping[str, Any]) -> dict[str, bool]:
 
 def queue_separately(event: Any, session_key: str, adapter: Any) -> bool:
     """Queue a message for a turn of its own, without interrupting the current one; False if the host cannot do that."""
-    runner = getattr(adapter, "gateway_runner", None)
-    if runner is None or not all(hasattr(runner, name) for name in _NEEDED_OF_RUNNER):
+    runner = runner_of(adapter)
+    enqueue, depth = table.RUNNER_ENQUEUE.of(runner), table.RUNNER_QUEUE_DEPTH.of(runner)
+    limit, draining = table.RUNNER_QUEUE_LIMIT.of(runner), table.RUNNER_DRAINING.of(runner)
+    if enqueue is None or depth is None or limit is None or draining is None:
         return False
     # The host's handler, which is bypassed here, makes the same checks.
-    if runner._draining or not runner._is_user_authorized(event.source):
+    if draining or not table.RUNNER_AUTHORIZES.of(runner)(event.source):
         return False
     # The host drops what exceeds its limit as well.
-    if runner._queue_depth(session_key, adapter=adapter) < runner._BUSY_QUEUE_MAX_PENDING:
-        runner._enqueue_fifo(session_key, event, adapter)
+    if depth(session_key, adapter=adapter) < limit:
+        enqueue(session_key, event, adapter)
     return True
 
 
 def would_merge(event: Any, session_key: str, adapter: Any) -> bool:
     """Return True if the host would merge the event into another person's waiting event, as it does with files."""
-    waiting = getattr(adapter, "_pending_messages", {}).get(session_key)
+    waiting = (table.PENDING_MESSAGES.of(adapter) or {}).get(session_key)
     if waiting is None or waiting.source.user_id == event.source.user_id:
         return False
     return bool(waiting.media_urls or event.media_urls)
+
+
+def runner_of(adapter: Any) -> Any:
+    """Return the gateway runner that an adapter belongs to, None outside a gateway."""
+    return table.RUNNER.of(adapter)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import contract, profile
+from . import profile
+from .contract import table
+from .contract.version import check_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class Setup:
 
 def load_setup(platforms: Collection[str]) -> Setup:
     """Read `.env`, `config.yaml` and the environment with the host's own code. Raises HostContractError without it."""
-    contract.check_version()
+    check_version()
     home = profile.home()
-    importlib.import_module("hermes_cli.env_loader").load_hermes_dotenv(hermes_home=home)
-    config: Any = importlib.import_module("gateway.config").load_gateway_config()
+    table.LOAD_ENV_FILE(hermes_home=home)
+    config: Any = table.LOAD_CONFIG()
     extras = {
         platform.value: {**(settings.extra or {}), **({"token": settings.token} if settings.token else {})}
         for platform, settings in config.platforms.items()
@@ -41,10 +42,10 @@ def load_setup(platforms: Collection[str]) -> Setup:
 
 def slash_commands() -> frozenset[str]:
     """Return the names of the host's own slash commands, which are public."""
-    registry: Any = importlib.import_module("hermes_cli.commands").COMMAND_REGISTRY
+    registry: Any = table.COMMAND_REGISTRY.load()
     return frozenset(name for command in registry for name in (command.name, *command.aliases))
 
 
 def gateway_runs() -> bool:
     """Return True if this profile's gateway is running."""
-    return bool(importlib.import_module("gateway.status").is_gateway_running(cleanup_stale=False))
+    return table.RUNNING_PID(cleanup_stale=False) is not None

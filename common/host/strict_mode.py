@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import sys
@@ -10,9 +9,12 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import HostContractError
 from ..settings import strict
 from ..settings.stock import Stock
 from . import profile
+from .contract import table
+from .documents import parse_yaml
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +28,8 @@ def written(stock: Stock) -> list[str]:
     """Return the keys with an address or a credential in this profile's configuration files. Skip unreadable files."""
     home = profile.home()
     older = _document(home / "gateway.json", json.loads)
-    newer = _document(home / "config.yaml", importlib.import_module("yaml").safe_load)
-    newer = importlib.import_module("hermes_cli.managed_scope").apply_managed_overlay(newer)
+    newer = _document(home / "config.yaml", parse_yaml)
+    newer = table.MANAGED_CONFIG(newer)
     return [*strict.written(stock, older), *strict.written(stock, newer)]
 
 
@@ -67,7 +69,7 @@ def keep_secret(names: Collection[str]) -> None:
     It hides them by name (hermes_cli/config.py, OPTIONAL_ENV_VARS; tools/environments/local.py).
     """
     try:
-        known: dict[str, Any] = importlib.import_module("hermes_cli.config").OPTIONAL_ENV_VARS
+        known: dict[str, Any] = table.SECRET_VARIABLES.load()
         for name in names:
             known[name] = {
                 "description": f"{name.removeprefix(strict.PREFIX)}, only for the hardened adapters",
@@ -76,8 +78,9 @@ def keep_secret(names: Collection[str]) -> None:
                 "password": name.endswith("TOKEN"),
                 "category": "messaging",
             }
-        # The module builds its list once, on import; a list built earlier is extended here.
-        if local := sys.modules.get("tools.environments.local"):
-            local._HERMES_PROVIDER_ENV_BLOCKLIST |= frozenset(names)  # type: ignore[attr-defined]
-    except (ImportError, AttributeError, TypeError) as exc:
+        # A module builds its list once, on import; the lists built earlier are extended here, copies as well.
+        for module in [each for name, each in sys.modules.items() if name.startswith("tools.")]:
+            if isinstance(built := getattr(module, table.SECRET_LIST.attribute, None), frozenset):
+                setattr(module, table.SECRET_LIST.attribute, built | frozenset(names))
+    except (HostContractError, ImportError, TypeError) as exc:
         logger.warning("Strict mode: commands that the agent runs may see %s: %s", ", ".join(names), exc)

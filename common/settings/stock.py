@@ -10,13 +10,12 @@ from dataclasses import dataclass
 class Stock:
     """A description of Hermes' own adapter for one platform.
 
-    `modules` are the places where a version of Hermes may keep the class, in the order to try. `connecting` maps the
-    settings without which nothing connects to the variables that the stock adapter reads; `secrets` are those among
-    them that Hermes must not show.
+    `places` are those where a version of Hermes may keep the class, as `module:class`, in the order to try.
+    `connecting` maps the settings without which nothing connects to the variables that the stock adapter reads;
+    `secrets` are those among them that Hermes must not show.
     """
 
     platform: str
-    class_name: str
-    modules: tuple[str, ...]
+    places: tuple[str, ...]
     connecting: Mapping[str, str]
     secrets: frozenset[str] = frozenset()

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 STOCK = Stock(
     platform="toy",
-    class_name="ToyAdapter",
-    modules=("toy_platform",),
+    places=("toy_platform:ToyAdapter",),
     connecting={"address": "TOY_ADDRESS", "password": "TOY_PASSWORD"},
     secrets=frozenset({"password"}),
 )
@@ -33,9 +32,9 @@ def _settings() -> type[ToySettings]:
 
 
 def _adapter() -> Any:
-    from hermes_hardened_adapters.common.host.contract import stock_adapter
+    from hermes_hardened_adapters.common.host.contract.check import stock_adapter
 
-    return stock_adapter(STOCK, {})
+    return stock_adapter(STOCK, ())
 
 
 async def _live_chats(settings: ToySettings, state: Path) -> list[LiveChat]:

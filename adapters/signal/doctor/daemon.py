@@ -8,7 +8,7 @@ import aiohttp
 
 from ....common.core.errors import ConnectionLost, Fatal, NotSent, Unanswered
 from ....common.doctor.findings import Result, advice, failed, masked, ok, refusal, skipped
-from ....common.host.contract import version_tuple
+from ....common.host.contract.version import version_tuple
 from ....common.settings.config import is_exposed
 from ..failures import ErrorCode, RpcCode, RpcError, http_failure
 from .context import Context

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from ..core.errors import ConnectionLost, HardenedError, RateLimited, Unanswered
+from ...core.errors import ConnectionLost, HardenedError, RateLimited, Unanswered
+from ..contract import table
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ async def send_all(
     Stops at the first failure, whose error contains the number of parts sent. `kind_of` returns one of the host's
     SEND_ERROR_KINDS, or None for an error it does not know.
     """
-    result: Any = importlib.import_module("gateway.platforms.base").SendResult
+    result: Any = table.SEND_RESULT.load()
     sent: list[str | None] = []
     try:
         for number, part in enumerate(parts):

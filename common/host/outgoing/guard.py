@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib
 import inspect
 import logging
 import os
@@ -14,18 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ..core.image_markup import extract_images
-from . import contract, files, profile
+from ...core.image_markup import extract_images
+from .. import files, profile
+from ..contract import table
 from .pictures import NotFetched, Pictures
 
 logger = logging.getLogger(__name__)
-
-CONTRACT: contract.Contract = {
-    "extract_images": ("content",),
-    "send_image": ("chat_id", "image_url", "caption"),
-    "send_image_file": ("chat_id", "image_path", "caption", "reply_to", "metadata"),
-    "send_multiple_images": ("chat_id", "images", "metadata", "human_delay"),
-}
 
 _REFUSED = object()
 # By name and parameters, so that sending methods of newer hosts are guarded as well.
@@ -133,7 +126,7 @@ async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
     logger.warning("a file of HERMES_HOME outside its media caches was not sent")
     metadata = call.get("metadata") or (call.get("kwargs") or {}).get("metadata")
     await adapter.send(call["chat_id"], files.NOT_SENT, metadata=metadata)
-    result: Any = importlib.import_module("gateway.platforms.base").SendResult
+    result: Any = table.SEND_RESULT.load()
     return result(success=False, error="a file of the agent itself is not sent")
 
 
@@ -141,10 +134,9 @@ async def _picture(adapter: Any, address: str) -> str | None:
     """Fetch the picture at an address into the host's cache; return its path, None if that fails."""
     if (path := _local(address)) is not None:
         return path
-    base: Any = importlib.import_module("gateway.platforms.base")
     try:
         picture = await adapter.pictures.fetch(address)
-        return str(await asyncio.to_thread(base.cache_image_from_bytes, picture.data, picture.extension))
+        return str(await asyncio.to_thread(table.CACHE_IMAGE.load(), picture.data, picture.extension))
     except (NotFetched, OSError, ValueError) as exc:
         logger.info(
             "a picture's address is posted instead: %s", exc if isinstance(exc, NotFetched) else type(exc).__name__

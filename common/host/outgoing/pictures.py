@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from ..core.errors import HardenedError
+from ...core.errors import HardenedError
 
 MAX_BYTES = 20 * 2**20
 _SECONDS = 30.0

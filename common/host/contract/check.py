@@ -1,0 +1,69 @@
+"""Checks the table against the installed Hermes, before a platform starts and for the doctor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ...core.errors import HostContractError
+from ...settings.stock import Stock
+from .names import HostName, State
+from .table import ADAPTER_MEMBERS, NAMES, members
+from .version import check_version, host_version, version_tuple
+
+logger = logging.getLogger(__name__)
+
+
+class Row(NamedTuple):
+    """One name, as the doctor shows it. `consequence` is empty where nothing is off."""
+
+    place: str
+    state: State
+    consequence: str
+
+    @property
+    def fatal(self) -> bool:
+        """True if no platform starts because of it."""
+        return self.consequence == REFUSED
+
+
+REFUSED = "the platform refuses to start"
+_NO_SUCH_VERSION = (0, 0, 0)
+
+
+def stock_adapter(stock: Stock, names: Iterable[HostName]) -> Any:
+    """Return the stock adapter class of the installed Hermes, checked with all that ours builds on.
+
+    Logs what is off. Raises HostContractError if Hermes is missing, too old, or lacks something without which the
+    adapter is not safe, so that the platform fails visibly instead of working in part.
+    """
+    check_version()
+    rows = [row for row in examine(names_of(stock, names)) if row.consequence]
+    if refused := [f"{row.place} is {row.state}" for row in rows if row.fatal]:
+        raise HostContractError(
+            f"the installed hermes-agent changed what the {stock.platform} adapter builds on: {'; '.join(refused)}."
+            " Upgrade hermes-hardened-adapters, or go back to the hermes-agent version you had"
+        )
+    for row in rows:
+        logger.warning("%s: %s is %s in this Hermes; off: %s", stock.platform, row.place, row.state, row.consequence)
+    return HostName(stock.places).load()
+
+
+def names_of(stock: Stock, names: Iterable[HostName]) -> list[HostName]:
+    """Return every name that a network's adapter builds on; `names` are the network's own."""
+    return [*NAMES, HostName(stock.places), *members(stock.places, ADAPTER_MEMBERS), *names]
+
+
+def examine(names: Sequence[HostName]) -> Iterator[Row]:
+    """Yield the state of each name in the installed Hermes."""
+    version = version_tuple(host_version() or "")
+    for name in names:
+        state, how = name.state()
+        place = f"{name.places[0]} ({how})" if how else name.places[0]
+        if state is State.FOUND:
+            yield Row(place, state, "")
+        elif state is State.MISSING and _NO_SUCH_VERSION < version < version_tuple(name.since):
+            yield Row(f"{place} (since {name.since})", state, "")
+        else:
+            yield Row(place, state, name.without or REFUSED)
