@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.common.host.contract.version import DISTRIBUTIONS
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("adapters", "cli", "common")
@@ -62,6 +63,8 @@ def test_the_wheel_is_loaded_by_hermes_from_its_entry_point(wheel: Path, tmp_pat
     ]
     subprocess.run(pip, check=True, capture_output=True, timeout=300)
     probe = (
+        # Hermes may put its own folder first on the path, where the copy is that the other tests use.
+        "import hermes_hardened_adapters as root; root.__path__ = root.__path__[:1]\n"
         "import sys; from hermes_cli.plugins import discover_plugins; discover_plugins()\n"
         "from gateway.platform_registry import platform_registry as r\n"
         "entry = r.get('signal'); assert entry.plugin_name == 'hardened-adapters', entry\n"
@@ -85,7 +88,8 @@ def test_the_ranges_admit_what_hermes_pins() -> None:
         requirement = Requirement(text)
         if requirement.marker is None:
             ours[requirement.name] = requirement.specifier
-    for text in metadata.requires("hermes-agent") or ():
+    host = next(found for found in metadata.distributions() if found.name in DISTRIBUTIONS)
+    for text in host.requires or ():
         requirement = Requirement(text)
         pins = [spec.version for spec in requirement.specifier if spec.operator == "=="]
         for pin in pins:
