@@ -13,6 +13,7 @@ import pytest
 from hermes_hardened_adapters.common.state import database
 from hermes_hardened_adapters.common.state.store import Store
 
+from tests.environments import build_wheel
 from tests.fakes.clock import Time
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
 from tests.fakes.mattermost_server import BOB as BOB_ID
@@ -55,6 +56,12 @@ def hermes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
     monkeypatch.setenv("HERMES_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from the sources, alone in its folder."""
+    return build_wheel(tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture
