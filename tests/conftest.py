@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.common.state import database
 from hermes_hardened_adapters.common.state.store import Store
 
 from tests.catalogs import catalogs
@@ -29,6 +32,24 @@ Path(_HOME.name, "config.yaml").write_text("plugins:\n  enabled: [hardened-adapt
 
 for _name in [name for name in os.environ if name.startswith(("SIGNAL_", "MATTERMOST_", "GATEWAY_", "HARDENED_"))]:
     del os.environ[_name]
+
+
+@pytest.fixture(autouse=True)
+def closed_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every connection that our code opens is closed at the end of the test."""
+    opened: list[sqlite3.Connection] = []
+    connect = database.connect
+
+    def noted(path: Path, prepare: database.Prepare) -> sqlite3.Connection:
+        opened.append(connect(path, prepare))
+        return opened[-1]
+
+    for module in (database, sys.modules[Store.__module__]):
+        monkeypatch.setattr(module, "connect", noted)
+    yield
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.total_changes  # noqa: B018
 
 
 @pytest.fixture

@@ -73,7 +73,9 @@ def test_the_workflow_pins_the_major_version_of_every_action(jobs: Any) -> None:
 def test_the_pythons_are_those_that_are_allowed(jobs: Any) -> None:
     pythons = jobs["test"]["strategy"]["matrix"]["python"]
     assert all(isinstance(python, str) for python in pythons)
-    assert f'requires-python = ">={pythons[0]}"' in (matrix.ROOT / "pyproject.toml").read_text()
+    project = (matrix.ROOT / "pyproject.toml").read_text()
+    assert f'requires-python = ">={pythons[0]}"' in project
+    assert re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project) == pythons
 
 
 # -- hosts
