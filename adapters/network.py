@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ..common.core.chats import LiveChat
     from ..common.doctor.findings import Finding
+    from ..common.host.contract.names import HostName
     from ..common.host.setup import Setup
     from ..common.recording.capture import Capture, Recorded
     from ..common.recording.playback import Faults, Replay
@@ -43,6 +44,8 @@ class Network(Generic[S]):
     """Return the settings model, whose required fields are the connecting settings of `stock`."""
     adapter: Callable[[], Any]
     """Return the adapter class. Raises HostContractError when Hermes lacks what it builds on."""
+    names: Callable[[], Sequence[HostName]]
+    """Return every name of Hermes' own code that the network uses. Imports nothing of Hermes."""
 
     is_chat_id: Callable[[str], bool]
     """Return True for a text in the form of a group or channel id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Collection
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, NoReturn
@@ -15,24 +16,29 @@ from .networks import NETWORKS
 
 def register(ctx: Any) -> None:
     """Register the platforms, the commands, and the hooks that run before a model call and an approval request."""
+    from ..common.host.contract import table
     from ..common.host.strict_mode import keep_secret
 
+    # With an error here Hermes would not load this plugin, and stock would connect in its place. So what Hermes lacks
+    # is left out, and the adapter refuses with its name.
     for network in NETWORKS.values():
-        _register_platform(ctx, network)
+        _register_platform(ctx, network, table.PLATFORM_ENTRY.lacks())
     keep_secret([name for network in NETWORKS.values() for name in strict.variables(network.stock).values()])
-    ctx.register_hook("pre_llm_call", _before_model_call)
-    ctx.register_hook("pre_approval_request", _before_approval)
-    titles = " and ".join(network.title for network in NETWORKS.values())
-    ctx.register_cli_command("adapters", f"Check and manage the {titles} adapters", _add_commands, _run_command)
+    if register_hook := table.REGISTER_HOOK.of(ctx):
+        register_hook("pre_llm_call", _before_model_call)
+        register_hook("pre_approval_request", _before_approval)
+    if register_command := table.REGISTER_COMMAND.of(ctx):
+        titles = " and ".join(network.title for network in NETWORKS.values())
+        register_command("adapters", f"Check and manage the {titles} adapters", _add_commands, _run_command)
 
 
 # -- platforms
 
 
-def _register_platform(ctx: Any, network: Network[Any]) -> None:
+def _register_platform(ctx: Any, network: Network[Any], left_out: Collection[str]) -> None:
     """Replace the stock adapter in the host's registry."""
     prefix = network.name.upper()
-    ctx.register_platform(
+    entry = dict(
         name=network.name,
         label=network.title,
         adapter_factory=lambda config: network.adapter()(config),
@@ -48,6 +54,7 @@ def _register_platform(ctx: Any, network: Network[Any]) -> None:
         cron_deliver_env_var=f"{prefix}_HOME_CHANNEL",
         **network.registration,
     )
+    ctx.register_platform(**{key: value for key, value in entry.items() if key not in left_out})
 
 
 def _is_configured(network: Network[Any], config: Any) -> bool:

@@ -7,6 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from ..common.doctor.strict import strict_check
 from ..common.host import checks
 from ..common.host.strict_mode import written
 from ..common.settings import strict
+from . import host_names
 from .output import console, write_json
 
 _SIGNS = {
@@ -31,14 +33,18 @@ _COUNTED = {Status.OK: "in order", Status.ADVICE: "advice", Status.FAILED: "fail
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `doctor [--network N] [--json]`."""
+    """Add `doctor [--network N] [--host] [--json]`."""
     parser = commands.add_parser("doctor", help="check the set-up and show a remedy for every fault")
     parser.add_argument("--network", choices=NETWORKS, help="check only this network, even if it is not configured")
+    parser.add_argument("--host", action="store_true", help="list what the adapters need of Hermes instead")
     parser.add_argument("--json", action="store_true", help="print one JSON document at the end")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.host:
+        chosen = [arguments.network] if arguments.network else list(NETWORKS)
+        return host_names.run(chosen, as_json=arguments.json)
     findings: list[Finding] = []
     report = Report() if not arguments.json else None
 
@@ -58,7 +64,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def examine(network: str | None = None) -> AsyncIterator[Finding]:
     """Yield each finding as soon as its check is done: Hermes first, then each configured or the requested network."""
-    hermes = checks.Context({name: each.adapter for name, each in NETWORKS.items()})
+    hermes = checks.Context(
+        {name: each.adapter for name, each in NETWORKS.items()}, {name: each.names for name, each in NETWORKS.items()}
+    )
     unusable = False
     async for finding in run_checks(checks.CHECKS, hermes):
         broken = finding.status is Status.FAILED
@@ -88,7 +96,7 @@ async def _network(network: str, hermes: checks.Context, *, asked: bool) -> Asyn
         yield Finding(check, Status.SKIPPED, what, f"Set {' and '.join(names)} to use it.")
         return
     stock = NETWORKS[network].stock
-    async for finding in run_checks((strict_check(stock, written(stock)),), setup.environment):
+    async for finding in run_checks((strict_check(stock, partial(written, stock)),), setup.environment):
         yield finding
     async for finding in NETWORKS[network].examine(extra, setup.environment, setup.state):
         yield finding

@@ -57,15 +57,21 @@ def declare(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
     ],
 )
 def test_the_state_of_a_name(wanted: HostName, state: State, how: str) -> None:
-    assert wanted.state() == (state, how)
+    found = wanted.examine()
+    assert (found.state, found.how) == (state, how)
 
 
 def test_a_module_that_is_there_but_does_not_import_has_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     (tmp_path / "broken_host.py").write_text("import no_such_package\n")
     monkeypatch.syspath_prepend(tmp_path)
     broken = name("broken_host:name", without="something")
-    assert broken.state() == (State.CHANGED, "cannot be imported (ModuleNotFoundError)")
-    with pytest.raises(ModuleNotFoundError):
+    found = broken.examine()
+    assert (found.state, str(found)) == (
+        State.CHANGED,
+        "broken_host:name (cannot be imported: ModuleNotFoundError)",
+    )
+    assert broken.optional() is None
+    with pytest.raises(HostContractError, match="changed broken_host:name"):
         broken.load()
 
 
@@ -132,7 +138,7 @@ def test_a_new_name_is_missed_only_where_it_should_be(
 ) -> None:
     monkeypatch.setattr(check, "host_version", lambda: installed)
     (row,) = check.examine([name("gateway.no_such_module:words", without="the words", since="0.22")])
-    assert (row.state, row.consequence, row.fatal) == (State.MISSING, consequence, False)
+    assert (row.found.state, row.consequence, row.fatal) == (State.MISSING, consequence, False)
 
 
 def test_every_name_of_the_table_says_what_it_is() -> None:

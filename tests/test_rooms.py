@@ -17,7 +17,18 @@ MODULES = sorted(path for room in ROOMS for path in (REPOSITORY / room).rglob("*
 PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 MOST_MODULES = 16
 MOST_SENTENCES = 3
-HOST = {"gateway", "tools", "agent", "hermes_cli", "hermes_constants", "plugins", "cron"}
+HOST = {
+    place.partition(":")[0].partition(".")[0]
+    for network in NETWORKS.values()
+    for each in network.names()
+    for place in each.places
+} | {"cron", "hermes_state"}
+PLACE = re.compile(rf"(?:{'|'.join(sorted(HOST))})(?:(?:\.\w+)+|(?:\.\w+)*:[\w.]+)")
+TABLES = {"table.py", "host_names.py", "stock.py"}
+"""The modules that may name places in Hermes."""
+NO_PLACES = {"gateway.json"}
+IMPORTERS = {"common/host/contract/names.py"}
+"""The modules that may import a module whose name they do not write themselves."""
 SQL = re.compile(
     r"\b(?:SELECT\s.*\bFROM|SELECT\s+\w+\s*\(|INSERT\s+(?:INTO|OR)|REPLACE\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|PRAGMA\s+\w+"
     r"|(?:CREATE|DROP|ALTER)\s+(?:TABLE|INDEX)|BEGIN\s+IMMEDIATE)\b",
@@ -58,11 +69,19 @@ def tops(tree: ast.AST) -> set[str]:
     return {module.partition(".")[0] for module in imported(tree)}
 
 
-def may_import_the_host(path: Path) -> bool:
-    room = path.relative_to(REPOSITORY)
-    return room.is_relative_to("common/host") or (
-        room.parts[0] == "adapters" and len(room.parts) == 3 and room.name in {"plugin.py", "adapter.py"}
-    )
+def computed_imports(tree: ast.AST) -> Iterator[str]:
+    """Every import of a module whose name is computed, unless it is relative."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"), args=[name, *_]
+            ) if not isinstance(name, ast.Constant) and not ast.unparse(name).startswith(("f'.", 'f".')):
+                yield ast.unparse(node)
+
+
+def places(tree: ast.AST) -> Iterator[str]:
+    """Every string that names a module of Hermes, or a place in one."""
+    return (text for text in texts(tree) if PLACE.fullmatch(text) and text not in NO_PLACES)
 
 
 def test_sql_is_in_the_state_room_alone() -> None:
@@ -72,9 +91,13 @@ def test_sql_is_in_the_state_room_alone() -> None:
     assert not [where for where, tree in trees.items() if "sqlite3" in tops(tree)]
 
 
-def test_the_host_is_imported_at_its_seams_alone() -> None:
-    elsewhere = [path for path in MODULES if not may_import_the_host(path)]
-    assert not [(name(path), found) for path in elsewhere if (found := tops(ast.parse(path.read_text())) & HOST)]
+def test_the_host_is_imported_by_its_table_alone() -> None:
+    trees = {name(path): ast.parse(path.read_text()) for path in MODULES}
+    assert not [(where, found) for where, tree in trees.items() if (found := tops(tree) & HOST)]
+    computed = [(where, found) for where, tree in trees.items() for found in computed_imports(tree)]
+    assert {where for where, _ in computed} == IMPORTERS
+    named = {where: found for where, tree in trees.items() if (found := list(places(tree)))}
+    assert {Path(where).name for where in named} == TABLES
 
 
 def test_a_room_is_small() -> None:
@@ -116,6 +139,25 @@ def test_sql_is_recognized(source: str, found: bool) -> None:
 )
 def test_imports_are_recognized(source: str, modules: list[str]) -> None:
     assert sorted(imported(ast.parse(source))) == sorted(modules)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('load("gateway.run:GatewayRunner.x")', ["gateway.run:GatewayRunner.x"]),
+        ('x = f"tools.{name}:y"; y = "hermes_cli:__version__"', ["tools.x:y", "hermes_cli:__version__"]),
+        ('"gateway.run"; "hermes_yaml:safe_load"', ["gateway.run", "hermes_yaml:safe_load"]),
+        ('"gateway"; "plugins.enabled of config.yaml"; "gateway.json"; "a gateway.run"; "tools."', []),
+    ],
+)
+def test_places_are_recognized(source: str, found: list[str]) -> None:
+    assert sorted(places(ast.parse(source))) == sorted(found)
+
+
+def test_computed_imports_are_recognized() -> None:
+    found = 'import_module(name); importlib.import_module(f"gateway.{x}"); __import__(x)'
+    assert len(list(computed_imports(ast.parse(found)))) == 3
+    assert not list(computed_imports(ast.parse('import_module(f".{x}", __package__); import_module("os")')))
 
 
 def test_every_room_is_packaged_and_every_network_listed_and_kept_apart() -> None:

@@ -150,7 +150,7 @@ def test_both_files_are_looked_into(hermes_home: Path) -> None:
     ],
 )
 async def test_findings(environment: dict[str, str], keys: list[str], status: Status, words: str) -> None:
-    (finding,) = [f async for f in run_checks((strict_check(SIGNAL_STOCK, keys),), environment)]
+    (finding,) = [f async for f in run_checks((strict_check(SIGNAL_STOCK, lambda: keys),), environment)]
     assert (finding.check, finding.status) == ("signal.strict", status)
     assert words in finding.what
     assert bool(finding.remedy) == (status is not Status.OK)

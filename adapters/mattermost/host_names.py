@@ -1,7 +1,7 @@
 """The names of Hermes' own code that the Mattermost adapter uses, besides those that all networks use."""
 
 from ...common.host.contract.names import HostName
-from ...common.host.contract.table import members, needed
+from ...common.host.contract.table import members, needed, one_of
 from .stock import STOCK
 
 _MODULE = STOCK.places[0].partition(":")[0]
@@ -12,6 +12,10 @@ STANDALONE_SEND = HostName(
     (f"{_MODULE}:_standalone_send",),
     without="messages of cron jobs that run outside the gateway",
 )
+
+# What stock's media calls; the older names until 0.21.0.
+CALL = one_of(STOCK.places, "_api", "_api_put")
+POST_FILES = one_of(STOCK.places, "_post_message", "_thread_root_for_send")
 
 NAMES = (
     *(value for value in tuple(vars().values()) if isinstance(value, HostName)),

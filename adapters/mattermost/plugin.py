@@ -6,14 +6,19 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ...common.settings import strict
 from .stock import STOCK
 
 
 def set_up() -> None:
-    """Run the stock adapter's interactive setup."""
+    """Run the stock adapter's interactive setup, if Hermes has one."""
     from .host_names import INTERACTIVE_SETUP
 
-    INTERACTIVE_SETUP()
+    if run := INTERACTIVE_SETUP.optional():
+        run()
+    else:
+        names = " and ".join(strict.variables(STOCK).values())
+        print(f"This Hermes has no setup for Mattermost. Set {names} in its .env.")
 
 
 async def send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any) -> dict[str, Any]:
@@ -28,6 +33,9 @@ async def send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any
     from .mentions.grammar import without_broadcasts
     from .settings import MattermostSettings
 
+    send = STANDALONE_SEND.optional()
+    if send is None:
+        return {"error": f"this Hermes has no {STANDALONE_SEND.places[0]}"}
     if strict_mode.is_on(STOCK):
         try:
             settings = MattermostSettings.load(config.extra or {}, profile.environment(), strict_mode.written(STOCK))
@@ -39,5 +47,5 @@ async def send_standalone(config: Any, chat_id: str, message: str, **kwargs: Any
     kwargs["media_files"] = files.deliverable_media(media, files.homes(profile.home()))
     if len(kwargs["media_files"]) < len(media):
         message = f"{message}\n{files.NOT_SENT}".strip()
-    result: dict[str, Any] = await STANDALONE_SEND(config, chat_id, without_broadcasts(message), **kwargs)
+    result: dict[str, Any] = await send(config, chat_id, without_broadcasts(message), **kwargs)
     return result

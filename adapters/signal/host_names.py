@@ -22,6 +22,11 @@ RATE_LIMIT_ERROR = needed(f"{_LIMITS}:SignalRateLimitError", "retry_after")
 RETRY_AFTER = needed(f"{_LIMITS}:_extract_retry_after_seconds")
 IS_RATE_LIMIT = needed(f"{_LIMITS}:_is_signal_rate_limit_error")
 
+SPLITS_LONG_MESSAGES = HostName(
+    tuple(f"{place}.splits_long_messages" for place in STOCK.places),
+    without="long results of cron jobs in full: Hermes cuts them",
+)
+
 NAMES = (
     *(value for value in tuple(vars().values()) if isinstance(value, HostName)),
     *members(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from .stock import STOCK
 if TYPE_CHECKING:
     from ...common.core.chats import LiveChat
     from ...common.doctor.findings import Finding
+    from ...common.host.contract.names import HostName
     from ...common.recording.capture import Capture, Recorded
     from ...common.recording.playback import Faults, Replay
     from .settings import SignalSettings
@@ -27,6 +28,13 @@ def _adapter() -> Any:
     from .adapter import SignalAdapter
 
     return SignalAdapter
+
+
+def _names() -> Sequence[HostName]:
+    from ...common.host.contract.check import names_of
+    from .host_names import NAMES
+
+    return names_of(STOCK, NAMES)
 
 
 def _is_chat_id(value: str) -> bool:
@@ -80,6 +88,7 @@ NETWORK: Network[SignalSettings] = Network(
     requires=("aiohttp", "aiohttp_sse_client", "pydantic"),
     settings=_settings,
     adapter=_adapter,
+    names=_names,
     is_chat_id=_is_chat_id,
     live_chats=_live_chats,
     examine=_examine,

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from ..core.errors import HardenedError
-from .findings import Finding, Result, Status, failed
+from ..core.errors import HardenedError, HostContractError
+from .findings import Finding, Result, Status, failed, skipped
 
 Results = AsyncIterator[Result] | Iterable[Result]
 C = TypeVar("C")
@@ -61,7 +61,7 @@ async def run_checks(
 ) -> AsyncIterator[Finding]:
     """Run the checks in order and yield each finding at once. `explain` describes an error that a check did not handle.
 
-    A check that raises has failed; the others go on.
+    A check that raises has failed, or was skipped if Hermes lacks something for it; the others go on.
     """
     blocked_by: dict[str, str] = {}
     for check in checks:
@@ -84,6 +84,8 @@ async def _guarded(check: Check[C], context: C, explain: Callable[[HardenedError
         else:
             for result in results:
                 yield result
+    except HostContractError as exc:
+        yield skipped(f"Not checked: {exc}.", "`hermes adapters doctor --host` lists what this Hermes lacks.")
     except HardenedError as exc:
         yield explain(exc)
     except Exception as exc:

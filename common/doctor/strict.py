@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..settings.stock import Stock
 from ..settings.strict import faults, in_use, variables
@@ -10,9 +10,9 @@ from .checks import Check
 from .findings import Result, advice, failed, ok, sentence
 
 
-def strict_check(stock: Stock, keys: Sequence[str]) -> Check[Mapping[str, str]]:
+def strict_check(stock: Stock, keys: Callable[[], Sequence[str]]) -> Check[Mapping[str, str]]:
     """Return a platform's check of the environment, and of the `keys` in configuration files (`strict.written`)."""
-    return Check(f"{stock.platform}.strict", lambda environment: _strict(stock, environment, keys))
+    return Check(f"{stock.platform}.strict", lambda environment: _strict(stock, environment, keys()))
 
 
 def _strict(stock: Stock, environment: Mapping[str, str], keys: Sequence[str]) -> Iterator[Result]:

@@ -1,2 +1,1 @@
-"""Everything between our code and Hermes. The only room that imports it, besides each network's `plugin` and `adapter`;
-may import every other room of `common`."""
+"""Everything between our code and Hermes, which `contract` alone imports. May import every other room of `common`."""

@@ -27,6 +27,9 @@ def hardened(stock: Any) -> Any:
     """
 
     class Hardened(guarded(stock)):  # type: ignore[misc]
+        gateway_runner: Any = None
+        """Set by the host; before 0.19 only on adapters that declare it."""
+
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             self.state = profile.state_file(self.home)

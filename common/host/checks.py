@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..core import flags
-from ..core.errors import HostContractError
+from ..core.errors import HostContractError, InstallError
 from ..doctor.checks import Check
-from ..doctor.findings import Result, advice, failed, ok
+from ..doctor.findings import Result, Status, advice, failed, ok, refusal, sentence
 from ..doctor.state_file import state_file
 from ..settings import environment
 from . import profile
 from .contract import table
+from .contract.check import examine
+from .contract.names import HostName
 from .contract.version import VERIFIED_HERMES, check_version, host_version, version_tuple
 from .documents import parse_yaml, yaml_error
 from .setup import Setup, gateway_runs, load_setup
+from .wrapper import files
+from .wrapper.enabling import listed
+from .wrapper.files import PLUGIN
+from .wrapper.origin import DISTRIBUTION, installed
 
-PLUGIN = "hardened-adapters"
+UPGRADE = "Upgrade hermes-hardened-adapters; `hermes adapters doctor --host` lists what it needs of Hermes."
 
 
 class CheckName(StrEnum):
@@ -39,9 +45,12 @@ class CheckName(StrEnum):
 
 @dataclass
 class Context:
-    """The input of the checks of Hermes. `adapters` maps a network to a function that imports its adapter."""
+    """The input of the checks of Hermes."""
 
     adapters: Mapping[str, Callable[[], object]]
+    """Maps a network to a function that imports its adapter."""
+    names: Mapping[str, Callable[[], Iterable[HostName]]] = field(default_factory=dict)
+    """Maps a network to a function that returns the names of Hermes that it uses."""
 
     @cached_property
     def home(self) -> Path:
@@ -101,6 +110,8 @@ def setup(context: Context) -> Iterator[Result]:
     """Check that Hermes can load its configuration and `.env`, which the checks after this one need."""
     try:
         _ = context.setup
+    except HostContractError as exc:
+        yield failed(f"Hermes' configuration cannot be read: {exc}.", UPGRADE)
     except Exception as exc:
         what = f"Hermes cannot read its own configuration: {type(exc).__name__}."
         yield failed(what, "Run `hermes doctor` and correct what it names.")
@@ -112,34 +123,70 @@ def plugin(context: Context) -> Iterator[Result]:
         what = "Hermes runs in safe mode (HERMES_SAFE_MODE) and loads no plugin."
         yield failed(what, "Unset HERMES_SAFE_MODE and start the gateway without --safe-mode.")
         return
-    plugins = context.config.get("plugins")
-    enabled = plugins.get("enabled") if isinstance(plugins, dict) else None
-    disabled = plugins.get("disabled") if isinstance(plugins, dict) else None
-    remedy = f"Run `hermes plugins enable {PLUGIN}` and restart the gateway."
-    if isinstance(disabled, list) and PLUGIN in disabled:
+    remedy = "Run `python -m hermes_hardened_adapters install` and restart the gateway."
+    if PLUGIN in listed(context.config, "disabled"):
         yield failed("The plugin is listed in `plugins.disabled` of config.yaml.", remedy)
-    elif not isinstance(enabled, list) or PLUGIN not in enabled:
+    elif PLUGIN not in listed(context.config, "enabled"):
         yield failed("The plugin is not enabled: `plugins.enabled` of config.yaml does not list it.", remedy)
     else:
-        yield _loaded()
+        fault = _not_loaded(context.config["plugins"])
+        yield fault or ok("Hermes has loaded the plugin.")
+        kept = _not_kept(context.home)
+        if kept and (kept.status is Status.FAILED or not fault):
+            yield kept
 
 
-def _loaded() -> Result:
+def _not_loaded(settings: Mapping[str, Any]) -> Result | None:
+    """Return why Hermes has not loaded the plugin; None if it has. `settings` are the `plugins` of config.yaml."""
     table.DISCOVER_PLUGINS()
-    ours = next((p for p in table.PLUGIN_MANAGER().list_plugins() if p["name"] == PLUGIN), None)
-    remedy = "Run `pip install --force-reinstall hermes-hardened-adapters` in the environment that `hermes` runs in."
+    ours = next((p for p in table.PLUGIN_LIST(table.PLUGIN_MANAGER()) if p["name"] == PLUGIN), None)
+    remedy = f"Run `pip install --force-reinstall {_origin()}` in the environment that `hermes` runs in."
     if ours is None:
         return failed("Hermes does not find the plugin: its entry point is not in this Python environment.", remedy)
-    if not ours["enabled"]:
-        return failed(f"Hermes could not load the plugin: {str(ours['error']).rstrip('.')}.", remedy)
-    return ok("Hermes has loaded the plugin.")
+    if ours["enabled"]:
+        return None
+    if str(settings.get("isolation")).strip().lower() == "host":
+        remedy = "Set `isolation: in_process` under `plugins:` in config.yaml and restart the gateway."
+    return failed(f"Hermes could not load the plugin: {str(ours['error']).rstrip('.')}.", remedy)
+
+
+def _origin() -> str:
+    try:
+        return installed().pip
+    except InstallError:
+        return DISTRIBUTION
+
+
+def _not_kept(home: Path) -> Result | None:
+    """Return why an update of Hermes, which may build a new environment, would not keep the plugin; None if it would.
+
+    It is a failure if the plugin's folder holds something else, which Hermes may load instead.
+    """
+    # The host's sign of an environment that is never changed, as in a container.
+    if environment.value("HERMES_DISABLE_LAZY_INSTALLS") == "1":
+        return None
+    try:
+        expected = files.contents(installed())
+    except InstallError as exc:
+        what, _, remedy = str(exc).partition(": ")
+        return advice(f"An update of Hermes would lose the plugin: {what}.", sentence(remedy))
+    try:
+        stale = files.outdated(home, expected)
+    except InstallError as exc:
+        return refusal(exc, otherwise="")
+    if not stale:
+        return None
+    what = f"An update of Hermes would install the plugin as {files.folder(home)} names it, which is not this one."
+    if not (files.folder(home) / "plugin.yaml").exists():
+        what = "An update of Hermes would lose the plugin, because only this Python environment has it."
+    return advice(what, "Run `hermes adapters install`.")
 
 
 def platform(context: Context) -> Iterator[Result]:
     """Check for each network that the gateway would use our adapter."""
     registry = table.PLATFORM_REGISTRY.load()
     for network in context.adapters:
-        entry = registry.get(network)
+        entry = table.PLATFORM_GET(registry, network)
         holder = getattr(entry, "plugin_name", "") or "Hermes itself"
         if entry is not None and holder == PLUGIN:
             yield ok(f"The platform {network} is ours.")
@@ -150,16 +197,25 @@ def platform(context: Context) -> Iterator[Result]:
 
 
 def inherited(context: Context) -> Iterator[Result]:
-    """Check for each network that Hermes offers what our adapter inherits, which importing the adapter verifies."""
+    """Check for each network that Hermes offers what our adapter builds on, which importing the adapter verifies.
+
+    Names the features that are off because Hermes lacks what they alone need.
+    """
     for network, import_adapter in context.adapters.items():
         try:
             import_adapter()
         except HostContractError as exc:
             what, _, remedy = str(exc).rpartition(". ")
-            remedy = remedy if what else "Upgrade hermes-hardened-adapters, or go back to the hermes-agent you had"
-            yield failed(f"{what or exc}.", f"{remedy}.")
+            yield failed(f"{what or exc}.", f"{remedy}." if what else UPGRADE)
         else:
             yield ok(f"Hermes offers what the {network} adapter builds on.")
+    lacking: dict[str, list[str]] = {}
+    for row in examine(dict.fromkeys(name for names in context.names.values() for name in names())):
+        if row.consequence and not row.fatal:
+            lacking.setdefault(row.consequence, []).append(str(row))
+    for feature, rows in lacking.items():
+        what = f"Off with this Hermes: {feature} ({', '.join(rows)})."
+        yield advice(what, "Upgrade hermes-hardened-adapters if you need that.")
 
 
 def gateway(context: Context) -> Iterator[Result]:
@@ -175,7 +231,8 @@ def gateway(context: Context) -> Iterator[Result]:
             what = (
                 f"The running gateway is not connected to {network} ({state.get('error_code') or 'no reason given'})."
             )
-            yield advice(what, "Fix what fails below, then restart the gateway with `hermes gateway restart`.")
+            remedy = "Fix what fails below, or see in the gateway's log whether it loads this plugin; then restart it."
+            yield advice(what, remedy)
 
 
 def state(context: Context) -> Iterator[Result]:
@@ -190,7 +247,7 @@ CHECKS: tuple[Check[Context], ...] = (
     Check(CheckName.SETUP, setup, needs=(CheckName.VERSION,)),
     Check(CheckName.PLUGIN, plugin, needs=_READABLE),
     Check(CheckName.PLATFORM, platform, needs=_READABLE),
-    Check(CheckName.CONTRACT, inherited, needs=_READABLE),
+    Check(CheckName.CONTRACT, inherited, needs=(CheckName.VERSION,)),
     Check(CheckName.GATEWAY, gateway, needs=_READABLE),
     Check(CheckName.STATE, state, needs=_READABLE),
 )
@@ -211,22 +268,25 @@ def switched_off(config: Mapping[str, Any], network: str) -> bool:
 
 
 def listening(network: str) -> bool:
-    """Return True if a running gateway reports that it is connected to a network."""
+    """Return True if a running gateway reports that it is connected to a network. Raises HostContractError."""
     return ((_platform_states() or {}).get(network) or {}).get("state") == "connected"
 
 
 def paired(network: str) -> int:
-    """Return the number of people whom the host admits because of a pairing."""
-    return len(table.PAIRING_STORE().list_approved(network))
+    """Return the number of people whom the host admits because of a pairing. Raises HostContractError."""
+    return len(table.PAIRING_LIST(table.PAIRING_STORE(), network))
 
 
 def outgoing_files() -> Path:
-    """Return the folder of the documents that Hermes sends."""
+    """Return the folder of the documents that Hermes sends. Raises HostContractError."""
     return Path(table.DOCUMENT_CACHE())
 
 
 def _platform_states() -> Mapping[str, Mapping[str, Any]] | None:
-    """Return the platform states that the gateway of this home reports, None if no gateway runs."""
+    """Return the platform states that the gateway of this home reports, None if no gateway runs.
+
+    Raises HostContractError if Hermes does not tell.
+    """
     if not gateway_runs():
         return None
     states = (table.RUNTIME_STATUS() or {}).get("platforms")

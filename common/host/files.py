@@ -85,7 +85,8 @@ def without_home_references(text: str, home: Path, cwd: Path) -> str:
     if not candidates:
         return text
     pattern, parse = table.REFERENCE_PATTERN.optional(), table.PARSE_REFERENCES.optional()
-    if pattern is None or parse is None or len(candidates) > _MOST_REFERENCES:
+    known = pattern is not None and parse is not None and table.REFERENCE.optional() is not None
+    if not known or len(candidates) > _MOST_REFERENCES:
         return without_references(text)
     # From the end, because the value of a reference may contain another one.
     for at in reversed(candidates):
@@ -130,9 +131,14 @@ def _lists(folder: Path, home: Path) -> bool:
 
 def _resolve(path: str) -> Path | None:
     try:
-        return Path(os.path.expanduser(path)).resolve()
+        resolved = Path(os.path.expanduser(path)).resolve()
+        # Since Python 3.13, `resolve` accepts a loop of symbolic links.
+        resolved.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return resolved
     except (OSError, RuntimeError, ValueError):
         return None
+    return resolved
 
 
 def _within(path: Path, folder: Path) -> Path | None:

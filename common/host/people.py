@@ -15,7 +15,8 @@ def is_paired(adapter: Any, user_id: str) -> bool:
     if store_for is None:
         return False
     store = store_for(adapter.build_source(chat_id=user_id, chat_type="dm", user_id=user_id))
-    return store is not None and bool(store.is_approved(adapter.platform.value, user_id))
+    is_approved = table.PAIRING_APPROVED.of(store)
+    return is_approved is not None and bool(is_approved(adapter.platform.value, user_id))
 
 
 def is_admin(source: Any, extra: Mapping[str, Any]) -> bool:

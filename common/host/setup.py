@@ -41,11 +41,11 @@ def load_setup(platforms: Collection[str]) -> Setup:
 
 
 def slash_commands() -> frozenset[str]:
-    """Return the names of the host's own slash commands, which are public."""
-    registry: Any = table.COMMAND_REGISTRY.load()
+    """Return the names of the host's own slash commands, which are public; none if it does not list them."""
+    registry: Any = table.COMMAND_REGISTRY.optional() or ()
     return frozenset(name for command in registry for name in (command.name, *command.aliases))
 
 
 def gateway_runs() -> bool:
-    """Return True if this profile's gateway is running."""
+    """Return True if this profile's gateway is running. Raises HostContractError if Hermes does not tell."""
     return table.RUNNING_PID(cleanup_stale=False) is not None

@@ -83,6 +83,7 @@ NETWORK: Network[ToySettings] = Network(
     requires=("json",),
     settings=_settings,
     adapter=_adapter,
+    names=tuple,
     is_chat_id=lambda value: value.startswith("#"),
     live_chats=_live_chats,
     examine=_examine,

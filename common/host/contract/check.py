@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ...core.errors import HostContractError
 from ...settings.stock import Stock
-from .names import HostName, State
+from .names import Found, HostName, State
 from .table import ADAPTER_MEMBERS, NAMES, members
 from .version import check_version, host_version, version_tuple
 
 logger = logging.getLogger(__name__)
 
 
+REFUSED = "the platform refuses to start"
+_NO_SUCH_VERSION = (0, 0, 0)
+
+
 class Row(NamedTuple):
     """One name, as the doctor shows it. `consequence` is empty where nothing is off."""
 
-    place: str
-    state: State
+    name: HostName
+    found: Found
     consequence: str
 
     @property
@@ -27,9 +31,8 @@ class Row(NamedTuple):
         """True if no platform starts because of it."""
         return self.consequence == REFUSED
 
-
-REFUSED = "the platform refuses to start"
-_NO_SUCH_VERSION = (0, 0, 0)
+    def __str__(self) -> str:
+        return f"{self.found} is {self.found.state}"
 
 
 def stock_adapter(stock: Stock, names: Iterable[HostName]) -> Any:
@@ -40,13 +43,13 @@ def stock_adapter(stock: Stock, names: Iterable[HostName]) -> Any:
     """
     check_version()
     rows = [row for row in examine(names_of(stock, names)) if row.consequence]
-    if refused := [f"{row.place} is {row.state}" for row in rows if row.fatal]:
+    if refused := [str(row) for row in rows if row.fatal]:
         raise HostContractError(
             f"the installed hermes-agent changed what the {stock.platform} adapter builds on: {'; '.join(refused)}."
             " Upgrade hermes-hardened-adapters, or go back to the hermes-agent version you had"
         )
     for row in rows:
-        logger.warning("%s: %s is %s in this Hermes; off: %s", stock.platform, row.place, row.state, row.consequence)
+        logger.warning("%s: %s in this Hermes; off: %s", stock.platform, row, row.consequence)
     return HostName(stock.places).load()
 
 
@@ -55,15 +58,10 @@ def names_of(stock: Stock, names: Iterable[HostName]) -> list[HostName]:
     return [*NAMES, HostName(stock.places), *members(stock.places, ADAPTER_MEMBERS), *names]
 
 
-def examine(names: Sequence[HostName]) -> Iterator[Row]:
+def examine(names: Iterable[HostName]) -> Iterator[Row]:
     """Yield the state of each name in the installed Hermes."""
     version = version_tuple(host_version() or "")
     for name in names:
-        state, how = name.state()
-        place = f"{name.places[0]} ({how})" if how else name.places[0]
-        if state is State.FOUND:
-            yield Row(place, state, "")
-        elif state is State.MISSING and _NO_SUCH_VERSION < version < version_tuple(name.since):
-            yield Row(f"{place} (since {name.since})", state, "")
-        else:
-            yield Row(place, state, name.without or REFUSED)
+        found = name.examine()
+        older = found.state is State.MISSING and _NO_SUCH_VERSION < version < version_tuple(name.since)
+        yield Row(name, found, "" if found.state is State.FOUND or older else name.without or REFUSED)

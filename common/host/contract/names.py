@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...core.errors import HostContractError
 
@@ -23,6 +23,19 @@ class State(StrEnum):
     FOUND = "found"
     CHANGED = "changed"
     MISSING = "missing"
+
+
+class Found(NamedTuple):
+    """A name in the installed Hermes, or where it should be."""
+
+    place: str
+    state: State
+    how: str = ""
+    """How it changed."""
+    value: Any = _ABSENT
+
+    def __str__(self) -> str:
+        return f"{self.place} ({self.how})" if self.how else self.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,63 +56,82 @@ class HostName:
         return self.places[0].rpartition(":")[2].rpartition(".")[2]
 
     def load(self) -> Any:
-        """Return the object. Raises HostContractError if Hermes has none."""
+        """Return the object. Raises HostContractError if Hermes has none or changed it."""
         found = self._find()
-        if found is _ABSENT:
-            raise HostContractError(f"the installed hermes-agent has no {self.places[0]}")
-        return found
+        if found.state is State.FOUND:
+            return found.value
+        lacks = "has no" if found.state is State.MISSING else "changed"
+        raise HostContractError(f"the installed hermes-agent {lacks} {found}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the object. Raises HostContractError if Hermes has none."""
+        """Call the object. Raises HostContractError if Hermes has none or changed it."""
         return self.load()(*args, **kwargs)
 
     def optional(self) -> Any:
         """Return the object, None if Hermes has none or changed it."""
-        return self._usable(self._find())
+        found = self._find()
+        return found.value if found.state is State.FOUND else None
 
     def of(self, owner: Any) -> Any:
         """Return that attribute of an object of Hermes, None if it has none or Hermes changed it."""
-        return self._usable(getattr(owner, self.attribute, _ABSENT))
-
-    def state(self) -> tuple[State, str]:
-        """Return the state in the installed Hermes, and how it changed."""
-        try:
-            found = self._find()
-        except Exception as exc:
-            return State.CHANGED, f"cannot be imported ({type(exc).__name__})"
-        if found is _ABSENT:
-            return (State.FOUND, "") if self._is_set_on_instances() else (State.MISSING, "")
-        missing = _not_accepted(found, self.takes)
-        return (State.CHANGED, f"takes no {', '.join(missing)}") if missing else (State.FOUND, "")
-
-    def _find(self) -> Any:
-        return next((found for place in self.places if (found := _at(place)) is not _ABSENT), _ABSENT)
-
-    def _usable(self, found: Any) -> Any:
+        found = getattr(owner, self.attribute, _ABSENT)
         return None if found is _ABSENT or _not_accepted(found, self.takes) else found
 
-    def _is_set_on_instances(self) -> bool:
-        """Return True if methods of the class set the attribute, which the class itself does not have then."""
+    def lacks(self) -> tuple[str, ...]:
+        """Return those of `takes` that the installed Hermes does not accept; none if it has no such name at all."""
+        found = self._find().value
+        return () if found is _ABSENT else _not_accepted(found, self.takes)
+
+    def examine(self) -> Found:
+        """Return the state in the installed Hermes."""
+        found = self._find()
+        if found.state is State.MISSING and (place := self._set_on_instances()):
+            return Found(place, State.FOUND)
+        return found
+
+    def _find(self) -> Found:
+        for place in self.places:
+            try:
+                value = _at(place)
+            except Exception as exc:
+                return Found(place, State.CHANGED, f"cannot be imported: {type(exc).__name__}")
+            if value is not _ABSENT:
+                missing = _not_accepted(value, self.takes)
+                return Found(place, State.CHANGED if missing else State.FOUND, _takes_no(missing), value)
+        return Found(self.places[0], State.MISSING)
+
+    def _set_on_instances(self) -> str:
+        """Return the place where methods of a class set the attribute, which the class itself does not have then."""
         for place in self.places:
             owner, _, attribute = place.rpartition(".")
             cls: Any = _at(owner) if ":" in owner else None
             if inspect.isclass(cls) and attribute in _set_on_instances(cls.__mro__):
-                return True
-        return False
+                return place
+        return ""
 
 
 def _at(place: str) -> Any:
     """Return what is at a place, `_ABSENT` if there is nothing. Raises the error of a module that does not import."""
-    module, _, path = place.partition(":")
+    module, path = _parts(place)
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as exc:
         if not f"{module}.".startswith(f"{exc.name}."):
             raise
         return _ABSENT
-    for attribute in filter(None, path.split(".")):
+    for attribute in path:
         found = getattr(found, attribute, _ABSENT)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _parts(place: str) -> tuple[str, tuple[str, ...]]:
+    module, _, path = place.partition(":")
+    return module, tuple(filter(None, path.split(".")))
+
+
+def _takes_no(missing: tuple[str, ...]) -> str:
+    return f"takes no {', '.join(missing)}" if missing else ""
 
 
 def _not_accepted(found: Any, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -108,7 +140,11 @@ def _not_accepted(found: Any, wanted: tuple[str, ...]) -> tuple[str, ...]:
     members: object = getattr(found, "__members__", found)
     if isinstance(members, Collection):
         return tuple(each for each in wanted if each not in members)
-    return _missing_parameters(getattr(found, "__func__", found), wanted) if callable(found) else wanted
+    try:
+        return _missing_parameters(getattr(found, "__func__", found), wanted)
+    except (TypeError, ValueError):
+        # It is no function, or none that says what it takes.
+        return wanted
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,8 @@
-"""The table of all names of Hermes that both networks use; each network adds those of its own (`host_names.py`)."""
+"""The table of all names of Hermes that both networks use; each network adds those of its own (`host_names.py`).
+
+A name has a `without` only if our code does without it, and if nobody gets more rights by that. Replacing a method is
+using its name: Hermes would call a method that it renamed past ours.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,15 @@ def needed(place: str, *takes: str) -> HostName:
 
 
 def members(places: Iterable[str], wanted: Mapping[str, tuple[str, ...]]) -> tuple[HostName, ...]:
-    """Return the members of a class, each with the parameters that it must take."""
+    """Return the members of a class, each with the parameters that it must take. No platform starts without them."""
     owners = tuple(places)
     return tuple(HostName(tuple(f"{owner}.{name}" for owner in owners), takes) for name, takes in wanted.items())
+
+
+def one_of(owners: Iterable[str], *names: str) -> HostName:
+    """Return a member of a class that was renamed, with its names newest first. No platform starts without one."""
+    places = tuple(owners)
+    return HostName(tuple(f"{owner}.{name}" for name in names for owner in places))
 
 
 # -- events and results
@@ -50,7 +60,7 @@ SESSION_ENV = HostName(
     ("gateway.session_context:get_session_env",),
     without="approvals by the person who asked, in turns without an id: only admins may answer",
 )
-# Until 0.19 set from outside.
+# Before 0.19, the adapter declares it itself.
 RUNNER = HostName(
     ("gateway.platforms.base:BasePlatformAdapter.gateway_runner", "gateway.run:GatewayRunner.gateway_runner")
 )
@@ -63,18 +73,15 @@ RUNNER_CONFIG = needed("gateway.run:GatewayRunner.config")
 HAS_BLOCKING_APPROVAL = needed("tools.approval:has_blocking_approval")
 PENDING_CONFIRMATION = needed("tools.slash_confirm:get_pending")
 UPDATE_PROMPTS = needed("gateway.run:GatewayRunner._update_prompt_pending")
-APPROVAL_WORDS = HostName(
-    ("gateway.run_busy:approval_input_words",),
-    without="the check of approvals in other languages than English",
-    since="0.22",
-)
-COERCE_COMMAND = HostName(
-    ("gateway.platforms.base:coerce_plaintext_gateway_command",),
-    without="the check of plain phrases that Hermes reads as commands",
-)
+# Without one of the next two, people could approve, or run a command, with words that are not known here.
+APPROVAL_WORDS = HostName(("gateway.run_busy:approval_input_words",), since="0.22")
+COERCE_COMMAND = needed("gateway.platforms.base:coerce_plaintext_gateway_command")
 RESOLVE_COMMAND = needed("hermes_cli.commands:resolve_command")
-COMMAND_REGISTRY = needed("hermes_cli.commands:COMMAND_REGISTRY")
+COMMAND = needed("hermes_cli.commands:CommandDef", "name", "aliases")
 SLASH_POLICY = needed("gateway.slash_access:policy_from_extra")
+POLICY_ENABLED = needed("gateway.slash_access:SlashAccessPolicy.enabled")
+POLICY_IS_ADMIN = needed("gateway.slash_access:SlashAccessPolicy.is_admin")
+POLICY_CAN_RUN = needed("gateway.slash_access:SlashAccessPolicy.can_run")
 COMMANDS_FOR_ALL = HostName(
     ("gateway.slash_access:_ALWAYS_ALLOWED_FOR_USERS",), without="the commands of members of an open group"
 )
@@ -82,10 +89,9 @@ COMMANDS_FOR_ALL = HostName(
 # -- people
 
 RUNNER_AUTHORIZES = needed("gateway.run:GatewayRunner._is_user_authorized")
-RUNNER_PAIRING = HostName(
-    ("gateway.run:GatewayRunner._pairing_store_for",), without="the higher rights of paired people"
-)
-PAIRING_STORE = needed("gateway.pairing:PairingStore")
+_PAIRED = "the rights of paired people, who count as members of their chats"
+RUNNER_PAIRING = HostName(("gateway.run:GatewayRunner._pairing_store_for",), without=_PAIRED)
+PAIRING_APPROVED = HostName(("gateway.pairing:PairingStore.is_approved",), without=_PAIRED)
 
 # -- turns of their own in a busy session
 
@@ -98,24 +104,22 @@ PENDING_MESSAGES = HostName(("gateway.platforms.base:BasePlatformAdapter._pendin
 
 # -- files and references
 
-REFERENCE_PATTERN = HostName(
-    ("agent.context_references:REFERENCE_PATTERN",), without="references such as @file: in anybody's words"
-)
-PARSE_REFERENCES = HostName(
-    ("agent.context_references:parse_context_references",),
-    without="references such as @file: in anybody's words",
-)
+_REFERENCES = "references such as @file: in anybody's words"
+REFERENCE_PATTERN = HostName(("agent.context_references:REFERENCE_PATTERN",), without=_REFERENCES)
+PARSE_REFERENCES = HostName(("agent.context_references:parse_context_references",), without=_REFERENCES)
+REFERENCE = HostName(("agent.context_references:ContextReference",), ("kind", "target"), without=_REFERENCES)
 CACHE_IMAGE = needed("gateway.platforms.base:cache_image_from_bytes")
 CACHE_AUDIO = needed("gateway.platforms.base:cache_audio_from_bytes")
 CACHE_DOCUMENT = needed("gateway.platforms.base:cache_document_from_bytes")
-DOCUMENT_CACHE = needed("gateway.platforms.base:get_document_cache_dir")
 
 # -- profile, configuration, secrets
 
 SECRET_SCOPE = needed("agent.secret_scope:current_secret_scope")
 HERMES_HOME = needed("hermes_constants:get_hermes_home")
-LOAD_ENV_FILE = needed("hermes_cli.env_loader:load_hermes_dotenv", "hermes_home")
-LOAD_CONFIG = needed("gateway.config:load_gateway_config")
+PLATFORM_CONFIG = needed("gateway.config:PlatformConfig", "enabled", "token", "extra", "reply_to_mode")
+GATEWAY_CONFIG = needed(
+    "gateway.config:GatewayConfig", "platforms", "group_sessions_per_user", "thread_sessions_per_user"
+)
 MANAGED_CONFIG = needed("hermes_cli.managed_scope:apply_managed_overlay")
 # Hermes' own reader since 0.22, which no longer brings PyYAML along.
 LOAD_YAML = HostName(("hermes_yaml:safe_load", "yaml:safe_load"))
@@ -127,22 +131,64 @@ SECRET_LIST = HostName(
         "tools.environments.local:_HERMES_PROVIDER_ENV_BLOCKLIST",
     )
 )
-VERSION_INFO = HostName(
-    ("hermes_cli.version_info:get_version_info",), without="the version of a source checkout", since="0.22"
+_VERSION = "the version of a source checkout"
+VERSION_INFO = HostName(("hermes_cli.version_info:get_version_info",), without=_VERSION, since="0.22")
+VERSION_NUMBER = HostName(("hermes_cli.version_info:VersionInfo.base_version",), without=_VERSION, since="0.22")
+PACKAGE_VERSION = HostName(("hermes_cli:__version__",), without=_VERSION)
+
+# -- the plugin
+
+REGISTER_PLATFORM = needed(
+    "hermes_cli.plugins:PluginContext.register_platform",
+    *("name", "label", "adapter_factory", "check_fn", "validate_config", "required_env", "install_hint"),
 )
-PACKAGE_VERSION = HostName(("hermes_cli:__version__",), without="the version of a source checkout")
-
-# -- gateway and plugins
-
-PLUGIN_MANAGER = needed("hermes_cli.plugins:get_plugin_manager")
-DISCOVER_PLUGINS = needed("hermes_cli.plugins:discover_plugins")
-REGISTER_PLATFORM = needed("hermes_cli.plugins:PluginContext.register_platform", "name", "adapter_factory")
+PLATFORM_ENTRY = needed(
+    "gateway.platform_registry:PlatformEntry",
+    *("name", "label", "adapter_factory", "check_fn", "validate_config", "required_env", "install_hint"),
+    *("is_connected", "apply_yaml_config_fn", "env_enablement_fn", "allowed_users_env", "allow_all_env"),
+    *("cron_deliver_env_var", "setup_fn", "standalone_sender_fn", "max_message_length", "emoji", "pii_safe"),
+    *("allow_update_command", "plugin_name"),
+)
 REGISTER_HOOK = needed("hermes_cli.plugins:PluginContext.register_hook")
-REGISTER_COMMAND = needed("hermes_cli.plugins:PluginContext.register_cli_command")
 HOOKS = needed("hermes_cli.plugins:VALID_HOOKS", "pre_llm_call", "pre_approval_request")
-PLATFORM_REGISTRY = needed("gateway.platform_registry:platform_registry")
-RUNNING_PID = needed("gateway.status:get_running_pid", "cleanup_stale")
-RUNTIME_STATUS = needed("gateway.status:read_runtime_status")
+
+# -- the commands, which are not needed to serve anybody
+
+_COMMANDS = "`hermes adapters`; `python -m hermes_hardened_adapters` remains"
+_SET_UP = "every command but `doctor --host`: they cannot read the set-up"
+_PLUGIN_CHECK = "doctor's check that Hermes has loaded the plugin"
+_PLATFORM_CHECK = "doctor's check that the platforms are ours"
+_PAIRED_PEOPLE = "the number of paired people in `doctor`"
+_GATEWAY_CHECK = "what `doctor` and `record` know of the running gateway"
+REGISTER_COMMAND = HostName(("hermes_cli.plugins:PluginContext.register_cli_command",), without=_COMMANDS)
+LOAD_ENV_FILE = HostName(("hermes_cli.env_loader:load_hermes_dotenv",), ("hermes_home",), without=_SET_UP)
+LOAD_CONFIG = HostName(("gateway.config:load_gateway_config",), without=_SET_UP)
+PLUGIN_MANAGER = HostName(("hermes_cli.plugins:get_plugin_manager",), without=_PLUGIN_CHECK)
+PLUGIN_LIST = HostName(("hermes_cli.plugins:PluginManager.list_plugins",), without=_PLUGIN_CHECK)
+DISCOVER_PLUGINS = HostName(("hermes_cli.plugins:discover_plugins",), without=_PLUGIN_CHECK)
+PLATFORM_REGISTRY = HostName(("gateway.platform_registry:platform_registry",), without=_PLATFORM_CHECK)
+PLATFORM_GET = HostName(("gateway.platform_registry:PlatformRegistry.get",), without=_PLATFORM_CHECK)
+RUNNING_PID = HostName(("gateway.status:get_running_pid",), ("cleanup_stale",), without=_GATEWAY_CHECK)
+RUNTIME_STATUS = HostName(("gateway.status:read_runtime_status",), without=_GATEWAY_CHECK)
+PAIRING_STORE = HostName(("gateway.pairing:PairingStore",), without=_PAIRED_PEOPLE)
+PAIRING_LIST = HostName(("gateway.pairing:PairingStore.list_approved",), without=_PAIRED_PEOPLE)
+DOCUMENT_CACHE = HostName(
+    ("gateway.platforms.base:get_document_cache_dir",), without="doctor's check of the files that the agent sends"
+)
+COMMAND_REGISTRY = HostName(
+    ("hermes_cli.commands:COMMAND_REGISTRY",), without="slash commands in recordings, where they are masked then"
+)
+
+# -- installing this plugin
+
+_INSTALLING = "enabling the plugin with `hermes adapters install`"
+ENABLE_PLUGIN = HostName(("hermes_cli.plugins_cmd:cmd_enable",), ("allow_tool_override",), without=_INSTALLING)
+LOAD_WHOLE_CONFIG = HostName(("hermes_cli.config:load_config",), without=_INSTALLING)
+SAVE_WHOLE_CONFIG = HostName(("hermes_cli.config:save_config",), ("config",), without=_INSTALLING)
+RUNS_IN_ITS_ENVIRONMENT = HostName(
+    ("pm.environments:running_from_selected_environment",), ("project_root",), without=_INSTALLING, since="0.22"
+)
+SOURCES = HostName(("pm.paths:repo_root",), without=_INSTALLING, since="0.22")
 
 # -- what both networks' adapters inherit or replace
 
@@ -190,7 +236,7 @@ ADAPTER_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "get_chat_info": ("chat_id",),
     "extract_images": ("content",),
     "send_image": ("chat_id", "image_url", "caption"),
-    "send_image_file": ("chat_id", "image_path", "caption", "reply_to"),
+    "send_image_file": ("chat_id", "image_path", "caption", "reply_to", "metadata"),
     "send_multiple_images": ("chat_id", "images", "metadata", "human_delay"),
 }
 """Members of the class that each network's adapter extends."""

@@ -27,7 +27,8 @@ def host_version() -> str | None:
     if version_tuple(declared) > (0, 0, 0):
         return declared
     info = table.VERSION_INFO.optional()
-    known = str(info().base_version if info else table.PACKAGE_VERSION.optional() or "")
+    stamp = table.VERSION_NUMBER.of(info()) if info else None
+    known = str(stamp or table.PACKAGE_VERSION.optional() or "")
     if not declared and not known:
         raise HostContractError("hermes-agent is not installed: pip install 'hermes-hardened-adapters[hermes]'")
     return known if version_tuple(known) > (0, 0, 0) else None

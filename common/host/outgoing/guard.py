@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from ...core.image_markup import extract_images
 from .. import files, profile
 from ..contract import table
-from .pictures import NotFetched, Pictures
+from .pictures import NotFetched, Picture, Pictures
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ async def _picture(adapter: Any, address: str) -> str | None:
     if (path := _local(address)) is not None:
         return path
     try:
-        picture = await adapter.pictures.fetch(address)
+        picture: Picture = await adapter.pictures.fetch(address)
         return str(await asyncio.to_thread(table.CACHE_IMAGE.load(), picture.data, picture.extension))
     except (NotFetched, OSError, ValueError) as exc:
         logger.info(
