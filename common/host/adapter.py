@@ -9,8 +9,9 @@ from typing import Any
 
 from ..core.errors import Closed, CommonCode, ConnectionLost, Fatal, HardenedError
 from ..inbound.authorization import HostAccess
+from ..inbound.delivery import Change
 from ..inbound.observation import observations
-from . import people, profile
+from . import events, people, profile
 from .contract import table
 from .interceptor import Interceptor
 from .outgoing.guard import guarded
@@ -72,6 +73,7 @@ def hardened(stock: Any) -> Any:
             return {
                 "host": HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
                 "deliver": self._deliver,
+                "report": self._report_change,
                 "on_dead": self._report_dead,
                 "handover_seconds": profile.handover_seconds(),
             }
@@ -101,6 +103,22 @@ def hardened(stock: Any) -> Any:
             """Pass an event on to the host if the interceptor admits it. `event.observe_only` marks observed ones."""
             if await self._interceptor.admit(event):
                 await super().handle_message(event)
+
+        async def _report_change(self, change: Change) -> None:
+            """Tell other plugins of an edit or a deletion. The host asks its own lists about the author first."""
+            if (handler := table.PLATFORM_EVENT_HANDLER.of(self)) is None:
+                return
+            try:
+                source = self.build_source(
+                    chat_id=change.chat_id,
+                    chat_type=change.chat_type,
+                    user_id=change.user_id,
+                    thread_id=change.inbound.chat.thread,
+                )
+                await handler(events.platform_event(self.platform.value, change), source)
+            except Exception as exc:
+                # An edit may be a request, which must not be lost with its report.
+                logger.warning("%s: a change was not reported (%s)", self.platform.value, type(exc).__name__)
 
         def set_message_handler(self, handler: Any) -> None:
             """Set the host's handler, wrapped by the interceptor."""

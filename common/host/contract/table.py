@@ -199,6 +199,9 @@ SOURCE_SESSION_KEY = HostName(
     since="0.21.5",
 )
 WIRE_HANDLERS = HostName((f"{ADAPTER}._wire_plugin_handlers",), without="handlers of other plugins", since="0.21.0")
+PLATFORM_EVENT_HANDLER = HostName(
+    (f"{ADAPTER}._platform_event_handler",), without="reports of edits and deletions to other plugins", since="0.20.6"
+)
 FINALIZE_DELIVERY = HostName(
     (f"{ADAPTER}._finalize_delivery_obligation",),
     without="the protection from a second sending of an answer that arrived in part",
