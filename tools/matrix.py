@@ -72,6 +72,7 @@ SCENARIOS = (
     "test_mattermost_replay.py",
     "test_networks.py",
     "test_operated.py",
+    "test_other_plugins.py",
     "test_outgoing.py",
     "test_packaging.py",
     "test_pictures.py",
