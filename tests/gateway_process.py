@@ -22,6 +22,8 @@ from hermes_hardened_adapters.common.core.errors import StateError
 from hermes_hardened_adapters.common.state.snapshot import read_snapshot
 from hermes_hardened_adapters.common.state.trace import Entry, entries
 
+from tests.catalogs import catalogs
+
 PLUGIN = "hardened-adapters"
 STATE_DB = Path("hardened_adapters") / "state.db"
 SETTLED = "gateway.run: Press Ctrl+C to stop"
@@ -85,7 +87,8 @@ class GatewayProcess:
 
     `settle=False` returns as soon as they are connected, while the host still parks events.
     `plugin=False` runs the stock adapters. With `home` given the folder is kept at the end, so that a second process
-    can continue where the first one stopped. `config` is laid over the config.yaml written here.
+    can continue where the first one stopped. `config` is laid over the config.yaml written here. `program` is the
+    command `hermes`, for example that of another Python environment.
     """
 
     def __init__(
@@ -99,12 +102,14 @@ class GatewayProcess:
         home: Path | None = None,
         settle: bool = True,
         ready_within: float = 30.0,
+        program: Path = Path(sys.executable).parent / "hermes",
     ) -> None:
         self.config = merged(gateway_config(model_url, plugin=plugin), config or {})
         self.env = {"SIGNAL_HOME_CHANNEL": NOBODY, "MATTERMOST_HOME_CHANNEL": NOBODY, **env}
         self.settle = settle
         self.platforms = platforms
         self.ready_within = ready_within
+        self.program = program
         self.ready_after = 0.0
         """Seconds from process start until every platform was connected (and the host had settled)."""
         self.lines: list[str] = []
@@ -131,16 +136,17 @@ class GatewayProcess:
         environment = {
             "HOME": str(self.home),
             "HERMES_HOME": str(self.home),
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "PATH": f"{self.program.parent}:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             # Told to restart it ends with status 75, and leaves no process behind that would start another.
             "HERMES_GATEWAY_EXTERNAL_SUPERVISOR": "1",
             "NO_COLOR": "1",
+            **catalogs(),
             **self.env,
         }
         began = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).parent / "hermes"),
+            str(self.program),
             "gateway",
             "run",
             "-vv",

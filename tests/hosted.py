@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import gateway
 from gateway.config import GatewayConfig, Platform, PlatformConfig
 from gateway.run import GatewayRunner
 from hermes_cli.plugins import discover_plugins
@@ -16,6 +18,7 @@ from tests.fakes.mattermost_server import ALICE, TOKEN, FakeMattermostServer
 from tests.fakes.signal_daemon import ACCOUNT, FakeSignalDaemon
 
 SETTLE_SECONDS = 60.0
+_GATEWAY = Path(gateway.__file__).parent
 _SESSION_FLAGS = ("group_sessions_per_user", "thread_sessions_per_user")
 """The gateway's own settings, which it hands down to the platforms."""
 
@@ -152,7 +155,7 @@ async def _end_host_tasks() -> None:
 
 def _is_of_the_host(task: asyncio.Task[Any]) -> bool:
     code = getattr(task.get_coro(), "cr_code", None)
-    return code is not None and "/site-packages/gateway/" in code.co_filename
+    return code is not None and Path(code.co_filename).is_relative_to(_GATEWAY)
 
 
 def watch(host: Hosted) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -29,6 +30,7 @@ CHANNELS: dict[str, str] = IDS["channels"]
 HERMES = USERS["hermes"]
 ME = Me(HERMES)
 NAMES = {user_id: name for name, user_id in USERS.items()}
+_TIMES = ("create_at", "update_at", "edit_at", "delete_at")
 RECORDED = sorted(path.stem for path in FIXTURES.glob("*.jsonl"))
 
 
@@ -49,6 +51,16 @@ def variant(name: str, index: int = 0, **changes: Any) -> dict[str, Any]:
     """Return a recorded frame with other fields in its post."""
     event = frame(name, index)
     event["data"]["post"] |= changes
+    return event
+
+
+def of_now(name: str, index: int = 0) -> dict[str, Any]:
+    """Return a recorded frame dated to this moment: the plugin takes a post of last week for answered long ago."""
+    event = frame(name, index)
+    post = event["data"].get("post")
+    if isinstance(post, dict):
+        passed = int(time.time() * 1000) - post["create_at"]
+        event["data"]["post"] = post | {at: post[at] + passed for at in _TIMES if post.get(at)}
     return event
 
 

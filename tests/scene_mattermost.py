@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.fakes.mattermost_rest import HERMES
 from tests.fakes.mattermost_server import ALICE, BOB, DM, OPS, FakeMattermostServer
-from tests.mattermost_recorded import CHANNELS, USERS, frame, frames
+from tests.mattermost_recorded import CHANNELS, USERS, frame, of_now, packed
 from tests.scene import Act, Step, heard, invited, observed
 
 ADMIN = USERS["admin"]
@@ -91,12 +91,12 @@ def steps(server: FakeMattermostServer) -> list[Step]:
     """The scene, in order."""
 
     def again(name: str, *indexes: int) -> Say:
-        """Recorded frames as they are. Posts are stored and the bot comes and goes, so that REST agrees."""
+        """Recorded frames, as of this moment. Posts are stored and the bot comes and goes, so that REST agrees."""
 
         async def say() -> str:
             event: dict[str, Any] = {}
             for index in indexes:
-                event = frame(name, index)
+                event = of_now(name, index)
                 channel = event["broadcast"]["channel_id"] or event["data"]["channel_id"]
                 match event["event"]:
                     case "user_added":
@@ -105,7 +105,7 @@ def steps(server: FakeMattermostServer) -> list[Step]:
                         server.members[channel].discard(HERMES)
                     case "posted":
                         server.posts[event["data"]["post"]["id"]] = event["data"]["post"]
-                await server.emit(frames(name)[index])
+                await server.emit(packed(event))
             return str(event["data"]["post"]["id"])
 
         return say

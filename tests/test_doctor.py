@@ -26,6 +26,7 @@ from hermes_hardened_adapters.common.doctor.state_file import state_file
 from hermes_hardened_adapters.common.host import checks
 from hermes_hardened_adapters.common.host.checks import CheckName
 from hermes_hardened_adapters.common.host.contract.names import HostName
+from hermes_hardened_adapters.common.host.wrapper import files, origin
 from hermes_hardened_adapters.common.state.store import Store
 from rich.console import Console
 
@@ -115,8 +116,15 @@ def signal(daemon: FakeSignalDaemon, **more: str) -> dict[str, str]:
     }
 
 
+def wrap(home: Path, version: str = "") -> None:
+    """Write the plugin's folder, for the installed version or another one."""
+    content = files.contents(origin.origin(version, None) if version else origin.installed())
+    files.write(home, content, content)
+
+
 @pytest.mark.parametrize("program", [MODULE, HERMES])
 async def test_a_healthy_set_up(tmp_path: Path, daemon: FakeSignalDaemon, program: tuple[str, ...]) -> None:
+    wrap(tmp_path)
     status, found = await report(tmp_path, "--network", "signal", program=program, **signal(daemon))
     assert status == 0
     kinds = {check: {finding["status"] for finding in findings} for check, findings in found.items()}
@@ -145,7 +153,7 @@ async def test_the_plugin_is_not_enabled(tmp_path: Path, daemon: FakeSignalDaemo
     status, found = await report(tmp_path, "--network", "signal", config={}, **signal(daemon))
     assert status == 1
     assert found["hermes.plugin"][0]["status"] == "failed"
-    assert "hermes plugins enable hardened-adapters" in found["hermes.plugin"][0]["remedy"]
+    assert "python -m hermes_hardened_adapters install" in found["hermes.plugin"][0]["remedy"]
     assert [f["status"] for f in found["hermes.platform"]] == ["failed", "failed"]
     assert found["signal.account"][0]["status"] == "ok"
 
@@ -154,7 +162,7 @@ async def test_the_plugin_is_disabled(tmp_path: Path) -> None:
     config = {"plugins": {**ENABLED["plugins"], "disabled": ["hardened-adapters"]}}
     _, found = await report(tmp_path, "--network", "signal", config=config)
     assert "plugins.disabled" in found["hermes.plugin"][0]["what"]
-    assert "hermes plugins enable" in found["hermes.plugin"][0]["remedy"]
+    assert "python -m hermes_hardened_adapters install" in found["hermes.plugin"][0]["remedy"]
 
 
 async def test_safe_mode(tmp_path: Path) -> None:
@@ -162,7 +170,10 @@ async def test_safe_mode(tmp_path: Path) -> None:
     assert "Unset HERMES_SAFE_MODE" in found["hermes.plugin"][0]["remedy"]
 
 
-async def test_the_plugin_cannot_be_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_the_plugin_cannot_be_loaded(tmp_path: Path, wrapped: bool) -> None:
+    if wrapped:
+        wrap(tmp_path)
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
@@ -171,6 +182,59 @@ async def test_the_plugin_cannot_be_loaded(tmp_path: Path) -> None:
     _, found = await report(tmp_path, "--network", "signal", PYTHONPATH=str(broken))
     assert found["hermes.plugin"][0]["what"].startswith("Hermes could not load the plugin: ")
     assert "pip install --force-reinstall" in found["hermes.plugin"][0]["remedy"]
+
+
+def the_plugin(home: Path) -> list[Result]:
+    (home / "config.yaml").write_text(json.dumps(ENABLED))
+    return list(checks.plugin(context(home)))
+
+
+def test_an_update_of_hermes_would_lose_the_plugin(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded, lost = the_plugin(hermes_home)
+    assert (loaded.status, lost.status) == (Status.OK, Status.ADVICE)
+    assert "only this Python environment has it" in lost.what
+    assert lost.remedy == "Run `hermes adapters install`."
+    monkeypatch.setenv("HERMES_DISABLE_LAZY_INSTALLS", "1")
+    assert [each.status for each in the_plugin(hermes_home)] == [Status.OK]
+
+
+def test_an_update_of_hermes_would_install_another_version(hermes_home: Path) -> None:
+    wrap(hermes_home, "0.0.9")
+    _, other = the_plugin(hermes_home)
+    assert (other.status, other.remedy) == (Status.ADVICE, "Run `hermes adapters install`.")
+    assert str(files.folder(hermes_home)) in other.what
+    wrap(hermes_home)
+    assert [each.status for each in the_plugin(hermes_home)] == [Status.OK]
+
+
+def test_the_plugins_folder_belongs_to_another_plugin(hermes_home: Path) -> None:
+    """Some versions of Hermes load that one, and some ours."""
+    files.folder(hermes_home).mkdir(parents=True)
+    (files.folder(hermes_home) / "plugin.yaml").write_text("name: hardened-adapters\n")
+    _, foreign = the_plugin(hermes_home)
+    assert foreign.status is Status.FAILED
+    assert foreign.what == f"{files.folder(hermes_home) / 'plugin.yaml'} belongs to another plugin."
+    assert foreign.remedy == "Move that plugin's folder away."
+
+
+def test_an_update_could_not_repeat_the_installation(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "installed", lambda: origin.origin("0.1.0", "{}"))
+    _, lost = the_plugin(hermes_home)
+    assert (lost.status, lost.remedy) == (Status.ADVICE, "Install it with pip.")
+    assert "was installed in a way that cannot be repeated" in lost.what
+
+
+@pytest.mark.parametrize("isolation", ["host", None])
+def test_hermes_has_not_loaded_the_plugin(
+    hermes_home: Path, monkeypatch: pytest.MonkeyPatch, isolation: str | None
+) -> None:
+    """Hermes since 0.22 keeps plugins out of its process if the operator wants that."""
+    listing = [{"name": "hardened-adapters", "enabled": False, "error": "no platforms here"}]
+    monkeypatch.setattr(import_module("hermes_cli.plugins").PluginManager, "list_plugins", lambda _: listing)
+    (hermes_home / "config.yaml").write_text(json.dumps({"plugins": {**ENABLED["plugins"], "isolation": isolation}}))
+    finding = only(checks.plugin(context(hermes_home)))
+    assert (finding.status, "no platforms here" in finding.what) == (Status.FAILED, True)
+    assert ("isolation: in_process" in finding.remedy) is (isolation == "host")
 
 
 async def test_another_plugin_holds_the_platform(tmp_path: Path) -> None:

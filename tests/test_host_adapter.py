@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.common.core.errors import Closed, ConnectionLost, Fatal, HardenedError, StateError
+from hermes_hardened_adapters.common.host import sessions
 
 from tests.fakes.mattermost_server import FakeMattermostServer
 from tests.hosted import created_mattermost
@@ -40,6 +41,11 @@ async def test_an_error_of_a_connection_is_told_with_its_code_and_remedy(
     assert not await adapter.connect(is_reconnect=worked_before)
     assert (adapter.fatal_error_code, adapter.fatal_error_message, adapter.fatal_error_retryable) == told
     assert not adapter.is_connected
+
+
+async def test_the_adapter_is_given_the_hosts_runner(server: FakeMattermostServer, alice_on_mattermost: None) -> None:
+    runner, adapter = created_mattermost(server)
+    assert sessions.runner_of(adapter) is runner
 
 
 async def test_each_profile_keeps_its_state_in_its_home(

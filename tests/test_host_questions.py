@@ -95,19 +95,30 @@ def test_a_dangerous_command_is_answered_by_admins_and_by_who_asked(text: str) -
     assert not any(may(text, authority, user) for authority in (MEMBER, PROGRAM, STRANGER) for user in (ANN, BOB))
 
 
-@pytest.mark.usefixtures("approval_of_bob")
-def test_the_words_of_the_hosts_own_language_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hermes 0.22 has them in a module of their own."""
+@pytest.fixture
+def german(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Words of the host's own language. Hermes 0.22 has them in a module of their own."""
     busy = ModuleType("gateway.run_busy")
-    words = {"approve": {"ja"}, "always": {"immer"}, "session": set[str](), "deny": {"nein"}}
-    busy.approval_input_words = words.__getitem__
-    assert may("Ja", ALLOWED, ANN)
-    questions._words_of_host.cache_clear()
+    words = {"approve": {"ja"}, "always": {"immer"}, "deny": {"nein"}, "confirm_once": {"einmal"}}
+    busy.approval_input_words = lambda kind: words.get(kind, ())
     monkeypatch.setitem(sys.modules, "gateway.run_busy", busy)
-    for text in ("Ja", "immer", " NEIN", "yes", "no"):
-        assert not may(text, ALLOWED, ANN)
-        assert may(text, ALLOWED, BOB)
     questions._words_of_host.cache_clear()
+    yield
+    questions._words_of_host.cache_clear()
+
+
+@pytest.mark.usefixtures("approval_of_bob", "german")
+@pytest.mark.parametrize("text", ["Ja", "immer", " NEIN", "yes", "no"])
+def test_the_words_of_the_hosts_own_language_answer_too(text: str) -> None:
+    assert not may(text, ALLOWED, ANN)
+    assert may(text, ALLOWED, BOB)
+
+
+@pytest.mark.usefixtures("confirmation_of_bob", "german")
+@pytest.mark.parametrize("text", ["Einmal", "!einmal", "once"])
+def test_a_confirmation_is_given_in_the_hosts_own_language_too(text: str) -> None:
+    assert not may(text, ALLOWED, ANN)
+    assert may(text, ALLOWED, BOB)
 
 
 @pytest.mark.usefixtures("approval_of_bob")

@@ -148,3 +148,12 @@ async def test_a_time_that_makes_no_sense_is_now(interceptor: Interceptor) -> No
     odd = Inbound("k", "1", 10**30, Chat("g"), Address("ann"), text="hi")
     event = await dispatched(interceptor, delivery("hi", Authority.ALLOWED, odd))
     assert event.timestamp.year < 9999
+
+
+@pytest.mark.parametrize("authority", Authority)
+async def test_who_controls_nothing_is_barred_by_the_host_too(interceptor: Interceptor, authority: Authority) -> None:
+    """Hosts before 0.20.6 have no such switch."""
+    event = await dispatched(interceptor, delivery("good morning", authority))
+    barred = hasattr(event, "allow_gateway_control") and authority in {Authority.STRANGER, Authority.PROGRAM}
+    assert await interceptor.admit(event)
+    assert getattr(event, "allow_gateway_control", True) is not barred

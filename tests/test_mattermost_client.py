@@ -38,6 +38,12 @@ NOBODY = "a" * 26
 Use = Callable[[MattermostClient], Awaitable[Any]]
 
 
+@pytest.fixture(autouse=True)
+def driver_without_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mattermostdriver cannot call `asyncio.get_event_loop`, which raises in Python 3.14 unless a loop runs."""
+    monkeypatch.delattr("mattermostdriver.driver.asyncio")
+
+
 @pytest.fixture
 async def client(server: FakeMattermostServer, clock: Time) -> AsyncIterator[MattermostClient]:
     async with MattermostClient(server.url, SecretStr(TOKEN), timeout=0.3, clock=clock, sleep=clock.sleep) as client:

@@ -76,6 +76,6 @@ async def test_a_program_has_a_session_of_its_own(server: FakeMattermostServer, 
         (person,) = await reached(host, server, ALICE, OPS, "@hermes hi", root_id=root)
         (hook,) = await reached(host, server, ALICE, OPS, "@hermes hi", root_id=root, props={"from_webhook": "true"})
         (bob,) = await reached(host, server, BOB, OPS, "@hermes hi", root_id=root)
-        of_person, of_hook, of_bob = (session_key(event.source, shared) for event in (person, hook, bob))
+        of_person, of_hook, of_bob = (session_key(event.source, shared, None) for event in (person, hook, bob))
         assert of_person == of_bob
         assert of_hook != of_person

@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
-import pytest
+from tests.environments import ROOMS, ROOT, HermesEnvironment, host_distribution
 
-ROOT = Path(__file__).parent.parent
-ROOMS = ("adapters", "cli", "common")
 HEAVY = ("aiohttp", "pydantic", "aiohttp_sse_client", "gateway.run")
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from a copy of the sources."""
-    copy, out = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("dist")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "__main__.py"):
-        (copy / name).write_bytes((ROOT / name).read_bytes())
-    for path in [path for room in ROOMS for path in ROOT.glob(f"{room}/**/*")]:
-        if path.suffix in {".py", ".typed"}:
-            (copy / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
-            (copy / path.relative_to(ROOT)).write_bytes(path.read_bytes())
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(copy)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    (built,) = out.glob("*.whl")
-    return built
 
 
 def test_the_wheel_holds_one_import_root_and_every_module(wheel: Path) -> None:
@@ -45,22 +26,11 @@ def test_the_wheel_holds_one_import_root_and_every_module(wheel: Path) -> None:
 
 
 def test_the_wheel_is_loaded_by_hermes_from_its_entry_point(wheel: Path, tmp_path: Path) -> None:
-    site, home = tmp_path / "site", tmp_path / "home"
+    home = tmp_path / "home"
     home.mkdir()
     (home / "config.yaml").write_text("plugins:\n  enabled: [hardened-adapters]\n")
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-index",
-        "--target",
-        str(site),
-        str(wheel),
-    ]
-    subprocess.run(pip, check=True, capture_output=True, timeout=300)
+    environment = HermesEnvironment(tmp_path / "environment")
+    environment.install(str(wheel), wheels=wheel.parent)
     probe = (
         "import sys; from hermes_cli.plugins import discover_plugins; discover_plugins()\n"
         "from gateway.platform_registry import platform_registry as r\n"
@@ -68,13 +38,13 @@ def test_the_wheel_is_loaded_by_hermes_from_its_entry_point(wheel: Path, tmp_pat
         f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
         "import hermes_hardened_adapters.adapters.plugin as plugin; print(plugin.__file__)\n"
     )
-    environment = {"PYTHONPATH": str(site), "HERMES_HOME": str(home), "HOME": str(home), "PATH": "/usr/bin:/bin"}
+    variables = {"HERMES_HOME": str(home), "HOME": str(home), "PATH": "/usr/bin:/bin"}
     run = subprocess.run(
-        [sys.executable, "-c", probe], check=True, capture_output=True, text=True, env=environment, timeout=120
+        [environment.python, "-c", probe], check=True, capture_output=True, text=True, env=variables, timeout=120
     )
     heavy, origin = run.stdout.splitlines()[-2:]
     assert heavy == "[]"
-    assert origin.startswith(str(site))
+    assert origin.startswith(str(environment.site))
 
 
 def test_the_ranges_admit_what_hermes_pins() -> None:
@@ -85,7 +55,7 @@ def test_the_ranges_admit_what_hermes_pins() -> None:
         requirement = Requirement(text)
         if requirement.marker is None:
             ours[requirement.name] = requirement.specifier
-    for text in metadata.requires("hermes-agent") or ():
+    for text in metadata.requires(host_distribution()) or ():
         requirement = Requirement(text)
         pins = [spec.version for spec in requirement.specifier if spec.operator == "=="]
         for pin in pins:

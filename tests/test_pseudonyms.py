@@ -70,5 +70,7 @@ def test_all_times_move_by_the_same_years() -> None:
 
 def test_a_content_type_stays_if_it_is_a_registered_one() -> None:
     assert content_type("Image/JPEG; name=alice.jpg") == "image/jpeg"
+    for renamed in ("application/javascript", "audio/x-wav", "video/x-msvideo"):
+        assert content_type(renamed) == renamed
     assert content_type("audio/x-alice") == "audio/x-xxxxx"
     assert content_type("alice") == "xxxxx"

@@ -55,6 +55,11 @@ def test_the_runner_may_keep_the_session_under_a_key_of_its_own() -> None:
     assert sessions.session_keys(source(), {}, adapter) == (sessions.session_key(source(), {}, None), "work chat")
 
 
+def test_an_adapter_that_knows_its_profile_names_the_session() -> None:
+    adapter = SimpleNamespace(_source_session_key=lambda source: f"work {source.chat_id}")
+    assert sessions.session_keys(source(), {}, adapter) == ("work chat",)
+
+
 @pytest.mark.parametrize(
     ("waiting", "coming", "merged"),
     [

@@ -497,7 +497,7 @@ def test_whatever_the_limit_an_order_holds_if_and_only_if_it_was_confirmed(tmp_p
                 resource.setrlimit(resource.RLIMIT_FSIZE, (number, number))
             else:
                 taken = {int(descriptor) for descriptor in os.listdir("/proc/self/fd")}
-                free = [descriptor for descriptor in range(1000) if descriptor not in taken]
+                free = [descriptor for descriptor in range(len(taken) + number + 1) if descriptor not in taken]
                 resource.setrlimit(resource.RLIMIT_NOFILE, (free[number], free[number]))
             order(path, "signal", "gone", Status.GRANTED, "operator", "", 2.0)
 

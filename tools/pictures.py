@@ -38,6 +38,7 @@ async def main() -> None:
             daemon.groups.append(group(LOTTERY, name="You have won", pending=((ACCOUNT, OWN_ACI),), is_member=False))
             daemon.groups.append(group(ALLOTMENT, name="Allotment"))
             keepalives = asyncio.create_task(_keep_alive(daemon))
+            await _shown(gateway, "install")
             shown = [await _shown(gateway, *command) for command in (("doctor", "--network", "signal"), ("trace",))]
             keepalives.cancel()
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)

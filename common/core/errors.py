@@ -37,6 +37,10 @@ class HostContractError(HardenedError):
     """Hermes is missing, too old, or lacks something that these adapters inherit."""
 
 
+class InstallError(HardenedError):
+    """The plugin cannot be installed into a Hermes home."""
+
+
 class StateError(HardenedError):
     """The state file is missing, unreadable or not ours."""
 

@@ -26,8 +26,8 @@ def hardened(stock: Any) -> Any:
     """
 
     class Hardened(guarded(stock)):  # type: ignore[misc]
-        # Before 0.19, the gateway sets it only where it is declared.
         gateway_runner: Any = None
+        """Set by the host; before 0.19 only on adapters that declare it."""
 
         def __init__(self, config: Any) -> None:
             super().__init__(config)

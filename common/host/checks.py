@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core import flags
-from ..core.errors import HostContractError
+from ..core.errors import HostContractError, InstallError
 from ..doctor.checks import Check
-from ..doctor.findings import Result, advice, failed, ok
+from ..doctor.findings import Result, Status, advice, failed, ok, refusal, sentence
 from ..doctor.state_file import state_file
 from ..settings import environment
 from . import profile
@@ -22,8 +22,11 @@ from .contract.names import HostName
 from .contract.version import VERIFIED_HERMES, check_version, host_version, version_tuple
 from .documents import parse_yaml, yaml_error
 from .setup import Setup, gateway_runs, load_setup
+from .wrapper import files
+from .wrapper.enabling import listed
+from .wrapper.files import PLUGIN
+from .wrapper.origin import DISTRIBUTION, installed
 
-PLUGIN = "hardened-adapters"
 UPGRADE = "Upgrade hermes-hardened-adapters; `hermes adapters doctor --host` lists what it needs of Hermes."
 
 
@@ -120,27 +123,63 @@ def plugin(context: Context) -> Iterator[Result]:
         what = "Hermes runs in safe mode (HERMES_SAFE_MODE) and loads no plugin."
         yield failed(what, "Unset HERMES_SAFE_MODE and start the gateway without --safe-mode.")
         return
-    plugins = context.config.get("plugins")
-    enabled = plugins.get("enabled") if isinstance(plugins, dict) else None
-    disabled = plugins.get("disabled") if isinstance(plugins, dict) else None
-    remedy = f"Run `hermes plugins enable {PLUGIN}` and restart the gateway."
-    if isinstance(disabled, list) and PLUGIN in disabled:
+    remedy = "Run `python -m hermes_hardened_adapters install` and restart the gateway."
+    if PLUGIN in listed(context.config, "disabled"):
         yield failed("The plugin is listed in `plugins.disabled` of config.yaml.", remedy)
-    elif not isinstance(enabled, list) or PLUGIN not in enabled:
+    elif PLUGIN not in listed(context.config, "enabled"):
         yield failed("The plugin is not enabled: `plugins.enabled` of config.yaml does not list it.", remedy)
     else:
-        yield _loaded()
+        fault = _not_loaded(context.config["plugins"])
+        yield fault or ok("Hermes has loaded the plugin.")
+        kept = _not_kept(context.home)
+        if kept and (kept.status is Status.FAILED or not fault):
+            yield kept
 
 
-def _loaded() -> Result:
+def _not_loaded(settings: Mapping[str, Any]) -> Result | None:
+    """Return why Hermes has not loaded the plugin; None if it has. `settings` are the `plugins` of config.yaml."""
     table.DISCOVER_PLUGINS()
     ours = next((p for p in table.PLUGIN_LIST(table.PLUGIN_MANAGER()) if p["name"] == PLUGIN), None)
-    remedy = "Run `pip install --force-reinstall hermes-hardened-adapters` in the environment that `hermes` runs in."
+    remedy = f"Run `pip install --force-reinstall {_origin()}` in the environment that `hermes` runs in."
     if ours is None:
         return failed("Hermes does not find the plugin: its entry point is not in this Python environment.", remedy)
-    if not ours["enabled"]:
-        return failed(f"Hermes could not load the plugin: {str(ours['error']).rstrip('.')}.", remedy)
-    return ok("Hermes has loaded the plugin.")
+    if ours["enabled"]:
+        return None
+    if str(settings.get("isolation")).strip().lower() == "host":
+        remedy = "Set `isolation: in_process` under `plugins:` in config.yaml and restart the gateway."
+    return failed(f"Hermes could not load the plugin: {str(ours['error']).rstrip('.')}.", remedy)
+
+
+def _origin() -> str:
+    try:
+        return installed().pip
+    except InstallError:
+        return DISTRIBUTION
+
+
+def _not_kept(home: Path) -> Result | None:
+    """Return why an update of Hermes, which may build a new environment, would not keep the plugin; None if it would.
+
+    It is a failure if the plugin's folder holds something else, which Hermes may load instead.
+    """
+    # The host's sign of an environment that is never changed, as in a container.
+    if environment.value("HERMES_DISABLE_LAZY_INSTALLS") == "1":
+        return None
+    try:
+        expected = files.contents(installed())
+    except InstallError as exc:
+        what, _, remedy = str(exc).partition(": ")
+        return advice(f"An update of Hermes would lose the plugin: {what}.", sentence(remedy))
+    try:
+        stale = files.outdated(home, expected)
+    except InstallError as exc:
+        return refusal(exc, otherwise="")
+    if not stale:
+        return None
+    what = f"An update of Hermes would install the plugin as {files.folder(home)} names it, which is not this one."
+    if not (files.folder(home) / "plugin.yaml").exists():
+        what = "An update of Hermes would lose the plugin, because only this Python environment has it."
+    return advice(what, "Run `hermes adapters install`.")
 
 
 def platform(context: Context) -> Iterator[Result]:
@@ -192,7 +231,8 @@ def gateway(context: Context) -> Iterator[Result]:
             what = (
                 f"The running gateway is not connected to {network} ({state.get('error_code') or 'no reason given'})."
             )
-            yield advice(what, "Fix what fails below, then restart the gateway with `hermes gateway restart`.")
+            remedy = "Fix what fails below, or see in the gateway's log whether it loads this plugin; then restart it."
+            yield advice(what, remedy)
 
 
 def state(context: Context) -> Iterator[Result]:

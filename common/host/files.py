@@ -131,9 +131,14 @@ def _lists(folder: Path, home: Path) -> bool:
 
 def _resolve(path: str) -> Path | None:
     try:
-        return Path(os.path.expanduser(path)).resolve()
+        resolved = Path(os.path.expanduser(path)).resolve()
+        # Since Python 3.13, `resolve` accepts a loop of symbolic links.
+        resolved.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return resolved
     except (OSError, RuntimeError, ValueError):
         return None
+    return resolved
 
 
 def _within(path: Path, folder: Path) -> Path | None:

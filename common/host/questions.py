@@ -22,13 +22,16 @@ _KEEP = 2_000
 _LONGEST_NAME = 32
 """Characters of a slash command's name that a refusal shows."""
 
-_APPROVAL_WORDS = {
+_WORDS = {
     "approve": frozenset({"approve", "yes", "ok", "okay", "confirm", "y", "👍"}),
     "always": frozenset({"always", "approve always", "always approve"}),
     "session": frozenset({"session", "approve session", "session approve"}),
     "deny": frozenset({"deny", "no", "reject", "cancel", "n", "👎"}),
+    "confirm_once": frozenset({"approve", "approve once", "once"}),
+    "confirm_always": frozenset({"always", "always approve"}),
+    "confirm_cancel": frozenset({"cancel", "nevermind", "no"}),
 }
-_CONFIRM = frozenset({"approve", "approve once", "once", "always", "always approve", "cancel", "nevermind", "no"})
+_CONFIRM = ("confirm_once", "confirm_always", "confirm_cancel")
 _CONFIRM_COMMANDS = frozenset(
     {"approve", "yes", "ok", "confirm", "always", "remember", "cancel", "no", "deny", "nevermind"}
 )
@@ -145,7 +148,7 @@ def _question(event: Any, command: str | None, key: str, runner: Any) -> _Questi
                 return _Question(answer, _approvals.get(key))
     elif (pending := _pending_confirmation(key)) and (
         command in _CONFIRM_COMMANDS
-        or _is_one_of(text.lstrip("!/"), _CONFIRM)
+        or any(_is_one_of(text.lstrip("!/"), _words(kind)) for kind in _CONFIRM)
         or event.get_command() in _CONFIRM_COMMANDS
     ):
         return _Question(str(pending.get("command")), _confirmations.get(_confirmation_key(pending)))
@@ -158,9 +161,9 @@ def _is_one_of(text: str, words: frozenset[str]) -> bool:
 
 
 def _words(kind: str) -> frozenset[str]:
-    """Return the words that the host accepts as that answer to an approval, including those of its language."""
+    """Return the words that the host accepts as that kind of answer, including those of its language."""
     offered = _words_of_host()
-    return _APPROVAL_WORDS[kind] | frozenset(offered(kind) if offered else ())
+    return _WORDS[kind] | frozenset(offered(kind) if offered else ())
 
 
 @cache

@@ -28,7 +28,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{22}==|[A-Za-z0-9+/]{43}=")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _EXTENSIONS = {*mimetypes.MimeTypes(filenames=()).types_map[1], ".m4a", ".webp", ".ogg", ".md", ".docx", ".xlsx"}
 _TYPES = {*mimetypes.MimeTypes(filenames=()).types_map[1].values(), "audio/mp4", "audio/ogg", "image/webp",
-          "text/x-signal-plain", "text/markdown"}  # fmt: skip
+          "text/x-signal-plain", "text/markdown",
+          # Renamed in Python 3.12 and 3.14, but not by servers and clients.
+          "application/javascript", "audio/x-wav", "video/x-msvideo"}  # fmt: skip
 _MAJOR_TYPES = {"application", "audio", "font", "image", "message", "model", "multipart", "text", "video"}
 
 KEPT = frozenset({*_TYPES, *_MAJOR_TYPES, "http", "https", "mailto", "gemini"})

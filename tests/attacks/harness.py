@@ -31,7 +31,7 @@ from tools import approval, clarify_gateway, slash_confirm
 HOME = Path(gateway.run._hermes_home)
 """The one home of a test process: these modules keep some of their paths from when they were imported."""
 
-_AGENT = tempfile.TemporaryDirectory(prefix="hermes-agent-", ignore_cleanup_errors=True)
+_AGENT = tempfile.TemporaryDirectory(prefix="hermes-agent-", dir=HOME.parent, ignore_cleanup_errors=True)
 AGENT = Path(_AGENT.name)
 """The agent's folder, beside the home: references into the home itself are nobody's."""
 
@@ -102,7 +102,8 @@ def clean_home(model_url: str, **config: Any) -> None:
     for path in HOME.iterdir():
         if path.name == "logs":
             continue
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        # A thread of the stage before may still write its state there.
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
     whole = gateway_config(model_url, plugin=True) | {
         "platform_toolsets": {"signal": ["terminal"], "mattermost": ["terminal"]},
         "approvals": {"mode": "manual", "timeout": 120},

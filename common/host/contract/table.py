@@ -179,6 +179,17 @@ COMMAND_REGISTRY = HostName(
     ("hermes_cli.commands:COMMAND_REGISTRY",), without="slash commands in recordings, where they are masked then"
 )
 
+# -- installing this plugin
+
+_INSTALLING = "enabling the plugin with `hermes adapters install`"
+ENABLE_PLUGIN = HostName(("hermes_cli.plugins_cmd:cmd_enable",), ("allow_tool_override",), without=_INSTALLING)
+LOAD_WHOLE_CONFIG = HostName(("hermes_cli.config:load_config",), without=_INSTALLING)
+SAVE_WHOLE_CONFIG = HostName(("hermes_cli.config:save_config",), ("config",), without=_INSTALLING)
+RUNS_IN_ITS_ENVIRONMENT = HostName(
+    ("pm.environments:running_from_selected_environment",), ("project_root",), without=_INSTALLING, since="0.22"
+)
+SOURCES = HostName(("pm.paths:repo_root",), without=_INSTALLING, since="0.22")
+
 # -- what both networks' adapters inherit or replace
 
 ADAPTER = "gateway.platforms.base:BasePlatformAdapter"
