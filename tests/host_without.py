@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from importlib import import_module
+import sys
+from importlib import import_module, metadata
 from typing import Any
 
 import pytest
@@ -19,6 +20,17 @@ def take_away(monkeypatch: pytest.MonkeyPatch, *taken: HostName) -> None:
     # First all modules, which import each other's names.
     for owner, attribute in [found for name in taken for place in name.places if (found := _owner(place))]:
         _remove(monkeypatch, owner, attribute)
+
+
+def uninstall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Hermes be absent, as far as its version tells."""
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    for module in ["hermes_cli", *(name for name in sys.modules if name.startswith("hermes_cli."))]:
+        monkeypatch.setitem(sys.modules, module, None)
 
 
 def _owner(place: str) -> tuple[Any, str] | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from hermes_hardened_adapters.cli.main import main
 from hermes_hardened_adapters.common.host import checks
 from hermes_hardened_adapters.common.host.contract import check, table, version
 
-from tests.host_without import take_away
+from tests.host_without import take_away, uninstall
 from tests.test_doctor import HERMES, MODULE, Status, context, run
 
 NEEDED, OPTIONAL = table.RUNNER_SESSION_KEY, signal_names.MARKDOWN_TO_SIGNAL
@@ -131,12 +129,7 @@ def test_a_checkout_without_tags(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_without_hermes_the_command_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def missing(name: str) -> str:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", missing)
-    for module in [name for name in sys.modules if name.partition(".")[0] == "hermes_cli"]:
-        monkeypatch.setitem(sys.modules, module, None)
+    uninstall(monkeypatch)
     assert main(["doctor", "--host"]) == 2
     out, errors = capsys.readouterr()
     assert (out, errors.strip()) == (

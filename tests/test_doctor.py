@@ -39,6 +39,7 @@ from tests.fakes.signal_daemon import (
     FakeSignalDaemon,
 )
 from tests.gateway_process import GatewayProcess
+from tests.host_without import uninstall
 
 
 @pytest.fixture
@@ -399,11 +400,7 @@ def test_the_version_of_hermes(monkeypatch: pytest.MonkeyPatch, version: str, st
 
 
 async def test_without_hermes_nothing_else_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> str:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", missing)
-    monkeypatch.setitem(sys.modules, "hermes_cli", None)
+    uninstall(monkeypatch)
     findings = [f async for f in doctor.examine()]
     assert [f.check for f in findings] == list(CheckName)
     assert [f.status for f in findings] == [Status.FAILED, *[Status.SKIPPED] * (len(CheckName) - 1)]
