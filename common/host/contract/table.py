@@ -110,6 +110,18 @@ CACHE_AUDIO = needed("gateway.platforms.base:cache_audio_from_bytes")
 CACHE_DOCUMENT = needed("gateway.platforms.base:cache_document_from_bytes")
 DOCUMENT_CACHE = needed("gateway.platforms.base:get_document_cache_dir")
 
+# -- answers that Hermes sends again
+
+_SENT_TWICE = "the protection from a second sending of an answer that arrived, in part or perhaps"
+RECOVERED_MARKER = HostName(("gateway.delivery_ledger:RECOVERED_MARKER",), without=_SENT_TWICE, since="0.19")
+RECONNECTED_MARKER = HostName(("gateway.delivery_ledger:RECONNECTED_MARKER",), without=_SENT_TWICE, since="0.20.6")
+FLOOD_MARKER = HostName(("gateway.delivery_ledger:FLOOD_MARKER",), without=_SENT_TWICE, since="0.21.5")
+PARTIAL_DELIVERY = HostName(
+    ("gateway.delivery:PartialDeliveryError",),
+    without="the report of a job's answer that arrived in part: it counts as sent",
+    since="0.22",
+)
+
 # -- profile, configuration, secrets
 
 SECRET_SCOPE = needed("agent.secret_scope:current_secret_scope")
@@ -155,7 +167,8 @@ SOURCE_SESSION_KEY = HostName(
 WIRE_HANDLERS = HostName((f"{ADAPTER}._wire_plugin_handlers",), without="handlers of other plugins", since="0.21.0")
 FINALIZE_DELIVERY = HostName(
     (f"{ADAPTER}._finalize_delivery_obligation",),
-    without="the protection from a second sending of an answer that arrived in part",
+    ("obligation_id", "result", "event", "delivery_adapter"),
+    without=_SENT_TWICE,
     since="0.21.5",
 )
 ADAPTER_MEMBERS: Mapping[str, tuple[str, ...]] = {
