@@ -139,6 +139,14 @@ SECRET_LIST = HostName(
         "tools.environments.local:_HERMES_PROVIDER_ENV_BLOCKLIST",
     )
 )
+_ALSO_FROM = "the hiding of the Mattermost token from children that get the credentials of models"
+ALWAYS_SECRET = HostName(
+    ("tools.environments.local_env_policy:_ALWAYS_STRIP_KEYS", "tools.environments.local:_ALWAYS_STRIP_KEYS"),
+    without=_ALSO_FROM,
+)
+ALWAYS_SECRET_FOLDED = HostName(
+    ("tools.environments.local_env_policy:_ALWAYS_STRIP_FOLDED",), without=_ALSO_FROM, since="0.22"
+)
 VERSION_INFO = HostName(
     ("hermes_cli.version_info:get_version_info",), without="the version of a source checkout", since="0.22"
 )
