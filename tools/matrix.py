@@ -40,6 +40,7 @@ REPACKAGED = {
 HOSTS = (TOO_OLD, *(REPACKAGED.get(version, version) for version in VERIFIED_HERMES), "newer")
 SCENARIOS = (
     "attacks",
+    "test_child_environment.py",
     "test_cli_host_names.py",
     "test_contract.py",
     "test_contract_missing.py",
@@ -58,6 +59,7 @@ SCENARIOS = (
     "test_host_files.py",
     "test_host_people.py",
     "test_host_questions.py",
+    "test_host_redelivery.py",
     "test_host_sending.py",
     "test_image_markup.py",
     "test_install.py",
@@ -79,6 +81,7 @@ SCENARIOS = (
     "test_profile.py",
     "test_red_people.py",
     "test_red_state.py",
+    "test_redelivery.py",
     "test_sessions.py",
     "test_signal_hosted.py",
     "test_signal_record.py",
