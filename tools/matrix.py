@@ -40,7 +40,6 @@ REPACKAGED = {
 HOSTS = (TOO_OLD, *(REPACKAGED.get(version, version) for version in VERIFIED_HERMES), "newer")
 SCENARIOS = (
     "attacks",
-    "test_child_environment.py",
     "test_cli_host_names.py",
     "test_contract.py",
     "test_contract_missing.py",
@@ -89,6 +88,7 @@ SCENARIOS = (
     "test_soak.py",
     "test_state_hosted.py",
     "test_strict.py",
+    "test_strict_children.py",
     "test_strict_gateway.py",
     "test_terminal.py",
     "test_update.py",

@@ -143,7 +143,7 @@ def hardened(stock: Any) -> Any:
             send = partial(self._send_text, chat_id, content, reply_to, metadata)
             if (answer := redelivery.repeated(content)) is not None:
                 return await redelivery.send_again(self._answers, chat_id, answer, send)
-            return redelivery.told_to_cron(await send(), metadata)
+            return redelivery.result_for_cron(await send(), metadata)
 
         async def _send_with_retry(
             self,

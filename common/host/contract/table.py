@@ -114,7 +114,7 @@ CACHE_DOCUMENT = needed("gateway.platforms.base:cache_document_from_bytes")
 
 # -- answers that Hermes sends again
 
-_SENT_TWICE = "the protection from a second sending of an answer that arrived, in part or perhaps"
+_SENT_TWICE = "the protection from a second sending of an answer of which a part arrived, or may have"
 RECOVERED_MARKER = HostName(("gateway.delivery_ledger:RECOVERED_MARKER",), without=_SENT_TWICE, since="0.19")
 RECONNECTED_MARKER = HostName(("gateway.delivery_ledger:RECONNECTED_MARKER",), without=_SENT_TWICE, since="0.20.6")
 FLOOD_MARKER = HostName(("gateway.delivery_ledger:FLOOD_MARKER",), without=_SENT_TWICE, since="0.21.5")
@@ -143,13 +143,13 @@ SECRET_LIST = HostName(
         "tools.environments.local:_HERMES_PROVIDER_ENV_BLOCKLIST",
     )
 )
-_ALSO_FROM = "the hiding of the Mattermost token from children that get the credentials of models"
+_TOKEN_HIDDEN = "the hiding of the Mattermost token from children that get the credentials of models"
 ALWAYS_SECRET = HostName(
     ("tools.environments.local_env_policy:_ALWAYS_STRIP_KEYS", "tools.environments.local:_ALWAYS_STRIP_KEYS"),
-    without=_ALSO_FROM,
+    without=_TOKEN_HIDDEN,
 )
 ALWAYS_SECRET_FOLDED = HostName(
-    ("tools.environments.local_env_policy:_ALWAYS_STRIP_FOLDED",), without=_ALSO_FROM, since="0.22"
+    ("tools.environments.local_env_policy:_ALWAYS_STRIP_FOLDED",), without=_TOKEN_HIDDEN, since="0.22"
 )
 _VERSION = "the version of a source checkout"
 VERSION_INFO = HostName(("hermes_cli.version_info:get_version_info",), without=_VERSION, since="0.22")

@@ -34,7 +34,7 @@ def _markers() -> tuple[str, ...]:
     return tuple(marker for name in _MARKERS if isinstance(marker := name.optional(), str))
 
 
-def told_to_cron(result: Any, metadata: Any) -> Any:
+def result_for_cron(result: Any, metadata: Any) -> Any:
     """Return the result of a job's answer, which cron sends again on another way if it failed.
 
     Since 0.22 cron makes an exception for what may have arrived.
@@ -61,7 +61,7 @@ async def send_again(answers: Answers, chat_id: str, answer: str, send: Send) ->
     except StateError as exc:
         return result(success=False, error=str(exc))
     if began:
-        logger.warning("an answer is not sent again: it arrived earlier, in part or perhaps")
+        logger.warning("an answer is not sent again: all or part of it arrived before, or may have")
         return result(success=True)
     return await send_first(answers, chat_id, answer, send)
 
