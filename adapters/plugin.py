@@ -23,7 +23,7 @@ def register(ctx: Any) -> None:
     # is left out, and the adapter refuses with its name.
     for network in NETWORKS.values():
         _register_platform(ctx, network, table.PLATFORM_ENTRY.lacks())
-    keep_secret([name for network in NETWORKS.values() for name in strict.variables(network.stock).values()])
+        keep_secret(network.stock)
     if register_hook := table.REGISTER_HOOK.of(ctx):
         register_hook("pre_llm_call", _before_model_call)
         register_hook("pre_approval_request", _before_approval)
@@ -100,8 +100,12 @@ def _before_model_call(
     *, user_message: object = None, turn_id: object = None, sender_id: object = None, **_: object
 ) -> None:
     from ..common.host.questions import turn_began
+    from ..common.host.strict_mode import hide
     from ..common.inbound.observation import confirm_everywhere
 
+    # The host imports some of its tools late.
+    for network in NETWORKS.values():
+        hide(network.stock)
     if isinstance(user_message, str):
         confirm_everywhere(user_message)
     turn_began(str(turn_id or ""), str(sender_id or ""))

@@ -15,7 +15,7 @@ from hermes_hardened_adapters.adapters.signal.connection import Connection as Si
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
 from hermes_hardened_adapters.common.core.errors import HardenedError
 from hermes_hardened_adapters.common.inbound.authorization import HostAccess
-from hermes_hardened_adapters.common.inbound.delivery import Commit, Delivery
+from hermes_hardened_adapters.common.inbound.delivery import Change, Commit, Delivery
 from hermes_hardened_adapters.common.inbound.observation import Observations
 
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
@@ -25,10 +25,11 @@ from tests.fakes.signal_daemon import ACCOUNT, ALICE, FakeSignalDaemon
 
 @dataclass
 class Connected:
-    """An open connection, what it delivered, and why its stream ended."""
+    """An open connection, what it delivered and reported, and why its stream ended."""
 
     connection: Any
     delivered: list[Delivery] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     dead: list[HardenedError] = field(default_factory=list)
 
     @property
@@ -50,10 +51,14 @@ def _host_side(seen: Connected, accepted: str) -> dict[str, Any]:
         await commit()
         seen.delivered.append(delivery)
 
+    async def report(change: Change) -> None:
+        seen.changes.append(change)
+
     accepts: Callable[..., bool] = lambda user, *_: user == accepted  # noqa: E731
     return {
         "host": HostAccess(accepts),
         "deliver": deliver,
+        "report": report,
         "on_dead": seen.dead.append,
         "handover_seconds": 1.0,
     }

@@ -184,6 +184,12 @@ class GatewayProcess:
             await asyncio.to_thread(shutil.rmtree, self.home, ignore_errors=True)
         return status
 
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would end it."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
     # -- what can be seen from outside
 
     @property

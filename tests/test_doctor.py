@@ -246,10 +246,10 @@ async def test_another_plugin_holds_the_platform(tmp_path: Path) -> None:
         "from gateway.platform_registry import PlatformEntry, platform_registry as registry\n"
         "def register(ctx):\n"
         "    keep = registry.register\n"
-        "    def taken(entry):\n"
+        "    def taken(entry, **more):\n"
         "        if entry.name == 'signal':\n"
         "            entry.plugin_name = 'zz-usurper'\n"
-        "        keep(entry)\n"
+        "        keep(entry, **more)\n"
         "    registry.register = taken\n"
     )
     config = {"plugins": {"enabled": ["zz-usurper", "hardened-adapters"]}}

@@ -18,6 +18,7 @@ from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.bounded import Bounded
 from hermes_hardened_adapters.common.host import questions, sessions
 
+from tests.approvals import Approval
 from tools import approval, slash_confirm
 
 ANN, BOB = "ann", "bob"
@@ -48,7 +49,7 @@ async def _done(choice: str) -> str:
 def approval_of_bob() -> Iterator[None]:
     """A dangerous command waits; it arose in Bob's turn."""
     with approval._lock:
-        approval._gateway_queues[KEY] = [approval._ApprovalEntry({"command": "rm -rf /"})]
+        approval._gateway_queues[KEY] = [Approval({"command": "rm -rf /"})]
     tokens = set_session_vars(platform="signal", user_id=BOB)
     questions.approval_asked(KEY)
     clear_session_vars(tokens)

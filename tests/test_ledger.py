@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hermes_hardened_adapters.common.core.errors import StateError
 from hermes_hardened_adapters.common.state import ledger as ledger_module
-from hermes_hardened_adapters.common.state.ledger import Ledger
+from hermes_hardened_adapters.common.state.ledger import Answers, Ledger
 from hermes_hardened_adapters.common.state.store import Store
 
 from tests.state import reopened
@@ -89,3 +90,41 @@ async def test_the_ledger_is_bounded(store: Store, monkeypatch: pytest.MonkeyPat
     assert await store.rows("SELECT key FROM ledger WHERE network = 'signal'") == [(str(n),) for n in range(15, 25)]
     await quiet.load()
     assert not quiet.claim("quiet")
+
+
+async def test_an_answer_that_began_is_known_after_a_restart(store: Store) -> None:
+    answers = Answers(store, "signal")
+    await answers.begin("a")
+    await answers.begin("b")
+    await answers.forget("b")
+    again = await reopened(store)
+    assert [await Answers(again, "signal").began(key) for key in "ab"] == [True, False]
+    assert not await Answers(again, "mattermost").began("a")
+    ledger = Ledger(again, "signal", lambda: 1000.0)
+    await ledger.load()
+    assert ledger.claim("a")
+    await again.close()
+
+
+async def test_answers_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "KEEP_ANSWERS", 10)
+    monkeypatch.setattr(ledger_module, "_PRUNE_ANSWERS_EVERY", 5)
+    ledger = Ledger(store, "signal", lambda: 1000.0)
+    ledger.claim("a message")
+    await ledger.commit("a message")
+    answers = Answers(store, "signal")
+    for number in range(26):
+        await answers.begin(str(number))
+    kept = await store.rows("SELECT key FROM ledger WHERE network = 'signal answers'")
+    assert kept == [(str(n),) for n in range(15, 26)]
+    assert await store.rows("SELECT key FROM ledger WHERE network = 'signal'") == [("a message",)]
+
+
+async def test_whether_an_answer_began_is_an_error_if_nobody_can_tell(store: Store) -> None:
+    answers = Answers(store, "signal")
+    await store.close()
+    await answers.begin("a")
+    with pytest.raises(StateError):
+        await answers.began("a")
+    await store.open()
+    assert await answers.began("a")

@@ -27,6 +27,7 @@ LEFT_OUT = {
     "test_docker_scripts.py": "runs the scripts of docker/ before a fake hermes",
     "test_docs.py": "reads docs/",
     "test_matrix.py": "reads the list",
+    "test_readme.py": "reads README.md",
     "test_rooms.py": "reads sources",
 }
 """Test files that meet the host but are not run against each, with the reason."""

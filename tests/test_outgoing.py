@@ -67,6 +67,20 @@ async def test_a_path_in_an_answer_does_not_send_the_agents_memory(
         assert NOTICE in out.texts()
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+async def test_what_the_agent_made_is_sent_from_the_hosts_folders_for_it(
+    network: str, hermes_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures it generates, and its temporary folder with what it speaks, which newer hosts have in their home."""
+    async with outgoing(network, monkeypatch) as out:
+        for name in ("cache/generated/images/cat.png", "cache/scratch/hermes_voice/answer.ogg"):
+            (hermes_home / name).parent.mkdir(parents=True, exist_ok=True)
+            (hermes_home / name).write_bytes(PNG)
+        await out.ask(f"MEDIA:{hermes_home}/cache/generated/images/cat.png")
+        await out.adapter.play_tts(chat_id=out.chat, audio_path=str(hermes_home / name))
+        assert (out.files(), out.texts()) == ([PNG, PNG], [])
+
+
 @pytest.mark.parametrize("hardened", [False, True], ids=["stock", "ours"])
 async def test_in_the_real_gateway_an_answer_takes_the_memory_along_only_with_stock(
     hardened: bool, tmp_path: Path
@@ -140,6 +154,7 @@ def test_the_host_has_no_way_to_send_a_file_that_is_not_guarded(network: str) ->
         *("file_name", "filename", "file_data", "content_type", "media_label", "human_delay", "payload", "timeout"),
         *("question", "choices", "clarify_id", "session_key", "title", "message", "confirm_id", "draft_id", "finalize"),
         *("emoji", "target_author", "target_timestamp", "max_retries", "base_delay", "parent_id", "_"),
+        *("event", "text_content", "first", "record_delivery"),
     }
     addresses = {"image_url", "animation_url", "images", "url"}
     guarded = 0

@@ -26,7 +26,7 @@ from hermes_hardened_adapters.common.core.people import Authorization
 from hermes_hardened_adapters.common.core.policy import Policy
 from hermes_hardened_adapters.common.core.wording import Foreign
 from hermes_hardened_adapters.common.inbound.background import Line
-from hermes_hardened_adapters.common.inbound.delivery import Commit, Delivery
+from hermes_hardened_adapters.common.inbound.delivery import Change, Commit, Delivery
 from hermes_hardened_adapters.common.inbound.fair_queue import Place
 from hermes_hardened_adapters.common.inbound.observation import Observations
 from hermes_hardened_adapters.common.inbound.pipeline import Message, Pipeline, Source
@@ -121,6 +121,7 @@ class Stage:
     observed: Observations
     delivered: list[Delivery]
     commits: list[Commit]
+    changes: list[Change]
 
     async def say(self, *messages: Inbound) -> None:
         for message in messages:
@@ -138,6 +139,10 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     await store.open()
     delivered: list[Delivery] = []
     commits: list[Commit] = []
+    changes: list[Change] = []
+
+    async def report(change: Change) -> None:
+        changes.append(change)
 
     async def deliver(delivery: Delivery, commit: Commit) -> None:
         delivered.append(delivery)
@@ -145,9 +150,9 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
     source, observed = ToySource(), Observations("toy", lambda: 1.0)
     ledger = Ledger(store, "toy", lambda: NOW / 1000)
-    pipeline = Pipeline(source, ledger, Trace(store, "toy", lambda: 1.0), observed, deliver)
+    pipeline = Pipeline(source, ledger, Trace(store, "toy", lambda: 1.0), observed, deliver, report)
     pipeline.workers.start()
-    yield Stage(source, pipeline, observed, delivered, commits)
+    yield Stage(source, pipeline, observed, delivered, commits, changes)
     await pipeline.workers.close()
     await store.close()
 
@@ -236,6 +241,23 @@ async def test_a_new_version_of_background_replaces_it(stage: Stage) -> None:
     await stage.say(said("the plan", key="2", edits="1", first_at=NOW))
     assert [line.text for line in stage.observed.lines("served")] == ["the plan"]
     assert stage.delivered == []
+
+
+async def test_changes_by_people_whom_the_host_accepts_are_reported_where_we_serve(stage: Stage) -> None:
+    edit = said("the plan", key="2", edits="1", first_at=NOW)
+    deletion = said("", key="3", contentless="deletion", deletes="1")
+    same = replace(edit, key="4", message_id="4", edits="2")
+    await stage.say(said("teh plan"), edit, same, deletion, deletion)
+    assert stage.changes == [Change(change, "alice", "served", "group") for change in (edit, deletion)]
+    for elsewhere in ({"sender": MALLORY}, {"chat": Chat("other")}, {"origin": Origin.PROGRAM}):
+        await stage.say(
+            replace(edit, key=f"{elsewhere} 1", **elsewhere), replace(deletion, key=f"{elsewhere} 2", **elsewhere)
+        )  # type: ignore[arg-type]
+    assert len(stage.changes) == 2
+    stage.source.observe = False
+    direct = replace(edit, key="5", text="the plans", chat=Chat())
+    await stage.say(replace(edit, key="6", text="a plan"), direct)
+    assert [change.inbound.text for change in stage.changes[2:]] == ["a plan", "the plans"]
 
 
 async def test_programs_talk_in_a_session_of_their_own_and_not_for_ever(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from hermes_hardened_adapters.common.host.contract.version import VERIFIED_HERMES, version_tuple
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -15,3 +16,12 @@ README = (ROOT / "README.md").read_text()
 def test_the_commands_exist(target: str) -> None:
     assert f"make {target}" in README.split("## ")[0]
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_the_tables_speak_of_the_verified_versions_of_stock() -> None:
+    first, last = VERIFIED_HERMES[0], VERIFIED_HERMES[-1]
+    tables = README.split(f"| | stock Hermes, {first} to {last} | here |")[1:]
+    assert len(tables) == 2
+    named = [found for table in tables for found in re.findall(r"since (0\.\d+\.\d+)", table.partition("\n\n")[0])]
+    assert named
+    assert all(version_tuple(first) < version_tuple(each) <= version_tuple(last) for each in named)

@@ -16,6 +16,7 @@ from hermes_cli.plugins import invoke_hook
 from hermes_hardened_adapters.common.host import questions, sessions
 from hermes_hardened_adapters.common.host.files import without_home_references
 
+from tests import approvals
 from tests.fakes.mattermost_rest import Fault
 from tests.fakes.mattermost_server import ALICE as ALICE_THERE
 from tests.fakes.mattermost_server import BOB as BOB_THERE
@@ -135,9 +136,9 @@ def test_an_approval_is_the_turns_whose_words_asked_for_it() -> None:
     try:
         for turn, sender, asker in (("t1", "alice", "alice"), ("t2", "mallory", "mallory"), ("", "", "alice")):
             invoke_hook("pre_llm_call", user_message="do it", turn_id=turn, sender_id=sender)
-            bound = approval.set_current_observability_context(turn_id=turn)
-            approval._fire_approval_hook("pre_approval_request", session_key="shared", command="rm -rf /")
-            approval.reset_current_observability_context(bound)
+            bound = approvals.set_context(turn_id=turn)
+            approvals.fire_hook("pre_approval_request", session_key="shared", command="rm -rf /")
+            approvals.reset_context(bound)
             assert questions._approvals["shared"] == asker
     finally:
         clear_session_vars(tokens)
@@ -251,7 +252,7 @@ async def test_nobody_interrupts_an_approval_they_may_not_answer(open_group: Sig
     """The host denies what is asked when something else is said; the agent reads that the user denied it."""
     async with busy(open_group) as (agent, now):
         with approval._lock:
-            approval._gateway_queues[now.key] = [approval._ApprovalEntry({"command": "rm -rf /"})]
+            approval._gateway_queues[now.key] = [approvals.Approval({"command": "rm -rf /"})]
         await open_group.daemon.emit_event(in_group(MALLORY, "what is for lunch?"))
         await open_group.until(lambda: waiting(open_group, now.key) == [("Mallory", "what is for lunch?")])
         assert now.interrupted == []
@@ -270,18 +271,21 @@ async def test_others_words_are_interrupted_by_as_ever_while_nothing_is_asked(op
 async def test_nobodys_file_is_put_into_anothers_words(open_group: SignalHosted) -> None:
     open_group.daemon.attachments["x"] = b"%PDF"
     async with busy(open_group) as (_, now):
-        for who, ends in ((ALICE_A, 1), (MALLORY, 2)):
+        for who in (ALICE_A, MALLORY):
             if who is ALICE_A:
                 await open_group.daemon.emit_event(in_group(ALICE_A, "and then delete it"))
                 await open_group.until(lambda: len(waiting(open_group, now.key)) == 1)
-            event = in_group(who, f"look at {who.name}'s")
+            text = f"look at {who.name}'s"
+            event = in_group(who, text)
             event["envelope"]["dataMessage"]["attachments"] = [{"id": "x", "contentType": "application/pdf", "size": 4}]
             passed = len(open_group.passed)
             await open_group.daemon.emit_event(event)
             await open_group.until(lambda before=passed: len(open_group.passed) > before)  # type: ignore[misc]
-            await open_group.until(lambda ends=ends: len(waiting(open_group, now.key)) == ends)  # type: ignore[misc]
-        (_, alices), (who_last, mallorys) = waiting(open_group, now.key)
-        assert "Mallory" not in alices
+            await open_group.until(lambda text=text: any(text in one for _, one in waiting(open_group, now.key)))  # type: ignore[misc]
+        # Whether Alice's file joins her own words is the host's affair.
+        *alices, (who_last, mallorys) = waiting(open_group, now.key)
+        assert {who for who, _ in alices} == {"Alice"}
+        assert "Mallory" not in str(alices)
         assert (who_last, mallorys.partition("\n")[0]) == ("Mallory", "look at Mallory's")
 
 

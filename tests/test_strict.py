@@ -261,16 +261,16 @@ def test_commands_that_the_agent_runs_see_none_of_the_strict_names(variables: py
 def test_names_are_kept_secret_where_the_host_has_made_its_list_already(monkeypatch: pytest.MonkeyPatch) -> None:
     local = importlib.import_module("tools.environments.local")
     monkeypatch.setattr(local, "_HERMES_PROVIDER_ENV_BLOCKLIST", frozenset({"MATTERMOST_TOKEN"}))
-    strict_mode.keep_secret(["HARDENED_MATTERMOST_TOKEN"])
-    assert {"HARDENED_MATTERMOST_TOKEN", "MATTERMOST_TOKEN"} == local._HERMES_PROVIDER_ENV_BLOCKLIST
+    strict_mode.keep_secret(MATTERMOST_STOCK)
+    assert {*MATTERMOST, "MATTERMOST_TOKEN"} == local._HERMES_PROVIDER_ENV_BLOCKLIST
 
 
 def test_a_host_that_keeps_its_secrets_otherwise_is_told_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delattr("hermes_cli.config.OPTIONAL_ENV_VARS")
-    strict_mode.keep_secret(["HARDENED_MATTERMOST_TOKEN"])
-    assert "commands that the agent runs may see HARDENED_MATTERMOST_TOKEN" in caplog.text
+    strict_mode.keep_secret(MATTERMOST_STOCK)
+    assert "commands that the agent runs may see HARDENED_MATTERMOST_URL, HARDENED_MATTERMOST_TOKEN" in caplog.text
 
 
 async def test_cron_outside_the_gateway_posts_to_mattermost(variables: pytest.MonkeyPatch) -> None:

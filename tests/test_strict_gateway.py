@@ -45,7 +45,7 @@ async def test_strict_names_in_the_file_connect_the_hardened_adapters(tmp_path: 
 
 async def test_each_profile_of_a_multiplexing_gateway_has_its_own(tmp_path: Path) -> None:
     """The default profile makes its adapters in no scope of secrets, another one in its own."""
-    home = tmp_path / ".hermes"
+    home = tmp_path / "hermes"
     other = home / "profiles" / "other"
     other.mkdir(parents=True)
     async with scene_signal.stage() as daemon, scene_mattermost.stage() as server, EchoModel() as model:
@@ -54,7 +54,7 @@ async def test_each_profile_of_a_multiplexing_gateway_has_its_own(tmp_path: Path
         (other / "config.yaml").write_text(json.dumps(gateway_config(model.base_url, plugin=True)))
         async with GatewayProcess(
             model.base_url,
-            env={"HOME": str(tmp_path)},
+            env={},
             home=home,
             platforms=BOTH,
             config={"gateway": {"multiplex_profiles": True}},

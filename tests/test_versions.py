@@ -12,10 +12,11 @@ from hermes_hardened_adapters.common.core.events import (
     Ignore,
     Inbound,
     Observe,
+    Origin,
     Reason,
     Rule,
 )
-from hermes_hardened_adapters.common.core.versions import Version, Versions, digest
+from hermes_hardened_adapters.common.core.versions import Version, Versions, digest, is_change
 
 MINUTE = 60_000
 NOW = 1_795_000_000_000
@@ -48,3 +49,25 @@ def test_the_memory_of_versions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     for number in "123":
         versions.record(replace(SAID, message_id=number), GO)
     assert [versions.before(replace(EDIT, edits=number)) is None for number in "123"] == [True, False, False]
+
+
+SEEN, OTHER = Version(digest(SAID), NOW), Version(digest(replace(SAID, text="stay")), NOW)
+GONE = replace(SAID, text="", contentless="deletion", deletes="1")
+
+
+@pytest.mark.parametrize(
+    ("inbound", "earlier", "changed"),
+    [
+        (SAID, None, False),
+        (EDIT, None, True),
+        (EDIT, OTHER, True),
+        (EDIT, SEEN, False),
+        (replace(EDIT, contentless="pin"), OTHER, False),
+        (replace(EDIT, origin=Origin.PROGRAM), OTHER, False),
+        (GONE, None, True),
+        (replace(GONE, origin=Origin.SELF), None, False),
+        (replace(GONE, deletes=None), None, False),
+    ],
+)
+def test_a_change_is_a_deletion_or_another_text(inbound: Inbound, earlier: Version | None, changed: bool) -> None:
+    assert is_change(inbound, earlier) is changed

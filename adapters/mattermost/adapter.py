@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ...common.core.errors import ConnectionLost, HardenedError
+from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
 from ...common.core.events import Attachment, Observe, Origin
 from ...common.core.image_markup import as_addresses
 from ...common.core.wording import Foreign, file_name
@@ -102,8 +102,8 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     # -- outbound
 
-    async def send(
-        self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
+    async def _send_text(
+        self, chat_id: str, content: str, reply_to: str | None, metadata: dict[str, Any] | None
     ) -> SendResult:
         """Post a text, split into several posts if needed."""
         if not content.strip():
@@ -204,7 +204,10 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         return await self._call_or_empty("POST", path, payload)
 
     async def _call_or_empty(self, method: str, path: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Make stock's call over our client. Return {} for a failure, and set the attributes that stock reads then."""
+        """Make stock's call over our client. Return {} for a failure, and set the attributes that stock reads then.
+
+        A post with files that is in doubt counts as made: stock would post the same pictures again, one by one.
+        """
         self._last_post_status, self._last_post_error = None, ""
         try:
             return await self._client().call(method, path, payload)
@@ -213,6 +216,8 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             logger.warning("Mattermost: %s", exc)
         except (HardenedError, ValueError) as exc:
             logger.warning("Mattermost: %s", exc)
+            if isinstance(exc, Unanswered) and payload and payload.get("file_ids"):
+                return {"id": ""}
         return {}
 
     async def _upload_file(

@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from ...common.core.bounded import Bounded
-from ...common.core.errors import HardenedError
+from ...common.core.errors import HardenedError, Unanswered
 from ...common.core.events import Attachment, Inbound, Observe
 from ...common.core.mentions import readable
 from ...common.host import adapter, logs, profile, strict_mode
@@ -104,8 +104,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     # -- outbound
 
-    async def send(
-        self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
+    async def _send_text(
+        self, chat_id: str, content: str, reply_to: str | None, metadata: dict[str, Any] | None
     ) -> Any:
         """Send a text with Signal's styles, split into several messages if needed, quoting the message it answers."""
         await self._stop_typing_indicator(chat_id)
@@ -161,13 +161,16 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     ) -> Any:
         """Make stock's call over our client; None for a failure.
 
-        With `raise_on_rate_limit`, a rate limit raises SignalRateLimitError instead, which stock's scheduler waits for.
+        With `raise_on_rate_limit`, a rate limit raises SignalRateLimitError instead, which stock's scheduler waits for,
+        and a call in doubt raises Unanswered: stock would send the same pictures again.
         """
         if self.connection is None:
             return None
         try:
             result = await self.connection.client.rpc(method, params, timeout=timeout)
         except HardenedError as exc:
+            if raise_on_rate_limit and isinstance(exc, Unanswered):
+                raise
             if raise_on_rate_limit and isinstance(exc, RpcError):
                 error = {"code": exc.code, "message": exc.message, "data": exc.data}
                 if host_names.IS_RATE_LIMIT(error):

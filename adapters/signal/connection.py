@@ -11,7 +11,7 @@ from pathlib import Path
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Deliver
+from ...common.inbound.delivery import Deliver, Report
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ..connection import BaseConnection
@@ -45,6 +45,7 @@ class Connection(BaseConnection):
         sent: Container[str],
         host: HostAccess,
         deliver: Deliver,
+        report: Report,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -58,7 +59,9 @@ class Connection(BaseConnection):
         self._settings = settings
         self._learned = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
-        self.source = SignalSource(settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver)
+        self.source = SignalSource(
+            settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver, report=report
+        )
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
         self.stream = supervised_stream(
             self.client,

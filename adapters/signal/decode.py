@@ -140,8 +140,6 @@ def _inbound(
         deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
         # signal-cli announces a new group with a DELIVER of revision 0, and any later change, such as an addition or
         # an invitation, with an UPDATE. Neither says what changed.
-        # signal-cli announces a new group with a DELIVER of revision 0, and any later change, such as an addition or
-        # an invitation, with an UPDATE. Neither says what changed.
         opens_group=contentless == "group event"
         and group is not None
         and (group.type == "UPDATE" or (group.type == "DELIVER" and group.revision == 0)),

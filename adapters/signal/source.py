@@ -21,7 +21,7 @@ from ...common.core.server_clock import ServerClock
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Deliver
+from ...common.inbound.delivery import Deliver, Report
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Message, Pipeline, Source
@@ -67,6 +67,7 @@ class SignalSource(Source[Inbound]):
         sent: Container[str],
         host: HostAccess,
         deliver: Deliver,
+        report: Report,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -76,7 +77,7 @@ class SignalSource(Source[Inbound]):
         self.allowlist = RuntimeAllowlist(store, "signal", time.time)
         # Signal's time, not this machine's: the ledger compares ages with the times in the messages.
         ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
-        self.pipeline = Pipeline(self, ledger, Trace(store, "signal", time.time), observed, deliver)
+        self.pipeline = Pipeline(self, ledger, Trace(store, "signal", time.time), observed, deliver, report)
         self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._release_held)
 
     @property
@@ -155,7 +156,8 @@ class SignalSource(Source[Inbound]):
             return
         if inbound.delivered_at is not None:
             self._clock.advance(inbound.delivered_at)
-        self.pipeline.submit(inbound, None if inbound.contentless else inbound.key)
+        has_effect = not inbound.contentless or inbound.deletes
+        self.pipeline.submit(inbound, inbound.key if has_effect else None)
 
     def _ignored_early(self, data: bytes) -> bool:
         """Ignore a text in a group that is known, not served and has nothing queued. Return False to decode it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from .bounded import Bounded
-from .events import Decision, Dispatch, Ignore, Inbound, Rule, message_key
+from .events import Decision, Dispatch, Ignore, Inbound, Origin, Rule, message_key
 
 KEEP_VERSIONS = 10_000
 _MENTION_PLACEHOLDER = "\ufffc"
@@ -30,6 +30,15 @@ def digest(inbound: Inbound) -> bytes:
     if _MENTION_PLACEHOLDER in inbound.text:
         parts += [mention.address.id or mention.address.number or "" for mention in inbound.mentions]
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def is_change(inbound: Inbound, earlier: Version | None) -> bool:
+    """Return True if a person deleted a message, or changed it. `earlier` is the version before, None if unknown."""
+    if inbound.origin is not Origin.PERSON:
+        return False
+    if inbound.edits is None or inbound.contentless:
+        return inbound.deletes is not None
+    return earlier is None or earlier.digest != digest(inbound)
 
 
 class Versions:

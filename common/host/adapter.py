@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import Any
 
 from ..core.errors import Closed, CommonCode, ConnectionLost, Fatal, HardenedError
 from ..inbound.authorization import HostAccess
+from ..inbound.delivery import Change
 from ..inbound.observation import observations
-from . import people, profile
+from ..state.ledger import Answers
+from ..state.store import shared
+from . import events, people, profile
 from .contract import table
 from .interceptor import Interceptor
+from .outgoing import redelivery
 from .outgoing.guard import guarded
+from .outgoing.sending import settled
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +27,8 @@ logger = logging.getLogger(__name__)
 def hardened(stock: Any) -> Any:
     """Return the base class of a network's adapter, made from the stock one.
 
-    The subclass supplies `_deliver` and `_open_connection`, which sets `connection` and returns False if another
-    process holds the account.
+    The subclass supplies `_deliver`, `_send_text` and `_open_connection`, which sets `connection` and returns False if
+    another process holds the account.
     """
 
     class Hardened(guarded(stock)):  # type: ignore[misc]
@@ -36,6 +42,7 @@ def hardened(stock: Any) -> Any:
             self._observed = observations(str(self.home), self.platform.value, time.time)
             self._interceptor = Interceptor(self, self._observed)
             self._notifying: asyncio.Task[None] | None = None
+            self._answers = Answers(shared(self.state), self.platform.value)
 
         # -- lifecycle
 
@@ -72,6 +79,7 @@ def hardened(stock: Any) -> Any:
             return {
                 "host": HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
                 "deliver": self._deliver,
+                "report": self._report_change,
                 "on_dead": self._report_dead,
                 "handover_seconds": profile.handover_seconds(),
             }
@@ -102,6 +110,22 @@ def hardened(stock: Any) -> Any:
             if await self._interceptor.admit(event):
                 await super().handle_message(event)
 
+        async def _report_change(self, change: Change) -> None:
+            """Tell other plugins of an edit or a deletion. The host asks its own lists about the author first."""
+            if (handler := table.PLATFORM_EVENT_HANDLER.of(self)) is None:
+                return
+            try:
+                source = self.build_source(
+                    chat_id=change.chat_id,
+                    chat_type=change.chat_type,
+                    user_id=change.user_id,
+                    thread_id=change.inbound.chat.thread,
+                )
+                await handler(events.platform_event(self.platform.value, change), source)
+            except Exception as exc:
+                # An edit may be a request, which must not be lost with its report.
+                logger.warning("%s: a change was not reported (%s)", self.platform.value, type(exc).__name__)
+
         def set_message_handler(self, handler: Any) -> None:
             """Set the host's handler, wrapped by the interceptor."""
             super().set_message_handler(self._interceptor.screened(handler))
@@ -112,6 +136,15 @@ def hardened(stock: Any) -> Any:
 
         # -- outbound
 
+        async def send(
+            self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
+        ) -> Any:
+            """Send a text. An answer that the host sends again is sent only if certainly nothing of it arrived."""
+            send = partial(self._send_text, chat_id, content, reply_to, metadata)
+            if (answer := redelivery.repeated(content)) is not None:
+                return await redelivery.send_again(self._answers, chat_id, answer, send)
+            return redelivery.told_to_cron(await send(), metadata)
+
         async def _send_with_retry(
             self,
             chat_id: str,
@@ -121,7 +154,12 @@ def hardened(stock: Any) -> Any:
             max_retries: int = 0,
             base_delay: float = 0.0,
         ) -> Any:
-            """Send once: `send` has retried what is safe to retry, and another attempt would repeat the text."""
-            return await self.send(chat_id, content, reply_to, metadata)
+            """Send an answer once: what is safe to retry has been retried, and another attempt would repeat it."""
+            send = partial(self._send_text, chat_id, content, reply_to, metadata)
+            return await redelivery.send_first(self._answers, chat_id, content, send)
+
+        async def _finalize_delivery_obligation(self, obligation_id: str, result: Any, *args: Any, **more: Any) -> None:
+            """Close the host's record of an answer that may have arrived. Called since 0.21.5."""
+            await super()._finalize_delivery_obligation(obligation_id, settled(result), *args, **more)
 
     return Hardened

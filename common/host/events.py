@@ -1,13 +1,19 @@
-"""The host's message events, with `observe_only`."""
+"""The host's message events, with `observe_only`, and its envelopes of other events."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from ..core.mentions import readable
+from ..inbound.delivery import Change
 from .contract import table
+
+_LONGEST_TEXT = 8192
+"""Characters of a text in an envelope, as the host's own adapters cut it."""
 
 
 @cache
@@ -33,3 +39,33 @@ def message_type(content_types: Sequence[str]) -> Any:
         if any(content_type.startswith(prefix) for content_type in content_types):
             return kind
     return kinds.DOCUMENT
+
+
+def platform_event(platform: str, change: Change) -> dict[str, Any]:
+    """Return the envelope of an edit or a deletion for the hook `gateway_platform_event`, as its contract has it.
+
+    All ids are strings, and what is unknown is None (hooks.md in Hermes' documentation).
+    """
+    inbound = change.inbound
+    payload: dict[str, str | None] = {
+        "chat_id": change.chat_id,
+        "message_id": inbound.deletes or inbound.edits,
+        "thread_id": inbound.chat.thread,
+    }
+    if inbound.deletes:
+        kind = "message_deleted"
+        payload["author_id"] = change.user_id
+    else:
+        kind = "message_edited"
+        at = moment(inbound.received_at) if inbound.received_at else None
+        payload["text"] = readable(inbound.text, inbound.mentions)[:_LONGEST_TEXT] or None
+        payload["edited_at"] = at.isoformat() if at else None
+    return {"platform": platform, "event_type": kind, "payload": payload}
+
+
+def moment(milliseconds: int) -> datetime | None:
+    """Return the time so long after the epoch; None if it is out of range, because a sender may claim any time."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -22,6 +22,8 @@ MEDIA_CACHES = tuple(
         (
             *("cache/images", "cache/audio", "cache/videos", "cache/documents", "cache/screenshots"),
             *("image_cache", "audio_cache", "video_cache", "document_cache", "browser_screenshots"),
+            # What the agent generates, since 0.22; its temporary folder with the spoken answers, since 0.21.5.
+            *("cache/generated", "cache/scratch"),
         ),
     )
 )

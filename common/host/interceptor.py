@@ -45,7 +45,7 @@ class Interceptor:
         event = host_events.event_class()(
             source=source,
             message_id=inbound.message_id,
-            timestamp=_timestamp(inbound.sent_at),
+            timestamp=host_events.moment(inbound.sent_at) or datetime.now(tz=UTC),
             **{"observe_only": False, **fields},
         )
         # On the event itself, because the host copies events and hands them in again.
@@ -201,11 +201,3 @@ def _line(delivery: Delivery, text: str) -> Line:
         text=text,
         at=time.time(),
     )
-
-
-def _timestamp(milliseconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        # The time is the sender's own and may be any number.
-        return datetime.now(tz=UTC)

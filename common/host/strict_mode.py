@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -63,24 +63,41 @@ def platform_values(stock: Stock, fields: Iterable[str]) -> dict[str, Any] | Non
     return values
 
 
-def keep_secret(names: Collection[str]) -> None:
-    """Make the host hide these variables, like its own credentials, from the commands that the agent runs.
+def keep_secret(stock: Stock) -> None:
+    """Make the host hide the platform's strict variables from child processes, like its own credentials.
 
-    It hides them by name (hermes_cli/config.py, OPTIONAL_ENV_VARS; tools/environments/local.py).
+    It hides them by name (hermes_cli/config.py, OPTIONAL_ENV_VARS; tools/environments/). A module makes its lists once,
+    on import, so `hide` is needed again for those that are imported later.
     """
+    names = strict.variables(stock)
     try:
         known: dict[str, Any] = table.SECRET_VARIABLES.load()
-        for name in names:
+        for field, name in names.items():
             known[name] = {
                 "description": f"{name.removeprefix(strict.PREFIX)}, only for the hardened adapters",
                 "prompt": name,
                 "url": None,
-                "password": name.endswith("TOKEN"),
+                "password": field in stock.secrets,
                 "category": "messaging",
             }
-        # A module builds its list once, on import; the lists built earlier are extended here, copies as well.
-        for module in [each for name, each in sys.modules.items() if name.startswith("tools.")]:
-            if isinstance(built := getattr(module, table.SECRET_LIST.attribute, None), frozenset):
-                setattr(module, table.SECRET_LIST.attribute, built | frozenset(names))
     except (HostContractError, ImportError, TypeError) as exc:
-        logger.warning("Strict mode: commands that the agent runs may see %s: %s", ", ".join(names), exc)
+        hidden = ", ".join(names.values())
+        logger.warning("Strict mode: commands that the agent runs may see %s: %s", hidden, exc)
+    hide(stock)
+
+
+def hide(stock: Stock) -> None:
+    """Add the platform's strict variables to all lists of secrets that the host has made so far, copies as well."""
+    names = strict.variables(stock)
+    secrets = frozenset(names[field] for field in stock.secrets)
+    # Some children get the credentials of models, but never those of messengers.
+    lists = (
+        (table.SECRET_LIST, frozenset(names.values())),
+        (table.ALWAYS_SECRET, secrets),
+        (table.ALWAYS_SECRET_FOLDED, secrets),
+    )
+    for module in [each for name, each in sys.modules.items() if name.startswith("tools.")]:
+        made = getattr(module, "__dict__", {})
+        for name, more in lists:
+            if isinstance(built := made.get(name.attribute), frozenset) and not more <= built:
+                setattr(module, name.attribute, built | more)

@@ -38,10 +38,22 @@ class Delivery:
         return buffer_of(self.chat_id, self.inbound.chat)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An edit or a deletion by somebody whom the host accepts as `user_id`. Chat id and type are the host's."""
+
+    inbound: Inbound
+    user_id: str
+    chat_id: str
+    chat_type: str
+
+
 Commit = Callable[[], Awaitable[None]]
 """Call this right before the hand-over: once it returns, not even a crash dispatches the message twice."""
 Deliver = Callable[[Delivery, Commit], Awaitable[None]]
 """Hands a message to the host."""
+Report = Callable[[Change], Awaitable[None]]
+"""Tells the host's other plugins of a change. Never raises."""
 
 
 def buffer_of(chat_id: str, chat: Chat) -> str:

@@ -16,11 +16,11 @@ from ..core.bounded import Bounded
 from ..core.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Rule, message_key
 from ..core.people import NOBODY, Authorization
 from ..core.policy import Past, Policy, arrived_at, decide, horizon, restrain
-from ..core.versions import Versions
+from ..core.versions import Versions, is_change
 from ..core.wording import Foreign
 from ..state.ledger import Ledger
 from ..state.trace import Trace
-from .delivery import Deliver, Delivery, apply_edit, buffer_of
+from .delivery import Change, Deliver, Delivery, Report, apply_edit, buffer_of
 from .fair_queue import Place
 from .observation import Observations
 from .workers import ChatWorkers
@@ -132,11 +132,18 @@ class Pipeline(Generic[_Item]):
     """Takes every message of one network from `submit` to `deliver`, once and in order within its chat."""
 
     def __init__(
-        self, source: Source[_Item], ledger: Ledger, trace: Trace, observed: Observations, deliver: Deliver
+        self,
+        source: Source[_Item],
+        ledger: Ledger,
+        trace: Trace,
+        observed: Observations,
+        deliver: Deliver,
+        report: Report,
     ) -> None:
         self._source = source
         self._observed = observed
         self._deliver = deliver
+        self._report = report
         self._versions = Versions()
         self._looked_up: Bounded[str, None] = Bounded(KEEP_LOOKED_UP)
         self._program_turns: Bounded[str, int] = Bounded(KEEP_CHATS)
@@ -197,6 +204,8 @@ class Pipeline(Generic[_Item]):
             message = await source.complete(message, authorization)
             # Again: the author's authority counts now, and the text, a thread or our own identity may be known better.
             decision = self._decide(message.inbound, authorization.authority)
+        # Before the next step, which records this version.
+        await self._report_change(message)
         decision = self._restrained(decision, message)
         self.trace.decided(message.inbound, decision)
         if isinstance(decision, Ignore):
@@ -206,6 +215,17 @@ class Pipeline(Generic[_Item]):
             await self._deliver(delivery, partial(self._commit, message.inbound, shown))
         # Last: the catch-up cursor must not pass a message that was not delivered.
         source.handled(message)
+
+    async def _report_change(self, message: Message[_Item]) -> None:
+        """Report an edit or a deletion in a chat that is served, if the host accepts its author."""
+        inbound = message.inbound
+        if not is_change(inbound, self._versions.before(inbound)):
+            return
+        if inbound.chat.is_group and not self._source.policy(inbound.chat.id).serves(inbound.chat.id):
+            return
+        author = self._source.authorize(inbound.sender, message)
+        if author.allowed:
+            await self._report(Change(inbound, author.user_id, message.chat_id, message.chat_type))
 
     def _decide(self, inbound: Inbound, authority: Authority) -> Decision:
         return decide(inbound, self._source.me, self._source.policy(inbound.chat.id), authority=authority)

@@ -1,4 +1,7 @@
-"""The table of accepted messages: each is accepted once, however often and over however many streams it arrives."""
+"""The table of accepted messages: each is accepted once, however often and over however many streams it arrives.
+
+It also holds the answers whose sending began: the host repeats those of which it does not know that they arrived.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..core.bounded import Bounded
+from ..core.errors import StateError
 from . import meta
+from .database import Write
 
 if TYPE_CHECKING:
     from .store import Store
 
 KEEP_KEYS = 50_000
 KEEP_IGNORED = 5_000
+KEEP_ANSWERS = 10_000
 _PRUNE_EVERY = 5_000
+_PRUNE_ANSWERS_EVERY = 500
 
 
 class Ledger:
@@ -96,9 +103,7 @@ class Ledger:
             self._horizon = max(self._horizon, dropped[1])
 
     def _prune(self) -> None:
-        first = "SELECT rowid FROM ledger WHERE network = ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
-        sql = f"DELETE FROM ledger WHERE network = ? AND rowid <= ({first})"
-        self._store.write(sql, (self._network, self._network, KEEP_KEYS))
+        self._store.write(*_newest(self._network, KEEP_KEYS))
         self._store.write(*meta.put(self._horizon_key, str(self._horizon)))
 
     @property
@@ -107,3 +112,38 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._kept) + len(self._claimed)
+
+
+class Answers:
+    """The keys of a network's answers whose sending began, on disk only; bounded by count."""
+
+    def __init__(self, store: Store, network: str) -> None:
+        self._store = store
+        self._label = f"{network} answers"
+        self._begun = 0
+
+    async def begin(self, key: str) -> None:
+        """Put an answer on disk. Once this returns, `began` is true for it even after a crash."""
+        if self._begun % _PRUNE_ANSWERS_EVERY == 0:
+            self._store.write(*_newest(self._label, KEEP_ANSWERS))
+        self._begun += 1
+        self._store.write("INSERT INTO ledger VALUES (?, ?, 0)", (self._label, key))
+        await self._store.commit()
+
+    async def forget(self, key: str) -> None:
+        """Remove an answer of which certainly nothing arrived."""
+        self._store.write("DELETE FROM ledger WHERE network = ? AND key = ?", (self._label, key))
+        await self._store.commit()
+
+    async def began(self, key: str) -> bool:
+        """Return True if an answer's sending began, in this process or in an earlier one; raise StateError."""
+        if not await self._store.flush():
+            raise StateError(f"the state file {self._store.path} cannot be written to")
+        sql = "SELECT 1 FROM ledger WHERE network = ? AND key = ? LIMIT 1"
+        return bool(await self._store.rows(sql, (self._label, key)))
+
+
+def _newest(network: str, keep: int) -> Write:
+    """Delete all but the newest keys of a network."""
+    first = "SELECT rowid FROM ledger WHERE network = ? ORDER BY rowid DESC LIMIT 1 OFFSET ?"
+    return f"DELETE FROM ledger WHERE network = ? AND rowid <= ({first})", (network, network, keep)

@@ -7,10 +7,12 @@ at is the model's requests, the calls made to the server, and the host's own mod
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import shutil
 import tempfile
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +24,7 @@ import gateway.pairing
 import gateway.run
 from aiohttp import web
 from hermes_cli.plugins import invoke_hook
+from hermes_hardened_adapters.common.host.contract.version import host_version, version_tuple
 
 from tests.attacks.table import COMMANDS_OF_LISTED, Door, Kind
 from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
@@ -40,6 +43,8 @@ SECRET = "the combination is 4711"
 MEMORY_SECRET = "the DM said 0815"
 """In MEMORY.md, and nobody's to read by a reference."""
 REFUSAL = "⛔"
+FORGETS_CONNECTIONS = version_tuple(host_version() or "1") < (0, 19)
+"""Whether the agent leaves connections to its model open, for the garbage collector to complain about."""
 
 WITHIN = 60.0
 ARRIVAL = 0.01
@@ -183,6 +188,9 @@ class Stage(ABC):
             self.host = host
             runner, adapter = host.runner, host.adapter
             runner.adapters[adapter.platform] = adapter
+            # Before 0.19 the gateway misses them and expands no reference for anybody, by an error of its own.
+            for name in {"_model", "_base_url"} - vars(runner).keys():
+                setattr(runner, name, "")
             adapter.set_message_handler(self._handle)
             adapter.set_busy_session_handler(runner._handle_active_session_busy_message)
             if Door.LISTS is self.door:
@@ -200,6 +208,9 @@ class Stage(ABC):
                 for key in list(slash_confirm._pending):
                     slash_confirm.clear(key)
                 await runner.stop()
+                if FORGETS_CONNECTIONS:
+                    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+                        gc.collect()
 
     async def _handle(self, event: Any) -> Any:
         """The runner's own handler; only that a restart is counted instead of carried out."""

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 from hermes_hardened_adapters.common.core.authority import Authority
-from hermes_hardened_adapters.common.host.contract.version import host_version, version_tuple
 
 from tests.attacks.conftest import OpenStage
 from tests.attacks.harness import REFUSAL, REPORT, SECRET, File, Stage
@@ -108,8 +107,6 @@ UNDER_ANOTHERS_ACCOUNT = {Kind.HOOK, Kind.APP, Kind.POSER}
 """They post, and do nothing else."""
 ONLY = {Act.LONG_TEXT: "signal"}
 """Acts that one network alone has."""
-EXPANDS_REFERENCES = version_tuple(host_version() or "1") >= (0, 19)
-"""Gateways before that never do, by an error of their own."""
 HEARD_ALL_THE_SAME = {Act.REFERENCE, Act.INVITATION}
 """Acts after which the admin speaks, who is answered."""
 
@@ -129,7 +126,7 @@ async def test_everybody_may_do_what_the_table_says_and_no_more(
 ) -> None:
     async with stage(network, door, agent=False) as on:
         for act, attempt in ATTEMPTS.items():
-            if ONLY.get(act, network) == network and (act is not Act.REFERENCE or EXPANDS_REFERENCES):
+            if ONLY.get(act, network) == network:
                 for kind in beings(network, door, authority):
                     if act is not Act.INVITATION or kind not in UNDER_ANOTHERS_ACCOUNT:
                         with subtests.test(act=str(act), kind=str(kind)):

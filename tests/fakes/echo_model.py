@@ -58,6 +58,8 @@ class EchoModel:
     """Given the request body: a scripted answer, or None to echo."""
     delay: float = 0.0
     """Seconds before each answer, to keep an agent busy."""
+    held: asyncio.Event | None = None
+    """If given, every answer waits for it."""
 
     requests: list[dict[str, Any]] = field(default_factory=list)
     base_url: str = ""
@@ -100,6 +102,8 @@ class EchoModel:
             answer = echo(body)
         if self.delay:
             await asyncio.sleep(self.delay)
+        if self.held is not None:
+            await self.held.wait()
         if body.get("stream"):
             return await self._stream(request, answer)
         choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}

@@ -49,6 +49,8 @@ class Fault:
     carried_out: bool = False
     path: str = ""
     """Only requests whose path starts with this."""
+    text: str = ""
+    """Only posts that contain this."""
 
 
 async def _parts(request: web.Request) -> dict[str, tuple[str, bytes, str]]:
@@ -71,7 +73,7 @@ class FaultyRestApi(RestApi):
         return call
 
     async def answer(self, call: Call, request: web.Request) -> web.StreamResponse:
-        fault = self._next_fault(call.path)
+        fault = self._next_fault(call)
         if fault is None or fault.carried_out:
             answer = await self.carry_out(call)
         if fault is None:
@@ -85,9 +87,9 @@ class FaultyRestApi(RestApi):
         request.transport.abort()
         return web.Response()
 
-    def _next_fault(self, path: str) -> Fault | None:
+    def _next_fault(self, call: stand_in_rest.Call) -> Fault | None:
         for fault in self._server.faults:
-            if fault.times > 0 and path.startswith(fault.path):
+            if fault.times > 0 and call.path.startswith(fault.path) and fault.text in str(call.json):
                 fault.times -= 1
                 return fault
         return None

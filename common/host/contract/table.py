@@ -112,6 +112,18 @@ CACHE_IMAGE = needed("gateway.platforms.base:cache_image_from_bytes")
 CACHE_AUDIO = needed("gateway.platforms.base:cache_audio_from_bytes")
 CACHE_DOCUMENT = needed("gateway.platforms.base:cache_document_from_bytes")
 
+# -- answers that Hermes sends again
+
+_SENT_TWICE = "the protection from a second sending of an answer that arrived, in part or perhaps"
+RECOVERED_MARKER = HostName(("gateway.delivery_ledger:RECOVERED_MARKER",), without=_SENT_TWICE, since="0.19")
+RECONNECTED_MARKER = HostName(("gateway.delivery_ledger:RECONNECTED_MARKER",), without=_SENT_TWICE, since="0.20.6")
+FLOOD_MARKER = HostName(("gateway.delivery_ledger:FLOOD_MARKER",), without=_SENT_TWICE, since="0.21.5")
+PARTIAL_DELIVERY = HostName(
+    ("gateway.delivery:PartialDeliveryError",),
+    without="the report of a job's answer that arrived in part: it counts as sent",
+    since="0.22",
+)
+
 # -- profile, configuration, secrets
 
 SECRET_SCOPE = needed("agent.secret_scope:current_secret_scope")
@@ -130,6 +142,14 @@ SECRET_LIST = HostName(
         "tools.environments.local_env_policy:_HERMES_PROVIDER_ENV_BLOCKLIST",
         "tools.environments.local:_HERMES_PROVIDER_ENV_BLOCKLIST",
     )
+)
+_ALSO_FROM = "the hiding of the Mattermost token from children that get the credentials of models"
+ALWAYS_SECRET = HostName(
+    ("tools.environments.local_env_policy:_ALWAYS_STRIP_KEYS", "tools.environments.local:_ALWAYS_STRIP_KEYS"),
+    without=_ALSO_FROM,
+)
+ALWAYS_SECRET_FOLDED = HostName(
+    ("tools.environments.local_env_policy:_ALWAYS_STRIP_FOLDED",), without=_ALSO_FROM, since="0.22"
 )
 _VERSION = "the version of a source checkout"
 VERSION_INFO = HostName(("hermes_cli.version_info:get_version_info",), without=_VERSION, since="0.22")
@@ -199,9 +219,13 @@ SOURCE_SESSION_KEY = HostName(
     since="0.21.5",
 )
 WIRE_HANDLERS = HostName((f"{ADAPTER}._wire_plugin_handlers",), without="handlers of other plugins", since="0.21.0")
+PLATFORM_EVENT_HANDLER = HostName(
+    (f"{ADAPTER}._platform_event_handler",), without="reports of edits and deletions to other plugins", since="0.20.6"
+)
 FINALIZE_DELIVERY = HostName(
     (f"{ADAPTER}._finalize_delivery_obligation",),
-    without="the protection from a second sending of an answer that arrived in part",
+    ("obligation_id", "result", "event", "delivery_adapter"),
+    without=_SENT_TWICE,
     since="0.21.5",
 )
 ADAPTER_MEMBERS: Mapping[str, tuple[str, ...]] = {

@@ -125,7 +125,8 @@ async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
     """Post the notice that a file is not sent; return the host's SendResult of a failure."""
     logger.warning("a file of HERMES_HOME outside its media caches was not sent")
     metadata = call.get("metadata") or (call.get("kwargs") or {}).get("metadata")
-    await adapter.send(call["chat_id"], files.NOT_SENT, metadata=metadata)
+    if chat_id := call.get("chat_id"):
+        await adapter.send(chat_id, files.NOT_SENT, metadata=metadata)
     result: Any = table.SEND_RESULT.load()
     return result(success=False, error="a file of the agent itself is not sent")
 
