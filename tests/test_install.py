@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import yaml
 from hermes_hardened_adapters.cli.main import main
+from hermes_hardened_adapters.common.host.documents import parse_yaml
 from hermes_hardened_adapters.common.host.wrapper import enabling, files, origin
 
 MODULE = (sys.executable, "-P", "-m", "hermes_hardened_adapters")
@@ -47,7 +47,7 @@ def snapshot(home: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def plugins(home: Path) -> dict[str, object]:
-    content: dict[str, dict[str, object]] = yaml.safe_load((home / "config.yaml").read_text())
+    content: dict[str, dict[str, object]] = parse_yaml((home / "config.yaml").read_text())
     return content["plugins"]
 
 
@@ -67,7 +67,7 @@ def test_the_plugin_is_installed_once(home: Path) -> None:
     assert plugins(home)["enabled"] == ["another", "hardened-adapters"]
     assert plugins(home)["disabled"] == []
     assert plugins(home)["entries"] == {"hardened-adapters": {"allow_tool_override": False}}
-    rest = yaml.safe_load((home / "config.yaml").read_text())
+    rest = parse_yaml((home / "config.yaml").read_text())
     assert (rest["signal"], rest["model"]) == ({"require_mention": True}, {"default": "${MODEL}"})
 
     before = snapshot(home)

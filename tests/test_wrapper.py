@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hermes_hardened_adapters.adapters.plugin import register
 from hermes_hardened_adapters.common.core.errors import InstallError
+from hermes_hardened_adapters.common.host.documents import parse_yaml
 from hermes_hardened_adapters.common.host.wrapper import files
 from hermes_hardened_adapters.common.host.wrapper.enabling import listed
 from hermes_hardened_adapters.common.host.wrapper.origin import DISTRIBUTION, Origin, origin, without_credentials
@@ -106,7 +106,7 @@ ODD = from_url('file:///src/it\'s "mine"%20\\ é%E2%82%AC', dir_info={"editable"
 @pytest.mark.parametrize("found", [INDEX, ODD], ids=["index", "odd path"])
 def test_what_the_files_say(found: Origin) -> None:
     content = files.contents(found)
-    manifest = yaml.safe_load(content["plugin.yaml"])
+    manifest = parse_yaml(content["plugin.yaml"])
     assert (manifest["name"], manifest["version"], manifest["kind"]) == (files.PLUGIN, "0.1.0", "platform")
     document = tomllib.loads(content["pyproject.toml"])
     assert document["project"]["dependencies"] == [found.requirement]
@@ -129,7 +129,7 @@ def test_the_manifest_names_the_hooks() -> None:
 
     recorder = Recorder()
     register(recorder)
-    assert yaml.safe_load(files.contents(INDEX)["plugin.yaml"])["provides_hooks"] == sorted(recorder.hooks)
+    assert parse_yaml(files.contents(INDEX)["plugin.yaml"])["provides_hooks"] == sorted(recorder.hooks)
 
 
 def test_the_module_registers_the_plugin() -> None:

@@ -43,7 +43,6 @@ SCENARIOS = (
     "test_cli_host_names.py",
     "test_contract.py",
     "test_contract_missing.py",
-    "test_contract_uses.py",
     "test_contract_without.py",
     "test_crowds.py",
     "test_doctor.py",
