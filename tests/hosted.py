@@ -62,7 +62,7 @@ class Hosted:
         """Wait until everything emitted so far has been dealt with, the host's own tasks included."""
         await self.drained()
         async with asyncio.timeout(SETTLE_SECONDS):
-            while self.adapter._background_tasks:
+            while self.adapter._background_tasks or self.adapter._typing:
                 await asyncio.sleep(0.01)
 
     async def _handle(self, event: Any) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.common.core.errors import Closed, ConnectionLost, Fatal, HardenedError, StateError
 from hermes_hardened_adapters.common.host import sessions
 
-from tests.fakes.mattermost_server import FakeMattermostServer
-from tests.hosted import created_mattermost
+from tests.fakes.mattermost_server import OPS, FakeMattermostServer
+from tests.hosted import created_mattermost, hosted_mattermost
 
 HEALS, STAYS = Fatal("peer_refused", "do this"), Fatal("peer_refused", "do this", heals=False)
 
@@ -57,3 +58,26 @@ async def test_each_profile_keeps_its_state_in_its_home(
     await adapter.disconnect()
     await adapter.disconnect()
     assert adapter.connection is None
+
+
+async def test_the_indicator_neither_holds_up_the_host_nor_follows_the_answer(
+    server: FakeMattermostServer, alice_on_mattermost: None
+) -> None:
+    """The host's loop must not wait in a call: one that ends as the loop is cancelled would keep it going for ever."""
+    async with hosted_mattermost(server) as host:
+        ended = asyncio.Event()
+
+        async def shows(*_: object) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        host.adapter._show_typing = shows
+        for _ in range(2):
+            await host.adapter.send_typing(OPS)
+        assert len(host.adapter._typing) == 1
+        await asyncio.sleep(0)
+        await host.adapter.send(OPS, "answer")
+        await ended.wait()
+        assert not host.adapter._typing

@@ -166,10 +166,8 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         posted: dict[str, Any] = await self._post_preserving_thread(chat_id, payload, metadata)
         return posted
 
-    async def send_typing(self, chat_id: str, metadata: dict[str, Any] | None = None) -> None:
-        """Show the typing indicator in the thread of the answer, except in an unauthorized person's direct chat."""
-        if self.connection is None or self._interceptor.is_unauthorized_dm(chat_id):
-            return
+    async def _show_typing(self, chat_id: str, metadata: dict[str, Any] | None) -> None:
+        """Show the typing indicator in the thread of the answer."""
         try:
             await self._client().typing(chat_id, (metadata or {}).get("thread_id"))
         except (HardenedError, ValueError) as exc:

@@ -196,13 +196,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         name = self.connection.source.chat_name(chat_id) if self.connection else ""
         return {"name": name or chat_id, "type": "group" if is_group else "dm", "chat_id": chat_id}
 
-    async def send_typing(self, chat_id: str, metadata: Any = None) -> None:
-        """Show the typing indicator, except in the direct chat of an unauthorized person."""
-        # It would reveal that a bot reads the message. The same holds for reactions.
-        if not self._interceptor.is_unauthorized_dm(chat_id):
-            await super().send_typing(chat_id, metadata)
-
     async def _stop_typing_indicator(self, chat_id: str) -> None:
+        self._end_typing(chat_id)
         if not self._interceptor.is_unauthorized_dm(chat_id):
             await super()._stop_typing_indicator(chat_id)
 

@@ -43,6 +43,8 @@ def hardened(stock: Any) -> Any:
             self._interceptor = Interceptor(self, self._observed)
             self._notifying: asyncio.Task[None] | None = None
             self._answers = Answers(shared(self.state), self.platform.value)
+            self._typing: dict[str, asyncio.Task[None]] = {}
+            """The call in progress that shows the typing indicator, by chat."""
 
         # -- lifecycle
 
@@ -67,6 +69,8 @@ def hardened(stock: Any) -> Any:
         async def disconnect(self) -> None:
             """Close everything that `connect` opened. Idempotent."""
             self._interceptor.closing.set()
+            for chat_id in list(self._typing):
+                self._end_typing(chat_id)
             if self.connection is not None:
                 await self.connection.close()
                 self.connection = None
@@ -140,6 +144,7 @@ def hardened(stock: Any) -> Any:
             self, chat_id: str, content: str, reply_to: str | None = None, metadata: dict[str, Any] | None = None
         ) -> Any:
             """Send a text. An answer that the host sends again is sent only if certainly nothing of it arrived."""
+            self._end_typing(chat_id)
             send = partial(self._send_text, chat_id, content, reply_to, metadata)
             if (answer := redelivery.repeated(content)) is not None:
                 return await redelivery.send_again(self._answers, chat_id, answer, send)
@@ -155,8 +160,30 @@ def hardened(stock: Any) -> Any:
             base_delay: float = 0.0,
         ) -> Any:
             """Send an answer once: what is safe to retry has been retried, and another attempt would repeat it."""
+            self._end_typing(chat_id)
             send = partial(self._send_text, chat_id, content, reply_to, metadata)
             return await redelivery.send_first(self._answers, chat_id, content, send)
+
+        async def send_typing(self, chat_id: str, metadata: Any = None) -> None:
+            """Show the typing indicator in the background, except in the direct chat of an unauthorized person.
+
+            It must not be a call in which the host's typing loop waits when its turn ends: in Python 3.11, a call that
+            ends at that moment swallows the cancellation (asyncio.wait_for), and the loop types for ever.
+            """
+            # It would reveal that a bot reads the message.
+            if self._interceptor.is_unauthorized_dm(chat_id) or chat_id in self._typing:
+                return
+            task = asyncio.create_task(self._show_typing(chat_id, metadata))
+            self._typing[chat_id] = task
+            task.add_done_callback(lambda done: self._typing.get(chat_id) is done and self._typing.pop(chat_id))
+
+        def _end_typing(self, chat_id: str) -> None:
+            """Cancel a call that would show the indicator after the answer."""
+            if task := self._typing.pop(chat_id, None):
+                task.cancel()
+
+        async def _show_typing(self, chat_id: str, metadata: Any) -> None:
+            await super().send_typing(chat_id, metadata)
 
         async def _finalize_delivery_obligation(self, obligation_id: str, result: Any, *args: Any, **more: Any) -> None:
             """Close the host's record of an answer that may have arrived. Called since 0.21.5."""

@@ -252,7 +252,7 @@ class Stage(ABC):
         """Everything said so far was dealt with, and answered."""
         async with asyncio.timeout(WITHIN):
             await self.host.drained(ARRIVAL)
-            while self.host.adapter._background_tasks:
+            while self.host.adapter._background_tasks or self.host.adapter._typing:
                 await asyncio.sleep(0.01)
             # Otherwise the typing of an answered message might count as an act in reply to the next one.
             await end_host_tasks("_keep_typing")
