@@ -138,24 +138,24 @@ async def _connected(host: Hosted) -> AsyncIterator[None]:
         yield
     finally:
         await host.adapter.disconnect()
-        await end_host_tasks()
+        await _end_host_tasks()
 
 
-async def end_host_tasks(name: str = "") -> None:
-    """Cancel what the host leaves running, or only what runs a function of that name, until it has ended.
+async def _end_host_tasks() -> None:
+    """Cancel what the host leaves running, until it has ended.
 
     Its typing loop (gateway/platforms/base.py, `_keep_typing`) can swallow one cancellation: in Python 3.11, `wait_for`
     loses the one that comes as its own call ends. The event loop, which cancels once, would then never close.
     """
-    while left := [task for task in asyncio.all_tasks() if _is_of_the_host(task, name)]:
+    while left := [task for task in asyncio.all_tasks() if _is_of_the_host(task)]:
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=1.0)
 
 
-def _is_of_the_host(task: asyncio.Task[Any], name: str) -> bool:
+def _is_of_the_host(task: asyncio.Task[Any]) -> bool:
     code = getattr(task.get_coro(), "cr_code", None)
-    return code is not None and Path(code.co_filename).is_relative_to(_GATEWAY) and name in {"", code.co_name}
+    return code is not None and Path(code.co_filename).is_relative_to(_GATEWAY)
 
 
 def watch(host: Hosted) -> None:

@@ -29,7 +29,6 @@ from hermes_hardened_adapters.common.host.contract.version import host_version, 
 from tests.attacks.table import COMMANDS_OF_LISTED, Door, Kind
 from tests.fakes.echo_model import EchoModel, addressed_part, last_user_text
 from tests.gateway_process import gateway_config
-from tests.hosted import end_host_tasks
 from tools import approval, clarify_gateway, slash_confirm
 
 HOME = Path(gateway.run._hermes_home)
@@ -254,8 +253,6 @@ class Stage(ABC):
             await self.host.drained(ARRIVAL)
             while self.host.adapter._background_tasks or self.host.adapter._typing:
                 await asyncio.sleep(0.01)
-            # Otherwise the typing of an answered message might count as an act in reply to the next one.
-            await end_host_tasks("_keep_typing")
 
     async def until(self, true: Callable[[], object]) -> None:
         async with asyncio.timeout(WITHIN):
