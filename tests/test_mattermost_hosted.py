@@ -414,6 +414,13 @@ async def test_long_texts_fill_posts_and_a_failure_in_the_middle_is_told(server:
         assert len(answers(server)) == 3
 
 
+async def test_without_a_connection_an_answer_fails_at_once(server: FakeMattermostServer) -> None:
+    _, adapter = created_mattermost(server)
+    result = await adapter.send(OPS, "too late")
+    assert not result.success
+    assert answers(server) == []
+
+
 async def test_a_rate_limit_is_waited_out(server: FakeMattermostServer) -> None:
     async with hosted_mattermost(server) as host:
         server.limit_rate(1)

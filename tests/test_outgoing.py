@@ -154,7 +154,9 @@ def test_the_host_has_no_way_to_send_a_file_that_is_not_guarded(network: str) ->
         *("file_name", "filename", "file_data", "content_type", "media_label", "human_delay", "payload", "timeout"),
         *("question", "choices", "clarify_id", "session_key", "title", "message", "confirm_id", "draft_id", "finalize"),
         *("emoji", "target_author", "target_timestamp", "max_retries", "base_delay", "parent_id", "_"),
-        *("event", "text_content", "first", "record_delivery", "file_id", "file_ids"),
+        *("event", "text_content", "first", "record_delivery", "file_id", "file_ids", "fail_error", "result", "method"),
+        *("is_ephemeral_response", "ephemeral_ttl", "prompt", "command", "description"),
+        *("allow_permanent", "allow_session", "smart_denied"),
         # Of a batch of pictures, each of which was judged before.
         *("scheduler", "params", "n", "label"),
     }

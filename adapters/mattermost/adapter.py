@@ -108,7 +108,9 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """Post a text, split into several posts if needed."""
         if not content.strip():
             return SendResult(success=True)
-        parts = self._parts(self.format_message(content), self.connection.post_size if self.connection else 0)
+        text = self.format_message(content)
+        # Without a connection nothing is sent; Hermes 0.18 would split at a limit of 0 for ever.
+        parts = self._parts(text, self.connection.post_size) if self.connection else [text]
         root_id = await self._thread_root_for_send(reply_to, metadata)
 
         async def post(_: int, part: str) -> str:
