@@ -208,7 +208,8 @@ class GatewayProcess:
     def connected(self) -> bool:
         """What the host claims; a state file left by an earlier process in the same home does not count."""
         state = self.state()
-        platforms = state.get("platforms", {})
+        # Newer hosts put the profile before the name of a platform that is not the default profile's.
+        platforms = {name.rpartition(":")[2]: each for name, each in state.get("platforms", {}).items()}
         if self._process is None or state.get("pid") != self._process.pid or state.get("gateway_state") != "running":
             return False
         return all(platforms.get(name, {}).get("state") == "connected" for name in self.platforms)
