@@ -20,6 +20,7 @@ from .interceptor import Interceptor
 from .outgoing import redelivery
 from .outgoing.guard import guarded
 from .outgoing.sending import settled
+from .tenancy import readiness, session
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ def hardened(stock: Any) -> Any:
         """Set by the host; before 0.19 only on adapters that declare it."""
 
         def __init__(self, config: Any) -> None:
+            readiness.require()
+            session.serves_chats()
             super().__init__(config)
             self.state = profile.state_file(self.home)
             self.connection: Any = None

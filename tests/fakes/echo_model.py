@@ -50,12 +50,23 @@ def echo(request: dict[str, Any]) -> str:
     return f"echo: {addressed_part(last_user_text(request))}"
 
 
+@dataclass(frozen=True)
+class ToolCall:
+    """A scripted call of a tool."""
+
+    name: str
+    args: dict[str, Any]
+
+
+Answer = str | list[ToolCall]
+
+
 @dataclass
 class EchoModel:
     """Serve on an ephemeral loopback port; `requests` holds the body of every completion asked for, in order."""
 
-    script: Callable[[dict[str, Any]], str | None] | None = None
-    """Given the request body: a scripted answer, or None to echo."""
+    script: Callable[[dict[str, Any]], Answer | None] | None = None
+    """Given the request body: a scripted answer, calls of tools, or None to echo."""
     delay: float = 0.0
     """Seconds before each answer, to keep an agent busy."""
     held: asyncio.Event | None = None
@@ -106,17 +117,34 @@ class EchoModel:
             await self.held.wait()
         if body.get("stream"):
             return await self._stream(request, answer)
-        choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}
+        message, reason = self._message(answer)
+        choice = {"index": 0, "message": message, "finish_reason": reason}
         return web.json_response(self._envelope("chat.completion", choice) | {"usage": _usage(answer)})
 
-    async def _stream(self, request: web.Request, answer: str) -> web.StreamResponse:
+    def _message(self, answer: Answer) -> tuple[dict[str, Any], str]:
+        """A whole answer, and why it ends."""
+        if isinstance(answer, str):
+            return {"role": "assistant", "content": answer}, "stop"
+        calls = [
+            {
+                "index": n,
+                "id": f"call-{len(self.requests)}-{n}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": json.dumps(call.args)},
+            }
+            for n, call in enumerate(answer)
+        ]
+        return {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"
+
+    async def _stream(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        deltas: list[tuple[dict[str, str], str | None]] = [
-            ({"role": "assistant", "content": ""}, None),
-            *(({"content": word}, None) for word in answer.split(" ", 1)[:1]),
-            *(({"content": " " + rest}, None) for rest in answer.split(" ", 1)[1:]),
-            ({}, "stop"),
+        message, reason = self._message(answer)
+        first, _, rest = str(message.pop("content") or "").partition(" ")
+        deltas: list[tuple[dict[str, Any], str | None]] = [
+            ({"content": "", **message}, None),
+            *(({"content": text}, None) for text in (first, f" {rest}" if rest else "") if text),
+            ({}, reason),
         ]
         for delta, finish in deltas:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -136,8 +164,8 @@ class EchoModel:
         }
 
 
-def _usage(answer: str) -> dict[str, int]:
-    words = len(answer.split())
+def _usage(answer: Answer) -> dict[str, int]:
+    words = len(answer.split()) if isinstance(answer, str) else len(answer)
     return {"prompt_tokens": 0, "completion_tokens": words, "total_tokens": words}
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ...core.errors import HostContractError
 from ...settings.stock import Stock
 from .names import Found, HostName, State
-from .table import ADAPTER_MEMBERS, NAMES, members
+from .table import ADAPTER_MEMBERS, MEMORY_NAMES, NAMES, members
 from .version import check_version, host_version, version_tuple
 
 logger = logging.getLogger(__name__)
@@ -39,10 +39,12 @@ def stock_adapter(stock: Stock, names: Iterable[HostName]) -> Any:
     """Return the stock adapter class of the installed Hermes, checked with all that ours builds on.
 
     Logs what is off. Raises HostContractError if Hermes is missing, too old, or lacks something without which the
-    adapter is not safe, so that the platform fails visibly instead of working in part.
+    adapter is not safe, so that the platform fails visibly instead of working in part. The names of memory are not
+    among it: some settings need none of them (`tenancy/readiness.py`).
     """
     check_version()
-    rows = [row for row in examine(names_of(stock, names)) if row.consequence]
+    wanted = (name for name in names_of(stock, names) if name not in MEMORY_NAMES)
+    rows = [row for row in examine(wanted) if row.consequence]
     if refused := [str(row) for row in rows if row.fatal]:
         raise HostContractError(
             f"the installed hermes-agent changed what the {stock.platform} adapter builds on: {'; '.join(refused)}."
@@ -55,7 +57,7 @@ def stock_adapter(stock: Stock, names: Iterable[HostName]) -> Any:
 
 def names_of(stock: Stock, names: Iterable[HostName]) -> list[HostName]:
     """Return every name that a network's adapter builds on; `names` are the network's own."""
-    return [*NAMES, HostName(stock.places), *members(stock.places, ADAPTER_MEMBERS), *names]
+    return [*NAMES, *MEMORY_NAMES, HostName(stock.places), *members(stock.places, ADAPTER_MEMBERS), *names]
 
 
 def examine(names: Iterable[HostName]) -> Iterator[Row]:

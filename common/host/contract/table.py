@@ -263,4 +263,31 @@ ADAPTER_MEMBERS: Mapping[str, tuple[str, ...]] = {
 """Members of the class that each network's adapter extends."""
 
 NAMES = tuple(value for value in tuple(vars().values()) if isinstance(value, HostName))
-"""All names but those members."""
+"""All names but those members, and those of memory."""
+
+# -- memory and recall per chat: without one of these, no platform starts, unless all memory is global
+
+MEMORY_STORE = needed("tools.memory_tool:MemoryStore", "memory_char_limit", "user_char_limit")
+MEMORY_TOOL = needed("tools.memory_tool:memory_tool", "action", "target", "content", "old_text", "operations", "store")
+MEMORY_SCHEMA = needed("tools.memory_tool:MEMORY_SCHEMA", "parameters")
+MEMORY_PATH = needed("tools.memory_tool:MemoryStore._path_for", "target")
+SCAN_FOR_THREATS = needed("tools.threat_patterns:scan_for_threats", "scope")
+SUMMARY_PREFIX = needed("agent.context_compressor:SUMMARY_PREFIX")
+SESSION_SEARCH = needed("tools.session_search_tool:session_search", "query", "db", "current_session_id", "session_id")
+SESSION_DB = needed("hermes_state:SessionDB", "db_path")
+SESSION_CONNECTION = needed("hermes_state:SessionDB._conn")
+SESSION_ROW = needed("hermes_state:SessionDB.get_session")
+SESSION_CLOSE = needed("hermes_state:SessionDB.close")
+SESSION_VARIABLES = needed(
+    "gateway.session_context:_VAR_MAP",
+    *("HERMES_SESSION_PLATFORM", "HERMES_SESSION_CHAT_ID", "HERMES_SESSION_THREAD_ID", "HERMES_SESSION_USER_ID"),
+    *("HERMES_SESSION_KEY", "HERMES_SESSION_PROFILE"),
+)
+SESSION_UNSET = needed("gateway.session_context:_UNSET")
+GET_JOB = needed("cron.jobs:get_job")
+REGISTER_MIDDLEWARE = needed("hermes_cli.plugins:PluginContext.register_middleware", "kind", "callback")
+MIDDLEWARE = needed("hermes_cli.middleware:VALID_MIDDLEWARE", "tool_request", "tool_execution", "llm_request")
+MEMORY_HOOKS = needed("hermes_cli.plugins:VALID_HOOKS", "pre_tool_call", "pre_gateway_dispatch")
+
+MEMORY_NAMES = tuple(value for value in tuple(vars().values()) if isinstance(value, HostName) and value not in NAMES)
+"""The names of memory and recall per chat."""

@@ -1,0 +1,157 @@
+"""What Hermes calls: hooks and middleware that keep the memory of each chat apart.
+
+`seal` rewrites a chat's call into one that Hermes alone refuses, `carry_out` carries it out on the chat's own files and
+sessions, `show` puts the chat's memory into the system prompt, `check` refuses what reaches around it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...tenancy import requests, sealing
+from ...tenancy.chats import Chat, Operation, Unknown
+from ...tenancy.contexts import GLOBAL
+from ..contract import table
+from . import readiness, recall, session, store
+from .tenant import Tenant, tenant
+
+logger = logging.getLogger(__name__)
+
+_OPERATIONS = {sealing.MEMORY: Operation.WRITE, sealing.SEARCH: Operation.RECALL}
+
+
+def register(ctx: Any) -> None:
+    """Register the hooks and the middleware, and the parameter `scope` of Hermes' memory tool.
+
+    Logs what fails: an error here would make Hermes load stock adapters. Ours refuse to start then (`readiness`).
+    """
+    try:
+        _register(ctx)
+    except Exception as exc:
+        logger.error("the memory of chats cannot be kept apart (%s: %s)", type(exc).__name__, exc)
+    else:
+        readiness.registered()
+
+
+def _register(ctx: Any) -> None:
+    for kind, callback in {"tool_request": seal, "tool_execution": carry_out, "llm_request": show}.items():
+        ctx.register_middleware(kind, callback)
+    ctx.register_hook("pre_gateway_dispatch", message_arrived)
+    table.MEMORY_SCHEMA.load()["parameters"]["properties"]["scope"] = {
+        "type": "string",
+        "enum": ["chat", "global"],
+        "description": "Who sees the entry: `chat` (default), this chat alone; `global`, every chat with this agent,"
+        " for facts that are nobody's secret. Ignored outside chats.",
+    }
+
+
+def message_arrived(*, event: Any = None, **_: object) -> None:
+    """Bind the chat of a message to its task. Called by the hook `pre_gateway_dispatch`."""
+    if (source := getattr(event, "source", None)) is not None:
+        session.arrived(source)
+
+
+def seal(*, tool_name: str = "", args: Mapping[str, Any], session_id: str = "", **_: object) -> dict[str, Any] | None:
+    """Seal a chat's call of memory or session_search. Called by the middleware `tool_request`."""
+    if tool_name not in sealing.SEALED:
+        return None
+    try:
+        if _is_hosts(tenant(), tool_name, session_id):
+            return None
+    except Exception as exc:
+        # The other half says why, or nothing happens at all.
+        logger.debug("a call of %s is sealed for good (%s)", tool_name, type(exc).__name__)
+    return {"args": sealing.sealed(tool_name, args)}
+
+
+def carry_out(
+    *,
+    tool_name: str = "",
+    args: Mapping[str, Any],
+    next_call: Callable[[Any], Any],
+    session_id: str = "",
+    turn_id: str = "",
+    **_: object,
+) -> Any:
+    """Carry out a sealed call, and pass on every other. Called by the middleware `tool_execution`.
+
+    Raises nothing of its own: the host answers an exception with its own, global execution.
+    """
+    if tool_name not in sealing.SEALED:
+        return next_call(args)
+    try:
+        asked = sealing.unsealed(tool_name, args)
+        answer = _own(tenant(), tool_name, asked, session_id, turn_id)
+    except Unknown as exc:
+        return _failed(f"Not available here: {exc}.")
+    except Exception as exc:
+        logger.error("%s of a chat failed (%s)", tool_name, type(exc).__name__)
+        return _failed(f"{tool_name} failed; nothing was read or written.")
+    if answer is not None:
+        return answer
+    asked.pop("scope", None)
+    return next_call(asked)
+
+
+def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", **_: object) -> dict[str, Any] | None:
+    """Add the chat's memory to the system prompt. Called by the middleware `llm_request`; no memory on any error."""
+    try:
+        here = tenant()
+        chat = session.current(session_id)
+        contexts = here.shown(chat)
+        if not contexts:
+            return None
+        compaction = requests.compaction(request, here.summary_marker)
+        text = here.prompts.text(session_id, contexts, compaction, here.targets)
+        changed = requests.with_system_text(request, text, api_mode) if text else None
+    except Exception as exc:
+        if not isinstance(exc, Unknown):
+            logger.error("a chat's memory is not shown (%s)", type(exc).__name__)
+        return None
+    return {"request": changed} if changed else None
+
+
+# -- what belongs to whom
+
+
+def _is_hosts(here: Tenant, tool: str, session_id: str) -> bool:
+    """Return True for a call that Hermes carries out itself: the operator's, and of chats if all memory is global."""
+    chat = session.current(session_id)
+    if chat is None:
+        return not here.settings.strict and not here.settings.cli_context
+    return here.is_off
+
+
+def _own(here: Tenant, tool: str, args: dict[str, Any], session_id: str, turn_id: str) -> str | None:
+    """Carry out a call here; return None if it is Hermes' own to carry out."""
+    if _is_hosts(here, tool, session_id):
+        return None
+    chat = session.current(session_id)
+    mine = here.of(chat, _OPERATIONS[tool])
+    if tool == sealing.SEARCH:
+        return None if chat is None else recall.search(args, session_id, here.contexts, mine)
+    return _memory(here, args, chat, mine, session_id, turn_id)
+
+
+def _memory(
+    here: Tenant, args: dict[str, Any], chat: Chat | None, mine: tuple[str, ...], session_id: str, turn_id: str
+) -> str | None:
+    if session_id.startswith("cron_"):
+        raise Unknown("a job has no memory")
+    scope = args.get("scope") or "chat"
+    if scope not in {"chat", "global"}:
+        return _failed("scope is 'chat' or 'global'.")
+    if args["target"] not in here.targets:
+        return _failed("This memory is switched off in config.yaml.")
+    if mine == GLOBAL or scope == "global":
+        if chat is not None and mine != GLOBAL and not here.settings.writes_global(chat):
+            return _failed("Memory of all chats cannot be written here. Save it for this chat (scope 'chat').")
+        return store.call(args, here.store(turn_id, store.HOST_MEMORY)) if here.settings.strict else None
+    return store.call(args, here.store(turn_id, mine[0]))
+
+
+def _failed(text: str) -> str:
+    return json.dumps({"success": False, "error": text})

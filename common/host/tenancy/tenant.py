@@ -1,0 +1,99 @@
+"""The memory of one HERMES_HOME: its settings, its contexts, its open stores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...core.bounded import Bounded
+from ...tenancy.chats import Chat, Operation
+from ...tenancy.contexts import GLOBAL, KEY, Contexts
+from .. import profile
+from ..contract import table
+from . import store
+from .prompt import Prompts
+
+_KEEP_STORES = 256
+_MARKER = 19
+"""Characters of the host's summary prefix that are the same in all its versions."""
+
+_tenants: dict[Path, Tenant] = {}
+_opening = threading.Lock()
+
+
+class Tenant:
+    """Settings and contexts of one HERMES_HOME, as they were when it was first used."""
+
+    def __init__(self, home: Path, config: Mapping[str, Any]) -> None:
+        # Here, because Hermes loads the plugin for each of its commands, and pydantic is slow to load.
+        from ...tenancy.settings import MemorySettings
+
+        self.home = home
+        self.settings = MemorySettings.load(_block(config))
+        self.contexts: Contexts = self.settings.resolved(home.name)
+        hosts = config.get("memory") or {}
+        self._sizes = store.limits(hosts)
+        self.targets: Sequence[str] = _targets(hosts, self.settings.strict)
+        self.prompts = Prompts(home, self._sizes)
+        self._stores: Bounded[tuple[str, str], Any] = Bounded(_KEEP_STORES)
+        self._lock = threading.Lock()
+
+    @property
+    def is_off(self) -> bool:
+        """True if every chat uses Hermes' own memory, as without this plugin."""
+        return self.contexts.all_global and not self.settings.strict
+
+    @property
+    def summary_marker(self) -> str:
+        """The beginning of the summary that Hermes leaves of a compacted conversation."""
+        return str(table.SUMMARY_PREFIX.load()[:_MARKER])
+
+    def of(self, chat: Chat | None, operation: Operation) -> tuple[str, ...]:
+        """Return the contexts of a chat; of the operator's terminal with None. Raises Unknown."""
+        if chat is None:
+            return (self.settings.cli_context,) if self.settings.cli_context else GLOBAL
+        return self.contexts.of(chat, operation)
+
+    def shown(self, chat: Chat | None) -> tuple[str, ...]:
+        """Return the contexts whose memory belongs into a system prompt besides what Hermes shows itself."""
+        found = self.of(chat, Operation.READ)
+        if self.settings.strict and (chat is None or self.settings.reads_global(chat)):
+            return (*found, store.HOST_MEMORY)
+        return found
+
+    def store(self, turn_id: str, context: str) -> Any:
+        """Return the store of a context, the same during a turn: the host counts failed attempts on it."""
+        with self._lock:
+            opened = self._stores.get((turn_id, context))
+            if opened is None:
+                opened = store.open_store(self.home, context, self._sizes)
+                self._stores.put((turn_id, context), opened)
+            return opened
+
+
+def tenant() -> Tenant:
+    """Return the memory of the current HERMES_HOME. Raises ConfigError, every time, if its settings are wrong."""
+    home = profile.home()
+    found = _tenants.get(home)
+    if found is None:
+        with _opening:
+            found = _tenants.get(home) or Tenant(home, table.LOAD_WHOLE_CONFIG() or {})
+            _tenants[home] = found
+    return found
+
+
+def _block(config: Mapping[str, Any]) -> object:
+    found: Any = config
+    for key in KEY.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def _targets(hosts: Mapping[str, Any], strict: bool) -> Sequence[str]:
+    """Return the targets of the memory tool that are on: in strict memory both, for Hermes' own are off then."""
+    if strict:
+        return ("memory", "user")
+    flags = {"memory": "memory_enabled", "user": "user_profile_enabled"}
+    return tuple(target for target, flag in flags.items() if hosts.get(flag))

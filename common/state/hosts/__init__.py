@@ -1,0 +1,1 @@
+"""SQL on Hermes' own database of sessions, which is read and never written here."""
