@@ -15,7 +15,7 @@ from ...tenancy import requests, sealing
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
-from . import readiness, recall, session, store
+from . import commands, guards, jobs, readiness, recall, session, store
 from .tenant import Tenant, tenant
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ def _register(ctx: Any) -> None:
     for kind, callback in {"tool_request": seal, "tool_execution": carry_out, "llm_request": show}.items():
         ctx.register_middleware(kind, callback)
     ctx.register_hook("pre_gateway_dispatch", message_arrived)
+    ctx.register_hook("pre_tool_call", check)
     table.MEMORY_SCHEMA.load()["parameters"]["properties"]["scope"] = {
         "type": "string",
         "enum": ["chat", "global"],
@@ -48,10 +49,15 @@ def _register(ctx: Any) -> None:
     }
 
 
-def message_arrived(*, event: Any = None, **_: object) -> None:
-    """Bind the chat of a message to its task. Called by the hook `pre_gateway_dispatch`."""
-    if (source := getattr(event, "source", None)) is not None:
-        session.arrived(source)
+def message_arrived(*, event: Any = None, gateway: Any = None, **_: object) -> dict[str, str] | None:
+    """Bind the chat of a message to its task, and keep commands that show other chats' things from the host.
+
+    Called by the hook `pre_gateway_dispatch`, for every platform, but for no message while the agent works.
+    """
+    if (source := getattr(event, "source", None)) is None:
+        return None
+    session.arrived(source)
+    return {"action": "skip", "reason": "it shows other chats' things"} if commands.is_refused(event, gateway) else None
 
 
 def seal(*, tool_name: str = "", args: Mapping[str, Any], session_id: str = "", **_: object) -> dict[str, Any] | None:
@@ -80,6 +86,8 @@ def carry_out(
 
     Raises nothing of its own: the host answers an exception with its own, global execution.
     """
+    if tool_name == jobs.TOOL:
+        return jobs.carry_out(args, next_call, session_id)
     if tool_name not in sealing.SEALED:
         return next_call(args)
     try:
@@ -112,6 +120,16 @@ def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", *
             logger.error("a chat's memory is not shown (%s)", type(exc).__name__)
         return None
     return {"request": changed} if changed else None
+
+
+def check(*, tool_name: str = "", args: Any = None, session_id: str = "", **_: object) -> dict[str, str] | None:
+    """Refuse a call that reaches around a chat's memory. Called by the hook `pre_tool_call`; refuses on any error."""
+    try:
+        refusal = guards.refusal(tenant(), tool_name, args if isinstance(args, Mapping) else {}, session_id)
+    except Exception as exc:
+        logger.error("a call of %s could not be checked (%s)", tool_name, type(exc).__name__)
+        refusal = "The check of this call failed."
+    return {"action": "block", "message": refusal} if refusal else None
 
 
 # -- what belongs to whom
