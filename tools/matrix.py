@@ -90,6 +90,7 @@ SCENARIOS = (
     "test_strict_children.py",
     "test_strict_gateway.py",
     "test_tenancy_gateway.py",
+    "test_tenancy_owner.py",
     "test_tenancy_prompt.py",
     "test_tenancy_store.py",
     "test_terminal.py",
