@@ -216,6 +216,10 @@ def test_every_fault_is_reported_at_once_and_no_value_is_quoted() -> None:
     assert not [each for each in found if number in each or "perhaps" in each]
 
 
+def test_what_follows_from_two_settings_is_reported_beside_the_fault_of_a_third() -> None:
+    assert [each.partition(":")[0] for each in faults(policy=5, global_readers="dm")] == ["policy", "global_readers"]
+
+
 def test_a_wrong_switch_is_not_reported_a_second_time() -> None:
     (found,) = faults(global_readers="dm", strict="maybe")
     assert found.startswith("strict:")

@@ -89,6 +89,7 @@ SCENARIOS = (
     "test_strict.py",
     "test_strict_children.py",
     "test_strict_gateway.py",
+    "test_tenancy_calls.py",
     "test_tenancy_gateway.py",
     "test_tenancy_owner.py",
     "test_tenancy_prompt.py",
