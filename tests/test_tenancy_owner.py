@@ -22,6 +22,8 @@ TWO_LINES = {
 }
 CONFIG = {
     "approvals": {"destructive_slash_confirm": False},
+    # An agent may still be at work when its answer has arrived.
+    "display": {"busy_input_mode": "queue", "busy_ack_enabled": False},
     "platform_toolsets": {name: ["memory", "session_search"] for name in ("signal", "mattermost", "cli")},
     "plugins": {"entries": {"hardened-adapters": {"memory": TWO_LINES}}},
 }
