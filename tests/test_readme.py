@@ -20,6 +20,11 @@ def test_the_commands_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+def test_the_first_screen_says_that_memory_is_apart() -> None:
+    assert "here each chat has its own" in README.split("```")[0]
+    assert "[Memory](docs/memory.md)" in README.split("```")[0]
+
+
 def test_the_tables_speak_of_the_verified_versions_of_stock() -> None:
     first, last = VERIFIED_HERMES[0], VERIFIED_HERMES[-1]
     tables = README.split(f"| | stock Hermes, {first} to {last} | here |")[1:]

@@ -27,7 +27,7 @@ PLACE = re.compile(rf"(?:{'|'.join(sorted(HOST))})(?:(?:\.\w+)+|(?:\.\w+)*:[\w.]
 TABLES = {"table.py", "host_names.py", "stock.py"}
 """The modules that may name places in Hermes."""
 NO_PLACES = {"gateway.json"}
-IMPORTERS = {"common/host/contract/names.py", "common/tenancy/settings.py"}
+IMPORTERS = {"common/host/contract/names.py", "common/tenancy/functions.py"}
 """The modules that may import a module whose name they do not write themselves: of Hermes, and an operator's policy."""
 SQL = re.compile(
     r"\b(?:SELECT\s.*\bFROM|SELECT\s+\w+\s*\(|INSERT\s+(?:INTO|OR)|REPLACE\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|PRAGMA\s+\w+"

@@ -29,3 +29,9 @@ def test_what_holds_a_statement_is_a_test_of_ours(statement: str, holders: str) 
     names = re.findall(r"`([^`]+)`", holders)
     assert names
     assert set(names) <= TESTS
+
+
+def test_what_chats_still_share_is_said() -> None:
+    section = PAGE.partition("### What chats still share\n")[2].partition("\n## ")[0]
+    for subject in ("machine", "HERMES_HOME", "MCP servers", "model", "before", "does not load", "Skills", "provider"):
+        assert re.search(rf"^- \*\*[^*]*{subject}[^*]*\*\*", section, re.MULTILINE)

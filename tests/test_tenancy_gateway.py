@@ -15,6 +15,8 @@ from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, environment, in_group, 
 SECRET = "the wedding is on the ninth"
 TOOLS = {
     "approvals": {"destructive_slash_confirm": False},
+    # An agent may still be at work when its answer has arrived.
+    "display": {"busy_input_mode": "queue", "busy_ack_enabled": False},
     "platform_toolsets": {"signal": ["memory", "session_search"]},
 }
 
@@ -28,7 +30,12 @@ def asks(request: dict[str, Any]) -> Answer | None:
     if not found:
         return None
     wanted, _ = json.JSONDecoder().raw_decode(call)
-    return [ToolCall(name, args) for name, args in wanted.items()]
+    offered = {tool["function"]["name"] for tool in request["tools"]}
+    # Since 0.21.5, Hermes offers some tools through another one.
+    return [
+        ToolCall(name, args) if name in offered else ToolCall("tool_call", {"name": name, "arguments": args})
+        for name, args in wanted.items()
+    ]
 
 
 def says(tool: str, **args: Any) -> str:
@@ -73,7 +80,9 @@ async def test_a_direct_chats_memory_stays_there(tmp_path: Path) -> None:
             await chats.direct("/new")
             assert "echo: again" in await chats.direct("again")
             assert SECRET in await chats.direct(says("session_search", query="wedding"))
-        assert not [r for r in model.requests[2:in_the_group] if SECRET in json.dumps(r, ensure_ascii=False)]
+        # A request without tools asks for a title of the direct chat.
+        in_groups = [r for r in model.requests[2:in_the_group] if r.get("tools")]
+        assert not [r for r in in_groups if SECRET in json.dumps(r, ensure_ascii=False)]
         again = model.asked("again")[0]
         assert SECRET in system(again)
         assert not (tmp_path / "memories" / "MEMORY.md").exists()

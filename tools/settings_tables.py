@@ -10,11 +10,14 @@ from typing import Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Le
 from hermes_hardened_adapters.adapters.networks import NETWORKS
 from hermes_hardened_adapters.common.settings.config import Settings
-from pydantic import SecretStr
+from hermes_hardened_adapters.common.tenancy.settings import MemorySettings
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 DOCS = Path(__file__).parent.parent / "docs"
 _BEGIN, _END = "<!-- settings -->", "<!-- /settings -->"
+MEMORY = "memory"
+"""The page of the settings of memory, which have no environment variables."""
 _HEADINGS = ("variable", "key", "default", "values", "meaning")
 
 
@@ -23,11 +26,18 @@ def pages() -> dict[str, type[Settings]]:
     return {network.name: network.settings() for network in NETWORKS.values()}
 
 
-def table(model: type[Settings], platform: str) -> str:
-    """Return the table of a platform's settings: the required ones, then its own, then those that all share."""
-    fields = sorted(model.model_fields.items(), key=lambda item: _order(item[1], platform))
+def models() -> dict[str, type[BaseModel]]:
+    """Map each page that lists settings to their model."""
+    return {**pages(), MEMORY: MemorySettings}
+
+
+def table(model: type[BaseModel], page: str) -> str:
+    """Return the table of a page: of a platform's settings the required ones, its own, then those that all share."""
+    fields = list(model.model_fields.items())
+    if page != MEMORY:
+        fields.sort(key=lambda item: _order(item[1], page))
     rows = [_HEADINGS, ("---",) * len(_HEADINGS), *(_row(name, info) for name, info in fields)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join(f"| {' | '.join(row[page == MEMORY :])} |" for row in rows)
 
 
 def rewritten(page: str, content: str) -> str:
@@ -36,7 +46,7 @@ def rewritten(page: str, content: str) -> str:
     _, end, after = rest.partition(_END)
     if not end:
         raise ValueError(f"docs/{page}.md has no {_BEGIN} … {_END}")
-    return f"{before}{_BEGIN}\n{table(pages()[page], page)}\n{end}{after}"
+    return f"{before}{_BEGIN}\n{table(models()[page], page)}\n{end}{after}"
 
 
 def _variable(info: FieldInfo) -> str:
@@ -57,16 +67,19 @@ def _row(name: str, info: FieldInfo) -> tuple[str, ...]:
 def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
-    match info.default:
+    value = info.get_default(call_default_factory=True)
+    if value in ((), {}, ""):
+        return "empty"
+    match value:
         case None:
             return "none"
-        case ():
-            return "empty"
+        case (str(entry),):
+            return f"`{entry}`"
         case bool(flag):
             return f"`{str(flag).lower()}`"
         case float(number):
             return f"`{number:g}`"
-    return f"`{info.default}`"
+    return f"`{value}`"
 
 
 def _values(info: FieldInfo) -> str:
@@ -80,6 +93,8 @@ def _values(info: FieldInfo) -> str:
         return "`true`, `false`"
     if get_origin(kind) is tuple:
         return "list"
+    if get_origin(kind) is dict:
+        return "table"
     if get_origin(kind) in {Union, types.UnionType}:
         return "path of a file"
     return "secret" if kind is SecretStr else "text"
@@ -91,7 +106,7 @@ def _bounds(info: FieldInfo) -> Iterator[Any]:
 
 
 def main() -> None:
-    for page in pages():
+    for page in models():
         path = DOCS / f"{page}.md"
         path.write_text(rewritten(page, path.read_text()))
 

@@ -46,6 +46,9 @@ class Chat:
 
         A direct message also goes by its person, and a thread by its channel.
         """
+        # Such a name could be that of another platform's chat.
+        if not self.platform or ":" in self.platform:
+            return ()
         person = (self.user_id, self.origin.get("user_id_alt", "")) if self.chat_type == "dm" else ()
         ids = filter(None, (self.chat_id, *person, self.origin.get("parent_chat_id", "")))
         return tuple(dict.fromkeys(f"{self.platform}:{each}" for each in ids))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from .chats import Chat, Operation, Unknown
 
@@ -19,25 +18,43 @@ _LONGEST = 5_000
 
 Policy = Callable[[Chat, Operation], object]
 
+# A context made here is `platform:chat`, or `platform/kind:parts`, each part but the last one escaped: whatever ids a
+# network allows, two chats have one context only if the policy says so.
+
+
+def _escaped(part: str) -> str:
+    return part.replace("%", "%25").replace(":", "%3A").replace("/", "%2F")
+
+
+def _needed(*parts: str) -> None:
+    if not all(parts):
+        raise Unknown("the session does not say whose it is")
+
 
 def _chat(chat: Chat, _: Operation) -> str:
     # A thread belongs to its channel: else each thread of some networks would be an island.
-    return f"{chat.platform}:{chat.origin.get('parent_chat_id') or chat.chat_id}"
+    place = chat.origin.get("parent_chat_id") or chat.chat_id
+    _needed(chat.platform, place)
+    return f"{_escaped(chat.platform)}:{place}"
 
 
 def _user(chat: Chat, _: Operation) -> str:
     # A row of a session without a person is nobody's: a shared session would be everybody's.
-    if not chat.user_id:
-        raise Unknown("nobody is named")
-    return f"{chat.platform}:user:{chat.user_id}"
+    _needed(chat.platform, chat.user_id)
+    return f"{_escaped(chat.platform)}/user:{chat.user_id}"
 
 
-def _chat_and_user(chat: Chat, operation: Operation) -> str:
-    return f"{_chat(chat, operation)}:{_user(chat, operation)}"
+def _chat_and_user(chat: Chat, _: Operation) -> str:
+    place = chat.origin.get("parent_chat_id") or chat.chat_id
+    _needed(chat.platform, place, chat.user_id)
+    return f"{_escaped(chat.platform)}/chat+user:{_escaped(place)}:{chat.user_id}"
 
 
 def _thread(chat: Chat, operation: Operation) -> str:
-    return f"{chat.key}:thread:{chat.thread_id}" if chat.thread_id else _chat(chat, operation)
+    if not chat.thread_id:
+        return _chat(chat, operation)
+    _needed(chat.platform, chat.chat_id)
+    return f"{_escaped(chat.platform)}/thread:{_escaped(chat.chat_id)}:{chat.thread_id}"
 
 
 BUILT_IN: Mapping[str, Policy] = {
@@ -47,30 +64,6 @@ BUILT_IN: Mapping[str, Policy] = {
     "thread": _thread,
     GLOBAL_WORD: lambda chat, operation: None,
 }
-
-
-def function_policy(function: Callable[..., object], agent_id: str) -> Policy:
-    """Return the policy of an operator's function, called with those of our arguments that it takes.
-
-    They are `operation`, `session_id`, `platform`, `channel_id`, `user_id`, `agent_id` and `metadata`
-    (`Chat.metadata`), all by keyword: the `memory:scope` contract.
-    """
-    parameters = inspect.signature(function).parameters
-    takes_all = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
-
-    def policy(chat: Chat, operation: Operation) -> object:
-        given: dict[str, Any] = {
-            "operation": operation.value,
-            "session_id": chat.session_id,
-            "platform": chat.platform,
-            "channel_id": chat.chat_id,
-            "user_id": chat.user_id,
-            "agent_id": chat.profile or agent_id,
-            "metadata": chat.metadata(),
-        }
-        return function(**{name: value for name, value in given.items() if takes_all or name in parameters})
-
-    return policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +79,20 @@ class Contexts:
 
         Raises Unknown if the policy fails or gives anything but a text, a series of texts, or None.
         """
-        named = next((name for name in chat.names if name in self.table), None)
+        for name in chat.names:
+            if name in self.table:
+                return tuple(map(self.named, checked(self.table[name])))
         try:
-            answer = self.table[named] if named else self.policy(chat, operation)
+            answer = self.policy(chat, operation)
         except Unknown:
             raise
         except Exception as exc:
             raise Unknown(f"the policy failed ({type(exc).__name__})") from exc
         return checked(answer)
+
+    def named(self, name: str) -> str:
+        """Return the context that the settings call by a name; never one that a built-in policy makes."""
+        return f":{name}" if ":" in name and self.policy in BUILT_IN.values() else name
 
     @property
     def all_global(self) -> bool:
@@ -103,18 +102,25 @@ class Contexts:
 
 def checked(answer: object) -> tuple[str, ...]:
     """Return a policy's answer as contexts. Raises Unknown if it is none."""
-    if answer is None or answer == GLOBAL_WORD:
+    # Types are exact: what a subclass calls equal to the word could be anything.
+    if answer is None or (type(answer) is str and answer == GLOBAL_WORD):
         return GLOBAL
-    found = (answer,) if isinstance(answer, str) else answer
-    if not isinstance(found, (tuple, list)) or not found:
+    if inspect.iscoroutine(answer):
+        answer.close()
+    found: tuple[object, ...] = ()
+    if type(answer) is str:
+        found = (answer,)
+    elif type(answer) is tuple or type(answer) is list:
+        found = tuple(answer)
+    contexts = tuple(each for each in found if type(each) is str and is_context(each))
+    if not contexts or len(contexts) != len(found):
         raise Unknown("the policy gave no context")
-    if not all(map(_is_context, found)):
-        raise Unknown("the policy gave no context")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(contexts))
 
 
-def _is_context(value: object) -> bool:
-    if not isinstance(value, str) or not value.strip() or value == GLOBAL_WORD or len(value) > _LONGEST:
+def is_context(name: str) -> bool:
+    """Return True if a text can name a context. The word `global`, however written, cannot."""
+    if not name.strip() or name.strip().casefold() == GLOBAL_WORD or len(name) > _LONGEST:
         return False
     # A lone surrogate has no bytes, so it could be in no file.
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -9,10 +9,13 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from .chats import Unknown
 
 FILES: Mapping[str, str] = {"memory": "MEMORY.md", "user": "USER.md"}
 """The host's file names, by the targets of its memory tool."""
@@ -30,34 +33,54 @@ def memories(home: Path) -> Path:
 def folder_name(context: str) -> str:
     """Return the name of a context's folder: readable, never a path, and different for different contexts."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "_", context).strip("._-")[:_SLUG] or "context"
-    return f"{slug}-{hashlib.sha256(context.encode()).hexdigest()[:12]}"
+    return f"{slug}-{hashlib.sha256(context.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
 def folder(home: Path, context: str) -> Path:
-    """Return the path of a context's folder."""
-    return memories(home) / "contexts" / folder_name(context)
+    """Return the path of a context's folder. Raises Unknown if it is another context's, whose hash is the same."""
+    path = memories(home) / "contexts" / folder_name(context)
+    if label(path) not in (None, context):
+        raise Unknown("another context has its folder")
+    return path
 
 
 def make_folder(home: Path, context: str) -> Path:
-    """Create a context's folder, readable for its owner only, and the label that says whose it is; return its path."""
+    """Create a context's folder, readable for its owner only, and its label; return its path.
+
+    A label that is missing, or that belongs to another folder, is written anew. Raises Unknown as `folder` does.
+    """
     path = folder(home, context)
-    for each in (path.parent, path):
-        each.mkdir(parents=True, exist_ok=True, mode=0o700)
-        each.chmod(0o700)
-    label = path / _LABEL
-    if not label.exists():
+    # With the umask of an operator, a folder in between could be everybody's.
+    for each in (path.parent.parent, path.parent, path):
         with suppress(FileExistsError):
-            descriptor = os.open(label, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"context": context}, file, ensure_ascii=False)
+            each.mkdir(mode=0o700)
+    for each in (path.parent, path):
+        each.chmod(0o700)
+    if label(path) is None:
+        descriptor, draft = tempfile.mkstemp(prefix=f".{_LABEL}.", dir=path)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"context": context}, file)
+        os.replace(draft, path / _LABEL)
     return path
 
 
 def make_private(path: Path) -> None:
-    """Take everybody else's rights from the files of a context, which the host creates with its own."""
-    for file in filter(Path.is_file, path.iterdir()):
-        with suppress(FileNotFoundError):
-            file.chmod(0o600)
+    """Take everybody else's rights from a context's folder and files, which the host creates with its own."""
+    with suppress(FileNotFoundError):
+        path.chmod(0o700)
+        for file in path.iterdir():
+            if file.is_file() and not file.is_symlink():
+                with suppress(FileNotFoundError):
+                    file.chmod(0o600)
+
+
+def label(path: Path) -> str | None:
+    """Return the context that a folder says it belongs to, None if it says nothing that can be true."""
+    try:
+        context = json.loads((path / _LABEL).read_text(encoding="utf-8")).get("context")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return None
+    return context if isinstance(context, str) and folder_name(context) == path.name else None
 
 
 def entries(path: Path) -> list[str]:
@@ -81,10 +104,8 @@ def stored(home: Path) -> Iterator[Stored]:
     """Yield every context that has a folder, ordered by name. Folders without a valid label are left out."""
     root = memories(home) / "contexts"
     for path in sorted(root.iterdir()) if root.is_dir() else ():
-        with suppress(OSError, ValueError, AttributeError):
-            context = json.loads((path / _LABEL).read_text(encoding="utf-8")).get("context")
-            if isinstance(context, str) and folder_name(context) == path.name:
-                yield Stored(context, path)
+        if (context := label(path)) is not None:
+            yield Stored(context, path)
 
 
 def block(title: str, lines: Sequence[str], limit: int) -> str:

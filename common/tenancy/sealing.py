@@ -11,6 +11,8 @@ from typing import Any
 MEMORY, SEARCH = "memory", "session_search"
 SEALED = frozenset({MEMORY, SEARCH})
 """The tools of the host whose calls are sealed."""
+CHAT, GLOBAL = SCOPES = ("chat", "global")
+"""Who sees an entry of memory: the context of its chat, or every chat."""
 _TARGET = "chat:"
 _WRAPPED = "sealed"
 
@@ -18,13 +20,27 @@ _WRAPPED = "sealed"
 def sealed(tool: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments that the host's own tool refuses: no such target, no such session."""
     if tool == MEMORY:
-        return {**args, "target": f"{_TARGET}{args.get('target') or 'memory'}"}
+        target = args.get("target")
+        return {**args, "target": _TARGET if target is None else f"{_TARGET}{target}"}
     return {"query": "", "session_id": _WRAPPED, _WRAPPED: dict(args)}
 
 
 def unsealed(tool: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments as the model gave them, whether or not they are sealed."""
+    """Return the arguments as the model gave them, whether or not they are sealed. A target is a text, or None."""
     if tool == MEMORY:
-        return {**args, "target": str(args.get("target") or "memory").removeprefix(_TARGET)}
+        target = args.get("target")
+        return {**args, "target": None if target is None else str(target).removeprefix(_TARGET) or None}
     inner = args.get(_WRAPPED)
     return dict(inner) if isinstance(inner, Mapping) else dict(args)
+
+
+def scope(args: Mapping[str, Any]) -> str:
+    """Return the scope of a memory call, one of SCOPES. Raises ValueError for another, and for two in one call."""
+    wanted = args.get("scope") or CHAT
+    if not isinstance(wanted, str) or wanted not in SCOPES:
+        raise ValueError("scope is 'chat' or 'global'.")
+    operations = args.get("operations")
+    for each in operations if isinstance(operations, (list, tuple)) else ():
+        if isinstance(each, Mapping) and each.get("scope") not in (None, wanted):
+            raise ValueError("One call has one scope: give it beside the operations, and make a call for each scope.")
+    return wanted

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...tenancy import requests, sealing
+from ...tenancy import memory, requests, sealing
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
@@ -43,9 +43,9 @@ def _register(ctx: Any) -> None:
     ctx.register_hook("pre_tool_call", check)
     table.MEMORY_SCHEMA.load()["parameters"]["properties"]["scope"] = {
         "type": "string",
-        "enum": ["chat", "global"],
-        "description": "Who sees the entry: `chat` (default), this chat alone; `global`, every chat with this agent,"
-        " for facts that are nobody's secret. Ignored outside chats.",
+        "enum": list(sealing.SCOPES),
+        "description": "Who sees the entry: `chat` (default), this chat and those that share its memory; `global`,"
+        " every chat with this agent, for facts that are nobody's secret. Ignored outside chats.",
     }
 
 
@@ -159,12 +159,14 @@ def _memory(
 ) -> str | None:
     if session_id.startswith("cron_"):
         raise Unknown("a job has no memory")
-    scope = args.get("scope") or "chat"
-    if scope not in {"chat", "global"}:
-        return _failed("scope is 'chat' or 'global'.")
-    if args["target"] not in here.targets:
+    try:
+        scope = sealing.scope(args)
+    except ValueError as exc:
+        return _failed(str(exc))
+    # The host says what it does without a target, and what is wrong with another one.
+    if args["target"] in memory.FILES and args["target"] not in here.targets:
         return _failed("This memory is switched off in config.yaml.")
-    if mine == GLOBAL or scope == "global":
+    if mine == GLOBAL or scope == sealing.GLOBAL:
         if chat is not None and mine != GLOBAL and not here.settings.writes_global(chat):
             return _failed("Memory of all chats cannot be written here. Save it for this chat (scope 'chat').")
         return store.call(args, here.store(turn_id, store.HOST_MEMORY)) if here.settings.strict else None

@@ -14,6 +14,7 @@ from .store import Limits
 
 _KEEP = 4_000
 _TITLES = {"memory": "MEMORY", "user": "PEOPLE"}
+_OWN = "THIS CHAT (others see it only if the operator lets them share it)"
 
 
 class Prompts:
@@ -29,21 +30,22 @@ class Prompts:
         """Return the memory of contexts, the chat's own first; empty if there is none. "" among them is the global one.
 
         `compaction` is a number that changes when the host has compacted the conversation: it reads its memory anew
-        then.
+        then. Raises Unknown if a context can have no memory.
         """
         key = (session_id, tuple(contexts), compaction)
+        # One at a time: two requests of a session must not read what was written between them.
         with self._lock:
             made = self._made.get(key)
-        if made is None:
-            parts = (self._part(context, n, target) for n, context in enumerate(contexts) for target in targets)
-            made = "\n\n".join(filter(None, parts))
-            with self._lock:
-                made = self._made.get(key) or made
+            if made is None:
+                parts = (self._part(context, n, target) for n, context in enumerate(contexts) for target in targets)
+                made = "\n\n".join(filter(None, parts))
+            if session_id:
+                # Also one that was there: the sessions in use are kept.
                 self._made.put(key, made)
         return made
 
     def _part(self, context: str, n: int, target: str) -> str:
         folder = memory.folder(self._home, context) if context else memory.memories(self._home)
-        whose = "THIS CHAT (other chats never see it)" if n == 0 else f"“{Foreign(context)}”"
+        whose = f"“{Foreign(context)}”" if n else _OWN
         title = f"{_TITLES[target]} OF {whose if context else 'ALL CHATS'}"
         return store.block(folder, target, title, self._sizes.of(target))

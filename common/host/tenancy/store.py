@@ -26,19 +26,30 @@ class Limits(NamedTuple):
 
 def limits(config: Mapping[str, Any]) -> Limits:
     """Return the limits that Hermes' settings give, or its defaults (agent/agent_init.py)."""
-    return Limits(int(config.get("memory_char_limit") or 2200), int(config.get("user_char_limit") or 1375))
+    return Limits(_limit(config.get("memory_char_limit"), 2200), _limit(config.get("user_char_limit"), 1375))
+
+
+def _limit(value: object, default: int) -> int:
+    try:
+        return max(int(str(value)), 0) or default
+    except ValueError:
+        return default
 
 
 class Store(NamedTuple):
-    """An open store: the host's object, and the folder that it works on."""
+    """An open store: the host's object, and the context in a HERMES_HOME that it works on."""
 
     hosts: Any
+    home: Path
     folder: Path
     context: str
 
 
 def open_store(home: Path, context: str, sizes: Limits) -> Store:
-    """Return a store for the memory of a context, `HOST_MEMORY` being the host's own. Creates the context's folder."""
+    """Return a store for the memory of a context, `HOST_MEMORY` being the host's own. Creates the context's folder.
+
+    Raises Unknown if the context can have none.
+    """
     folder = memory.make_folder(home, context) if context else memory.memories(home)
 
     class ContextStore(table.MEMORY_STORE.load()):  # type: ignore[misc]
@@ -47,12 +58,15 @@ def open_store(home: Path, context: str, sizes: Limits) -> Store:
             return folder / memory.FILES[target]
 
     opened = ContextStore(memory_char_limit=sizes.memory, user_char_limit=sizes.user)
-    return Store(opened, folder, context)
+    return Store(opened, home, folder, context)
 
 
 def call(args: Mapping[str, Any], store: Store) -> str:
-    """Carry out a call of the memory tool on a store; return the host's answer."""
+    """Carry out a call of the memory tool on a store; return the host's answer. Raises Unknown as `open_store` does."""
     known = {name: args[name] for name in ("action", "target", "old_text", "operations") if name in args}
+    if store.context:
+        # Somebody may have deleted it since the store was opened.
+        memory.make_folder(store.home, store.context)
     try:
         return str(table.MEMORY_TOOL(**known, content=args.get("content") or args.get("new_text"), store=store.hosts))
     finally:

@@ -53,7 +53,7 @@ class Tenant:
     def of(self, chat: Chat | None, operation: Operation) -> tuple[str, ...]:
         """Return the contexts of a chat; of the operator's terminal with None. Raises Unknown."""
         if chat is None:
-            return (self.settings.cli_context,) if self.settings.cli_context else GLOBAL
+            return (self.contexts.named(self.settings.cli_context),) if self.settings.cli_context else GLOBAL
         return self.contexts.of(chat, operation)
 
     def shown(self, chat: Chat | None) -> tuple[str, ...]:
@@ -65,6 +65,8 @@ class Tenant:
 
     def store(self, turn_id: str, context: str) -> Any:
         """Return the store of a context, the same during a turn: the host counts failed attempts on it."""
+        if not turn_id:
+            return store.open_store(self.home, context, self._sizes)
         with self._lock:
             opened = self._stores.get((turn_id, context))
             if opened is None:
