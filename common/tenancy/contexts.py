@@ -26,9 +26,11 @@ def _chat(chat: Chat, _: Operation) -> str:
 
 
 def _user(chat: Chat, _: Operation) -> str:
-    # A row of a session without a person is nobody's: a shared session would be everybody's.
     if not chat.user_id:
         raise Unknown("nobody is named")
+    # What one person's memory says in it, the next one's question is answered with.
+    if chat.is_shared:
+        raise Unknown("several people share this session")
     return f"{chat.platform}:user:{chat.user_id}"
 
 
