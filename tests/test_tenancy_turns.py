@@ -15,10 +15,10 @@ from tests import scene_mattermost
 from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text, text_of
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
 from tests.fakes.mattermost_server import DM, OPS, TEAM
-from tests.fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon
+from tests.fakes.signal_daemon import ALICE, ALICE_ACI, CAROL, GROUP, FakeSignalDaemon
 from tests.gateway_process import GatewayProcess, gateway_config, merged
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, environment, in_group, stage, variant
-from tests.witness import CONFIG, Witness
+from tests.witness import CONFIG, ENVIRONMENT, Witness
 
 TOOLS = ["memory", "session_search", "delegation", "todo", "cronjob"]
 NEWEST = version_tuple(host_version() or "1") >= (0, 21, 5)
@@ -27,7 +27,6 @@ JOBS = "cronjob_manage" if NEWEST else "cronjob"
 BACKGROUND = "/background" if resolve_command("background") else "/bg"
 GROUP_ID = f"group:{GROUP}"
 SETTINGS = merged(CONFIG, {"platform_toolsets": {name: TOOLS for name in ("signal", "mattermost", "witness")}})
-OTHER_ENV = {"WITNESS_ALLOW_ALL_USERS": "true"}
 
 
 def asks(request: dict[str, Any]) -> Answer | None:
@@ -86,7 +85,7 @@ class Turns:
 async def turns(home: Path, **config: Any) -> AsyncIterator[Turns]:
     witness = Witness(home)
     async with stage() as daemon, EchoModel(asks) as model:
-        env = environment(daemon) | OTHER_ENV
+        env = environment(daemon)
         async with GatewayProcess(model.base_url, env=env, home=home, config=merged(SETTINGS, config)) as running:
             await daemon.streams_open(1)
             yield Turns(daemon, running, witness)
@@ -195,8 +194,9 @@ async def test_a_chat_of_another_platform_is_scoped_too(tmp_path: Path) -> None:
     secret = "the wedding is on the ninth"
     remember = calls(("memory", {"action": "add", "target": "memory", "content": secret}))
     async with EchoModel(asks) as model:
+        config = merged(SETTINGS, {"platforms": {"witness": {"enabled": True}}})
         running = GatewayProcess(
-            model.base_url, env=OTHER_ENV, home=tmp_path, config=SETTINGS, platforms=("witness",)
+            model.base_url, env=ENVIRONMENT, home=tmp_path, config=config, platforms=("witness",)
         )
         async with running:
             for n, (room, text) in enumerate([("a", remember), ("b", "hello"), ("a", f"{BACKGROUND} {DELEGATE}")], 1):
@@ -208,7 +208,8 @@ async def test_a_chat_of_another_platform_is_scoped_too(tmp_path: Path) -> None:
     rows = witness.rows()
     assert chats(rows) == {("witness", "a", "group", "u1"), ("witness", "b", "group", "u1")}
     assert {row["chat"]["origin"]["scope_id"] for row in rows} == {"g1"}
-    assert secret in witness.answers()[0][1]
+    assert '"success": true' in witness.answers()[0][1]
+    assert [path for path in (tmp_path / "memories" / "contexts").glob("*/MEMORY.md") if secret in path.read_text()]
     assert not [r for r in model.asked("hello") if secret in json.dumps(r)]
     assert not (tmp_path / "memories" / "MEMORY.md").exists()
 
@@ -217,51 +218,57 @@ async def test_chats_of_mattermost_name_their_team_and_their_thread(tmp_path: Pa
     witness = Witness(tmp_path)
     async with scene_mattermost.stage() as server, EchoModel(asks) as model:
         env = scene_mattermost.environment(server)
-        running = GatewayProcess(
-            model.base_url, env=env, home=tmp_path, config=SETTINGS, platforms=("mattermost",)
-        )
+        running = GatewayProcess(model.base_url, env=env, home=tmp_path, config=SETTINGS, platforms=("mattermost",))
         async with running:
             await server.connected()
-            for n, (channel, fields) in enumerate([(OPS, {}), (DM, {}), (OPS, {"root_id": "thread"})], 1):
-                if fields:
-                    fields = {"root_id": root["id"]}
-                root = await server.post(ALICE_ID, channel, "@hermes hello", **fields)
-                await running.until(lambda n=n: len(model.requests) >= n, "the question")
-    rows = [row["chat"] for row in witness.rows()]
-    assert {(row["chat_id"], row["chat_type"], row["origin"].get("scope_id")) for row in rows} == {
-        (OPS, "channel", TEAM),
-        (DM, "dm", None),
+            root = await server.post(ALICE_ID, OPS, "@hermes one")
+            await running.until(lambda: model.asked("one"), "the channel's question")
+            await server.post(ALICE_ID, OPS, "@hermes two", root_id=root["id"])
+            await server.post(ALICE_ID, DM, "three")
+            await running.until(lambda: model.asked("two") and model.asked("three"), "the other questions")
+    told = [row["chat"] | row["chat"]["origin"] for row in witness.rows()]
+    assert {(row["chat_id"], row["chat_type"], row["thread_id"], row.get("scope_id")) for row in told} == {
+        (OPS, "channel", "", TEAM),
+        (OPS, "channel", root["id"], TEAM),
+        (DM, "dm", "", None),
     }
-    assert {row["user_id"] for row in rows} == {ALICE_ID}
+    assert {row["user_id"] for row in told} == {ALICE_ID}
 
 
 async def test_equal_chats_of_two_profiles_stay_apart(tmp_path: Path) -> None:
-    """Hermes' home of each turn, its tools and sub-agents is that of the profile which serves the chat."""
+    """Hermes' home in each turn, its tools and its sub-agents is that of the profile which serves the chat."""
     home = tmp_path / "hermes"
-    other = home / "profiles" / "other"
-    other.mkdir(parents=True)
-    witness = Witness(home)
-    Witness(other)
+    homes = (home, home / "profiles" / "other")
+    homes[1].mkdir(parents=True)
+    witnesses = [Witness(each) for each in homes]
     remember = calls(("memory", {"action": "add", "target": "memory", "content": "said to the other"}))
+
+    def rows() -> list[dict[str, Any]]:
+        return [row for witness in witnesses for row in witness.rows()]
+
     async with stage() as daemon, stage() as second, EchoModel(asks) as model:
-        second_env = environment(second) | {"SIGNAL_ACCOUNT": "+15550001112"}
-        (other / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in second_env.items()))
         settings = merged(gateway_config(model.base_url, plugin=True), SETTINGS)
-        (other / "config.yaml").write_text(json.dumps(settings))
-        (home / ".env").write_text("".join(f'{k}="{v}"\n' for k, v in environment(daemon).items()))
+        (homes[1] / "config.yaml").write_text(json.dumps(settings))
+        for each, env in zip(homes, (environment(daemon), environment(second)), strict=True):
+            numbered = env | ({"SIGNAL_ACCOUNT": CAROL} if each is homes[1] else {})
+            (each / ".env").write_text("".join(f'{name}="{value}"\n' for name, value in numbered.items()))
         config = merged(SETTINGS, {"gateway": {"multiplex_profiles": True}})
-        async with GatewayProcess(model.base_url, env=OTHER_ENV, home=home, config=config) as running:
+        async with GatewayProcess(model.base_url, env={}, home=home, config=config) as running:
             await running.until(lambda: "signal connected (profile: other)" in running.log, "both profiles")
-            for daemon_, text in ((second, remember), (daemon, "hello"), (second, DELEGATE), (daemon, DELEGATE)):
+            for daemon_, text in ((second, remember), (daemon, "hello"), (daemon, DELEGATE), (second, DELEGATE)):
                 before = len(daemon_.called("send"))
-                await daemon_.emit_event(variant("dm_text", ALICE_A, text=text))
+                account = {"account": CAROL} if daemon_ is second else {}
+                await daemon_.emit_event(variant("dm_text", ALICE_A, text=text) | account)
                 await running.until(lambda d=daemon_, b=before: len(d.called("send")) > b, "an answer")
             await running.until(
-                lambda: sum(row["where"] == "tool_execution" and row["tool"] == "session_search" for row in rows()) > 1,
-                "both sub-agents",
+                lambda: sum(row["platform"] == "subagent" for row in rows()) >= 6, "both sub-agents"
             )
-    assert rows()
-
-
-def rows() -> list[Any]:
-    return []
+    assert chats(rows()) - {"a sub-agent outside its profile"} == IN_DIRECT
+    assert {row["home"]: row["chat"]["profile"] for row in rows() if row["chat"] and row["platform"] == "signal"} == {
+        "hermes": "",
+        "other": "other",
+    }
+    assert list((homes[1] / "memories" / "contexts").glob("*/MEMORY.md"))
+    assert not (homes[0] / "memories" / "contexts").exists()
+    # The transcript is another matter: up to 0.19 (TODO), Hermes goes on with the other profile's session.
+    assert not [r for r in model.requests if "said to the other" in text_of(r["messages"][0]["content"])]

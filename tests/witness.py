@@ -1,6 +1,6 @@
 """A plugin beside ours in a Hermes home, which notes for which chat our code would work, wherever Hermes calls plugins.
 
-It can also be a platform of its own: `ROOMS` are files in its folder, which a test writes and reads.
+Its platform, if enabled, is a file of messages in its folder and one of answers.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 from tests.gateway_process import PLUGIN
 
 NAME = "witness"
+ENVIRONMENT = {"WITNESS_ALLOW_ALL_USERS": "true", "WITNESS_HOME_CHANNEL": "home"}
 CONFIG: dict[str, Any] = {
     "plugins": {"enabled": [PLUGIN, NAME]},
-    "platforms": {"witness": {"enabled": True}},
     "approvals": {"destructive_slash_confirm": False},
     "tools": {"tool_search": {"enabled": False}},
 }
@@ -22,6 +22,7 @@ CONFIG: dict[str, Any] = {
 SOURCE = '''
 import asyncio
 import json
+import os
 from pathlib import Path
 
 from gateway.config import Platform
@@ -107,8 +108,10 @@ def register(ctx):
         label="Witness",
         adapter_factory=Rooms,
         check_fn=lambda: True,
+        is_connected=lambda config: "WITNESS_HOME_CHANNEL" in os.environ,
         allow_all_env="WITNESS_ALLOW_ALL_USERS",
         allowed_users_env="WITNESS_ALLOWED_USERS",
+        cron_deliver_env_var="WITNESS_HOME_CHANNEL",
     )
 '''
 

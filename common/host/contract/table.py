@@ -286,7 +286,9 @@ SESSION_UNSET = needed("gateway.session_context:_UNSET")
 GET_JOB = needed("cron.jobs:get_job")
 REGISTER_MIDDLEWARE = needed("hermes_cli.plugins:PluginContext.register_middleware", "kind", "callback")
 MIDDLEWARE = needed("hermes_cli.middleware:VALID_MIDDLEWARE", "tool_request", "tool_execution", "llm_request")
-MEMORY_HOOKS = needed("hermes_cli.plugins:VALID_HOOKS", "pre_llm_call", "pre_tool_call", "pre_gateway_dispatch")
+MEMORY_HOOKS = needed(
+    "hermes_cli.plugins:VALID_HOOKS", "pre_llm_call", "pre_tool_call", "pre_gateway_dispatch", "subagent_start"
+)
 
 MEMORY_NAMES = tuple(value for value in tuple(vars().values()) if isinstance(value, HostName) and value not in NAMES)
 """The names of memory and recall per chat."""

@@ -1,7 +1,7 @@
 """The chat that the current thread works for.
 
 Hermes binds a message's chat to context variables and carries them into the agent's threads. It binds none in
-`/background` (`/bg`), in jobs, and, before 0.20, in sub-agents: those are told by the id of their session.
+`/background` (`/bg`), in jobs, and, before 0.20, in sub-agents: those are told by their session.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ _stored: Bounded[tuple[str, str], Stored] = Bounded(_KEEP)
 """Sessions of chats as Hermes stored them, by HERMES_HOME and id."""
 _background: Bounded[tuple[str, str], Chat] = Bounded(_KEEP)
 """The chats of sessions of `/background`, of which Hermes stored none before 0.20."""
+_sub_agents: Bounded[str, tuple[Path, Chat | Unknown | None]] = Bounded(_KEEP)
+"""Whose sub-agents sessions are, and the HERMES_HOME of the agent that started them."""
 _jobs: Bounded[tuple[str, str], Chat | None] = Bounded(_KEEP)
 """The chats of runs of jobs, as they were when the run began: a job may be gone before its run ends."""
 _curators: Bounded[str, None] = Bounded(_KEEP)
@@ -58,6 +60,17 @@ def began(session_id: str, platform: str) -> None:
     if platform == _CURATOR:
         with _lock:
             _curators.put(session_id, None)
+
+
+def delegated(parent: str, child: str) -> None:
+    """Note whose sub-agent a session is. Called in the thread of the agent that starts it."""
+    whose: Chat | Unknown | None
+    try:
+        whose = current(parent)
+    except Unknown as exc:
+        whose = exc
+    with _lock:
+        _sub_agents.put(child, (profile.home(), whose))
 
 
 def is_curator(session_id: str) -> bool:
@@ -141,6 +154,10 @@ def _type_in_key(chat: Chat) -> str:
 
 def _unbound(session_id: str) -> Chat | None:
     """Return the chat of the session, or of the one that it continues or works for; None on the operator's machine."""
+    with _lock:
+        started = _sub_agents.get(session_id)
+    if started is not None:
+        return _of_sub_agent(session_id, *started)
     serving = _serving.is_set()
     line = _line(session_id)
     for stored in line:
@@ -156,6 +173,15 @@ def _unbound(session_id: str) -> Chat | None:
     if value("HERMES_SESSION_PLATFORM") not in {None, "", *_LOCAL}:
         raise Unknown("started from the shell of a chat")
     return None
+
+
+def _of_sub_agent(session_id: str, home: Path, whose: Chat | Unknown | None) -> Chat | None:
+    # Before 0.20, it runs in the process's own profile, whoever started it.
+    if home != profile.home():
+        raise Unknown("a sub-agent outside its profile")
+    if isinstance(whose, Unknown):
+        raise Unknown(str(whose))
+    return whose and replace(whose, session_id=session_id)
 
 
 def _of_stored(stored: Stored, session_id: str) -> Chat | None:
