@@ -21,6 +21,7 @@ CONFIG: dict[str, Any] = {
 
 SOURCE = '''
 import asyncio
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -49,7 +50,7 @@ def noting(where):
             "text": str(given.get("user_message") or ""),
             "unknown": unknown,
             "home": profile.home().name,
-            "chat": chat and {name: getattr(chat, name) for name in type(chat).__slots__} | {"origin": dict(chat.origin)},
+            "chat": chat and dataclasses.asdict(chat),
         }
         with (HERE / "log").open("a") as log:
             log.write(json.dumps(row) + "\\n")
@@ -122,7 +123,7 @@ class Witness:
     def __init__(self, home: Path) -> None:
         self._folder = home / "plugins" / NAME
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "plugin.yaml").write_text(f"name: {NAME}\nversion: 0.1.0\ndescription: notes whose turn it is\n")
+        (self._folder / "plugin.yaml").write_text(f"name: {NAME}\nversion: 0.1.0\ndescription: a witness\n")
         (self._folder / "__init__.py").write_text(SOURCE)
 
     def says(self, **message: str) -> None:

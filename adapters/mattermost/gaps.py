@@ -146,9 +146,7 @@ class Gaps:
             # The ledger decides whether an edited post is new to us, or a new version of a known post.
             for kind in _VERSIONS[bool(post.delete_at), bool(post.edit_at)]:
                 superseded = post.id != last_addition
-                item = Item(
-                    post, kind, channel_type, name, team_id=team_id, missed=True, is_superseded=superseded
-                )
+                item = Item(post, kind, channel_type, name, team_id=team_id, missed=True, is_superseded=superseded)
                 if self._pipeline.is_new(item.key):
                     items.append(item)
                     break

@@ -36,7 +36,7 @@ _lock = threading.Lock()
 _stored: Bounded[tuple[str, str], Stored] = Bounded(_KEEP)
 """Sessions of chats as Hermes stored them, by HERMES_HOME and id."""
 _background: Bounded[tuple[str, str], Chat] = Bounded(_KEEP)
-"""The chats of sessions of `/background`, of which Hermes stored none before 0.20."""
+"""The chats of sessions of `/background`, of which Hermes stores little, and nothing at all before 0.20."""
 _sub_agents: Bounded[str, tuple[Path, Chat | Unknown | None]] = Bounded(_KEEP)
 """Whose sub-agents sessions are, and the HERMES_HOME of the agent that started them."""
 _jobs: Bounded[tuple[str, str], Chat | None] = Bounded(_KEEP)
@@ -185,16 +185,20 @@ def _of_sub_agent(session_id: str, home: Path, whose: Chat | Unknown | None) -> 
 
 
 def _of_stored(stored: Stored, session_id: str) -> Chat | None:
-    if stored.chat_id and stored.source:
-        return replace(of_row(stored._asdict()), session_id=session_id)
-    if not stored.id.startswith(_BACKGROUND):
-        return None
-    key = (str(profile.home()), stored.id)
+    chat = _of_background(stored.id, session_id) if stored.id.startswith(_BACKGROUND) else None
+    if chat is None and stored.chat_id and stored.source:
+        chat = of_row(stored._asdict())
+    return chat and replace(chat, session_id=session_id)
+
+
+def _of_background(task: str, session_id: str) -> Chat | None:
+    key = (str(profile.home()), task)
     with _lock:
         chat = _background.get(key)
-        if chat is None and stored.id == session_id and (chat := _arrived.get()) is not None:
+        # Only the task itself certainly runs in the context of the message that started it.
+        if chat is None and task == session_id and (chat := _arrived.get()) is not None:
             _background.put(key, chat)
-    return chat and replace(chat, session_id=session_id)
+    return chat
 
 
 def _of_job(job_session: str, session_id: str) -> Chat | None:
