@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hermes_cli.commands import resolve_command
 from hermes_hardened_adapters.common.host.contract.version import host_version, version_tuple
+from hermes_hardened_adapters.common.tenancy.chats import Chat
 
 from tests import scene_mattermost
 from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text, text_of
@@ -53,8 +56,8 @@ DELEGATE = calls(("delegate_task", {"goal": SEARCH}))
 class Turns:
     """A gateway with Signal and the witness."""
 
-    def __init__(self, daemon: FakeSignalDaemon, running: GatewayProcess, witness: Witness) -> None:
-        self.daemon, self.running, self.witness = daemon, running, witness
+    def __init__(self, daemon: FakeSignalDaemon, running: GatewayProcess, witness: Witness, model: EchoModel) -> None:
+        self.daemon, self.running, self.witness, self.model = daemon, running, witness, model
 
     async def until(self, true: Callable[[], Any], what: str) -> None:
         await self.running.until(lambda: bool(true()), what)
@@ -91,7 +94,7 @@ async def turns(home: Path, **config: Any) -> AsyncIterator[Turns]:
         env = environment(daemon)
         async with GatewayProcess(model.base_url, env=env, home=home, config=merged(SETTINGS, config)) as running:
             await daemon.streams_open(1)
-            yield Turns(daemon, running, witness)
+            yield Turns(daemon, running, witness, model)
 
 
 def chats(rows: list[dict[str, Any]]) -> set[tuple[str, str, str, str] | str]:
@@ -189,6 +192,21 @@ async def test_people_in_a_shared_session_have_their_own_turns(tmp_path: Path) -
         rows = running.witness.rows()
         assert len({row["session_id"] for row in rows}) == 1
         assert {row["chat"]["origin"]["user_id_alt"] for row in rows} == {ALICE_ACI, CAROL_C.aci}
+
+
+@pytest.mark.parametrize("mode", ["queue", "steer"])
+async def test_whose_a_waiting_message_is_cannot_be_told_in_a_shared_session(mode: str, tmp_path: Path) -> None:
+    """Hermes runs it in the name of the turn before it, so `policy: user` has to know that several people speak."""
+    async with turns(tmp_path, group_sessions_per_user=False, display={"busy_input_mode": mode}) as running:
+        running.model.held = asyncio.Event()
+        await running.daemon.emit_event(in_group(ALICE_A, f"{BOT} first", BOT_ITSELF))
+        await running.until(lambda: running.model.asked("first"), "the first question")
+        await running.daemon.emit_event(in_group(CAROL_C, f"{BOT} second", BOT_ITSELF))
+        await running.until(lambda: len(running.running.verdicts()) == 2, "the second message")
+        running.model.held.set()
+        await running.until(lambda: running.model.asked("second"), "the second question")
+        assert chats(running.witness.rows()) == IN_GROUP
+        assert all(Chat(**row["chat"]).is_shared for row in running.witness.rows())
 
 
 async def test_a_chat_of_another_platform_is_scoped_too(tmp_path: Path) -> None:
