@@ -10,7 +10,7 @@ import pytest
 from hermes_hardened_adapters.adapters.mattermost.lookups.channels import Channel, Channels
 from hermes_hardened_adapters.adapters.mattermost.rest.client import MattermostClient
 
-from tests.fakes.mattermost_server import DM, OPS, SECRET, TOKEN, FakeMattermostServer
+from tests.fakes.mattermost_server import DM, OPS, SECRET, TEAM, TOKEN, FakeMattermostServer
 
 
 @pytest.fixture
@@ -19,16 +19,15 @@ async def channels(server: FakeMattermostServer) -> AsyncIterator[Channels]:
         yield Channels(client)
 
 
-def item(channel_id: str, channel_type: str = "", channel_name: str = "") -> Any:
-    return SimpleNamespace(
-        post=SimpleNamespace(channel_id=channel_id), channel_type=channel_type, channel_name=channel_name
-    )
+def item(channel_id: str, channel_type: str = "", channel_name: str = "", team_id: str = "") -> Any:
+    post = SimpleNamespace(channel_id=channel_id)
+    return SimpleNamespace(post=post, channel_type=channel_type, channel_name=channel_name, team_id=team_id)
 
 
 async def test_what_a_frame_says_of_its_channel_is_remembered(channels: Channels, server: FakeMattermostServer) -> None:
     assert channels.known(item(OPS)) == Channel("O", "")
-    assert await channels.of(item(OPS, "P", "Ops")) == Channel("P", "Ops")
-    assert await channels.of(item(OPS)) == channels.known(item(OPS)) == Channel("P", "Ops")
+    assert await channels.of(item(OPS, "P", "Ops", TEAM)) == Channel("P", "Ops", TEAM)
+    assert await channels.of(item(OPS)) == channels.known(item(OPS)) == Channel("P", "Ops", TEAM)
     assert server.calls == []
 
 
@@ -36,6 +35,7 @@ async def test_an_unknown_channel_is_asked_for_once(channels: Channels, server: 
     for _ in range(2):
         assert (await channels.of(item(DM))).chat_type == "dm"
         assert (await channels.of(item(SECRET))).chat_type == "group"
+    assert (await channels.of(item(SECRET))).team_id == TEAM
     assert len(server.calls) == 2
 
 

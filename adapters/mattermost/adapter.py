@@ -73,6 +73,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             user_id=authorization.user_id,
             user_name=delivery.author or authorization.user_id,
             thread_id=thread,
+            guild_id=inbound.chat.team,
             is_bot=inbound.origin is not Origin.PERSON,
             message_id=inbound.message_id,
             role_authorized=delivery.admitted,

@@ -26,6 +26,7 @@ from ...common.core.wording import name as as_name
 from . import wire
 from .mentions.grammar import UserIdOf, find_mentions
 from .sequence import Frame
+from .settings import is_id
 
 NameOf = Callable[[str], str]
 """Returns the username of a user id, empty if it is unknown."""
@@ -42,6 +43,7 @@ class Posted:
     channel_type: str
     channel_name: str
     sender_name: str
+    team_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Item:
     """D, G, P or O; empty if the frame does not have it."""
     channel_name: str = ""
     sender_name: str = ""
+    team_id: str = ""
     missed: bool = False
     """True for a post that was fetched by a catch-up instead of received from the stream."""
     is_superseded: bool = False
@@ -164,7 +167,7 @@ def _event(event: str, data: dict[str, Any], broadcast: dict[str, Any]) -> Event
     match event:
         case "posted":
             new = wire.PostedData.model_validate(data)
-            return Posted(new.post, new.channel_type, new.channel_display_name, new.sender_name)
+            return Posted(new.post, new.channel_type, new.channel_display_name, new.sender_name, new.team_id or "")
         case "post_edited":
             return Edited(wire.PostData.model_validate(data).post)
         case "post_deleted":
@@ -190,6 +193,7 @@ def to_inbound(
     channel_type: str,
     channel_name: str = "",
     sender_name: str = "",
+    team_id: str = "",
     kind: Kind = "posted",
 ) -> Decoded:
     """Decode a post. `channel_name` and `sender_name` are for display.
@@ -211,7 +215,7 @@ def to_inbound(
         sent_at=post.create_at,
         chat=Chat(thread=thread)
         if channel_type == "D"
-        else Chat(post.channel_id, as_name(channel_name) or None, thread),
+        else Chat(post.channel_id, as_name(channel_name) or None, thread, team_id if is_id(team_id) else None),
         sender=Address(post.user_id),
         sender_name=_sender_name(post, origin, name_of, sender_name),
         origin=origin,

@@ -135,7 +135,8 @@ class Gaps:
         return True
 
     def _queue(self, channel: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-        channel_id, channel_type, name = (str(channel.get(key, "")) for key in ("id", "type", "display_name"))
+        keys = ("id", "type", "display_name", "team_id")
+        channel_id, channel_type, name, team_id = (str(channel.get(key, "")) for key in keys)
         posts = [post for post in map(parse_post, rows) if post is not None]
         self._pipeline.unhandled["malformed post"] += len(rows) - len(posts)
         me = self._pipeline.me
@@ -144,7 +145,8 @@ class Gaps:
         for post in posts:
             # The ledger decides whether an edited post is new to us, or a new version of a known post.
             for kind in _VERSIONS[bool(post.delete_at), bool(post.edit_at)]:
-                item = Item(post, kind, channel_type, name, missed=True, is_superseded=post.id != last_addition)
+                superseded = post.id != last_addition
+                item = Item(post, kind, channel_type, name, team_id=team_id, missed=True, is_superseded=superseded)
                 if self._pipeline.is_new(item.key):
                     items.append(item)
                     break

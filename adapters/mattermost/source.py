@@ -123,8 +123,8 @@ class MattermostSource(Source[Item | UserRemoved]):
         if self._ignored_early(frame):
             return
         match event_of(frame):
-            case Posted() as event:
-                self._submit(Item(event.post, "posted", event.channel_type, event.channel_name, event.sender_name))
+            case Posted(post, kind, name, sender, team):
+                self._submit(Item(post, "posted", kind, name, sender, team))
             case Edited(is_pin=True):
                 # Not a new version: the text is the same, and the ledger key would be that of the last edit.
                 self.pipeline.unhandled["pinned"] += 1
@@ -285,6 +285,7 @@ class MattermostSource(Source[Item | UserRemoved]):
             channel_type=channel.type,
             channel_name=channel.name,
             sender_name=item.sender_name,
+            team_id=channel.team_id,
             kind=item.kind,
         )
 

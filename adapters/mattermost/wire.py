@@ -61,6 +61,7 @@ class PostedData(PostData):
     channel_type: str = ""
     channel_display_name: str = ""
     sender_name: str = ""
+    team_id: Lenient[str] = None
     mentions: Lenient[Json[tuple[str, ...]]] = None
 
 

@@ -67,6 +67,8 @@ class Chat:
     id: str = ""
     name: Foreign | None = None
     thread: str | None = None
+    team: str | None = None
+    """The network's id of the team that a channel belongs to."""
 
     @property
     def is_group(self) -> bool:

@@ -19,6 +19,7 @@ from ..inbound.observation import Observations
 from . import commands, files, questions, sessions
 from . import events as host_events
 from .contract import table
+from .tenancy import session
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
@@ -87,12 +88,14 @@ class Interceptor:
         return True
 
     def screened(self, handler: Handler) -> Handler:
-        """Wrap the host's handler of messages with a second check of the author's rights.
+        """Wrap the host's handler of messages: it runs for the message's chat, after a second check of rights.
 
         The host may have opened a question while the message waited behind a busy agent.
         """
 
         async def handle(event: Any) -> Any:
+            # The host's hook for this sees no event that the host itself makes.
+            session.arrived(event.source)
             if refusal := self._refused(event):
                 return refusal.reply
             reply = await handler(event)

@@ -53,6 +53,12 @@ class Chat:
         ids = filter(None, (self.chat_id, *person, self.origin.get("parent_chat_id", "")))
         return tuple(dict.fromkeys(f"{self.platform}:{each}" for each in ids))
 
+    @property
+    def is_shared(self) -> bool:
+        """True if several people speak in the session: its key ends with none of them (gateway/session.py)."""
+        people = tuple(f":{person}" for person in (self.user_id, self.origin.get("user_id_alt")) if person)
+        return self.chat_type != "dm" and bool(self.session_key) and not self.session_key.endswith(people)
+
     def metadata(self) -> dict[str, str]:
         """Return what a policy function gets besides the ids. Shapes: texts, empty where unknown."""
         return {

@@ -31,6 +31,12 @@ def _needed(*parts: str) -> None:
         raise Unknown("the session does not say whose it is")
 
 
+def _not_shared(chat: Chat) -> None:
+    # What one person's memory says in it, the next one's question is answered with.
+    if chat.is_shared:
+        raise Unknown("several people share this session")
+
+
 def _chat(chat: Chat, _: Operation) -> str:
     # A thread belongs to its channel: else each thread of some networks would be an island.
     place = chat.origin.get("parent_chat_id") or chat.chat_id
@@ -39,14 +45,15 @@ def _chat(chat: Chat, _: Operation) -> str:
 
 
 def _user(chat: Chat, _: Operation) -> str:
-    # A row of a session without a person is nobody's: a shared session would be everybody's.
     _needed(chat.platform, chat.user_id)
+    _not_shared(chat)
     return f"{_escaped(chat.platform)}/user:{chat.user_id}"
 
 
 def _chat_and_user(chat: Chat, _: Operation) -> str:
     place = chat.origin.get("parent_chat_id") or chat.chat_id
     _needed(chat.platform, place, chat.user_id)
+    _not_shared(chat)
     return f"{_escaped(chat.platform)}/chat+user:{_escaped(place)}:{chat.user_id}"
 
 

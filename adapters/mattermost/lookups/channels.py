@@ -22,6 +22,7 @@ class Channel(NamedTuple):
 
     type: str
     name: str
+    team_id: str = ""
 
     @property
     def chat_type(self) -> str:
@@ -44,7 +45,7 @@ class Channels:
         """Return the channel of a post, fetched if it is unknown. A failure is logged and gives an open channel."""
         channel_id = item.post.channel_id
         if item.channel_type:
-            self._channels.put(channel_id, Channel(item.channel_type, item.channel_name))
+            self._channels.put(channel_id, Channel(item.channel_type, item.channel_name, item.team_id))
         elif channel_id not in self._channels:
             try:
                 row = await self._client.channel(channel_id)
@@ -52,11 +53,12 @@ class Channels:
                 logger.warning("a channel could not be looked up: %s", exc)
                 # Not cached, so that the next post tries again.
                 return _UNKNOWN
-            self._channels.put(channel_id, Channel(str(row.get("type", "O")), str(row.get("display_name", ""))))
+            fields = (str(row.get("type", "O")), str(row.get("display_name", "")), str(row.get("team_id", "")))
+            self._channels.put(channel_id, Channel(*fields))
         return self._channels[channel_id]
 
     def known(self, item: Item) -> Channel:
         """Return the channel of a post without asking the server. An unknown one does not count as a direct message."""
         if item.channel_type:
-            return Channel(item.channel_type, item.channel_name)
+            return Channel(item.channel_type, item.channel_name, item.team_id)
         return self._channels.get(item.post.channel_id, _UNKNOWN)

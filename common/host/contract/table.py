@@ -235,7 +235,7 @@ ADAPTER_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "handle_message": ("event",),
     "build_source": (
         *("chat_id", "chat_name", "chat_type", "user_id", "user_name", "user_id_alt", "chat_id_alt"),
-        *("message_id", "role_authorized", "thread_id", "is_bot"),
+        *("message_id", "role_authorized", "thread_id", "is_bot", "guild_id"),
     ),
     "config": (),
     "platform": (),
@@ -276,7 +276,6 @@ SUMMARY_PREFIX = needed("agent.context_compressor:SUMMARY_PREFIX")
 SESSION_SEARCH = needed("tools.session_search_tool:session_search", "query", "db", "current_session_id", "session_id")
 SESSION_DB = needed("hermes_state:SessionDB", "db_path")
 SESSION_CONNECTION = needed("hermes_state:SessionDB._conn")
-SESSION_ROW = needed("hermes_state:SessionDB.get_session")
 SESSION_CLOSE = needed("hermes_state:SessionDB.close")
 SESSION_VARIABLES = needed(
     "gateway.session_context:_VAR_MAP",
@@ -287,7 +286,9 @@ SESSION_UNSET = needed("gateway.session_context:_UNSET")
 GET_JOB = needed("cron.jobs:get_job")
 REGISTER_MIDDLEWARE = needed("hermes_cli.plugins:PluginContext.register_middleware", "kind", "callback")
 MIDDLEWARE = needed("hermes_cli.middleware:VALID_MIDDLEWARE", "tool_request", "tool_execution", "llm_request")
-MEMORY_HOOKS = needed("hermes_cli.plugins:VALID_HOOKS", "pre_tool_call", "pre_gateway_dispatch")
+MEMORY_HOOKS = needed(
+    "hermes_cli.plugins:VALID_HOOKS", "pre_llm_call", "pre_tool_call", "pre_gateway_dispatch", "subagent_start"
+)
 
 MEMORY_NAMES = tuple(value for value in tuple(vars().values()) if isinstance(value, HostName) and value not in NAMES)
 """The names of memory and recall per chat."""

@@ -40,6 +40,8 @@ def _register(ctx: Any) -> None:
     for kind, callback in {"tool_request": seal, "tool_execution": carry_out, "llm_request": show}.items():
         ctx.register_middleware(kind, callback)
     ctx.register_hook("pre_gateway_dispatch", message_arrived)
+    ctx.register_hook("pre_llm_call", turn_began)
+    ctx.register_hook("subagent_start", sub_agent_started)
     ctx.register_hook("pre_tool_call", check)
     table.MEMORY_SCHEMA.load()["parameters"]["properties"]["scope"] = {
         "type": "string",
@@ -58,6 +60,17 @@ def message_arrived(*, event: Any = None, gateway: Any = None, **_: object) -> d
         return None
     session.arrived(source)
     return {"action": "skip", "reason": "it shows other chats' things"} if commands.is_refused(event, gateway) else None
+
+
+def turn_began(*, session_id: str = "", platform: str = "", **_: object) -> None:
+    """Note who works in a session. Called by the hook `pre_llm_call`."""
+    session.began(str(session_id or ""), str(platform or ""))
+
+
+def sub_agent_started(*, parent_session_id: str = "", child_session_id: str = "", **_: object) -> None:
+    """Note whose sub-agent a session is. Called by the hook `subagent_start`."""
+    if child_session_id:
+        session.delegated(str(parent_session_id or ""), str(child_session_id))
 
 
 def seal(*, tool_name: str = "", args: Mapping[str, Any], session_id: str = "", **_: object) -> dict[str, Any] | None:

@@ -1,33 +1,47 @@
-"""The chat that the current thread works for, as Hermes binds it.
+"""The chat that the current thread works for.
 
-Hermes binds a message's chat to context variables and carries them into the agent's threads. `/background` binds
-nothing: what it starts inherits our own variable.
+Hermes binds a message's chat to context variables and carries them into the agent's threads. It binds none in
+`/background` (`/bg`), in jobs, and, before 0.20, in sub-agents: those are told by their session.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...core.bounded import Bounded
+from ...core.errors import StateError
 from ...settings.environment import value
+from ...state.hosts.lineage import Stored, lineage, newest
 from ...tenancy.chats import Chat, Unknown
 from .. import profile
 from ..contract import table
+from . import origins
+from .origins import of_row as of_row
 
 _LOCAL = frozenset({"local", "cli", "tui", "desktop", "acp"})
 """Platforms that are the operator's own machine."""
+_JOB, _BACKGROUND = "cron_", "bg_"
+"""How the ids of sessions begin that a job and `/background` run in."""
+_CURATOR = "curator"
 _KEEP = 4_000
-_JOB = "cron_"
-_ORIGIN = ("scope_id", "parent_chat_id", "chat_name", "user_id_alt", "chat_type")
 
 _serving = threading.Event()
 _arrived: ContextVar[Chat | None] = ContextVar("hardened_chat", default=None)
-_origins: Bounded[tuple[str, str], dict[str, str]] = Bounded(_KEEP)
-"""What a stored session says of its source, by HERMES_HOME and session id. It never changes."""
+_lock = threading.Lock()
+_stored: Bounded[tuple[str, str], Stored] = Bounded(_KEEP)
+"""Sessions of chats as Hermes stored them, by HERMES_HOME and id."""
+_background: Bounded[tuple[str, str], Chat] = Bounded(_KEEP)
+"""The chats of sessions of `/background`, of which Hermes stores little, and nothing at all before 0.20."""
+_sub_agents: Bounded[str, tuple[Path, Chat | Unknown | None]] = Bounded(_KEEP)
+"""Whose sub-agents sessions are, and the HERMES_HOME of the agent that started them."""
+_jobs: Bounded[tuple[str, str], Chat | None] = Bounded(_KEEP)
+"""The chats of runs of jobs, as they were when the run began: a job may be gone before its run ends."""
+_curators: Bounded[str, None] = Bounded(_KEEP)
 
 
 def serves_chats() -> None:
@@ -38,7 +52,30 @@ def serves_chats() -> None:
 def arrived(source: Any) -> None:
     """Bind the source of a message to the current task, and to all that it starts."""
     serves_chats()
-    _arrived.set(_of_source(source))
+    _arrived.set(origins.of_source(source))
+
+
+def began(session_id: str, platform: str) -> None:
+    """Note who works in a session, which the hook `pre_llm_call` says."""
+    if platform == _CURATOR:
+        with _lock:
+            _curators.put(session_id, None)
+
+
+def delegated(parent: str, child: str) -> None:
+    """Note whose sub-agent a session is. Called in the thread of the agent that starts it."""
+    whose: Chat | Unknown | None
+    try:
+        whose = current(parent)
+    except Unknown as exc:
+        whose = exc
+    with _lock:
+        _sub_agents.put(child, (profile.home(), whose))
+
+
+def is_curator(session_id: str) -> bool:
+    """Return True for the host's keeper of skills. It writes skills for everybody, and works for no chat."""
+    return session_id in _curators
 
 
 def current(session_id: str) -> Chat | None:
@@ -46,120 +83,175 @@ def current(session_id: str) -> Chat | None:
 
     Raises Unknown if the chat of a chat's agent cannot be told.
     """
+    if is_curator(session_id):
+        raise Unknown("the keeper of skills works for no chat")
     if session_id.startswith(_JOB):
-        return _of_job(session_id)
+        return _of_job(session_id, session_id)
     if value("HERMES_KANBAN_TASK"):
         raise Unknown("a board's worker may serve any chat")
-    bound = {name: _bound(f"HERMES_SESSION_{name}") for name in ("PLATFORM", "CHAT_ID", "KEY")}
-    platform, chat_id = bound["PLATFORM"], bound["CHAT_ID"]
+    platform = _bound("PLATFORM")
     if platform in _LOCAL:
         return None
     if not platform:
-        if (chat := _arrived.get()) is not None:
-            return chat
-        if _serving.is_set():
-            raise Unknown("no chat is bound here")
-        return None
-    if not chat_id:
+        return _unbound(session_id)
+    # The API server runs turns that no message began.
+    serves_chats()
+    if not _bound("CHAT_ID"):
         raise Unknown("the session names no chat")
-    origin = _origin(session_id, chat_id)
-    parts = bound["KEY"].split(":")
-    return Chat(
+    return _of_variables(platform, session_id)
+
+
+def _of_variables(platform: str, session_id: str) -> Chat:
+    chat = Chat(
         platform,
-        chat_id,
-        origin.pop("chat_type", "") or (parts[3] if len(parts) > 3 else ""),
-        _bound("HERMES_SESSION_THREAD_ID"),
-        _bound("HERMES_SESSION_USER_ID"),
+        _bound("CHAT_ID"),
+        _bound("CHAT_TYPE"),
+        _bound("THREAD_ID"),
+        _bound("USER_ID"),
         session_id,
-        bound["KEY"],
-        _bound("HERMES_SESSION_PROFILE"),
-        origin,
+        _bound("KEY"),
+        _bound("PROFILE"),
     )
+    known = _details(chat)
+    kind = chat.chat_type or (known.chat_type if known else "") or _type_in_key(chat)
+    origin = dict(known.origin) if known else {}
+    # Several people may speak in one session.
+    if known and known.user_id != chat.user_id:
+        origin.pop("user_id_alt", None)
+    bound = origins.details({name: _bound(name.upper()) for name in origins.DETAILS})
+    return replace(chat, chat_type=kind, origin=origin | bound)
 
 
-def of_row(row: Mapping[str, Any]) -> Chat:
-    """Return the chat of a stored session. Raises Unknown if it has none."""
-    if not row.get("chat_id") or not row.get("source"):
-        raise Unknown("a session without a chat")
-    origin = _texts(row.get("origin_json"))
-    return Chat(
-        str(row["source"]),
-        str(row["chat_id"]),
-        str(row.get("chat_type") or origin.get("chat_type") or ""),
-        str(row.get("thread_id") or ""),
-        str(row.get("user_id") or ""),
-        str(row["id"]),
-        str(row.get("session_key") or ""),
-        origin=origin,
-    )
-
-
-def _of_source(source: Any) -> Chat:
-    platform = getattr(source.platform, "value", source.platform)
-    return Chat(
-        str(platform or ""),
-        str(source.chat_id or ""),
-        str(source.chat_type or ""),
-        str(source.thread_id or ""),
-        str(source.user_id or ""),
-        profile=str(source.profile or ""),
-        origin={name: str(found) for name in _ORIGIN if (found := getattr(source, name, None))},
-    )
-
-
-def _of_job(session_id: str) -> Chat | None:
-    job = table.GET_JOB(session_id.split("_")[1])
-    if job is None:
-        raise Unknown("the job is gone")
-    if not (origin := job.get("origin")):
+def _details(chat: Chat) -> Chat | None:
+    """Return this chat as its last message, or its stored session, describes it; None if neither does."""
+    came = _arrived.get()
+    if came is not None and _is_same(came, chat) and came.profile == chat.profile:
+        return came
+    key = (str(profile.home()), chat.session_id)
+    with _lock:
+        stored = _stored.get(key)
+    if stored is None:
+        stored = _line(chat.session_id)[0]
+        if stored.chat_id and stored.origin_json:
+            with _lock:
+                _stored.put(key, stored)
+    try:
+        found = of_row(stored._asdict())
+    except Unknown:
         return None
-    if not origin.get("platform") or not origin.get("chat_id"):
-        raise Unknown("the job names no chat")
-    return Chat(
-        str(origin["platform"]),
-        str(origin["chat_id"]),
-        str(origin.get("chat_type") or ""),
-        str(origin.get("thread_id") or ""),
-        str(origin.get("user_id") or ""),
-        session_id,
-        origin={name: str(found) for name in _ORIGIN if (found := origin.get(name))},
-    )
+    return found if _is_same(found, chat) else None
 
 
-def _bound(name: str) -> str:
+def _is_same(one: Chat, other: Chat) -> bool:
+    return (one.platform, one.chat_id) == (other.platform, other.chat_id)
+
+
+def _type_in_key(chat: Chat) -> str:
+    """Return the type of chat that a session's key names: `agent:<profile>:<platform>:<type>:…`."""
+    parts = chat.session_key.split(":")
+    return parts[3] if len(parts) > 3 and parts[2] == chat.platform else ""
+
+
+def _unbound(session_id: str) -> Chat | None:
+    """Return the chat of the session, or of the one that it continues or works for; None on the operator's machine."""
+    with _lock:
+        started = _sub_agents.get(session_id)
+    if started is not None:
+        return _of_sub_agent(session_id, *started)
+    serving = _serving.is_set()
+    line = _line(session_id)
+    for stored in line:
+        if stored.id.startswith(_JOB):
+            return _of_job(stored.id, session_id)
+        # In a terminal, the operator may go on with a chat's session.
+        if serving and (chat := _of_stored(stored, session_id)):
+            return chat
+    if serving:
+        raise Unknown("no chat is bound here")
+    if line[0].source is None and (_bound("CRON_SESSION", "HERMES_") or value("HERMES_CRON_SESSION")):
+        raise Unknown("a part of a job that is not stored")
+    if value("HERMES_SESSION_PLATFORM") not in {None, "", *_LOCAL}:
+        raise Unknown("started from the shell of a chat")
+    return None
+
+
+def _of_sub_agent(session_id: str, home: Path, whose: Chat | Unknown | None) -> Chat | None:
+    # Before 0.20, it runs in the process's own profile, whoever started it.
+    if home != profile.home():
+        raise Unknown("a sub-agent outside its profile")
+    if isinstance(whose, Unknown):
+        raise Unknown(str(whose))
+    return whose and replace(whose, session_id=session_id)
+
+
+def _of_stored(stored: Stored, session_id: str) -> Chat | None:
+    chat = _of_background(stored.id, session_id) if stored.id.startswith(_BACKGROUND) else None
+    if chat is None and stored.chat_id and stored.source:
+        chat = of_row(stored._asdict())
+    return chat and replace(chat, session_id=session_id)
+
+
+def _of_background(task: str, session_id: str) -> Chat | None:
+    key = (str(profile.home()), task)
+    with _lock:
+        chat = _background.get(key)
+        # Only the task itself certainly runs in the context of the message that started it.
+        if chat is None and task == session_id and (chat := _arrived.get()) is not None:
+            _background.put(key, chat)
+    return chat
+
+
+def _of_job(job_session: str, session_id: str) -> Chat | None:
+    key = (str(profile.home()), job_session)
+    with _lock:
+        known, chat = key in _jobs, _jobs.get(key)
+    if not known:
+        # cron_<job>_<day>_<time>
+        chat = _described(_job(job_session.removeprefix(_JOB).rsplit("_", 2)[0]))
+        with _lock:
+            _jobs.put(key, chat)
+    return chat and replace(chat, session_id=session_id)
+
+
+def _job(job_id: str) -> Chat | None:
+    try:
+        found = table.GET_JOB(job_id)
+    except Exception as exc:
+        raise Unknown(f"the jobs cannot be read ({type(exc).__name__})") from exc
+    return origins.of_job(found)
+
+
+def _described(chat: Chat | None) -> Chat | None:
+    """Return the chat of a job with what its sessions know of it: the job has its ids only."""
+    if chat is None:
+        return None
+    try:
+        stored = newest(_database(), chat.platform, chat.chat_id)
+        found = of_row(stored._asdict()) if stored else None
+    except (StateError, Unknown):
+        found = None
+    if found is None:
+        return chat
+    origin = {name: text for name, text in found.origin.items() if name != "user_id_alt"}
+    return replace(chat, chat_type=chat.chat_type or found.chat_type, origin=origin | dict(chat.origin))
+
+
+def _database() -> Path:
+    return profile.home() / "state.db"
+
+
+def _line(session_id: str) -> tuple[Stored, ...]:
+    """Return the stored session and its ancestors; one that is not, or cannot be read, with its id alone."""
+    try:
+        found = lineage(_database(), session_id) if session_id else ()
+    except StateError:
+        found = ()
+    return found or (Stored(session_id),)
+
+
+def _bound(name: str, prefix: str = "HERMES_SESSION_") -> str:
     """Return a variable of the session. The host's own lookup falls back to the environment: a foreign value."""
-    variable = table.SESSION_VARIABLES.load().get(name)
+    variables: Mapping[str, Any] = table.SESSION_VARIABLES.load()
+    variable = variables.get(prefix + name)
     found = variable.get() if variable is not None else None
     return "" if found is None or found is table.SESSION_UNSET.load() else str(found)
-
-
-def _origin(session_id: str, chat_id: str) -> dict[str, str]:
-    """Return what Hermes knows of the source of a session's chat besides its ids."""
-    bound = {name: _bound(f"HERMES_SESSION_{name.upper()}") for name in _ORIGIN}
-    came = _arrived.get()
-    if came is not None and came.chat_id == chat_id:
-        return {"chat_type": came.chat_type, **came.origin, **{name: text for name, text in bound.items() if text}}
-    key = (str(profile.home()), session_id)
-    if session_id and key not in _origins and (stored := _stored_origin(session_id)):
-        _origins.put(key, stored)
-    stored = _origins.get(key, {})
-    if stored.get("chat_id") != chat_id:
-        stored = {}
-    kept = {name: text for name in _ORIGIN if (text := stored.get(name, ""))}
-    return kept | {name: text for name, text in bound.items() if text}
-
-
-def _stored_origin(session_id: str) -> dict[str, str]:
-    database = table.SESSION_DB(db_path=profile.home() / "state.db")
-    try:
-        return _texts((database.get_session(session_id) or {}).get("origin_json"))
-    finally:
-        database.close()
-
-
-def _texts(document: object) -> dict[str, str]:
-    try:
-        found = json.loads(str(document or "{}"))
-    except ValueError:
-        return {}
-    return {str(k): str(v) for k, v in found.items() if v is not None} if isinstance(found, dict) else {}

@@ -1,0 +1,51 @@
+"""The stored sessions that a piece of work belongs to, and those of a chat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ..database import read
+
+_DEEPEST = 50
+_COLUMNS = ("source", "user_id", "session_key", "chat_id", "chat_type", "thread_id", "origin_json")
+_QUERY = f"""
+WITH RECURSIVE line (id, depth) AS (
+    SELECT ?, 0
+    UNION ALL
+    SELECT sessions.parent_session_id, depth + 1 FROM line JOIN sessions USING (id)
+    WHERE sessions.parent_session_id IS NOT NULL AND depth < {_DEEPEST}
+)
+SELECT line.id, {", ".join(f"sessions.{column}" for column in _COLUMNS)}
+FROM line LEFT JOIN sessions USING (id) ORDER BY depth
+"""
+_NEWEST = f"""
+SELECT id, {", ".join(_COLUMNS)} FROM sessions
+WHERE source = ? AND chat_id = ? AND origin_json IS NOT NULL ORDER BY rowid DESC LIMIT 1
+"""
+
+
+class Stored(NamedTuple):
+    """A session as Hermes stores it; of one that it does not store, the id alone."""
+
+    id: str
+    source: str | None = None
+    user_id: str | None = None
+    session_key: str | None = None
+    chat_id: str | None = None
+    chat_type: str | None = None
+    thread_id: str | None = None
+    origin_json: str | None = None
+
+
+def lineage(database: Path, session_id: str) -> tuple[Stored, ...]:
+    """Return a session, then those that it branched off, continues, or does a part of the work for. Raises StateError.
+
+    Nothing is written: Hermes' own class would create and upgrade tables first.
+    """
+    return tuple(Stored(*row) for row in read(database, _QUERY, (session_id,)))
+
+
+def newest(database: Path, source: str, chat_id: str) -> Stored | None:
+    """Return the newest session of a chat that says where its messages came from. Raises StateError."""
+    return next((Stored(*row) for row in read(database, _NEWEST, (source, chat_id))), None)
