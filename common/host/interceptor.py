@@ -19,6 +19,7 @@ from ..inbound.observation import Observations
 from . import commands, files, questions, sessions
 from . import events as host_events
 from .contract import table
+from .tenancy.commands import answer as answer_for_chat
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
@@ -74,6 +75,9 @@ class Interceptor:
             if refusal.reply:
                 await self._adapter.send(event.source.chat_id, refusal.reply)
             return False
+        if reply := await self._for_this_chat(event):
+            await self._adapter.send(event.source.chat_id, reply)
+            return False
         # A second lock, where the host has one: words of those who control nothing are no command to it later either.
         if not delivery.authorization.rights.controls and table.ALLOW_GATEWAY_CONTROL.of(event) is not None:
             event.allow_gateway_control = False
@@ -95,6 +99,8 @@ class Interceptor:
         async def handle(event: Any) -> Any:
             if refusal := self._refused(event):
                 return refusal.reply
+            if reply := await self._for_this_chat(event):
+                return reply
             reply = await handler(event)
             if event.is_command():
                 questions.confirmation_asked(event, self._extra, self._adapter)
@@ -110,6 +116,9 @@ class Interceptor:
                 if refusal.reply:
                     await self._adapter.send(event.source.chat_id, refusal.reply)
                 return True
+            if reply := await self._for_this_chat(event):
+                await self._adapter.send(event.source.chat_id, reply)
+                return True
             # Merging would mix two people's files; an interruption would deny the open approval.
             separately = not event.internal and (
                 sessions.would_merge(event, session_key, self._adapter)
@@ -119,6 +128,13 @@ class Interceptor:
             return queued or await handler(event, session_key)
 
         return handle
+
+    async def _for_this_chat(self, event: Any) -> str | None:
+        """Return the answer to a command that shows other chats' things, None for any other message."""
+        if event.internal or self._authority(event) is Authority.STRANGER:
+            return None
+        said = answer_for_chat(event, self._adapter, sessions.runner_of(self._adapter))
+        return await asyncio.to_thread(said) if said else None
 
     def _authority(self, event: Any) -> Authority:
         delivery = event.metadata.get("hardened")
