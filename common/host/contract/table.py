@@ -299,8 +299,16 @@ GET_PENDING = needed("tools.write_approval:get_pending")
 DISCARD_PENDING = needed("tools.write_approval:discard_pending")
 APPLY_PENDING = needed("tools.memory_tool:apply_memory_pending")
 PENDING_COMMAND = needed("hermes_cli.write_approval_commands:handle_pending_subcommand", "memory_store")
-PIN_ENTRIES = HostName(("tools.memory_tool:_pin_matched_entries",), since="0.21.5")
-UNATTENDED_REVIEW = HostName(("tools.skill_provenance:is_unattended_review",), since="0.21.5")
+PIN_ENTRIES = HostName(
+    ("tools.memory_tool:_pin_matched_entries",),
+    without="the whole entries in the list of memory writes that wait for approval",
+    since="0.21.5",
+)
+UNATTENDED_REVIEW = HostName(
+    ("tools.skill_provenance:is_unattended_review",),
+    without="the approval in chats of what the background review deletes, where Hermes does not ask for it itself",
+    since="0.21.5",
+)
 GET_COMMAND_ARGS = needed("gateway.platforms.base:MessageEvent.get_command_args")
 AUTHORIZES = one_of(("gateway.run:GatewayRunner",), "_is_user_authorized_for_source", "_is_user_authorized")
 SOURCE_ADAPTER = one_of(("gateway.run:GatewayRunner",), "_delivery_adapter_for", "_adapter_for_source")
