@@ -17,8 +17,9 @@ from hermes_hardened_adapters.common.host.tenancy import memory_command, middlew
 from hermes_hardened_adapters.common.host.tenancy.tenant import Tenant
 from hermes_hardened_adapters.common.tenancy import memory, reviews
 from hermes_hardened_adapters.common.tenancy.chats import Chat
-from tools import skill_provenance, write_approval
 from tools.memory_tool import load_on_disk_store, memory_tool
+
+from tools import skill_provenance, write_approval
 
 DM, GROUP = Chat("signal", "+1555", "dm", user_id="+1555"), Chat("signal", "group:x", "group", user_id="+1555")
 SECRET = "the combination is 4711"
@@ -43,7 +44,7 @@ class Chats:
         return tenant.tenant()
 
     def calls(self, chat: Chat, **args: Any) -> dict[str, Any]:
-        """A call of the memory tool by a chat's agent, through our middleware; the host's own half must not be asked."""
+        """A call of the memory tool by a chat's agent, through our middleware. The host's half must not be asked."""
 
         def not_the_hosts(args: object) -> str:
             raise AssertionError("the host would carry it out on the memory of all chats")
@@ -239,8 +240,13 @@ def test_a_damaged_file_is_not_in_anybodys_way(chats: Chats, content: bytes) -> 
 
 @pytest.mark.parametrize(
     "payload",
-    [{}, {"action": "add", "target": "memory", "content": 5}, {"action": "batch", "target": "memory", "operations": 7}]
-    + [{"action": ["add"], "target": "memory"}, {"action": "add", "target": ["memory"], "content": "x"}],
+    [
+        {},
+        {"action": "add", "target": "memory", "content": 5},
+        {"action": "batch", "target": "memory", "operations": 7},
+        {"action": ["add"], "target": "memory"},
+        {"action": "add", "target": ["memory"], "content": "x"},
+    ],
 )
 def test_a_write_of_another_shape_fails_and_can_be_rejected(chats: Chats, payload: dict[str, Any]) -> None:
     folder = memory.make_folder(chats.home, DM.key)
