@@ -21,6 +21,7 @@ from hermes_hardened_adapters.common.host.tenancy import commands, session, tena
 from tests.fakes.signal_daemon import ALICE, FakeSignalDaemon
 from tests.hosted import hosted
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, in_group, variant
+from tools import write_approval
 
 ADMIN, MEMBER, STRANGER = "1000", "2000", "3000"
 OTHER = "agent:main:telegram:dm:1999"
@@ -217,7 +218,12 @@ async def test_a_stranger_is_left_to_the_host(gateway: Callable[..., Gateway]) -
 
 async def test_memory_is_the_chats_own_and_its_switch_the_operators(gateway: Callable[..., Gateway]) -> None:
     at = gateway(**LISTS | ALLOWED)
-    assert await at.types("/memory pending") == "No pending memory writes."
+    write_approval.stage_write("memory", {}, summary="of all chats", origin="foreground")
+    for who in (MEMBER, ADMIN):
+        assert await at.types("/memory pending", who) == "No pending memory writes."
+    assert "of all chats" in await at.types("/memory global pending", ADMIN)
+    for who, group in ((MEMBER, False), (ADMIN, True)):
+        assert (await at.types("/memory global pending", who, group=group)).startswith(NOTICE)
     assert (await at.types("/memory approval on")).startswith(NOTICE)
     assert (await at.types("/memory approval on", ADMIN, group=True)).startswith(NOTICE)
     assert "on" in await at.types("/memory approval on", ADMIN)

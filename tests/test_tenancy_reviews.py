@@ -258,6 +258,7 @@ def test_a_write_of_another_shape_fails_and_can_be_rejected(chats: Chats, payloa
 @pytest.mark.parametrize("identity", ["../../GROUP/pending/{}", "{}/../{}", "..", "/etc/passwd", "*", "{}.json", "\0"])
 @pytest.mark.parametrize("order", ["approve", "reject"])
 def test_an_id_is_no_path(chats: Chats, order: str, identity: str) -> None:
+    chats.calls(DM, action="add", content="its folder is there")
     other = chats.calls(GROUP, action="add", content=SECRET)["pending_id"]
     named = identity.replace("GROUP", memory.folder_name(GROUP.key)).replace("{}", other)
     assert "No pending" in chats.types(DM, f"{order} {named}")
@@ -285,7 +286,10 @@ def test_the_queue_of_all_chats_is_for_an_admin_in_a_direct_message(chats: Chats
         assert "office" not in chats.types(DM, words)
     assert "office" not in chats.types(DM, "pending", operator=True), "it is not this chat's"
     assert "office" in chats.types(DM, "global pending", operator=True)
-    assert "Usage" not in chats.types(DM, "global approve ../memory/x", operator=True)
+    (outside := chats.home / "pending" / "x.json").write_text("{}")
+    for words in ("global reject ../x", "global approve ../x", "global approval off"):
+        assert chats.types(DM, words, operator=True).startswith("/memory pending")
+    assert outside.exists()
     assert len(chats.of_the_host()) == 1
     assert "Approved 1" in chats.types(DM, f"global approve {identity}", operator=True)
     assert load_on_disk_store().memory_entries == ["the office has moved"]

@@ -99,8 +99,6 @@ class Interceptor:
         async def handle(event: Any) -> Any:
             if refusal := self._refused(event):
                 return refusal.reply
-            if reply := await self._for_this_chat(event):
-                return reply
             reply = await handler(event)
             if event.is_command():
                 questions.confirmation_asked(event, self._extra, self._adapter)
@@ -116,9 +114,6 @@ class Interceptor:
                 if refusal.reply:
                     await self._adapter.send(event.source.chat_id, refusal.reply)
                 return True
-            if reply := await self._for_this_chat(event):
-                await self._adapter.send(event.source.chat_id, reply)
-                return True
             # Merging would mix two people's files; an interruption would deny the open approval.
             separately = not event.internal and (
                 sessions.would_merge(event, session_key, self._adapter)
@@ -130,8 +125,11 @@ class Interceptor:
         return handle
 
     async def _for_this_chat(self, event: Any) -> str | None:
-        """Return the answer to a command that shows other chats' things, None for any other message."""
-        if event.internal or self._authority(event) is Authority.STRANGER:
+        """Return the answer to a command that shows other chats' things, None for any other message.
+
+        One that the host queued gets it from `tenancy.middleware.message_arrived`.
+        """
+        if self._authority(event) is Authority.STRANGER:
             return None
         said = answer_for_chat(event, self._adapter, sessions.runner_of(self._adapter))
         return await asyncio.to_thread(said) if said else None
