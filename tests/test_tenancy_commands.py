@@ -17,6 +17,7 @@ from hermes_cli.commands import COMMAND_REGISTRY
 from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.tenancy import commands, session, tenant
+from hermes_hardened_adapters.common.tenancy import memory, reviews
 
 from tests.fakes.signal_daemon import ALICE, FakeSignalDaemon
 from tests.hosted import hosted
@@ -231,8 +232,8 @@ async def test_memory_is_the_chats_own_and_its_switch_the_operators(gateway: Cal
 
 
 async def test_with_global_memory_all_is_as_without_us(gateway: Callable[..., Gateway], hermes_home: Path) -> None:
-    memory = {"entries": {"hardened-adapters": {"memory": {"policy": "global"}}}}
-    (hermes_home / "config.yaml").write_text(json.dumps({"plugins": {"enabled": ["hardened-adapters"], **memory}}))
+    plugins = {"enabled": ["hardened-adapters"], "entries": {"hardened-adapters": {"memory": {"policy": "global"}}}}
+    (hermes_home / "config.yaml").write_text(json.dumps({"plugins": plugins}))
     at = gateway()
     assert leaks(await at.types("/agents"))
     assert leaks(await at.types("/agents", group=True))
@@ -260,6 +261,24 @@ async def test_an_error_of_ours_shows_nobody_anything(
                 answer = await at.types(text)
                 assert not leaks(answer)
                 assert "Pending" not in answer
+
+
+async def test_every_profile_has_its_own_queues(gateway: Callable[..., Gateway], hermes_home: Path) -> None:
+    at = gateway()
+    (hermes_home / "profiles" / "work").mkdir(parents=True)
+    folder = memory.make_folder(hermes_home / "profiles" / "work", f"telegram:{MEMBER}")
+    reviews.stage(folder, "of the work profile", "foreground", 0.0, {})
+
+    def waits(profile: str) -> str:
+        source = SessionSource(Platform.TELEGRAM, MEMBER, chat_type="dm", user_id=MEMBER, profile=profile)
+        said = commands.answer(MessageEvent(text="/memory pending", source=source), at.adapter, at.runner)
+        assert said is not None
+        return said()
+
+    assert "of the work profile" not in waits("work"), "one profile serves all"
+    at.runner.config.multiplex_profiles = True
+    assert "of the work profile" in waits("work")
+    assert "of the work profile" not in waits("default")
 
 
 # -- our networks
