@@ -265,8 +265,9 @@ async def test_an_error_of_ours_shows_nobody_anything(
 
 async def test_every_profile_has_its_own_queues(gateway: Callable[..., Gateway], hermes_home: Path) -> None:
     at = gateway()
-    (hermes_home / "profiles" / "work").mkdir(parents=True)
-    folder = memory.make_folder(hermes_home / "profiles" / "work", f"telegram:{MEMBER}")
+    (home := hermes_home / "profiles" / "work").mkdir(parents=True)
+    (home / "config.yaml").write_text("{}")
+    folder = memory.make_folder(home, f"telegram:{MEMBER}")
     reviews.stage(folder, "of the work profile", "foreground", 0.0, {})
 
     def waits(profile: str) -> str:

@@ -19,7 +19,7 @@ from hermes_hardened_adapters.common.tenancy import memory, reviews
 from hermes_hardened_adapters.common.tenancy.chats import Chat
 from tools.memory_tool import load_on_disk_store, memory_tool
 
-from tools import skill_provenance, write_approval
+from tools import skill_provenance, terminal_tool, write_approval
 
 DM, GROUP = Chat("signal", "+1555", "dm", user_id="+1555"), Chat("signal", "group:x", "group", user_id="+1555")
 SECRET = "the combination is 4711"
@@ -77,6 +77,9 @@ def set_up(home: Path, **config: Any) -> None:
 @pytest.fixture
 def chats(hermes_home: Path) -> Iterator[Chats]:
     set_up(hermes_home)
+    # Other tests of this process may have served chats.
+    session._arrived.set(None)
+    session._serving.clear()
     yield Chats(hermes_home)
     session._arrived.set(None)
     session._serving.clear()
@@ -318,6 +321,29 @@ def test_only_the_operator_switches_reviews(chats: Chats) -> None:
 @pytest.mark.parametrize("words", ["help", "approve", "reject", "show", "diff 1"])
 def test_other_words_show_what_there_is(chats: Chats, words: str) -> None:
     assert chats.types(DM, words).startswith("/memory pending")
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept", "staged"), [("once", True, False), ("deny", False, False), ("?", False, True)]
+)
+def test_the_operators_terminal_is_asked_at_once(
+    chats: Chats, monkeypatch: pytest.MonkeyPatch, choice: str, kept: bool, staged: bool
+) -> None:
+    monkeypatch.setenv("HERMES_INTERACTIVE", "1")
+    memory_settings = {"memory": {"cli_context": "owner"}}
+    set_up(chats.home, plugins={"enabled": [], "entries": {"hardened-adapters": memory_settings}})
+    terminal_tool.set_approval_callback(lambda *_, **__: choice)
+    try:
+        sealed = middleware.seal(tool_name="memory", args={"action": "add", "target": "memory", "content": SECRET})
+        assert sealed is not None
+        answer = json.loads(middleware.carry_out(tool_name="memory", next_call=lambda args: "{}", **sealed))
+    finally:
+        terminal_tool.set_approval_callback(None)
+    folder = memory.folder(chats.home, "owner")
+    assert (memory.entries(folder / "MEMORY.md") == [SECRET]) is kept
+    assert answer["success"] is (kept or staged)
+    assert len(reviews.waiting(folder)) == staged
+    assert not chats.of_the_host()
 
 
 # -- the queue's files, without the host
