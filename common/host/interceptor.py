@@ -20,6 +20,7 @@ from . import commands, files, questions, sessions
 from . import events as host_events
 from .contract import table
 from .tenancy import session
+from .tenancy.commands import answer as answer_for_chat
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
@@ -75,6 +76,9 @@ class Interceptor:
             if refusal.reply:
                 await self._adapter.send(event.source.chat_id, refusal.reply)
             return False
+        if reply := await self._for_this_chat(event):
+            await self._adapter.send(event.source.chat_id, reply)
+            return False
         # A second lock, where the host has one: words of those who control nothing are no command to it later either.
         if not delivery.authorization.rights.controls and table.ALLOW_GATEWAY_CONTROL.of(event) is not None:
             event.allow_gateway_control = False
@@ -122,6 +126,16 @@ class Interceptor:
             return queued or await handler(event, session_key)
 
         return handle
+
+    async def _for_this_chat(self, event: Any) -> str | None:
+        """Return the answer to a command that shows other chats' things, None for any other message.
+
+        One that the host queued gets it from `tenancy.middleware.message_arrived`.
+        """
+        if self._authority(event) is Authority.STRANGER:
+            return None
+        said = answer_for_chat(event, self._adapter, sessions.runner_of(self._adapter))
+        return await asyncio.to_thread(said) if said else None
 
     def _authority(self, event: Any) -> Authority:
         delivery = event.metadata.get("hardened")

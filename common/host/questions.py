@@ -87,7 +87,7 @@ def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> No
 
 def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> Refusal | None:
     """Return the refusal of a command or answer that the host would read in a message, None if it is allowed."""
-    command = _command(event)
+    command = command_of(event)
     keys = sessions.session_keys(event.source, extra, adapter)
     runner = sessions.runner_of(adapter)
     question = next((found for key in keys if (found := _question(event, command, key, runner))), None)
@@ -195,7 +195,7 @@ def _update_asker(key: str) -> str | None:
     return None
 
 
-def _command(event: Any) -> str | None:
+def command_of(event: Any) -> str | None:
     """Return the canonical name of a message's slash command, also for plain words that the host reads as one."""
     # Changes the event's text, as the host would do a moment later.
     table.COERCE_COMMAND(event)

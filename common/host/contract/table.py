@@ -290,5 +290,37 @@ MEMORY_HOOKS = needed(
     "hermes_cli.plugins:VALID_HOOKS", "pre_llm_call", "pre_tool_call", "pre_gateway_dispatch", "subagent_start"
 )
 
+# -- memory that waits for approval, and commands that show other chats' things
+
+WRITE_APPROVAL = needed("tools.write_approval:write_approval_enabled")
+EVALUATE_GATE = needed("tools.write_approval:evaluate_gate", "inline_summary", "inline_detail")
+GATE_DECISION = needed("tools.write_approval:GateDecision", "allow", "blocked", "message")
+WRITE_ORIGIN = needed("tools.write_approval:current_origin")
+GET_PENDING = needed("tools.write_approval:get_pending")
+DISCARD_PENDING = needed("tools.write_approval:discard_pending")
+APPLY_PENDING = needed("tools.memory_tool:apply_memory_pending")
+PENDING_COMMAND = needed("hermes_cli.write_approval_commands:handle_pending_subcommand", "memory_store")
+PIN_ENTRIES = HostName(
+    ("tools.memory_tool:_pin_matched_entries",),
+    without="the whole entries in the list of memory writes that wait for approval",
+    since="0.21.5",
+)
+UNATTENDED_REVIEW = HostName(
+    ("tools.skill_provenance:is_unattended_review",),
+    without="the approval in chats of what the background review deletes, where Hermes does not ask for it itself",
+    since="0.21.5",
+)
+GET_COMMAND_ARGS = needed("gateway.platforms.base:MessageEvent.get_command_args")
+AUTHORIZES = one_of(("gateway.run:GatewayRunner",), "_is_user_authorized_for_source", "_is_user_authorized")
+SOURCE_ADAPTER = one_of(("gateway.run:GatewayRunner",), "_delivery_adapter_for", "_adapter_for_source")
+THREAD_METADATA = needed("gateway.run:GatewayRunner._thread_metadata_for_source")
+RUNNING_AGENTS = needed("gateway.run:GatewayRunner._running_agents")
+PROCESSES = needed("tools.process_registry:process_registry")
+PROCESS_LIST = needed("tools.process_registry:ProcessRegistry.list_sessions", "session_key")
+MULTIPLEX = needed("gateway.config:GatewayConfig.multiplex_profiles")
+PROFILE_HOME = needed("gateway.run:GatewayRunner._resolve_profile_home_for_source")
+ENTER_HOME = needed("hermes_constants:set_hermes_home_override")
+LEAVE_HOME = needed("hermes_constants:reset_hermes_home_override")
+
 MEMORY_NAMES = tuple(value for value in tuple(vars().values()) if isinstance(value, HostName) and value not in NAMES)
 """The names of memory and recall per chat."""

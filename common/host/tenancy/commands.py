@@ -1,10 +1,182 @@
-"""Commands of Hermes that show a chat what belongs to others."""
+"""Commands of Hermes that show or change what belongs to other chats: a chat gets its own part of it, or a refusal.
+
+Hermes answers them itself for an admin in a direct message, and for everybody while all memory is global.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from ...core.wording import Foreign
+from ...tenancy.chats import Unknown
+from .. import people, questions, sessions
+from ..contract import table
+from . import memory_command, origins
+from .tenant import tenant
+
+logger = logging.getLogger(__name__)
+
+_FAILED = "⛔ That did not work; nothing was shown or changed."
+_QUOTES = str.maketrans("", "", "\"'\\")
+
+_replies: set[asyncio.Task[None]] = set()
+"""Answers that are being sent. The event loop keeps no task alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A command, and who gave it."""
+
+    source: Any
+    arguments: str
+    is_operator: bool
+    """True for an admin in a direct message."""
+    adapter: Any
+    runner: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A command of the host."""
+
+    shows: str
+    """The things of other chats that it shows or changes."""
+    when: Callable[[str], bool] = lambda arguments: True
+    """Returns True for arguments with which it does."""
+    instead: Callable[[_Asked], str] | None = None
+    """Makes the chat's own part of it."""
+
+
+def _agents(asked: _Asked) -> str:
+    """Return what the agent does for this chat."""
+    keys = sessions.session_keys(asked.source, asked.adapter.config.extra, asked.adapter)
+    running = table.RUNNING_AGENTS.of(asked.runner) or {}
+    lines = [
+        "The agent is working in this chat." if any(map(running.__contains__, keys)) else "No agent is working here."
+    ]
+    registry = table.PROCESSES.load()
+    for process in (each for key in keys for each in table.PROCESS_LIST.of(registry)(session_key=key)):
+        if process.get("status") == "running":
+            command = Foreign(str(process.get("command")), 90)
+            lines.append(f"- {process.get('session_id')} · {process.get('uptime_seconds')} s · {command}")
+    return "\n".join(lines)
+
+
+def _memory(asked: _Asked) -> str:
+    """Return the answer to `/memory` for this chat."""
+    return memory_command.answer(tenant(), origins.of_source(asked.source), asked.arguments.split(), asked.is_operator)
+
+
+def _widens(arguments: str) -> bool:
+    """Return True for flags that take in the sessions of other chats (gateway/slash_commands.py)."""
+    bare = arguments.translate(_QUOTES).lower()
+    return "--all" in bare or "--cross-room" in bare
+
+
+_TABLE = {
+    "agents": _Row("the sessions and commands of every chat", instead=_agents),
+    "debug": _Row("the logs of every chat"),
+    "diff": _Row("the files that every chat works on"),
+    "insights": _Row("the use of the agent in every chat"),
+    "kanban": _Row("the tasks of every chat"),
+    "memory": _Row("the memory of every chat", instead=_memory),
+    "resume": _Row("the sessions of other chats", _widens),
+    "rollback": _Row("the files that every chat works on"),
+    "sessions": _Row(
+        "the sessions of other chats",
+        lambda arguments: _widens(arguments) or "all" in arguments.translate(_QUOTES).lower().split(),
+    ),
+    "skills": _Row("the skills of every chat"),
+    "suggestions": _Row("the suggestions for every chat"),
+}
+"""By canonical name, in every version from 0.18.1 to 0.22.2. All others show what is the chat's or the operator's."""
+
+
+def answer(event: Any, adapter: Any, runner: Any) -> Callable[[], str] | None:
+    """Return what makes the answer to a command in Hermes' place; None for a message that Hermes may have.
+
+    The function reads and writes files.
+    """
+    name = questions.command_of(event) or ""
+    if event.internal or (row := _TABLE.get(name)) is None or not row.when(event.get_command_args()):
+        return None
+    source, extra = event.source, adapter.config.extra
+    is_operator = people.is_admin(source, extra) and source.chat_type == "dm"
+    asked = _Asked(source, event.get_command_args(), is_operator, adapter, runner)
+    if _is_off(asked):
+        return None
+    if is_operator and (name != "memory" or memory_command.is_switch(asked.arguments.split())):
+        return None
+    if row.instead is None or not people.slash_policy(source, extra).can_run(source.user_id, name):
+        who = "for an admin (allow_admin_from), in a direct message"
+        return lambda: f"⛔ /{name} shows {row.shows}: it is {who}."
+    return partial(_answered, row.instead, asked)
 
 
 def is_refused(event: Any, gateway: Any) -> bool:
-    """Return True for a command that the host must not get, after answering it."""
-    return False
+    """Return True for a command that the host must not get, after answering it. For every platform; raises nothing."""
+    try:
+        if questions.command_of(event) not in _TABLE:
+            return False
+        source = event.source
+        # The host pairs or ignores others, which it does next.
+        if not table.AUTHORIZES(gateway, source):
+            return False
+        adapter = table.SOURCE_ADAPTER(gateway, source)
+        if (said := answer(event, adapter, gateway)) is None:
+            return False
+        reply = asyncio.get_running_loop().create_task(_reply(said, source, adapter, gateway))
+        _replies.add(reply)
+        reply.add_done_callback(_replies.discard)
+    except Exception as exc:
+        logger.error("a command could not be checked, so nobody gets it (%s)", type(exc).__name__)
+    return True
+
+
+async def _reply(said: Callable[[], str], source: Any, adapter: Any, gateway: Any) -> None:
+    try:
+        metadata = table.THREAD_METADATA(gateway, source)
+        await adapter.send(source.chat_id, await asyncio.to_thread(said), metadata=metadata)
+    except Exception as exc:
+        logger.error("the answer to a command was not sent (%s)", type(exc).__name__)
+
+
+def _answered(instead: Callable[[_Asked], str], asked: _Asked) -> str:
+    try:
+        with _home(asked):
+            return instead(asked)
+    except Unknown as exc:
+        return f"⛔ Not available here: {exc}."
+    except Exception as exc:
+        logger.error("a command of a chat failed (%s)", type(exc).__name__)
+        return _FAILED
+
+
+def _is_off(asked: _Asked) -> bool:
+    """Return True while all memory is global. Wrong settings mean that it is not."""
+    try:
+        with _home(asked):
+            return tenant().is_off
+    except Exception as exc:
+        logger.error("the settings of memory cannot be read (%s)", type(exc).__name__)
+        return False
+
+
+@contextmanager
+def _home(asked: _Asked) -> Iterator[None]:
+    """Work in HERMES_HOME of the profile that serves the chat."""
+    config = table.RUNNER_CONFIG.of(asked.runner)
+    if config is None or not table.MULTIPLEX.of(config):
+        yield
+        return
+    token = table.ENTER_HOME(str(table.PROFILE_HOME(asked.runner, asked.source)))
+    try:
+        yield
+    finally:
+        table.LEAVE_HOME(token)

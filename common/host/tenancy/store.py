@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ...tenancy import memory
 from ..contract import table
+from . import reviews
 
 _BLOCKED = "[BLOCKED: an entry of {file} contained threat pattern(s): {found}. Remove it with memory(action=remove).]"
 HOST_MEMORY = ""
@@ -68,7 +69,11 @@ def call(args: Mapping[str, Any], store: Store) -> str:
         # Somebody may have deleted it since the store was opened.
         memory.make_folder(store.home, store.context)
     try:
-        return str(table.MEMORY_TOOL(**known, content=args.get("content") or args.get("new_text"), store=store.hosts))
+        if store.context and (answer := reviews.reviewed(args, store)) is not None:
+            return answer
+        content = args.get("content") or args.get("new_text")
+        answer = str(table.MEMORY_TOOL(**known, content=content, store=store.hosts))
+        return reviews.taken_over(answer, store) if store.context else answer
     finally:
         if store.context:
             memory.make_private(store.folder)
