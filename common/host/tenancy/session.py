@@ -38,7 +38,7 @@ def serves_chats() -> None:
 def arrived(source: Any) -> None:
     """Bind the source of a message to the current task, and to all that it starts."""
     serves_chats()
-    _arrived.set(_of_source(source))
+    _arrived.set(of_source(source))
 
 
 def current(session_id: str) -> Chat | None:
@@ -94,7 +94,8 @@ def of_row(row: Mapping[str, Any]) -> Chat:
     )
 
 
-def _of_source(source: Any) -> Chat:
+def of_source(source: Any) -> Chat:
+    """Return the chat of a message's source."""
     platform = getattr(source.platform, "value", source.platform)
     return Chat(
         str(platform or ""),

@@ -39,7 +39,11 @@ class Store(NamedTuple):
 
 def open_store(home: Path, context: str, sizes: Limits) -> Store:
     """Return a store for the memory of a context, `HOST_MEMORY` being the host's own. Creates the context's folder."""
-    folder = memory.make_folder(home, context) if context else memory.memories(home)
+    return open_folder(memory.make_folder(home, context) if context else memory.memories(home), context, sizes)
+
+
+def open_folder(folder: Path, context: str, sizes: Limits) -> Store:
+    """Return a store for the memory in a folder."""
 
     class ContextStore(table.MEMORY_STORE.load()):  # type: ignore[misc]
         @staticmethod
@@ -52,6 +56,9 @@ def open_store(home: Path, context: str, sizes: Limits) -> Store:
 
 def call(args: Mapping[str, Any], store: Store) -> str:
     """Carry out a call of the memory tool on a store; return the host's answer."""
+    if store.context:
+        # The operator may have deleted the context meanwhile.
+        memory.make_folder(store.folder.parents[2], store.context)
     known = {name: args[name] for name in ("action", "target", "old_text", "operations") if name in args}
     try:
         return str(table.MEMORY_TOOL(**known, content=args.get("content") or args.get("new_text"), store=store.hosts))
