@@ -40,6 +40,7 @@ REPACKAGED = {
 HOSTS = (TOO_OLD, *(REPACKAGED.get(version, version) for version in VERIFIED_HERMES), "newer")
 SCENARIOS = (
     "attacks",
+    "test_adapters_memory.py",
     "test_cli_host_names.py",
     "test_contract.py",
     "test_contract_missing.py",
@@ -89,6 +90,8 @@ SCENARIOS = (
     "test_strict.py",
     "test_strict_children.py",
     "test_strict_gateway.py",
+    "test_tenancy_cli.py",
+    "test_tenancy_gateway.py",
     "test_terminal.py",
     "test_update.py",
     "test_urls.py",

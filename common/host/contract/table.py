@@ -272,6 +272,7 @@ MEMORY_TOOL = needed("tools.memory_tool:memory_tool", "action", "target", "conte
 MEMORY_SCHEMA = needed("tools.memory_tool:MEMORY_SCHEMA", "parameters")
 MEMORY_PATH = needed("tools.memory_tool:MemoryStore._path_for", "target")
 MEMORY_BATCH = needed("tools.memory_tool:MemoryStore.apply_batch", "target", "operations")
+MEMORY_REMOVE = needed("tools.memory_tool:MemoryStore.remove", "target", "old_text")
 MEMORY_LOCK = needed("tools.memory_tool:MemoryStore._file_lock", "path")
 SCAN_FOR_THREATS = needed("tools.threat_patterns:scan_for_threats", "scope")
 SUMMARY_PREFIX = needed("agent.context_compressor:SUMMARY_PREFIX")

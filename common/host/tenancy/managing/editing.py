@@ -6,7 +6,7 @@ They are a person's own, so they do not wait for an approval as those of the age
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -35,7 +35,7 @@ def add(added: Sequence[Entry], store: Store) -> list[Entry]:
             continue
         before = _texts(store, target)
         try:
-            _apply(store, target, [{"action": "add", "content": text} for text in texts])
+            _add(texts, target, store)
         except MemoryRefused:
             _undo(fresh, store)
             raise
@@ -50,15 +50,14 @@ def remove(entry: Entry, store: Store) -> None:
         raise MemoryRefused("the entry is gone")
     # The host finds entries by a part of their text: longer ones that contain this one step aside.
     longer = [text for text in there if entry.text in text and text != entry.text]
-    _apply(
-        store,
-        entry.target,
-        [
-            *({"action": "remove", "old_text": text} for text in sorted(longer, key=len, reverse=True)),
-            {"action": "remove", "old_text": entry.text},
-            *({"action": "add", "content": text} for text in longer),
-        ],
-    )
+    if not longer:
+        # Newer hosts empty no file by a batch.
+        _carry_out(lambda: store.hosts.remove(entry.target, entry.text), store)
+        return
+    gone = [*sorted(longer, key=len, reverse=True), entry.text]
+    operations = [{"action": "remove", "old_text": text, "matched_entry": text} for text in gone]
+    operations += [{"action": "add", "content": text} for text in longer]
+    _carry_out(lambda: store.hosts.apply_batch(entry.target, operations), store)
 
 
 def clear(store: Store) -> None:
@@ -91,6 +90,11 @@ def vacate(store: Store) -> bool:
     return not store.folder.exists()
 
 
+def _add(texts: Iterable[str], target: str, store: Store) -> None:
+    operations = [{"action": "add", "content": text} for text in texts]
+    _carry_out(lambda: store.hosts.apply_batch(target, operations), store)
+
+
 def _undo(added: Iterable[Entry], store: Store) -> None:
     for entry in added:
         with suppress(MemoryRefused):
@@ -101,9 +105,10 @@ def _texts(store: Store, target: str) -> list[str]:
     return memory.entries(store.folder / memory.FILES[target])
 
 
-def _apply(store: Store, target: str, operations: list[dict[str, str]]) -> None:
+def _carry_out(change: Callable[[], Any], store: Store) -> None:
+    """Let the host's store change a file. Raises MemoryRefused if it fails or refuses."""
     with _translated():
-        answer: Any = store.hosts.apply_batch(target, operations)
+        answer = change()
         if store.context:
             memory.make_private(store.folder)
     if not answer.get("success"):
