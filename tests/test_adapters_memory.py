@@ -17,14 +17,15 @@ from hermes_hardened_adapters.common.host.tenancy.managing import own
 from hermes_hardened_adapters.common.state import snapshot
 from hermes_hardened_adapters.common.tenancy import inventory, memory
 
+from tests import scene_mattermost
 from tests.fakes.echo_model import EchoModel
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
 from tests.fakes.mattermost_server import DM, HERMES, FakeMattermostServer
 from tests.fakes.signal_daemon import ACCOUNT, ALICE, CAROL, CAROL_ACI, GROUP, FakeSignalDaemon, contact
-from tests.gateway_process import GatewayProcess
+from tests.gateway_process import GatewayProcess, gateway_config
 from tests.hosted import SignalHosted, hosted, hosted_mattermost
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, MALLORY, environment, in_group, stage, variant
-from tests.test_tenancy_gateway import SECRET, TOOLS, Chats, asks, says, system
+from tests.test_tenancy_gateway import SECRET, TOOLS, Chats, asks, says
 
 DIRECT, HERE = f"signal:{ALICE}", f"signal:group:{GROUP}"
 
@@ -256,6 +257,28 @@ async def test_what_the_agent_stored_is_what_the_command_deletes(tmp_path: Path)
             assert SECRET not in await chats.group("/adapters memory forget all")
             assert f"1. {SECRET}" in await chats.direct("/adapters memory")
             assert f"Deleted: {SECRET}" in await chats.direct("/adapters memory forget 1")
-            await chats.direct("/new")
-            assert "echo: again" in await chats.direct("again")
-        assert SECRET not in system(model.asked("again")[0])
+        (context,) = memory.stored(tmp_path)
+        assert context.context == DIRECT
+        assert inventory.entries(context.path) == ()
+
+
+async def test_each_profile_of_a_gateway_has_its_own(tmp_path: Path) -> None:
+    other = tmp_path / "profiles" / "other"
+    other.mkdir(parents=True)
+    async with stage() as daemon, scene_mattermost.stage() as server, EchoModel() as model:
+        for home, settings in ((tmp_path, environment(daemon)), (other, scene_mattermost.environment(server))):
+            (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+            keep(home, f"mattermost:{DM}", f"stored in {home.name}")
+        (other / "config.yaml").write_text(json.dumps(gateway_config(model.base_url, plugin=True)))
+        async with GatewayProcess(
+            model.base_url,
+            env={},
+            home=tmp_path,
+            platforms=("signal", "mattermost"),
+            config={"gateway": {"multiplex_profiles": True}},
+        ) as running:
+            await server.post(ALICE_ID, DM, "/adapters memory forget 1")
+            said = lambda: [post["message"] for post in server.posts.values() if post["user_id"] == HERMES]  # noqa: E731
+            await running.until(lambda: bool(said()), "an answer")
+    assert "Deleted: stored in other" in said()[0]
+    assert stored(tmp_path, f"mattermost:{DM}") == [f"stored in {tmp_path.name}"]

@@ -42,8 +42,8 @@ def answer(source: Any, words: Sequence[str], home: Path) -> str:
         here = tenant()
         if here.home != home:
             raise Unknown("another profile is at work")
-        read, written = here.of(chat, Operation.READ), here.of(chat, Operation.WRITE)
-        return _Own(here, chat, read, written).carry_out([word.lower() for word in words])
+        reads, writes = here.of(chat, Operation.READ), here.of(chat, Operation.WRITE)
+        return _Own(here, chat, reads, writes).carry_out([word.lower() for word in words])
     except Unknown as exc:
         return f"I cannot tell whose memory this chat uses ({exc}), so I show and delete nothing."
     except ConfigError:
@@ -56,11 +56,11 @@ def answer(source: Any, words: Sequence[str], home: Path) -> str:
 class _Own:
     """The memory of one chat. It knows no entry of another context but their number."""
 
-    def __init__(self, here: Tenant, chat: Chat, read: tuple[str, ...], written: tuple[str, ...]) -> None:
+    def __init__(self, here: Tenant, chat: Chat, reads: tuple[str, ...], writes: tuple[str, ...]) -> None:
         self._here = here
         self._chat = chat
-        self._read = read
-        self._context = written[0] if written != GLOBAL and written[0] in read else ""
+        self._reads = reads
+        self._context = writes[0] if writes != GLOBAL and writes[0] in reads else ""
 
     def carry_out(self, words: list[str]) -> str:
         if not self._context:
@@ -113,14 +113,14 @@ class _Own:
         origin = {name: text for name, text in self._chat.origin.items() if name != "user_id_alt"}
         somebody = replace(self._chat, user_id="", origin=origin)
         try:
-            return self._here.of(somebody, Operation.READ) != self._read
+            return self._here.of(somebody, Operation.READ) != self._reads
         except Unknown:
             return True
 
     def _others(self) -> str:
         """Say how many entries are shown to the agent here that are not the chat's own."""
         home = self._here.home
-        shared = sum(len(entries(memory.folder(home, each))) for each in self._read if each != self._context)
+        shared = sum(len(entries(memory.folder(home, each))) for each in self._reads if each != self._context)
         everybodys = 0
         if not self._here.settings.strict or self._here.settings.reads_global(self._chat):
             targets = self._here.targets
