@@ -16,7 +16,7 @@ from .output import say, write_json
 
 Run = Callable[[argparse.Namespace], int]
 
-_COMMANDS = ("install", "doctor", "status", "trace", "groups", "record", "replay")
+_COMMANDS = ("install", "doctor", "status", "trace", "groups", "memory", "record", "replay")
 """The modules of the commands, in the order of the help text."""
 
 

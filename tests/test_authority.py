@@ -25,7 +25,7 @@ def test_a_lower_authority_has_no_right_that_a_higher_one_lacks() -> None:
     ranks = [
         (
             *(r.turn, commands.index(r.commands), answers.index(r.answers), *astuple(r.files)),
-            *(r.references, r.invites, r.waiting, r.background),
+            *(r.references, r.invites, r.memory, r.waiting, r.background),
         )
         for r in (RIGHTS[authority] for authority in sorted(Authority))
     ]

@@ -13,6 +13,7 @@ from hermes_hardened_adapters.common.core.errors import (
     HardenedError,
     HostContractError,
     InstallError,
+    MemoryRefused,
     NotSent,
     RateLimited,
     Retryable,
@@ -26,7 +27,8 @@ def test_what_may_have_been_carried_out_is_not_among_what_is_tried_again() -> No
     retryable = {cls for cls in every if issubclass(cls, Retryable)}
     assert retryable == {Retryable, ConnectionLost, Closed, NotSent, RateLimited}
     assert every - retryable == {
-        HardenedError, ConfigError, HostContractError, InstallError, StateError, Unanswered, FileTooLarge, Fatal
+        HardenedError, ConfigError, HostContractError, InstallError, StateError, MemoryRefused, Unanswered,
+        FileTooLarge, Fatal,
     }  # fmt: skip
 
 

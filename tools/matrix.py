@@ -40,6 +40,7 @@ REPACKAGED = {
 HOSTS = (TOO_OLD, *(REPACKAGED.get(version, version) for version in VERIFIED_HERMES), "newer")
 SCENARIOS = (
     "attacks",
+    "test_adapters_memory.py",
     "test_cli_host_names.py",
     "test_contract.py",
     "test_contract_missing.py",
@@ -90,6 +91,7 @@ SCENARIOS = (
     "test_strict_children.py",
     "test_strict_gateway.py",
     "test_tenancy_calls.py",
+    "test_tenancy_cli.py",
     "test_tenancy_commands.py",
     "test_tenancy_commands_gateway.py",
     "test_tenancy_gateway.py",

@@ -66,6 +66,8 @@ class Rights:
     """The host expands `@file:`, `@diff` and `@url:` in the author's words."""
     invites: bool
     """An invitation by the author opens a group or channel to the bot."""
+    memory: bool
+    """Seeing and deleting what a chat has stored in the agent's memory, in that chat."""
     waiting: int
     """The most messages of the author that may wait in one chat."""
     background: int
@@ -82,11 +84,11 @@ _SOME_FILES = FileLimits(3, 10 * 2**20)
 _FILES = FileLimits(10, 100 * 2**20)
 
 RIGHTS: Mapping[Authority, Rights] = {
-    Authority.ADMIN: Rights(True, Commands.LISTED, Answers.ANY, _FILES, True, True, 1_000, 4_000),
-    Authority.ALLOWED: Rights(True, Commands.LISTED, Answers.OWN, _FILES, True, True, 1_000, 4_000),
-    Authority.MEMBER: Rights(True, Commands.FLOOR, Answers.NONE, _SOME_FILES, False, False, 100, 2_000),
-    Authority.PROGRAM: Rights(False, Commands.NONE, Answers.NONE, _NO_FILES, False, False, 50, 1_000),
-    Authority.STRANGER: Rights(False, Commands.NONE, Answers.NONE, _NO_FILES, False, False, 50, 1_000),
+    Authority.ADMIN: Rights(True, Commands.LISTED, Answers.ANY, _FILES, True, True, True, 1_000, 4_000),
+    Authority.ALLOWED: Rights(True, Commands.LISTED, Answers.OWN, _FILES, True, True, True, 1_000, 4_000),
+    Authority.MEMBER: Rights(True, Commands.FLOOR, Answers.NONE, _SOME_FILES, False, False, False, 100, 2_000),
+    Authority.PROGRAM: Rights(False, Commands.NONE, Answers.NONE, _NO_FILES, False, False, False, 50, 1_000),
+    Authority.STRANGER: Rights(False, Commands.NONE, Answers.NONE, _NO_FILES, False, False, False, 50, 1_000),
 }
 
 

@@ -45,6 +45,10 @@ class StateError(HardenedError):
     """The state file is missing, unreadable or not ours."""
 
 
+class MemoryRefused(HardenedError):
+    """Hermes' memory refuses a change, because of its limit, a threat, or a file in another form. Nothing changed."""
+
+
 class Retryable(HardenedError):
     """The peer or the network failed, perhaps temporarily."""
 

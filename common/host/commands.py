@@ -1,4 +1,4 @@
-"""`/adapters`: the operator's commands from a chat, for admins in direct messages.
+"""`/adapters`: the operator's commands from a chat, for admins in direct messages, and the chat's own memory.
 
 This module answers before the host sees the message. The host's own ways are no better, as measured up to 0.22.2: its
 hook `post_gateway_admission` sees no command that the host does not know, and no message while the agent works; a
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..core.authority import Rights
 from ..core.chats import ChatRow, LiveChat, Status, find, overview
 from ..core.errors import HardenedError
 from ..core.policy import Policy
@@ -21,11 +22,16 @@ from ..state.allowlist import RuntimeAllowlist
 from ..state.chats import entries
 from ..state.snapshot import Snapshot
 from ..state.trace import entries as trace_entries
-from . import people
+from . import people, profile
+from .tenancy.managing import own
 
 COMMAND = "/adapters"
 _TRACED = 15
-_USAGE = f"{COMMAND} status | trace [number] | groups list | groups approve ID [reason] | groups revoke ID [reason]"
+_MEMORY = "memory"
+_USAGE = (
+    f"{COMMAND} status | trace [number] | groups list | groups approve ID [reason] | groups revoke ID [reason]"
+    f" | {_MEMORY} [forget NUMBER | forget all]"
+)
 _ORDERS = {"approve": Status.GRANTED, "revoke": Status.REVOKED}
 
 
@@ -44,17 +50,28 @@ class Connection(Protocol):
     async def flush(self) -> None: ...
 
 
-async def answer(event: Any, extra: Mapping[str, Any], connection: Connection, state: Path) -> str | None:
-    """Answer an event that is such a command; return None for any other. Call this only for allowed senders."""
+async def answer(
+    event: Any, rights: Rights, extra: Mapping[str, Any], connection: Connection, home: Path
+) -> str | None:
+    """Answer an event that is such a command; return None for any other. Call this only for allowed senders.
+
+    `rights` are the sender's, `home` is the adapter's HERMES_HOME.
+    """
     first, *words = (event.text or "").split(maxsplit=1) or [""]
     if first.lower() != COMMAND:
         return None
-    if not people.is_admin(event.source, extra):
-        return "⛔ Only an admin (allow_admin_from) may use this command."
-    if event.source.chat_type != "dm":
-        return "Ask me in a direct message: the answer is not for everybody here."
+    command = "".join(words).split()
     try:
-        return await _Operator(connection, state, str(event.source.user_id)).carry_out("".join(words).split())
+        if command[:1] == [_MEMORY]:
+            if not rights.memory:
+                return "⛔ Only people whom the operator listed may use this command."
+            return await asyncio.to_thread(own.answer, event.source, command[1:], home)
+        if not people.is_admin(event.source, extra):
+            return "⛔ Only an admin (allow_admin_from) may use this command."
+        if event.source.chat_type != "dm":
+            return "Ask me in a direct message: the answer is not for everybody here."
+        operator = _Operator(connection, profile.state_file(home), str(event.source.user_id))
+        return await operator.carry_out(command)
     except HardenedError as exc:
         return f"That did not work: {exc}"
 

@@ -69,7 +69,7 @@ class Interceptor:
             return True
         self._track_unauthorized(delivery)
         self._remember(delivery, event.source)
-        if delivery.authorization.allowed and (reply := await self._answer_command(event)):
+        if delivery.authorization.allowed and (reply := await self._answer_command(event, delivery)):
             await self._adapter.send(event.source.chat_id, reply)
             return False
         if refusal := self._refused(event):
@@ -155,9 +155,11 @@ class Interceptor:
     def _remember(self, delivery: Delivery, source: Any) -> None:
         self._authorities.put((delivery.chat_id, str(source.user_id)), delivery.authorization.authority)
 
-    async def _answer_command(self, event: Any) -> str | None:
-        connection = self._adapter.connection
-        return connection and await commands.answer(event, self._extra, connection, self._adapter.state)
+    async def _answer_command(self, event: Any, delivery: Delivery) -> str | None:
+        adapter, rights = self._adapter, delivery.authorization.rights
+        return adapter.connection and await commands.answer(
+            event, rights, self._extra, adapter.connection, adapter.home
+        )
 
     def observed_event(self, delivery: Delivery, source: Any) -> Any:
         """Make the observe-only event for a message; it names the files, which are not fetched."""

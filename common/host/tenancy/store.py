@@ -52,6 +52,11 @@ def open_store(home: Path, context: str, sizes: Limits) -> Store:
     Raises Unknown if the context can have none.
     """
     folder = memory.make_folder(home, context) if context else memory.memories(home)
+    return open_folder(home, folder, context, sizes)
+
+
+def open_folder(home: Path, folder: Path, context: str, sizes: Limits) -> Store:
+    """Return a store for the memory in a folder of a HERMES_HOME."""
 
     class ContextStore(table.MEMORY_STORE.load()):  # type: ignore[misc]
         @staticmethod

@@ -14,6 +14,7 @@ from .. import profile
 from ..contract import table
 from . import store
 from .prompt import Prompts
+from .store import Store
 
 _KEEP_STORES = 256
 _MARKER = 19
@@ -73,6 +74,12 @@ class Tenant:
                 opened = store.open_store(self.home, context, self._sizes)
                 self._stores.put((turn_id, context), opened)
             return opened
+
+    def open(self, context: str, folder: Path | None = None) -> Store:
+        """Return a new store of a context, `store.HOST_MEMORY` being the host's own, or of a folder that has none."""
+        if folder is not None:
+            return store.open_folder(self.home, folder, store.HOST_MEMORY, self._sizes)
+        return store.open_store(self.home, context, self._sizes)
 
 
 def tenant() -> Tenant:

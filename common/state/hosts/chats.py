@@ -1,0 +1,33 @@
+"""The chats that Hermes has stored sessions of."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import StateError
+
+_BUSY_SECONDS = 5.0
+_COLUMNS = ("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json")
+
+
+def chat_rows(path: Path) -> list[Mapping[str, Any]]:
+    """Return the latest session of each chat, thread and person, with its start as `last`; none without a database.
+
+    Raises StateError if the database cannot be read.
+    """
+    if not path.exists():
+        return []
+    query = (
+        f"SELECT {', '.join(_COLUMNS)}, MAX(started_at) FROM sessions WHERE chat_id <> '' AND source <> ''"
+        " GROUP BY source, chat_id, thread_id, user_id ORDER BY MAX(started_at) DESC"
+    )
+    try:
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
+            return [dict(zip((*_COLUMNS, "last"), row, strict=True)) for row in connection.execute(query)]
+    except sqlite3.Error as exc:
+        raise StateError(f"the sessions in {path} cannot be read ({type(exc).__name__})") from exc
