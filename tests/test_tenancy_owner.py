@@ -23,7 +23,7 @@ TWO_LINES = {
 CONFIG = {
     "approvals": {"destructive_slash_confirm": False},
     # An agent may still be at work when its answer has arrived.
-    "display": {"busy_input_mode": "queue", "busy_ack_enabled": False},
+    "display": {"busy_input_mode": "queue", "busy_ack_enabled": False, "tool_progress": "off"},
     "platform_toolsets": {name: ["memory", "session_search"] for name in ("signal", "mattermost", "cli")},
     "plugins": {"entries": {"hardened-adapters": {"memory": TWO_LINES}}},
 }
@@ -31,14 +31,20 @@ WEDDING, RING = "the wedding is on the ninth", "the ring is in the drawer"
 
 
 def asks(request: dict[str, Any]) -> Answer | None:
-    """Save what stands behind "save: " in the message, once; then answer with the tool's result."""
+    """Save or search what stands behind "save: " or "find: " in the message, once; then answer with the result."""
     last = request["messages"][-1]
     if last["role"] == "tool":
         return f"result: {text_of(last['content'])}"
-    _, found, fact = last_user_text(request).partition("save: ")
     # The host may put remarks of its own behind the message.
-    args = {"action": "add", "target": "memory", "content": fact.partition("\n")[0]}
-    return [ToolCall("memory", args)] if found else None
+    word, found, text = last_user_text(request).partition("\n")[0].partition(": ")
+    if not found or not request.get("tools"):
+        return None
+    if word.endswith("save"):
+        return [ToolCall("memory", {"action": "add", "target": "memory", "content": text})]
+    if "session_search" in {tool["function"]["name"] for tool in request["tools"]}:
+        return [ToolCall("session_search", {"query": text})]
+    # Since 0.21.5, Hermes offers it through another tool.
+    return [ToolCall("tool_call", {"name": "session_search", "arguments": {"query": text}})]
 
 
 def system(model: EchoModel, text: str) -> str:
@@ -69,10 +75,9 @@ class Owner:
         event = in_group(ALICE_A, f"{BOT} {text}", BOT_ITSELF)
         await self._answered(self.daemon.emit_event(event), self._sent)
 
-    async def on_mattermost(self, text: str) -> None:
-        await self._answered(
-            self.server.post(ALICE_ON_MATTERMOST, DM, text), lambda: len(self.server.called("POST", "/posts"))
-        )
+    async def on_mattermost(self, text: str) -> str:
+        await self._answered(self.server.post(ALICE_ON_MATTERMOST, DM, text), lambda: len(self._posts()))
+        return self._posts()[-1]
 
     async def in_the_terminal(self, text: str) -> str:
         """Run `hermes` once, with the home of the gateway and nothing else."""
@@ -89,6 +94,9 @@ class Owner:
         )
         output, _ = await process.communicate()
         return output.decode()
+
+    def _posts(self) -> list[str]:
+        return [str(call.json["message"]) for call in self.server.called("POST", "/posts") if call.json]
 
     def _sent(self) -> int:
         return len(self.daemon.called("send"))
@@ -116,7 +124,10 @@ async def test_two_lines_give_their_owner_one_memory_and_no_group_a_word_of_it(t
             await owner.on_mattermost("what now?")
             assert WEDDING in system(model, "what now?")
             assert RING in system(model, "what now?")
+            assert WEDDING in await owner.on_mattermost("find: wedding")
+            await owner.in_the_group("find: wedding")
             await owner.in_the_group("and in the group?")
+            # This request holds what the group found before.
             assert WEDDING not in json.dumps(model.asked("and in the group?"), ensure_ascii=False)
         (label,) = (tmp_path / "memories" / "contexts").glob("*/context.json")
         assert json.loads(label.read_text()) == {"context": "me"}
