@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from gateway.config import Platform
 from gateway.session import SessionSource
+from gateway.session_context import _UNSET, _VAR_MAP, set_session_vars
 from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.tenancy import memory_command, middleware, session, tenant
 from hermes_hardened_adapters.common.host.tenancy.tenant import Tenant
@@ -28,9 +29,10 @@ PINS = table.PIN_ENTRIES.optional() is not None
 
 
 def in_chat(chat: Chat) -> None:
-    """The message of a chat arrived in this task."""
+    """The message of a chat arrived in this task, whose session the host has bound."""
     kind = {"chat_type": chat.chat_type, "user_id": chat.user_id}
     session.arrived(SessionSource(platform=Platform(chat.platform), chat_id=chat.chat_id, **kind))
+    set_session_vars(platform=chat.platform, chat_id=chat.chat_id, user_id=chat.user_id)
 
 
 class Chats:
@@ -81,6 +83,8 @@ def chats(hermes_home: Path) -> Iterator[Chats]:
     session._arrived.set(None)
     session._serving.clear()
     yield Chats(hermes_home)
+    for variable in _VAR_MAP.values():
+        variable.set(_UNSET)
     session._arrived.set(None)
     session._serving.clear()
     tenant._tenants.clear()
@@ -88,7 +92,7 @@ def chats(hermes_home: Path) -> Iterator[Chats]:
 
 def test_a_write_waits_in_its_chats_own_queue(chats: Chats) -> None:
     answer = chats.calls(DM, action="add", content=SECRET)
-    assert answer["success"]
+    assert answer["success"], answer
     assert answer["staged"]
     assert "/memory pending" in answer["message"]
     assert not chats.entries(DM)
