@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...tenancy.memory import FILES
 from ...tenancy.reviews import Full, stage
 from ..contract import table
 
@@ -97,6 +98,8 @@ def _payload(args: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_complete(payload: Mapping[str, Any]) -> bool:
     """Return False for a call that the host refuses before any review, with an answer that helps the model."""
+    if payload["target"] not in FILES:
+        return False
     if payload["action"] == "batch":
         return True
     known = table.MEMORY_SCHEMA.load()["parameters"]["properties"]["action"]["enum"]
