@@ -119,7 +119,7 @@ async def test_every_part_of_a_turn_is_its_chats(tmp_path: Path) -> None:
             assert chats(await running.direct(text)) <= IN_DIRECT
             assert chats(await running.group(text.replace("/branch other", "hello"))) <= IN_GROUP
         rows = running.witness.rows()
-        assert {row["where"] for row in rows} >= {"pre_llm_call", "pre_tool_call", "llm_request", "tool_execution"}
+        assert {row["where"] for row in rows} >= {"pre_llm_call", "llm_request", "tool_request"}
         assert len({row["session_id"] for row in rows if row["chat"]["chat_id"] == ALICE}) == 3
         origins = [row["chat"]["origin"] for row in rows if row["chat"]["chat_id"] == GROUP_ID]
         assert all(origin == {"chat_name": "Test Group", "user_id_alt": ALICE_ACI} for origin in origins)
