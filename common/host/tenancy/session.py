@@ -22,6 +22,7 @@ _LOCAL = frozenset({"local", "cli", "tui", "desktop", "acp"})
 """Platforms that are the operator's own machine."""
 _KEEP = 4_000
 _JOB = "cron_"
+_JOBS = "cron"
 _ORIGIN = ("scope_id", "parent_chat_id", "chat_name", "user_id_alt", "chat_type")
 
 _serving = threading.Event()
@@ -79,6 +80,10 @@ def current(session_id: str) -> Chat | None:
 
 def of_row(row: Mapping[str, Any]) -> Chat:
     """Return the chat of a stored session. Raises Unknown if it has none."""
+    if job(row):
+        if (chat := _of_job(str(row["id"]))) is None:
+            raise Unknown("a job of the operator")
+        return chat
     if not row.get("chat_id") or not row.get("source"):
         raise Unknown("a session without a chat")
     origin = _texts(row.get("origin_json"))
@@ -92,6 +97,20 @@ def of_row(row: Mapping[str, Any]) -> Chat:
         str(row.get("session_key") or ""),
         origin=origin,
     )
+
+
+def job(row: Mapping[str, Any]) -> str:
+    """Return the id of the job whose stored session it is, empty if it is none's."""
+    name = str(row["id"])
+    return name.split("_")[1] if row["source"] == _JOBS and name.startswith(_JOB) else ""
+
+
+def inherits(row: Mapping[str, Any]) -> bool:
+    """Return True if a stored session that names no chat belongs to its parent's, as what continues or helps it does.
+
+    A job's belongs to the job's chat. What the operator's own machine continues is the operator's.
+    """
+    return row["source"] not in _LOCAL and not job(row)
 
 
 def _of_source(source: Any) -> Chat:
