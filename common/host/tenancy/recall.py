@@ -60,8 +60,8 @@ class _Recall:
             if isinstance(wanted, str) and wanted.strip():
                 # What precedes the id in a link names a profile, whose database Hermes would open.
                 wanted = wanted.rpartition("/")[2].strip()
-                # Hermes would look for a missing session in every profile.
-                if wanted not in shown.own:
+                # Hermes would look for a session that it misses here in every profile.
+                if wanted not in shown.own and args.get("around_message_id") is None:
                     return json.dumps({"error": f"session_id not found: {wanted}", "success": False})
             else:
                 wanted = None

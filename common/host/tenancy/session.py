@@ -14,6 +14,7 @@ from typing import Any
 
 from ...core.bounded import Bounded
 from ...settings.environment import value
+from ...state.hosts.sessions import HELPER
 from ...tenancy.chats import Chat, Unknown
 from .. import profile
 from ..contract import table
@@ -106,11 +107,13 @@ def job(row: Mapping[str, Any]) -> str:
 
 
 def inherits(row: Mapping[str, Any]) -> bool:
-    """Return True if a stored session that names no chat belongs to its parent's, as what continues or helps it does.
+    """Return True if a stored session belongs to its parent's chat: it continues the parent and names none, or helps it.
 
-    A job's belongs to the job's chat. What the operator's own machine continues is the operator's.
+    A job's belongs to the job's chat, and what continues a chat on the operator's own machine is the operator's.
     """
-    return row["source"] not in _LOCAL and not job(row)
+    if job(row) or row["source"] in _LOCAL:
+        return False
+    return not row["chat_id"] or row["source"] == HELPER
 
 
 def _of_source(source: Any) -> Chat:

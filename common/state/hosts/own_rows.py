@@ -19,6 +19,7 @@ _CACHE_KIB = 8_000
 # The sign keeps SQLite from going through all own messages, where Hermes asks for those of one session.
 _VIEWS = {"sessions": "id", "messages": "+session_id"}
 """The tables of Hermes of which a part is shown, and the session of a row."""
+_INDEXED_BY = re.compile(r"\bINDEXED\s+BY\s+\w+")
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
 
@@ -31,13 +32,11 @@ class Shown(NamedTuple):
 
 
 class _Connection(sqlite3.Connection):
-    before: Callable[[str], None] | None = None
-    """Called with each statement of Hermes."""
+    before: Callable[[str], str] | None = None
+    """Called with each statement of Hermes; returns the one to execute."""
 
     def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-        if self.before is not None:
-            self.before(sql)
-        return super().execute(sql, *parameters)
+        return super().execute(self.before(sql) if self.before else sql, *parameters)
 
 
 class OwnRows:
@@ -143,14 +142,18 @@ class OwnRows:
         self.connection.set_authorizer(None)
         self.connection.execute("PRAGMA query_only=OFF")
 
-    def _before(self, sql: str) -> None:
-        """Bring the text indexes that a statement uses up to date: many searches need none."""
+    def _before(self, sql: str) -> str:
+        """Bring the text indexes that a statement uses up to date: many searches need none.
+
+        Returns the statement without names of the indexes that SQLite must use: a view has none.
+        """
         if needed := self._outdated & set(re.findall(r"\w+", sql)):
             self._unguard()
             for name in needed:
                 self._indexes[name].update(self.connection)
             self._outdated -= needed
             self._guard()
+        return _INDEXED_BY.sub("", sql)
 
 
 def _authorize(action: int, table: str | None, column: str | None, database: str | None, via: str | None) -> int:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 STORED = "stored"
 """The name under which Hermes' database is attached."""
+HELPER = "subagent"
+"""The source of the sessions of an agent's helpers, which newer hosts give the chat of their parent too."""
 _COLUMNS = ("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json")
 # The parent is stored behind the system prompt, which is long: it is read for those alone that need it.
-_PARENT = "CASE WHEN chat_id > '' THEN NULL ELSE parent_session_id END"
+_PARENT = f"CASE WHEN chat_id > '' AND source <> '{HELPER}' THEN NULL ELSE parent_session_id END"
 _QUERY = f"SELECT {', '.join(_COLUMNS)}, {_PARENT} FROM {STORED}.sessions"
-_CHAT = _COLUMNS.index("chat_id")
 
 Row = Mapping[str, Any]
 
@@ -22,7 +23,7 @@ class Whose(NamedTuple):
 
     is_own: Callable[[Row], bool]
     inherits: Callable[[Row], bool]
-    """Whether a session that names no chat belongs to its parent's."""
+    """Whether a session belongs to its parent's chat."""
     job: Callable[[Row], str]
     """The job whose session it is; empty if it is none's."""
     by_chat: bool
@@ -52,7 +53,7 @@ def own_sessions(connection: Connection, whose: Whose) -> set[str]:
             path[at] = None
             row = rows[at]
             named = dict(zip(_COLUMNS, row, strict=False))
-            if row[_CHAT] or not whose.inherits(named):
+            if not whose.inherits(named):
                 verdict = answer(row, named)
                 break
             at = row[-1]
