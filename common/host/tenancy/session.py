@@ -107,7 +107,7 @@ def job(row: Mapping[str, Any]) -> str:
 
 
 def inherits(row: Mapping[str, Any]) -> bool:
-    """Return True if a stored session belongs to its parent's chat: it continues the parent and names none, or helps it.
+    """Return True if a stored session belongs to its parent's chat: it continues it and names none, or helps it.
 
     A job's belongs to the job's chat, and what continues a chat on the operator's own machine is the operator's.
     """

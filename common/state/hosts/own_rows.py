@@ -97,8 +97,8 @@ class OwnRows:
 
     def _shadow(self) -> None:
         """Create the views, and hide every other table: some hold other chats' ids, or count their messages."""
-        rows = self.connection.execute(f"SELECT name, sql FROM {STORED}.sqlite_master WHERE type = 'table' ORDER BY name")
-        stored = [tuple(row) for row in rows]
+        tables = f"SELECT name, sql FROM {STORED}.sqlite_master WHERE type = 'table' ORDER BY name"
+        stored = [tuple(row) for row in self.connection.execute(tables)]
         strangers = self.connection.execute(
             f"SELECT EXISTS (SELECT 1 FROM {STORED}.sessions WHERE id IN (SELECT id FROM main.own)"
             " AND parent_session_id NOT IN (SELECT id FROM main.own))"
