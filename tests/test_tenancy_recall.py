@@ -297,10 +297,11 @@ def test_a_read_that_escapes_is_noticed(home: Path, monkeypatch: pytest.MonkeyPa
     class EscapingDatabase(hermes_state.SessionDB):
         """Reads with a connection of its own, as a host might some day."""
 
-        def get_messages(self, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
-            with StoredSessions(home) as elsewhere:
-                found: list[dict[str, Any]] = elsewhere.db.get_messages(*args, **kwargs)
-                return found
+        def get_messages(self, session_id: str, *_: Any, **__: Any) -> list[dict[str, Any]]:
+            elsewhere = sqlite3.connect(home / "state.db")
+            read = elsewhere.execute("SELECT content FROM messages WHERE session_id = ?", (session_id,)).fetchall()
+            elsewhere.close()
+            return [{"content": row[0]} for row in read]
 
     monkeypatch.setattr(hermes_state, "SessionDB", EscapingDatabase)
     recall.close()
