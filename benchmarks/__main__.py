@@ -30,6 +30,7 @@ ROWS = {
     "imports": ("imports", "rows"),
     "memory": ("memory", "rows"),
     "startup": ("startup", "rows"),
+    "tenancy": ("tenancy", "rows"),
 }
 """Maps the name of a measurement to its module and function."""
 _CONFIG = "plugins:\n  enabled: [hardened-adapters]\n"

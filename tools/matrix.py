@@ -97,6 +97,7 @@ SCENARIOS = (
     "test_tenancy_gateway.py",
     "test_tenancy_owner.py",
     "test_tenancy_prompt.py",
+    "test_tenancy_recall.py",
     "test_tenancy_reviews.py",
     "test_tenancy_session.py",
     "test_tenancy_store.py",

@@ -277,8 +277,12 @@ MEMORY_LOCK = needed("tools.memory_tool:MemoryStore._file_lock", "path")
 SCAN_FOR_THREATS = needed("tools.threat_patterns:scan_for_threats", "scope")
 SUMMARY_PREFIX = needed("agent.context_compressor:SUMMARY_PREFIX")
 SESSION_SEARCH = needed("tools.session_search_tool:session_search", "query", "db", "current_session_id", "session_id")
-SESSION_DB = needed("hermes_state:SessionDB", "db_path")
+SESSION_DB = needed("hermes_state:SessionDB", "db_path", "read_only")
 SESSION_CONNECTION = needed("hermes_state:SessionDB._conn")
+SESSION_TEXT_INDEX = needed("hermes_state:SessionDB._fts_enabled")
+SESSION_SUBSTRING_INDEX = needed("hermes_state:SessionDB._trigram_available")
+SESSION_ROW = needed("hermes_state:SessionDB.get_session", "session_id")
+SESSION_MESSAGES = needed("hermes_state:SessionDB.get_messages", "session_id")
 SESSION_CLOSE = needed("hermes_state:SessionDB.close")
 SESSION_VARIABLES = needed(
     "gateway.session_context:_VAR_MAP",

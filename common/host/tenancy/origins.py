@@ -6,8 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ...state.hosts.sessions import HELPER
 from ...tenancy.chats import Chat, Unknown
 
+LOCAL = frozenset({"local", "cli", "tui", "desktop", "acp"})
+"""Platforms that are the operator's own machine."""
+JOB = "cron_"
+"""How the ids of the sessions begin that jobs run in: `cron_<job>_<day>_<time>`."""
+_JOBS = "cron"
 DETAILS = ("scope_id", "parent_chat_id", "chat_name", "user_id_alt")
 """What a source knows besides the ids of its chat and its person."""
 
@@ -40,6 +46,26 @@ def of_row(row: Mapping[str, Any]) -> Chat:
         str(row.get("session_key") or ""),
         origin=details(origin),
     )
+
+
+def job_of(session_id: str) -> str:
+    """Return the job that runs in a session, from the session's id."""
+    return session_id.removeprefix(JOB).rsplit("_", 2)[0]
+
+
+def job(row: Mapping[str, Any]) -> str:
+    """Return the id of the job whose stored session it is, empty if it is none's."""
+    return job_of(str(row["id"])) if row["source"] == _JOBS and str(row["id"]).startswith(JOB) else ""
+
+
+def inherits(row: Mapping[str, Any]) -> bool:
+    """Return True if a stored session belongs to its parent's chat: it continues it and names none, or helps it.
+
+    A job's belongs to the job's chat, and what continues a chat on the operator's own machine is the operator's.
+    """
+    if job(row) or row["source"] in LOCAL:
+        return False
+    return not row["chat_id"] or row["source"] == HELPER
 
 
 def of_job(job: object) -> Chat | None:

@@ -1,53 +1,132 @@
-"""session_search over the sessions of the chat's own contexts."""
+"""session_search over the sessions of the chat's own contexts.
+
+Hermes' own function runs on an object of Hermes' own class, whose connection is to a database that shows these sessions
+only (`state.hosts.own_rows`). The object knows no other file, so it can read nowhere else.
+"""
 
 from __future__ import annotations
 
+import atexit
+import inspect
 import json
+import os
+import tempfile
+import threading
 from collections.abc import Mapping
-from functools import cache
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from ...state.hosts.sessions import own_sessions, restrict
+from ...core.bounded import Bounded
+from ...state.hosts.own_rows import SUBSTRINGS, TEXT, OwnRows
+from ...state.hosts.sessions import Row, Whose
 from ...tenancy.chats import Operation, Unknown
-from ...tenancy.contexts import Contexts
+from ...tenancy.contexts import BUILT_IN, Contexts
 from .. import profile
 from ..contract import table
-from . import session
+from . import origins, session
 
-_NOT_FOUND = json.dumps({"success": False, "error": "session_id not found"})
-_ASKED = ("query", "role_filter", "limit", "around_message_id", "window", "sort")
+_ASKED = (
+    *("query", "role_filter", "limit", "around_message_id", "window", "sort"),
+    *("detail", "after", "before", "exclude_session_ids"),
+)
+"""The parameters that a chat may give, if Hermes has them. `profile` would open another database."""
+_KEEP = 16
+
+
+class _Recall:
+    """The sessions of some contexts of one HERMES_HOME, and Hermes' object that reads them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._opened: tuple[OwnRows, Any] | None = None
+
+    def close(self) -> None:
+        """Close both; the next search opens them again."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with suppress(Exception):
+                opened[1].close()
+            opened[0].close()
+
+    def search(self, path: Path, args: Mapping[str, Any], session_id: str, whose: Whose) -> str:
+        """Return Hermes' answer. Raises Unknown if others' sessions could be seen, and sqlite3.Error."""
+        rows, hosts = self._opened = self._opened or _open()
+        with rows.showing(path, whose) as shown:
+            hosts._fts_enabled, hosts._trigram_available = TEXT in rows.indexes, SUBSTRINGS in rows.indexes
+            if shown.other and (hosts.get_session(shown.other) or hosts.get_messages(shown.other)):
+                raise Unknown("the sessions of other chats cannot be hidden")
+            wanted = args.get("session_id")
+            if isinstance(wanted, str) and wanted.strip():
+                # What precedes the id in a link names a profile, whose database Hermes would open.
+                wanted = wanted.rpartition("/")[2].strip()
+                # Hermes would look for a session that it misses here in every profile.
+                if wanted not in shown.own and args.get("around_message_id") is None:
+                    return json.dumps({"error": f"session_id not found: {wanted}", "success": False})
+            else:
+                wanted = None
+            takes = inspect.signature(table.SESSION_SEARCH.load()).parameters
+            given = {name: args[name] for name in _ASKED if name in takes and args.get(name) is not None}
+            return str(table.SESSION_SEARCH(**given, session_id=wanted, db=hosts, current_session_id=session_id))
+
+
+_recalls: Bounded[tuple[int, Path, tuple[str, ...]], _Recall] = Bounded(_KEEP)
+_opening = threading.Lock()
 
 
 def search(args: Mapping[str, Any], session_id: str, contexts: Contexts, mine: tuple[str, ...]) -> str:
-    """Carry out a call of session_search that sees the sessions of these contexts only; return the host's answer."""
+    """Carry out a call of session_search that sees the sessions of these contexts only; return the host's answer.
 
-    def is_own(row: Mapping[str, Any]) -> bool:
+    Raises Unknown, or what failed; nothing was read then.
+    """
+    home = profile.home()
+    # A database must not be used on both sides of a fork.
+    key = (os.getpid(), home, mine)
+    with _opening:
+        recall = _recalls.get(key) or _Recall()
+        dropped = _recalls.put(key, recall)
+    if dropped is not None:
+        with dropped[1].lock:
+            dropped[1].close()
+    with recall.lock:
+        done = False
+        try:
+            answer = recall.search(home / "state.db", args, session_id, _whose(contexts, mine))
+            done = True
+            return answer
+        finally:
+            if not done or _recalls.get(key) is not recall:
+                recall.close()
+
+
+def close() -> None:
+    """Close everything that searches have opened."""
+    with _opening:
+        recalls = [*_recalls.values()]
+        _recalls.clear()
+    for each in recalls:
+        with each.lock:
+            each.close()
+
+
+atexit.register(close)
+
+
+def _open() -> tuple[OwnRows, Any]:
+    with tempfile.NamedTemporaryFile() as nothing:
+        hosts = table.SESSION_DB(db_path=Path(nothing.name), read_only=True)
+    hosts._conn.close()
+    rows = OwnRows()
+    hosts._conn = rows.connection
+    return rows, hosts
+
+
+def _whose(contexts: Contexts, mine: tuple[str, ...]) -> Whose:
+    def is_own(row: Row) -> bool:
         try:
             belongs = contexts.of(session.of_row(row), Operation.RECALL)
-        except Unknown:
+        except Exception:
             return False
         return belongs[0] in mine if belongs else not mine
 
-    database = _database_class()(db_path=profile.home() / "state.db")
-    try:
-        own = own_sessions(database._conn, is_own)
-        restrict(database._conn, own)
-        wanted = args.get("session_id")
-        wanted = wanted.rpartition("/")[2].strip() if isinstance(wanted, str) else ""
-        # The host would look for a missing one in every profile.
-        if wanted and wanted not in own:
-            return _NOT_FOUND
-        known = {name: args[name] for name in _ASKED if args.get(name) is not None}
-        return str(table.SESSION_SEARCH(**known, session_id=wanted or None, db=database, current_session_id=session_id))
-    finally:
-        database.close()
-
-
-@cache
-def _database_class() -> Any:
-    class OwnSessions(table.SESSION_DB.load()):  # type: ignore[misc]
-        def _checkout_read_conn(self) -> None:
-            """Read with the restricted connection, never with one of the host's pool."""
-            return
-
-    return OwnSessions
+    return Whose(is_own, origins.inherits, origins.job, contexts.policy in BUILT_IN.values())

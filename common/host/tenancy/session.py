@@ -21,12 +21,9 @@ from ...tenancy.chats import Chat, Unknown
 from .. import profile
 from ..contract import table
 from . import origins
-from .origins import of_row as of_row
 
-_LOCAL = frozenset({"local", "cli", "tui", "desktop", "acp"})
-"""Platforms that are the operator's own machine."""
-_JOB, _BACKGROUND = "cron_", "bg_"
-"""How the ids of sessions begin that a job and `/background` run in."""
+_BACKGROUND = "bg_"
+"""How the ids of sessions begin that `/background` runs in."""
 _CURATOR = "curator"
 _KEEP = 4_000
 
@@ -85,12 +82,12 @@ def current(session_id: str) -> Chat | None:
     """
     if is_curator(session_id):
         raise Unknown("the keeper of skills works for no chat")
-    if session_id.startswith(_JOB):
+    if session_id.startswith(origins.JOB):
         return _of_job(session_id, session_id)
     if value("HERMES_KANBAN_TASK"):
         raise Unknown("a board's worker may serve any chat")
     platform = _bound("PLATFORM")
-    if platform in _LOCAL:
+    if platform in origins.LOCAL:
         return None
     if not platform:
         return _unbound(session_id)
@@ -99,6 +96,15 @@ def current(session_id: str) -> Chat | None:
     if not _bound("CHAT_ID"):
         raise Unknown("the session names no chat")
     return _of_variables(platform, session_id)
+
+
+def of_row(row: Mapping[str, Any]) -> Chat:
+    """Return the chat of a stored session; of a job's, that in which the job was made. Raises Unknown without one."""
+    if not (job := origins.job(row)):
+        return origins.of_row(row)
+    if (chat := _described(_job(job))) is None:
+        raise Unknown("a job of the operator")
+    return chat
 
 
 def _of_variables(platform: str, session_id: str) -> Chat:
@@ -136,7 +142,7 @@ def _details(chat: Chat) -> Chat | None:
             with _lock:
                 _stored.put(key, stored)
     try:
-        found = of_row(stored._asdict())
+        found = origins.of_row(stored._asdict())
     except Unknown:
         return None
     return found if _is_same(found, chat) else None
@@ -161,7 +167,7 @@ def _unbound(session_id: str) -> Chat | None:
     serving = _serving.is_set()
     line = _line(session_id)
     for stored in line:
-        if stored.id.startswith(_JOB):
+        if stored.id.startswith(origins.JOB):
             return _of_job(stored.id, session_id)
         # In a terminal, the operator may go on with a chat's session.
         if serving and (chat := _of_stored(stored, session_id)):
@@ -170,7 +176,7 @@ def _unbound(session_id: str) -> Chat | None:
         raise Unknown("no chat is bound here")
     if line[0].source is None and (_bound("CRON_SESSION", "HERMES_") or value("HERMES_CRON_SESSION")):
         raise Unknown("a part of a job that is not stored")
-    if value("HERMES_SESSION_PLATFORM") not in {None, "", *_LOCAL}:
+    if value("HERMES_SESSION_PLATFORM") not in {None, "", *origins.LOCAL}:
         raise Unknown("started from the shell of a chat")
     return None
 
@@ -187,7 +193,7 @@ def _of_sub_agent(session_id: str, home: Path, whose: Chat | Unknown | None) -> 
 def _of_stored(stored: Stored, session_id: str) -> Chat | None:
     chat = _of_background(stored.id, session_id) if stored.id.startswith(_BACKGROUND) else None
     if chat is None and stored.chat_id and stored.source:
-        chat = of_row(stored._asdict())
+        chat = origins.of_row(stored._asdict())
     return chat and replace(chat, session_id=session_id)
 
 
@@ -206,8 +212,7 @@ def _of_job(job_session: str, session_id: str) -> Chat | None:
     with _lock:
         known, chat = key in _jobs, _jobs.get(key)
     if not known:
-        # cron_<job>_<day>_<time>
-        chat = _described(_job(job_session.removeprefix(_JOB).rsplit("_", 2)[0]))
+        chat = _described(_job(origins.job_of(job_session)))
         with _lock:
             _jobs.put(key, chat)
     return chat and replace(chat, session_id=session_id)
@@ -227,7 +232,7 @@ def _described(chat: Chat | None) -> Chat | None:
         return None
     try:
         stored = newest(_database(), chat.platform, chat.chat_id)
-        found = of_row(stored._asdict()) if stored else None
+        found = origins.of_row(stored._asdict()) if stored else None
     except (StateError, Unknown):
         found = None
     if found is None:

@@ -1,49 +1,61 @@
-"""Stored sessions of Hermes, and a connection that sees some of them only."""
+"""Whose the stored sessions of Hermes are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from sqlite3 import Connection
+from typing import Any, NamedTuple
 
-_COLUMNS = (
-    *("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json"),
-    "parent_session_id",
-)
-_DEEPEST = 50
-_PARTS = {"sessions": "id", "messages": "session_id"}
+STORED = "stored"
+"""The name under which Hermes' database is attached."""
+HELPER = "subagent"
+"""The source of the sessions of an agent's helpers, which newer hosts give the chat of their parent too."""
+_COLUMNS = ("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json")
+# The parent is stored behind the system prompt, which is long: it is read for those alone that need it.
+_PARENT = f"CASE WHEN chat_id > '' AND source <> '{HELPER}' THEN NULL ELSE parent_session_id END"
+_QUERY = f"SELECT {', '.join(_COLUMNS)}, {_PARENT} FROM {STORED}.sessions"
+
+Row = Mapping[str, Any]
 
 
-def own_sessions(connection: Any, is_own: Callable[[Mapping[str, Any]], bool]) -> set[str]:
-    """Return the ids of the sessions of which `is_own`.
+class Whose(NamedTuple):
+    """How to tell whose a session is, from its row."""
 
-    A session without a chat is a continuation, and belongs to its parent's chat; without a parent it is nobody's.
-    """
-    rows = {
-        row[0]: dict(zip(_COLUMNS, row, strict=True))
-        for row in connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM main.sessions")
-    }
+    is_own: Callable[[Row], bool]
+    inherits: Callable[[Row], bool]
+    """Whether a session belongs to its parent's chat."""
+    job: Callable[[Row], str]
+    """The job whose session it is; empty if it is none's."""
+    by_chat: bool
+    """True if nothing depends on the session's own id."""
+
+
+def own_sessions(connection: Connection, whose: Whose) -> set[str]:
+    """Return the ids of one's own sessions. A session without a parent, or in a circle of parents, inherits nothing."""
+    rows = {row[0]: tuple(row) for row in connection.execute(_QUERY)}
+    answers: dict[tuple[Any, ...], bool] = {}
     verdicts: dict[str, bool] = {}
 
-    def verdict(session_id: str | None, depth: int = 0) -> bool:
-        row = rows.get(session_id or "")
-        if row is None or depth > _DEEPEST:
-            return False
-        if row["id"] not in verdicts:
-            verdicts[row["id"]] = is_own(row) if row["chat_id"] else verdict(row["parent_session_id"], depth + 1)
-        return verdicts[row["id"]]
+    def answer(row: tuple[Any, ...], named: Row) -> bool:
+        key = (whose.job(named), *row[1:-1]) if whose.by_chat else row
+        if key not in answers:
+            answers[key] = whose.is_own(named)
+        return answers[key]
 
-    return {each for each in rows if verdict(each)}
-
-
-def restrict(connection: Any, sessions: Iterable[str]) -> None:
-    """Hide all other sessions from a connection, whatever it is asked, and let it write no more.
-
-    Temporary views come before tables of the same name.
-    """
-    connection.execute("CREATE TEMP TABLE own (id TEXT PRIMARY KEY)")
-    connection.executemany("INSERT INTO own VALUES (?)", ((each,) for each in sessions))
-    for table, column in _PARTS.items():
-        connection.execute(
-            f"CREATE TEMP VIEW {table} AS SELECT * FROM main.{table} WHERE {column} IN (SELECT id FROM own)"
-        )
-    connection.execute("PRAGMA query_only=ON")
+    for each in rows:
+        path: dict[str, None] = {}
+        at = each
+        verdict = False
+        while at in rows and at not in path:
+            if at in verdicts:
+                verdict = verdicts[at]
+                break
+            path[at] = None
+            row = rows[at]
+            named = dict(zip(_COLUMNS, row, strict=False))
+            if not whose.inherits(named):
+                verdict = answer(row, named)
+                break
+            at = row[-1]
+        verdicts |= dict.fromkeys(path, verdict)
+    return {each for each, verdict in verdicts.items() if verdict}

@@ -1,0 +1,166 @@
+"""A private database in which Hermes' queries find the rows of some sessions only."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .sessions import STORED, Whose, own_sessions
+from .text_index import TextIndex
+
+TEXT, SUBSTRINGS = "messages_fts", "messages_fts_trigram"
+"""Hermes' indexes of messages: of words, and of parts of words, for scripts that do not separate words."""
+_WAIT_SECONDS = 5.0
+_CACHE_KIB = 8_000
+# The sign keeps SQLite from going through all own messages, where Hermes asks for those of one session.
+_VIEWS = {"sessions": "id", "messages": "+session_id"}
+"""The tables of Hermes of which a part is shown, and the session of a row."""
+_INDEXED_BY = re.compile(r"\bINDEXED\s+BY\s+\w+")
+_ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+
+
+class Shown(NamedTuple):
+    """The sessions that Hermes' queries find."""
+
+    own: Set[str]
+    other: str
+    """One that they do not find; empty if there is none."""
+
+
+class _Connection(sqlite3.Connection):
+    before: Callable[[str], str] | None = None
+    """Called with each statement of Hermes; returns the one to execute."""
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        return super().execute(self.before(sql) if self.before else sql, *parameters)
+
+
+class OwnRows:
+    """The database, and the connection to it that Hermes gets.
+
+    Hermes' file is attached, read-only, during a search only. Its tables are reached through temporary views, which
+    come before all tables of the same name; SQLite refuses every other way to them. Not thread-safe.
+    """
+
+    def __init__(self) -> None:
+        # A nameless database is a file that nobody else can open, kept in memory while it is small.
+        self.connection = sqlite3.connect(
+            "", _WAIT_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection, uri=True
+        )
+        self.connection.row_factory = sqlite3.Row
+        for pragma in ("journal_mode=MEMORY", f"cache_size=-{_CACHE_KIB}"):
+            self.connection.execute(f"PRAGMA main.{pragma}")
+        self.connection.execute("CREATE TABLE main.own (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._schema: object = None
+        self._indexes: dict[str, TextIndex] = {}
+        self._outdated: set[str] = set()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @property
+    def indexes(self) -> Set[str]:
+        """The names of the text indexes that there are."""
+        return self._indexes.keys()
+
+    @contextmanager
+    def showing(self, path: Path, whose: Whose) -> Iterator[Shown]:
+        """Show one's own sessions as Hermes' database has them at this moment.
+
+        Raises sqlite3.Error if it cannot be read. Close this one after any error.
+        """
+        self.connection.execute(f"ATTACH ? AS {STORED}", (f"{path.absolute().as_uri()}?mode=ro",))
+        self.connection.execute("BEGIN")
+        own = own_sessions(self.connection, whose)
+        self._remember(own)
+        self._shadow()
+        self._outdated = set(self._indexes)
+        found = self.connection.execute(
+            f"SELECT id FROM {STORED}.sessions WHERE id NOT IN (SELECT id FROM main.own) LIMIT 1"
+        ).fetchone()
+        self._guard()
+        try:
+            yield Shown(own, found[0] if found else "")
+        finally:
+            self._unguard()
+        self.connection.execute("COMMIT")
+        self.connection.execute(f"DETACH {STORED}")
+
+    def _remember(self, own: set[str]) -> None:
+        known = {row[0] for row in self.connection.execute("SELECT id FROM main.own")}
+        self.connection.executemany("DELETE FROM main.own WHERE id = ?", ((each,) for each in known - own))
+        self.connection.executemany("INSERT INTO main.own VALUES (?)", ((each,) for each in own - known))
+
+    def _shadow(self) -> None:
+        """Create the views, and hide every other table: some hold other chats' ids, or count their messages."""
+        tables = f"SELECT name, sql FROM {STORED}.sqlite_master WHERE type = 'table' ORDER BY name"
+        stored = [tuple(row) for row in self.connection.execute(tables)]
+        strangers = self.connection.execute(
+            f"SELECT EXISTS (SELECT 1 FROM {STORED}.sessions WHERE id IN (SELECT id FROM main.own)"
+            " AND parent_session_id NOT IN (SELECT id FROM main.own))"
+        ).fetchone()[0]
+        if self._schema == (stored, strangers):
+            return
+        for (view,) in self.connection.execute("SELECT name FROM temp.sqlite_master WHERE type = 'view'").fetchall():
+            self.connection.execute(f'DROP VIEW temp."{view}"')
+        found = {name: TextIndex.read(name, sql) for name, sql in stored if name in {TEXT, SUBSTRINGS}}
+        indexes = {name: index for name, index in found.items() if index}
+        for name, index in indexes.items():
+            if self._indexes.get(name) != index:
+                index.create(self.connection)
+        self._indexes = indexes
+        for name, sql in stored:
+            if name in _VIEWS:
+                rule = f"{_VIEWS[name]} IN (SELECT id FROM main.own)"
+                self._view(name, rule, {"parent_session_id"} if strangers else set())
+            elif sql.startswith("CREATE TABLE") and not name.startswith("sqlite_"):
+                self._view(name, "0", set())
+        self._schema = (stored, strangers)
+
+    def _view(self, name: str, rule: str, links: Set[str]) -> None:
+        """Create a view of those rows of a table that a rule allows. `links` are columns that may name other rows."""
+        columns = [row["name"] for row in self.connection.execute(f'PRAGMA {STORED}.table_info("{name}")')]
+        shown = (
+            f"CASE WHEN {each} IN (SELECT id FROM main.own) THEN {each} END AS {each}" if each in links else f'"{each}"'
+            for each in columns
+        )
+        self.connection.execute(
+            f'CREATE TEMP VIEW "{name}" AS SELECT {", ".join(shown)} FROM {STORED}."{name}" WHERE {rule}'
+        )
+
+    def _guard(self) -> None:
+        self.connection.execute("PRAGMA query_only=ON")
+        self.connection.set_authorizer(_authorize)
+        self.connection.before = self._before
+
+    def _unguard(self) -> None:
+        self.connection.before = None
+        self.connection.set_authorizer(None)
+        self.connection.execute("PRAGMA query_only=OFF")
+
+    def _before(self, sql: str) -> str:
+        """Bring the text indexes that a statement uses up to date: many searches need none.
+
+        Returns the statement without names of the indexes that SQLite must use: a view has none.
+        """
+        if needed := self._outdated & set(re.findall(r"\w+", sql)):
+            self._unguard()
+            for name in needed:
+                self._indexes[name].update(self.connection)
+            self._outdated -= needed
+            self._guard()
+        return _INDEXED_BY.sub("", sql)
+
+
+def _authorize(action: int, table: str | None, column: str | None, database: str | None, via: str | None) -> int:
+    """Allow reading; and reading Hermes' file only through our views."""
+    if action == sqlite3.SQLITE_READ:
+        return sqlite3.SQLITE_OK if database != STORED or via == table else sqlite3.SQLITE_DENY
+    # The text index asks whether it is up to date.
+    if action in _ALLOWED or (action == sqlite3.SQLITE_PRAGMA and table == "data_version"):
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
