@@ -57,15 +57,18 @@ class MemorySettings(BaseModel):
             if key not in cls.model_fields:
                 near = difflib.get_close_matches(key, cls.model_fields, 1)
                 faults.append(f"{KEY}.{key}: unknown setting{f'; did you mean {near[0]}?' if near else ''}")
-        settings = None
+        given = {str(key): value for key, value in block.items() if value is not None}
         try:
-            settings = cls.model_validate({key: value for key, value in block.items() if value is not None})
+            settings = cls.model_validate(given)
         except ValidationError as exc:
             for error in exc.errors(include_input=False, include_url=False):
-                where = ".".join(str(part) for part in error["loc"][:1])
+                where = str(error["loc"][0])
                 faults.append(f"{KEY}.{where}: {error['msg'].removeprefix('Value error, ')}")
-        faults += settings._faults() if settings else ()
-        if faults or settings is None:
+                given.pop(where, None)
+            # So that the faults of the other settings are reported with them.
+            settings = cls.model_validate(given)
+        faults += settings._faults()
+        if faults:
             raise ConfigError(list(dict.fromkeys(faults)))
         return settings
 
