@@ -17,7 +17,7 @@ from hermes_hardened_adapters.common.core.errors import ConfigError, HostContrac
 from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.contract.names import HostName, State
 from hermes_hardened_adapters.common.host.tenancy import readiness, recall, rehearsal, store
-from hermes_hardened_adapters.common.tenancy import sealing
+from hermes_hardened_adapters.common.tenancy import memory, sealing
 
 from tests.host_without import take_away
 from tests.hosted import created
@@ -39,8 +39,13 @@ def configure(home: Path, block: Any, **more: Any) -> None:
 @pytest.fixture(autouse=True)
 def home(hermes_home: Path, alice_on_signal: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(rehearsal, "_passed", Event())
-    discover_plugins()
     return hermes_home
+
+
+@pytest.fixture
+def loaded(home: Path) -> None:
+    """Hermes has loaded the plugin."""
+    discover_plugins()
 
 
 @pytest.fixture
@@ -123,43 +128,40 @@ def broken(fault: str) -> None:
     assert SURELY in str(caught.value)
 
 
-def test_a_store_that_writes_where_it_likes(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    hosts = table.MEMORY_STORE.load()
-    save = hosts.save_to_disk
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("as_told", "fault"), [(True, "writes elsewhere than it is told to"), (False, "writes nothing where it is told to")]
+)
+def test_memory_that_is_written_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, home: Path, as_told: bool, fault: str
+) -> None:
+    tool = table.MEMORY_TOOL.load()
 
-    def strays(self: Any, target: str) -> Any:
-        folder = table.HERMES_HOME() / "memories"
-        folder.mkdir(exist_ok=True)
-        (folder / "COPY.md").write_text("\n".join(self._entries_for(target)))
-        return save(self, target)
+    def strays(*, target: str, store: Any, **more: Any) -> Any:
+        if target in memory.FILES:
+            folder = table.HERMES_HOME() / "memories"
+            folder.mkdir(exist_ok=True)
+            (folder / "MEMORY.md").write_text(str(more))
+        return tool(target=target, store=store if as_told else table.MEMORY_STORE(), **more)
 
-    monkeypatch.setattr(hosts, "save_to_disk", strays)
-    broken("its memory store writes elsewhere than it is told to")
-    # What it tried went to a temporary folder.
+    monkeypatch.setattr("tools.memory_tool.memory_tool", strays)
+    broken(f"its memory store {fault}")
+    # What was tried went to a temporary folder.
     assert not list((home / "memories").rglob("*.md"))
 
 
-def test_a_store_that_asks_nobody_where_to_write(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    def stays(self: Any, target: str) -> None:
-        folder = table.HERMES_HOME() / "memories"
-        folder.mkdir(exist_ok=True)
-        (folder / "MEMORY.md").write_text("\n".join(self._entries_for(target)))
-
-    monkeypatch.setattr(table.MEMORY_STORE.load(), "save_to_disk", stays)
-    broken("its memory store writes nothing where it is told to")
-    assert not list((home / "memories").rglob("*.md"))
-
-
+@pytest.mark.usefixtures("loaded")
 def test_a_memory_tool_that_forgives_a_wrong_target(monkeypatch: pytest.MonkeyPatch) -> None:
     tool = table.MEMORY_TOOL.load()
 
-    def forgiving(action: str = "", target: str = "memory", content: Any = None, store: Any = None, **more: Any) -> Any:
-        return tool(action=action, target=target.rpartition(":")[2], content=content, store=store, **more)
+    def forgiving(*, target: str, **more: Any) -> Any:
+        return tool(target=target.rpartition(":")[2], **more)
 
     monkeypatch.setattr("tools.memory_tool.memory_tool", forgiving)
     broken("its memory tool carries out a sealed call")
 
 
+@pytest.mark.usefixtures("loaded")
 def test_a_search_that_forgives_a_wrong_session(monkeypatch: pytest.MonkeyPatch) -> None:
     search = table.SESSION_SEARCH.load()
 
@@ -170,6 +172,7 @@ def test_a_search_that_forgives_a_wrong_session(monkeypatch: pytest.MonkeyPatch)
     broken("its session_search carries out a sealed call")
 
 
+@pytest.mark.usefixtures("loaded")
 def test_a_search_that_opens_a_database_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     search = table.SESSION_SEARCH.load()
 
@@ -184,6 +187,7 @@ def test_a_search_that_opens_a_database_of_its_own(monkeypatch: pytest.MonkeyPat
     broken("its session_search finds sessions of other chats")
 
 
+@pytest.mark.usefixtures("loaded")
 def test_what_fails_in_the_rehearsal_is_a_fault_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(store, "open_store", lambda *_: 1 / 0)
@@ -226,18 +230,21 @@ def test_a_plugin_that_cannot_register_its_middleware_still_replaces_stock(
     assert "the memory of chats cannot be kept apart" in said()
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("kind", ["tool_request", "tool_execution", "llm_request"])
 def test_a_manager_that_lost_our_middleware_is_refused(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setitem(table.PLUGIN_MANAGER()._middleware, kind, [])
     broken(f"the plugin did not register {kind}")
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("kind", ["pre_tool_call", "pre_gateway_dispatch"])
 def test_a_manager_that_lost_our_hooks_is_refused(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setitem(table.PLUGIN_MANAGER()._hooks, kind, [])
     broken(f"the plugin did not register {kind}")
 
 
+@pytest.mark.usefixtures("loaded")
 def test_a_kind_that_hermes_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     known = set(table.MIDDLEWARE.load()) - {"tool_execution"}
     monkeypatch.setattr("hermes_cli.middleware.VALID_MIDDLEWARE", known)
