@@ -18,8 +18,8 @@ from hermes_hardened_adapters.cli import doctor, host_names
 from hermes_hardened_adapters.common.core.errors import HostContractError
 from hermes_hardened_adapters.common.doctor.findings import Status
 from hermes_hardened_adapters.common.host.contract import check
-from hermes_hardened_adapters.common.host.contract.table import MEMORY_NAMES
 from hermes_hardened_adapters.common.host.contract.names import HostName, State
+from hermes_hardened_adapters.common.host.contract.table import MEMORY_NAMES
 
 from tests.host_without import take_away
 

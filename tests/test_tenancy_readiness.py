@@ -1,4 +1,4 @@
-"""Hermes that cannot keep the memory of chats apart: no platform starts and the reason is named, unless all is global."""
+"""A Hermes that cannot keep memory apart: no platform starts, and the reason is named, unless all is global."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ SCENARIOS = (
     "test_contract_without.py",
     "test_crowds.py",
     "test_doctor.py",
+    "test_doctor_memory.py",
     "test_edits_hosted.py",
     "test_faults_closing.py",
     "test_faults_mattermost.py",

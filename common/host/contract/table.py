@@ -189,6 +189,9 @@ PLATFORM_REGISTRY = HostName(("gateway.platform_registry:platform_registry",), w
 PLATFORM_GET = HostName(("gateway.platform_registry:PlatformRegistry.get",), without=_PLATFORM_CHECK)
 RUNNING_PID = HostName(("gateway.status:get_running_pid",), ("cleanup_stale",), without=_GATEWAY_CHECK)
 RUNTIME_STATUS = HostName(("gateway.status:read_runtime_status",), without=_GATEWAY_CHECK)
+PLATFORM_TOOLS = HostName(
+    ("hermes_cli.tools_config:_get_platform_tools",), without="doctor's check of what chats share"
+)
 PAIRING_STORE = HostName(("gateway.pairing:PairingStore",), without=_PAIRED_PEOPLE)
 PAIRING_LIST = HostName(("gateway.pairing:PairingStore.list_approved",), without=_PAIRED_PEOPLE)
 DOCUMENT_CACHE = HostName(

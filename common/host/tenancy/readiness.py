@@ -34,14 +34,19 @@ def require() -> None:
         )
 
 
-def faults() -> list[str]:
-    """Return why the installed Hermes cannot keep memory apart, with every name that it lacks; empty if it can."""
+def faults(*, beside_gateway: bool = False) -> list[str]:
+    """Return why the installed Hermes cannot keep memory apart, with every name that it lacks; empty if it can.
+
+    A command that runs `beside_gateway` may have no plugin loaded, which its check of the plugin says.
+    """
     if lacking := [str(row) for row in examine(table.MEMORY_NAMES) if row.fatal]:
         return lacking
-    return unregistered() or rehearsal.faults()
+    if beside_gateway and not _NEEDED:
+        return rehearsal.faults()
+    return _unregistered() or rehearsal.faults()
 
 
-def unregistered() -> list[str]:
+def _unregistered() -> list[str]:
     """Return a fault for each of our callbacks that the plugin manager of this HERMES_HOME does not have."""
     manager = table.PLUGIN_MANAGER()
     found = {**(table.REGISTERED_HOOKS.of(manager) or {}), **(table.REGISTERED_MIDDLEWARE.of(manager) or {})}

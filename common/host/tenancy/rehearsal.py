@@ -10,7 +10,7 @@ import json
 import logging
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -122,22 +122,16 @@ def _calls() -> tuple[dict[str, Any], ...]:
 def _sessions(home: Path) -> Iterator[Any]:
     """Yield a database of the host's with a session of each of two chats."""
     database = table.SESSION_DB(db_path=home / "state.db")
-    create, peer, append = (
-        _method(name, database) for name in (table.CREATE_SESSION, table.SESSION_PEER, table.APPEND_MESSAGE)
-    )
     try:
         for chat in (_MINE, _OTHERS):
-            create(session_id=chat, source=_PLATFORM)
-            peer(chat, source=_PLATFORM, user_id=chat, session_key=chat, chat_id=chat, chat_type="group")
-            append(session_id=chat, role="user", content=f"{_WORD} {chat}")
+            database.create_session(session_id=chat, source=_PLATFORM)
+            database.record_gateway_session_peer(
+                chat, source=_PLATFORM, user_id=chat, session_key=chat, chat_id=chat, chat_type="group"
+            )
+            database.append_message(session_id=chat, role="user", content=f"{_WORD} {chat}")
         yield database
     finally:
         database.close()
-
-
-def _method(name: Any, database: Any) -> Callable[..., Any]:
-    method: Callable[..., Any] = name.of(database)
-    return method
 
 
 def _written(home: Path) -> list[Path]:
