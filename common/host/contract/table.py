@@ -293,8 +293,8 @@ MEMORY_HOOKS = needed("hermes_cli.plugins:VALID_HOOKS", "pre_tool_call", "pre_ga
 PLUGIN_MANAGER = needed("hermes_cli.plugins:get_plugin_manager")
 REGISTERED_MIDDLEWARE = needed("hermes_cli.plugins:PluginManager._middleware")
 REGISTERED_HOOKS = needed("hermes_cli.plugins:PluginManager._hooks")
-SET_HOME = needed("hermes_constants:set_hermes_home_override")
-RESET_HOME = needed("hermes_constants:reset_hermes_home_override")
+ENTER_HOME = needed("hermes_constants:set_hermes_home_override")
+LEAVE_HOME = needed("hermes_constants:reset_hermes_home_override")
 CREATE_SESSION = needed("hermes_state:SessionDB.create_session", "session_id", "source")
 SESSION_PEER = needed(
     "hermes_state:SessionDB.record_gateway_session_peer", "source", "user_id", "session_key", "chat_id", "chat_type"

@@ -21,6 +21,7 @@ from .tenant import Tenant, tenant
 
 logger = logging.getLogger(__name__)
 
+_WRONG_SETTINGS = "The settings of memory are wrong: `hermes adapters doctor` names every fault."
 _OPERATIONS = {sealing.MEMORY: Operation.WRITE, sealing.SEARCH: Operation.RECALL}
 
 
@@ -101,7 +102,7 @@ def carry_out(
     except Unknown as exc:
         return _failed(f"Not available here: {exc}.")
     except ConfigError:
-        return _failed("The settings of memory are wrong: `hermes adapters doctor` names every fault.")
+        return _failed(_WRONG_SETTINGS)
     except Exception as exc:
         logger.error("%s of a chat failed (%s)", tool_name, type(exc).__name__)
         return _failed(f"{tool_name} failed; nothing was read or written.")
@@ -135,6 +136,8 @@ def check(*, tool_name: str = "", args: Any = None, session_id: str = "", **_: o
     """Refuse a call that reaches around a chat's memory. Called by the hook `pre_tool_call`; refuses on any error."""
     try:
         refusal = guards.refusal(tenant(), tool_name, args if isinstance(args, Mapping) else {}, session_id)
+    except ConfigError:
+        refusal = _WRONG_SETTINGS
     except Exception as exc:
         logger.error("a call of %s could not be checked (%s)", tool_name, type(exc).__name__)
         refusal = "The check of this call failed."

@@ -58,11 +58,11 @@ def _rehearse() -> Iterator[str]:
 
 @contextmanager
 def _at_home(home: Path) -> Iterator[None]:
-    token = table.SET_HOME(str(home))
+    token = table.ENTER_HOME(str(home))
     try:
         yield
     finally:
-        table.RESET_HOME(token)
+        table.LEAVE_HOME(token)
 
 
 # -- scenes: each returns a fault, empty if there is none
