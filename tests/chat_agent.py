@@ -39,12 +39,21 @@ def asks(request: dict[str, Any]) -> Answer | None:
     return [ToolCall(name, args) for name, args in wanted.items()]
 
 
+DIRECT_TOOLS = {"tools": {"tool_search": {"enabled": "off"}}}
+"""Newer versions of Hermes put tools of plugins, and some of their own, behind a search for tools."""
+
+
+def through_search(tool: str, **args: Any) -> str:
+    """Return a message upon which the scripted model calls a tool that is behind the search."""
+    return says("tool_call", calls=[{"name": tool, "arguments": args}])
+
+
 class Agents:
     """The agents of one HERMES_HOME. Every `ask` is a session of its own, unless it is named."""
 
-    def __init__(self, home: Path, model: EchoModel, *, plugin: bool = True, **config: Any) -> None:
+    def __init__(self, home: Path, model: EchoModel, **config: Any) -> None:
         self.home, self.model = home, model
-        self._config = merged(gateway_config(model.base_url, plugin=plugin), config)
+        self._config = merged(gateway_config(model.base_url, plugin=True), {**DIRECT_TOOLS, **config})
         (home / "config.yaml").write_text(json.dumps(self._config))
         discover_plugins()
         self._asked = 0

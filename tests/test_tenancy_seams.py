@@ -10,7 +10,7 @@ import pytest
 from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.tenancy import middleware, session, tenant
 
-from tests.chat_agent import CLI, DIRECT, GROUP, Agents, asks, says
+from tests.chat_agent import CLI, DIRECT, GROUP, Agents, asks, says, through_search
 from tests.fakes.echo_model import EchoModel
 
 SECRET = "the wedding is on the ninth"
@@ -132,6 +132,18 @@ async def test_wrong_settings_say_so_and_leak_nothing(agents: Agents) -> None:
     assert "hermes adapters doctor" in await agents.ask(DIRECT, SAVE)
     await nothing_leaks(agents)
     assert agents.stored(SECRET) == []
+
+
+async def test_a_search_for_tools_is_no_way_around(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_serving", type(session._serving)())
+    async with EchoModel(asks) as model:
+        agents = Agents(hermes_home, model, tools={"tool_search": {"enabled": "on", "defer": ["session_search"]}})
+        await agents.ask(DIRECT, f"the note: {SECRET}")
+        answers = [
+            await agents.ask(chat, through_search("session_search", query="wedding")) for chat in (DIRECT, GROUP)
+        ]
+        # On older versions of Hermes there is no such search.
+        assert [SECRET in answer for answer in answers] == ["tool_call" in agents.tools(), False]
 
 
 async def test_the_operators_terminal_is_as_without_the_plugin(agents: Agents) -> None:

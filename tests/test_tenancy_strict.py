@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.common.host.contract import table
-from hermes_hardened_adapters.common.host.tenancy import session, strict_tool
+from hermes_hardened_adapters.common.host.contract.names import HostName
+from hermes_hardened_adapters.common.host.tenancy import readiness, session, strict_tool
+from hermes_hardened_adapters.common.tenancy import memory
 from hermes_hardened_adapters.common.tenancy.requests import offers_tool
 
-from tests.chat_agent import CLI, DIRECT, GROUP, Agents, asks, says
+from tests.chat_agent import CLI, DIRECT, GROUP, Agents, asks, says, through_search
 from tests.fakes.echo_model import EchoModel
 from tests.fakes.signal_daemon import FakeSignalDaemon
 from tests.gateway_process import GatewayProcess
+from tests.host_without import take_away
 from tests.scene_signal import ALICE_A, environment, stage, variant
 
 SECRET, PUBLIC = "the wedding is on the ninth", "the office opens at eight"
@@ -55,6 +58,26 @@ async def test_a_memory_tool_is_offered_on_every_hermes(make: Make) -> None:
     assert set(schema["parameters"]["properties"]["target"]["enum"]) == {"memory", "user"}
     # Hermes explains its own tool itself.
     assert (strict_tool.GUIDANCE in agents.system()) is (name == strict_tool.NAME)
+
+
+async def test_a_tool_behind_a_search_is_explained_and_carried_out(
+    hermes_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_serving", type(session._serving)())
+    async with EchoModel(asks) as model:
+        entries = {"hardened-adapters": {"memory": {"strict": True}}}
+        tools = {"tool_search": {"enabled": "auto"}}
+        agents = Agents(hermes_home, model, memory=OFF, plugins={"entries": entries}, tools=tools)
+        await agents.ask(DIRECT, "hello")
+        hidden = not agents.tools() & {"memory", strict_tool.NAME}
+        assert hidden is ("tool_call" in agents.tools())
+        save = through_search if hidden else says
+        name = strict_tool.NAME if hidden else "memory"
+        assert succeeded(await agents.ask(DIRECT, save(name, action="add", target="memory", content=SECRET)))
+        await agents.ask(DIRECT, "hello")
+        assert SECRET in agents.system()
+        assert (strict_tool.GUIDANCE in agents.system()) is hidden
+        assert "MEMORY.md" not in agents.stored(SECRET)
 
 
 @pytest.mark.parametrize("target", ["memory", "user"])
@@ -168,6 +191,19 @@ async def test_without_all_seams_nothing_is_remembered_or_shown(make: Make, monk
     assert agents.stored(SECRET) == []
     await agents.ask(GROUP, "hello")
     assert PUBLIC not in agents.system()
+
+
+@pytest.mark.parametrize("name", [table.MEMORY_OFFERED, table.REGISTER_TOOL], ids=lambda name: name.attribute)
+async def test_without_a_name_that_the_tool_needs_the_rest_goes_on(
+    make: Make, monkeypatch: pytest.MonkeyPatch, name: HostName
+) -> None:
+    take_away(monkeypatch, name)
+    agents = make()
+    assert readiness.faults() == []
+    file = memory.make_folder(agents.home, "signal:group:one") / "MEMORY.md"
+    file.write_text(SECRET)
+    await agents.ask(GROUP, "hello")
+    assert SECRET in agents.system()
 
 
 # -- without the plugin, in the gateway's own process

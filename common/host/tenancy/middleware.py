@@ -122,7 +122,7 @@ def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", *
             return None
         compaction = requests.compaction(request, here.summary_marker)
         text = here.prompts.text(session_id, contexts, compaction, here.targets)
-        if requests.offers_tool(request, strict_tool.NAME):
+        if strict_tool.is_offered(request):
             text = "\n\n".join(filter(None, (strict_tool.GUIDANCE, text)))
         changed = requests.with_system_text(request, text, api_mode) if text else None
     except Exception as exc:
