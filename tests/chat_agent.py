@@ -45,7 +45,9 @@ DIRECT_TOOLS = {"tools": {"tool_search": {"enabled": "off"}}}
 
 def through_search(tool: str, **args: Any) -> str:
     """Return a message upon which the scripted model calls a tool that is behind the search."""
-    return says("tool_call", calls=[{"name": tool, "arguments": args}])
+    call = {"name": tool, "arguments": args}
+    # The form of 0.22, and the one before.
+    return says("tool_call", calls=[call], **call)
 
 
 class Agents:

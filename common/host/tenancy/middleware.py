@@ -37,8 +37,12 @@ def register(ctx: Any) -> None:
 
 
 def _register(ctx: Any) -> None:
-    middleware = {"tool_request": seal, "tool_execution": carry_out, "llm_request": show}
-    hooks = {"pre_gateway_dispatch": message_arrived, "pre_tool_call": check}
+    middleware: dict[str, Callable[..., object]] = {
+        "tool_request": seal,
+        "tool_execution": carry_out,
+        "llm_request": show,
+    }
+    hooks: dict[str, Callable[..., object]] = {"pre_gateway_dispatch": message_arrived, "pre_tool_call": check}
     readiness.expect({**middleware, **hooks})
     for kind, callback in middleware.items():
         ctx.register_middleware(kind, callback)
