@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.cli import doctor
 from hermes_hardened_adapters.common.doctor.findings import Result, Status
 from hermes_hardened_adapters.common.host.contract import table
@@ -18,6 +19,12 @@ from tests.host_without import take_away
 
 OFF = {"memory_enabled": False, "user_profile_enabled": False}
 QUIET = {"platform_toolsets": {"signal": ["memory"]}}
+
+
+@pytest.fixture(autouse=True)
+def loaded(hermes_home: Path) -> None:
+    """Hermes has loaded the plugin in this home, as the check before these finds."""
+    discover_plugins()
 
 
 def configure(home: Path, block: object = None, **more: Any) -> None:
