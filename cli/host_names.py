@@ -15,10 +15,12 @@ from ..adapters.networks import NETWORKS
 from ..common.core.errors import HostContractError
 from ..common.host.contract.check import Row, examine
 from ..common.host.contract.names import HostName, State
+from ..common.host.contract.table import MEMORY_NAMES
 from ..common.host.contract.version import check_version, host_version
 from .output import Rows, console, write_json
 
 _NEEDED = "the platform"
+_NEEDED_FOR_MEMORY = "the platform, unless all memory is global"
 _SIGNS = (("✗", "bold red"), ("!", "yellow"), ("-", "dim"), ("✓", "green"))
 """The signs of names without which a platform refuses, and a feature is off; newer than this Hermes; found."""
 
@@ -50,9 +52,13 @@ def _entry(row: Row, networks: Sequence[str]) -> Mapping[str, Any]:
         "how": row.found.how,
         "since": row.name.since,
         "networks": networks,
-        "without": row.name.without or _NEEDED,
+        "without": _off_without(row.name),
         "off": row.consequence,
     }
+
+
+def _off_without(name: HostName) -> str:
+    return name.without or (_NEEDED_FOR_MEMORY if name in MEMORY_NAMES else _NEEDED)
 
 
 def _show(version: str | None, rows: Sequence[Row], refused: Mapping[str, str]) -> None:
@@ -107,4 +113,4 @@ def _rank(row: Row) -> int:
 
 def _cells(row: Row, name: str) -> tuple[Text, ...]:
     sign, style = _SIGNS[_rank(row)]
-    return Text(sign, style=style), *map(Text, (name, row.found.state, row.name.since, row.name.without or _NEEDED))
+    return Text(sign, style=style), *map(Text, (name, row.found.state, row.name.since, _off_without(row.name)))

@@ -54,7 +54,7 @@ def test_each_name_is_there_once_with_its_networks(capsys: pytest.CaptureFixture
     status, document = listed(capsys)
     assert (status, document["refused"], document["version"]) == (0, [], version.host_version())
     names = document["names"]
-    assert set(Counter(entry["name"] for entry in names).values()) == {1}
+    assert set(Counter((entry["name"], entry["without"]) for entry in names).values()) == {1}
     assert {len(entry["networks"]) for entry in names} == {1, 2}
     assert {entry["state"] for entry in names} <= {"found", "missing"}
     (finder,) = [entry for entry in names if entry["name"] == "gateway.run_busy:approval_input_words"]
@@ -85,6 +85,18 @@ def test_a_name_that_is_needed_is_first_and_says_who_refuses(
     assert module.strip() == "gateway.run"
     assert row.split() == ["✗", "GatewayRunner._session_key_for_source", "missing", "the", "platform"]
     assert [line[0] for line in rest if line[:1].strip()][:1] == ["!"]
+
+
+def test_a_name_of_memory_says_which_setting_starts_the_platforms_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    take_away(monkeypatch, table.MEMORY_PATH)
+    status, (_, _, _, _, module, row, *_) = shown(capsys)
+    assert (status, module.strip()) == (1, "tools.memory_tool")
+    assert row.split(maxsplit=3) == [
+        *("✗", "MemoryStore._path_for", "missing"),
+        "the platform, unless all memory is global",
+    ]
 
 
 def test_a_name_of_one_network_refuses_that_network_alone(

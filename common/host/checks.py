@@ -22,6 +22,7 @@ from .contract.names import HostName
 from .contract.version import VERIFIED_HERMES, check_version, host_version, version_tuple
 from .documents import parse_yaml, yaml_error
 from .setup import Setup, gateway_runs, load_setup
+from .tenancy import checks as tenancy
 from .wrapper import files
 from .wrapper.enabling import listed
 from .wrapper.files import PLUGIN
@@ -39,6 +40,8 @@ class CheckName(StrEnum):
     PLUGIN = "hermes.plugin"
     PLATFORM = "hermes.platform"
     CONTRACT = "hermes.contract"
+    MEMORY = "hermes.memory"
+    SHARED = "hermes.shared"
     GATEWAY = "hermes.gateway"
     STATE = "hermes.state"
 
@@ -218,6 +221,16 @@ def inherited(context: Context) -> Iterator[Result]:
         yield advice(what, "Upgrade hermes-hardened-adapters if you need that.")
 
 
+def memory(context: Context) -> Iterator[Result]:
+    """Check that the memory of each chat can be kept apart as the settings want it."""
+    yield from tenancy.memory_settings(context.home)
+
+
+def shared(context: Context) -> Iterator[Result]:
+    """Name what chats share all the same, because of settings of Hermes."""
+    yield from tenancy.shared(context.home, context.setup.platforms, context.setup.environment)
+
+
 def gateway(context: Context) -> Iterator[Result]:
     """Check that a gateway is running and connected to our platforms."""
     states = _platform_states()
@@ -248,6 +261,8 @@ CHECKS: tuple[Check[Context], ...] = (
     Check(CheckName.PLUGIN, plugin, needs=_READABLE),
     Check(CheckName.PLATFORM, platform, needs=_READABLE),
     Check(CheckName.CONTRACT, inherited, needs=(CheckName.VERSION,)),
+    Check(CheckName.MEMORY, memory, needs=_READABLE),
+    Check(CheckName.SHARED, shared, needs=(CheckName.SETUP, CheckName.MEMORY)),
     Check(CheckName.GATEWAY, gateway, needs=_READABLE),
     Check(CheckName.STATE, state, needs=_READABLE),
 )

@@ -19,6 +19,8 @@ class Setup:
     home: Path
     environment: Mapping[str, str]
     extras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    platforms: tuple[str, ...] = ()
+    """All platforms that Hermes would start, those of others too."""
 
     @property
     def state(self) -> Path:
@@ -32,12 +34,13 @@ def load_setup(platforms: Collection[str]) -> Setup:
     home = profile.home()
     table.LOAD_ENV_FILE(hermes_home=home)
     config: Any = table.LOAD_CONFIG()
+    enabled = {platform.value: settings for platform, settings in config.platforms.items() if settings.enabled}
     extras = {
-        platform.value: {**(settings.extra or {}), **({"token": settings.token} if settings.token else {})}
-        for platform, settings in config.platforms.items()
-        if platform.value in platforms and settings.enabled
+        platform: {**(settings.extra or {}), **({"token": settings.token} if settings.token else {})}
+        for platform, settings in enabled.items()
+        if platform in platforms
     }
-    return Setup(home, profile.environment(), extras)
+    return Setup(home, profile.environment(), extras, tuple(enabled))
 
 
 def slash_commands() -> frozenset[str]:

@@ -57,6 +57,18 @@ def _longer(value: Any, text: str, kind: Mapping[str, str] | None = None) -> str
     return [*value[:last], before, block, *value[last + 1 :]]
 
 
+def offers_tool(request: Mapping[str, Any], name: str) -> bool:
+    """Return True if a request offers the model a tool of that name."""
+    config = request.get("toolConfig")
+    tools = request.get("tools") or (config.get("tools") if isinstance(config, Mapping) else None) or ()
+    for tool in filter(lambda each: isinstance(each, Mapping), tools):
+        # Chat completions wrap it as a function, Bedrock as a specification.
+        inner = next((tool[kind] for kind in ("function", "toolSpec") if isinstance(tool.get(kind), Mapping)), tool)
+        if inner.get("name") == name:
+            return True
+    return False
+
+
 def compaction(request: object, marker: str) -> int:
     """Return a number that changes when the host has compacted the conversation; 0 if it has not.
 

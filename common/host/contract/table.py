@@ -183,13 +183,15 @@ _GATEWAY_CHECK = "what `doctor` and `record` know of the running gateway"
 REGISTER_COMMAND = HostName(("hermes_cli.plugins:PluginContext.register_cli_command",), without=_COMMANDS)
 LOAD_ENV_FILE = HostName(("hermes_cli.env_loader:load_hermes_dotenv",), ("hermes_home",), without=_SET_UP)
 LOAD_CONFIG = HostName(("gateway.config:load_gateway_config",), without=_SET_UP)
-PLUGIN_MANAGER = HostName(("hermes_cli.plugins:get_plugin_manager",), without=_PLUGIN_CHECK)
 PLUGIN_LIST = HostName(("hermes_cli.plugins:PluginManager.list_plugins",), without=_PLUGIN_CHECK)
 DISCOVER_PLUGINS = HostName(("hermes_cli.plugins:discover_plugins",), without=_PLUGIN_CHECK)
 PLATFORM_REGISTRY = HostName(("gateway.platform_registry:platform_registry",), without=_PLATFORM_CHECK)
 PLATFORM_GET = HostName(("gateway.platform_registry:PlatformRegistry.get",), without=_PLATFORM_CHECK)
 RUNNING_PID = HostName(("gateway.status:get_running_pid",), ("cleanup_stale",), without=_GATEWAY_CHECK)
 RUNTIME_STATUS = HostName(("gateway.status:read_runtime_status",), without=_GATEWAY_CHECK)
+PLATFORM_TOOLS = HostName(
+    ("hermes_cli.tools_config:_get_platform_tools",), without="doctor's check of what chats share"
+)
 PAIRING_STORE = HostName(("gateway.pairing:PairingStore",), without=_PAIRED_PEOPLE)
 PAIRING_LIST = HostName(("gateway.pairing:PairingStore.list_approved",), without=_PAIRED_PEOPLE)
 DOCUMENT_CACHE = HostName(
@@ -203,7 +205,7 @@ COMMAND_REGISTRY = HostName(
 
 _INSTALLING = "enabling the plugin with `hermes adapters install`"
 ENABLE_PLUGIN = HostName(("hermes_cli.plugins_cmd:cmd_enable",), ("allow_tool_override",), without=_INSTALLING)
-LOAD_WHOLE_CONFIG = HostName(("hermes_cli.config:load_config",), without=_INSTALLING)
+LOAD_WHOLE_CONFIG = needed("hermes_cli.config:load_config")
 SAVE_WHOLE_CONFIG = HostName(("hermes_cli.config:save_config",), ("config",), without=_INSTALLING)
 RUNS_IN_ITS_ENVIRONMENT = HostName(
     ("pm.environments:running_from_selected_environment",), ("project_root",), without=_INSTALLING, since="0.22"
@@ -326,8 +328,21 @@ PROCESSES = needed("tools.process_registry:process_registry")
 PROCESS_LIST = needed("tools.process_registry:ProcessRegistry.list_sessions", "session_key")
 MULTIPLEX = needed("gateway.config:GatewayConfig.multiplex_profiles")
 PROFILE_HOME = needed("gateway.run:GatewayRunner._resolve_profile_home_for_source")
+PLUGIN_MANAGER = needed("hermes_cli.plugins:get_plugin_manager")
+REGISTERED_MIDDLEWARE = needed("hermes_cli.plugins:PluginManager._middleware")
+REGISTERED_HOOKS = needed("hermes_cli.plugins:PluginManager._hooks")
 ENTER_HOME = needed("hermes_constants:set_hermes_home_override")
 LEAVE_HOME = needed("hermes_constants:reset_hermes_home_override")
+CREATE_SESSION = needed("hermes_state:SessionDB.create_session", "session_id", "source")
+SESSION_PEER = needed(
+    "hermes_state:SessionDB.record_gateway_session_peer", "source", "user_id", "session_key", "chat_id", "chat_type"
+)
+APPEND_MESSAGE = needed("hermes_state:SessionDB.append_message", "session_id", "role", "content")
+_STRICT_TOOL = "the memory tool in strict memory, where Hermes does not offer its own"
+MEMORY_OFFERED = HostName(("tools.memory_tool:check_memory_requirements",), without=_STRICT_TOOL)
+REGISTER_TOOL = HostName(
+    ("hermes_cli.plugins:PluginContext.register_tool",), ("name", "toolset", "schema", "handler"), without=_STRICT_TOOL
+)
 
 MEMORY_NAMES = tuple(value for value in tuple(vars().values()) if isinstance(value, HostName) and value not in NAMES)
 """The names of memory and recall per chat."""

@@ -11,15 +11,17 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ...core.errors import ConfigError
 from ...tenancy import memory, requests, sealing
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
-from . import commands, guards, jobs, readiness, recall, session, store
+from . import commands, guards, jobs, readiness, recall, session, store, strict_tool
 from .tenant import Tenant, tenant
 
 logger = logging.getLogger(__name__)
 
+_WRONG_SETTINGS = "The settings of memory are wrong: `hermes adapters doctor` names every fault."
 _OPERATIONS = {sealing.MEMORY: Operation.WRITE, sealing.SEARCH: Operation.RECALL}
 
 
@@ -32,23 +34,32 @@ def register(ctx: Any) -> None:
         _register(ctx)
     except Exception as exc:
         logger.error("the memory of chats cannot be kept apart (%s: %s)", type(exc).__name__, exc)
-    else:
-        readiness.registered()
 
 
 def _register(ctx: Any) -> None:
-    for kind, callback in {"tool_request": seal, "tool_execution": carry_out, "llm_request": show}.items():
+    middleware: dict[str, Callable[..., object]] = {
+        "tool_request": seal,
+        "tool_execution": carry_out,
+        "llm_request": show,
+    }
+    hooks: dict[str, Callable[..., object]] = {
+        "pre_gateway_dispatch": message_arrived,
+        "pre_llm_call": turn_began,
+        "subagent_start": sub_agent_started,
+        "pre_tool_call": check,
+    }
+    readiness.expect({**middleware, **hooks})
+    for kind, callback in middleware.items():
         ctx.register_middleware(kind, callback)
-    ctx.register_hook("pre_gateway_dispatch", message_arrived)
-    ctx.register_hook("pre_llm_call", turn_began)
-    ctx.register_hook("subagent_start", sub_agent_started)
-    ctx.register_hook("pre_tool_call", check)
+    for kind, hook in hooks.items():
+        ctx.register_hook(kind, hook)
     table.MEMORY_SCHEMA.load()["parameters"]["properties"]["scope"] = {
         "type": "string",
         "enum": list(sealing.SCOPES),
         "description": "Who sees the entry: `chat` (default), this chat and those that share its memory; `global`,"
         " every chat with this agent, for facts that are nobody's secret. Ignored outside chats.",
     }
+    strict_tool.register(ctx)
 
 
 def message_arrived(*, event: Any = None, gateway: Any = None, **_: object) -> dict[str, str] | None:
@@ -101,6 +112,8 @@ def carry_out(
     """
     if tool_name == jobs.TOOL:
         return jobs.carry_out(args, next_call, session_id)
+    if tool_name == strict_tool.NAME:
+        tool_name = sealing.MEMORY
     if tool_name not in sealing.SEALED:
         return next_call(args)
     try:
@@ -108,6 +121,8 @@ def carry_out(
         answer = _own(tenant(), tool_name, asked, session_id, turn_id)
     except Unknown as exc:
         return _failed(f"Not available here: {exc}.")
+    except ConfigError:
+        return _failed(_WRONG_SETTINGS)
     except Exception as exc:
         logger.error("%s of a chat failed (%s)", tool_name, type(exc).__name__)
         return _failed(f"{tool_name} failed; nothing was read or written.")
@@ -127,6 +142,8 @@ def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", *
             return None
         compaction = requests.compaction(request, here.summary_marker)
         text = here.prompts.text(session_id, contexts, compaction, here.targets)
+        if strict_tool.is_offered(request):
+            text = "\n\n".join(filter(None, (strict_tool.GUIDANCE, text)))
         changed = requests.with_system_text(request, text, api_mode) if text else None
     except Exception as exc:
         if not isinstance(exc, Unknown):
@@ -139,6 +156,8 @@ def check(*, tool_name: str = "", args: Any = None, session_id: str = "", **_: o
     """Refuse a call that reaches around a chat's memory. Called by the hook `pre_tool_call`; refuses on any error."""
     try:
         refusal = guards.refusal(tenant(), tool_name, args if isinstance(args, Mapping) else {}, session_id)
+    except ConfigError:
+        refusal = _WRONG_SETTINGS
     except Exception as exc:
         logger.error("a call of %s could not be checked (%s)", tool_name, type(exc).__name__)
         refusal = "The check of this call failed."
@@ -180,7 +199,7 @@ def _memory(
     if args["target"] in memory.FILES and args["target"] not in here.targets:
         return _failed("This memory is switched off in config.yaml.")
     if mine == GLOBAL or scope == sealing.GLOBAL:
-        if chat is not None and mine != GLOBAL and not here.settings.writes_global(chat):
+        if chat is not None and not here.may_write_global(chat, mine):
             return _failed("Memory of all chats cannot be written here. Save it for this chat (scope 'chat').")
         return store.call(args, here.store(turn_id, store.HOST_MEMORY)) if here.settings.strict else None
     return store.call(args, here.store(turn_id, mine[0]))

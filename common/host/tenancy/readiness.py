@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ...core.errors import HostContractError
 from ...tenancy.contexts import KEY
 from ..contract import table
 from ..contract.check import examine
+from . import rehearsal
 from .tenant import tenant
 
-_registered = False
+_NEEDED: dict[str, Callable[..., object]] = {}
+"""Our middleware and hooks, by the kind under which Hermes must have them."""
 
 
-def registered() -> None:
-    """Note that Hermes has our hooks and our middleware."""
-    global _registered
-    _registered = True
+def expect(callbacks: Mapping[str, Callable[..., object]]) -> None:
+    """Note what must be registered with Hermes before a platform starts."""
+    _NEEDED.update(callbacks)
 
 
 def require() -> None:
@@ -24,11 +27,30 @@ def require() -> None:
     """
     if tenant().is_off:
         return
-    refused = [str(row) for row in examine(table.MEMORY_NAMES) if row.fatal]
-    if not _registered and not refused:
-        refused = ["the plugin's middleware was not registered"]
-    if refused:
+    if refused := faults():
         raise HostContractError(
             f"the memory of chats cannot be kept apart with the installed hermes-agent: {'; '.join(refused)}."
             f" Upgrade hermes-hardened-adapters, or say that every chat may read it: {KEY}: {{policy: global}}"
         )
+
+
+def faults(*, beside_gateway: bool = False) -> list[str]:
+    """Return why the installed Hermes cannot keep memory apart, with every name that it lacks; empty if it can.
+
+    A command that runs `beside_gateway` may have no plugin loaded, which its check of the plugin says.
+    """
+    if lacking := [str(row) for row in examine(table.MEMORY_NAMES) if row.fatal]:
+        return lacking
+    if beside_gateway and not _NEEDED:
+        return rehearsal.faults()
+    return _unregistered() or rehearsal.faults()
+
+
+def _unregistered() -> list[str]:
+    """Return a fault for each of our callbacks that the plugin manager of this HERMES_HOME does not have."""
+    manager = table.PLUGIN_MANAGER()
+    found = {**(table.REGISTERED_HOOKS.of(manager) or {}), **(table.REGISTERED_MIDDLEWARE.of(manager) or {})}
+    missing = [kind for kind, callback in _NEEDED.items() if callback not in found.get(kind, ())]
+    if not _NEEDED or missing:
+        return [f"the plugin did not register {', '.join(missing) or 'its middleware'}"]
+    return []

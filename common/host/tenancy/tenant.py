@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core import flags
 from ...core.bounded import Bounded
+from ...core.errors import ConfigError
 from ...tenancy.chats import Chat, Operation
 from ...tenancy.contexts import GLOBAL, KEY, Contexts
 from .. import profile
@@ -17,6 +19,8 @@ from .prompt import Prompts
 from .store import Store
 
 _KEEP_STORES = 256
+_HOSTS_FLAGS = {"memory": "memory_enabled", "user": "user_profile_enabled"}
+"""Hermes' own switches, by the targets of its memory tool."""
 _MARKER = 19
 """Characters of the host's summary prefix that are the same in all its versions."""
 
@@ -32,7 +36,13 @@ class Tenant:
         from ...tenancy.settings import MemorySettings
 
         self.home = home
-        self.settings = MemorySettings.load(_block(config))
+        faults = _contradictions(config)
+        try:
+            self.settings = MemorySettings.load(_block(config))
+        except ConfigError as exc:
+            raise ConfigError([*exc.faults, *faults]) from exc
+        if faults:
+            raise ConfigError(faults)
         self.contexts: Contexts = self.settings.resolved(home.name)
         hosts = config.get("memory") or {}
         self._sizes = store.limits(hosts)
@@ -64,6 +74,15 @@ class Tenant:
             return (*found, store.HOST_MEMORY)
         return found
 
+    def may_write_global(self, chat: Chat, mine: tuple[str, ...]) -> bool:
+        """Return True if a chat of the contexts `mine` may change the memory of all chats.
+
+        In strict memory it must be shown it too: the tool's answers contain entries.
+        """
+        if self.settings.strict and not self.settings.reads_global(chat):
+            return False
+        return mine == GLOBAL or self.settings.writes_global(chat)
+
     def store(self, turn_id: str, context: str) -> Any:
         """Return the store of a context, the same during a turn: the host counts failed attempts on it."""
         if not turn_id:
@@ -93,6 +112,12 @@ def tenant() -> Tenant:
     return found
 
 
+def is_strict(config: Mapping[str, Any]) -> bool:
+    """Return True if settings ask for strict memory. Loads nothing, and raises nothing for wrong settings."""
+    block = _block(config)
+    return isinstance(block, Mapping) and str(block.get("strict")).strip().lower() in flags.TRUE
+
+
 def _block(config: Mapping[str, Any]) -> object:
     found: Any = config
     for key in KEY.split("."):
@@ -104,5 +129,12 @@ def _targets(hosts: Mapping[str, Any], strict: bool) -> Sequence[str]:
     """Return the targets of the memory tool that are on: in strict memory both, for Hermes' own are off then."""
     if strict:
         return ("memory", "user")
-    flags = {"memory": "memory_enabled", "user": "user_profile_enabled"}
-    return tuple(target for target, flag in flags.items() if hosts.get(flag))
+    return tuple(target for target, flag in _HOSTS_FLAGS.items() if hosts.get(flag))
+
+
+def _contradictions(config: Mapping[str, Any]) -> list[str]:
+    """Return a fault for each part of Hermes' own memory that is on in strict memory."""
+    hosts = config.get("memory") or {}
+    # Versions differ on what "false", 0 and a missing value mean.
+    on = [flag for flag in _HOSTS_FLAGS.values() if hosts.get(flag) is not False]
+    return [f"memory.{flag}: must be false, because {KEY}.strict is true" for flag in on if is_strict(config)]
