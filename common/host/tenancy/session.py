@@ -14,7 +14,7 @@ from typing import Any
 
 from ...core.bounded import Bounded
 from ...settings.environment import value
-from ...state.hosts.sessions import HELPER
+from ...state.hosts.sessions import HELPER, JOBS
 from ...tenancy.chats import Chat, Unknown
 from .. import profile
 from ..contract import table
@@ -23,7 +23,6 @@ _LOCAL = frozenset({"local", "cli", "tui", "desktop", "acp"})
 """Platforms that are the operator's own machine."""
 _KEEP = 4_000
 _JOB = "cron_"
-_JOBS = "cron"
 _ORIGIN = ("scope_id", "parent_chat_id", "chat_name", "user_id_alt", "chat_type")
 
 _serving = threading.Event()
@@ -103,7 +102,7 @@ def of_row(row: Mapping[str, Any]) -> Chat:
 def job(row: Mapping[str, Any]) -> str:
     """Return the id of the job whose stored session it is, empty if it is none's."""
     name = str(row["id"])
-    return name.split("_")[1] if row["source"] == _JOBS and name.startswith(_JOB) else ""
+    return name.split("_")[1] if row["source"] == JOBS and name.startswith(_JOB) else ""
 
 
 def inherits(row: Mapping[str, Any]) -> bool:
