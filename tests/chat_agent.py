@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.session_context import set_session_vars
 from hermes_cli.plugins import discover_plugins
+from hermes_hardened_adapters.common.host.tenancy import session
 from hermes_state import SessionDB
 from run_agent import AIAgent
 
@@ -60,10 +61,10 @@ class Agents:
         discover_plugins()
         self._asked = 0
 
-    async def ask(self, chat: Mapping[str, str], text: str, session: str = "") -> str:
+    async def ask(self, chat: Mapping[str, str], text: str, named: str = "") -> str:
         """Return what the chat's agent answers."""
         self._asked += 1
-        session_id = session or f"session-{self._asked}"
+        session_id = named or f"session-{self._asked}"
         return await asyncio.to_thread(copy_context().run, self._ask, chat, text, session_id)
 
     def _ask(self, chat: Mapping[str, str], text: str, session_id: str) -> str:
@@ -71,6 +72,9 @@ class Agents:
         key = f"agent:main:{chat['platform']}:{kind}:{chat['chat_id']}" if chat else ""
         if chat:
             set_session_vars(session_key=key, **chat)
+        else:
+            # The operator's terminal is another process, which serves nobody.
+            session._serving.clear()
         database = SessionDB(db_path=self.home / "state.db")
         if chat and database.get_session(session_id) is None:
             # As the gateway's session store does.

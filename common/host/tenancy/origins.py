@@ -6,14 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...state.hosts.sessions import HELPER
+from ...state.hosts.sessions import HELPER, JOBS
 from ...tenancy.chats import Chat, Unknown
 
 LOCAL = frozenset({"local", "cli", "tui", "desktop", "acp"})
 """Platforms that are the operator's own machine."""
 JOB = "cron_"
 """How the ids of the sessions begin that jobs run in: `cron_<job>_<day>_<time>`."""
-_JOBS = "cron"
 DETAILS = ("scope_id", "parent_chat_id", "chat_name", "user_id_alt")
 """What a source knows besides the ids of its chat and its person."""
 
@@ -55,7 +54,7 @@ def job_of(session_id: str) -> str:
 
 def job(row: Mapping[str, Any]) -> str:
     """Return the id of the job whose stored session it is, empty if it is none's."""
-    return job_of(str(row["id"])) if row["source"] == _JOBS and str(row["id"]).startswith(JOB) else ""
+    return job_of(str(row["id"])) if row["source"] == JOBS and str(row["id"]).startswith(JOB) else ""
 
 
 def inherits(row: Mapping[str, Any]) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 STORED = "stored"
 """The name under which Hermes' database is attached."""
+JOBS = "cron"
+"""The source of the sessions of jobs, which are told by their ids."""
 HELPER = "subagent"
 """The source of the sessions of an agent's helpers, which newer hosts give the chat of their parent too."""
 _COLUMNS = ("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json")
@@ -36,15 +38,9 @@ def own_sessions(connection: Connection, whose: Whose) -> set[str]:
     answers: dict[tuple[Any, ...], bool] = {}
     verdicts: dict[str, bool] = {}
 
-    def answer(row: tuple[Any, ...], named: Row) -> bool:
-        key = (whose.job(named), *row[1:-1]) if whose.by_chat else row
-        if key not in answers:
-            answers[key] = whose.is_own(named)
-        return answers[key]
-
-    for each in rows:
+    def verdict_of(session_id: str) -> bool:
         path: dict[str, None] = {}
-        at = each
+        at = session_id
         verdict = False
         while at in rows and at not in path:
             if at in verdicts:
@@ -54,8 +50,19 @@ def own_sessions(connection: Connection, whose: Whose) -> set[str]:
             row = rows[at]
             named = dict(zip(_COLUMNS, row, strict=False))
             if not whose.inherits(named):
-                verdict = answer(row, named)
+                key = (whose.job(named), *row[1:-1]) if whose.by_chat else row
+                if key not in answers:
+                    answers[key] = whose.is_own(named)
+                verdict = answers[key]
                 break
             at = row[-1]
-        verdicts |= dict.fromkeys(path, verdict)
-    return {each for each, verdict in verdicts.items() if verdict}
+        verdicts.update(dict.fromkeys(path, verdict))
+        return verdict
+
+    own = set()
+    for session_id, row in rows.items():
+        # Most sessions are like one before, and chats have few kinds of them.
+        known = answers.get(("", *row[1:-1])) if row[1] not in {JOBS, HELPER} else None
+        if verdict_of(session_id) if known is None else known:
+            own.add(session_id)
+    return own
