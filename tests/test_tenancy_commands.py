@@ -263,6 +263,22 @@ async def test_an_error_of_ours_shows_nobody_anything(
                 assert "Pending" not in answer
 
 
+def by_session(metadata: dict[str, str]) -> str:
+    """A policy of an operator."""
+    return metadata["session_key"]
+
+
+async def test_a_policy_is_told_the_session_as_it_is_by_the_agents_calls(
+    gateway: Callable[..., Gateway], hermes_home: Path
+) -> None:
+    entries = {"hardened-adapters": {"memory": {"policy": f"{__name__}:by_session"}}}
+    plugins = {"enabled": ["hardened-adapters"], "entries": entries}
+    (hermes_home / "config.yaml").write_text(json.dumps({"plugins": plugins}))
+    folder = memory.make_folder(hermes_home, f"agent:main:telegram:dm:{MEMBER}")
+    reviews.stage(folder, "of the session", "foreground", 0.0, {})
+    assert "of the session" in await gateway().types("/memory pending")
+
+
 async def test_every_profile_has_its_own_queues(gateway: Callable[..., Gateway], hermes_home: Path) -> None:
     at = gateway()
     (home := hermes_home / "profiles" / "work").mkdir(parents=True)

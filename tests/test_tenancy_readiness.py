@@ -273,7 +273,7 @@ def test_all_faults_of_the_settings_are_reported_at_once(home: Path, said: Calla
         "memory.contextz: unknown setting; did you mean contexts?",
         "memory.policy: must be one of chat,",
         "memory.own_shells: ",
-        "memory.global_writers: alice must look like",
+        "memory.global_writers: entry 1 must look like",
         "memory.memory_enabled: must be false, because",
     ):
         assert fault in faults

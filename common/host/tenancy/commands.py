@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -70,7 +70,9 @@ def _agents(asked: _Asked) -> str:
 
 def _memory(asked: _Asked) -> str:
     """Return the answer to `/memory` for this chat."""
-    return memory_command.answer(tenant(), origins.of_source(asked.source), asked.arguments.split(), asked.is_operator)
+    key = sessions.session_keys(asked.source, asked.adapter.config.extra, asked.adapter)[-1]
+    chat = replace(origins.of_source(asked.source), session_key=key)
+    return memory_command.answer(tenant(), chat, asked.arguments.split(), asked.is_operator)
 
 
 def _widens(arguments: str) -> bool:

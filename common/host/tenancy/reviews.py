@@ -6,7 +6,6 @@ Hermes has writes reviewed with `memory.write_approval: true`, and since 0.21.5 
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,6 @@ from ..contract import table
 if TYPE_CHECKING:
     from .store import Store
 
-logger = logging.getLogger(__name__)
-
 MEMORY = "memory"
 """The host's name of these writes; skills have a queue of their own."""
 _NEEDS = {"add": ("content",), "remove": ("old_text",), "replace": ("content", "old_text")}
@@ -28,7 +25,7 @@ _SUMMARY = 120
 _UNATTENDED = (
     "The background review may not change or delete entries unattended. It was staged for approval: /memory pending."
 )
-_FULL = "Too much waits for approval here (/memory pending). Nothing was saved."
+_FULL = "Too many writes wait for approval here (/memory pending), or this one is too long. Nothing was saved."
 
 
 def are_wanted() -> bool:
