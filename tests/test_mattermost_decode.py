@@ -19,6 +19,7 @@ from hermes_hardened_adapters.adapters.mattermost.decode import (
     to_inbound,
 )
 from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Me, Origin, Unhandled
+from hermes_hardened_adapters.common.core.wording import Foreign
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,8 @@ from tests.mattermost_recorded import (
 
 ALICE, ADMIN, BOB = USERS["alice"], USERS["admin"], USERS["bob"]
 OPS = CHANNELS["ops"]
+TEAM = str(frame("channel_mention_bot", 2)["data"]["team_id"])
+IN_OPS = Chat(OPS, Foreign("Ops"), team=TEAM)
 
 
 def decoded(event: dict[str, Any], me: Me = ME, **known: Any) -> Decoded:
@@ -49,6 +52,7 @@ def decoded(event: dict[str, Any], me: Me = ME, **known: Any) -> Decoded:
             "channel_type": parsed.channel_type,
             "channel_name": parsed.channel_name,
             "sender_name": parsed.sender_name,
+            "team_id": parsed.team_id,
         } | known
     else:
         known = {"channel_type": "O", "kind": "edited" if isinstance(parsed, Edited) else "deleted"} | known
@@ -60,7 +64,7 @@ def test_all_that_is_known_of_a_post() -> None:
     inbound = result.inbound
     assert (result.channel_id, result.channel_type, result.unknown_names) == (OPS, "O", ())
     assert (inbound.key, inbound.message_id, inbound.sent_at) == (*["jgcfmp1t4jry9xukibca374tdr"] * 2, 1795328855175)
-    assert (inbound.chat, inbound.sender, inbound.sender_name) == (Chat(OPS, "Ops"), Address(ALICE), "alice")
+    assert (inbound.chat, inbound.sender, inbound.sender_name) == (IN_OPS, Address(ALICE), "alice")
     assert [(m.address, m.name, m.span) for m in inbound.mentions] == [
         (Address(HERMES), "hermes", (3, 10)),
         (Address(BOB), "bob", (15, 19)),
@@ -70,10 +74,20 @@ def test_all_that_is_known_of_a_post() -> None:
 
 @pytest.mark.parametrize(
     ("channel_type", "chat"),
-    [("O", Chat(OPS, "Ops")), ("P", Chat(OPS, "Ops")), ("G", Chat(OPS, "Ops")), ("D", Chat()), ("", Chat(OPS, "Ops"))],
+    [("O", IN_OPS), ("P", IN_OPS), ("G", IN_OPS), ("D", Chat()), ("", IN_OPS)],
 )
 def test_only_a_direct_channel_is_a_direct_message(channel_type: str, chat: Chat) -> None:
     assert decoded(frame("channel_no_mention"), channel_type=channel_type).inbound.chat == chat
+
+
+@pytest.mark.parametrize(
+    ("team", "known"), [(TEAM, TEAM), ("", None), (None, None), (5, None), ([TEAM], None), ("a team", None)]
+)
+def test_a_channel_is_of_a_team_that_has_the_form_of_an_id(team: object, known: str | None) -> None:
+    posted = frame("channel_mention_bot", 2)
+    posted["data"]["team_id"] = team
+    assert decoded(posted).inbound.chat == Chat(OPS, Foreign("Ops"), team=known)
+    assert decoded(posted, channel_type="D").inbound.chat == Chat()
 
 
 def test_a_reply_is_in_the_thread_of_its_root_whose_owner_only_the_server_knows() -> None:

@@ -167,12 +167,20 @@ def test_a_forgotten_background_task_is_nobodys(monkeypatch: pytest.MonkeyPatch)
     assert Context().run(said, "bg_1") == NOBODYS
 
 
+def test_a_part_of_a_forgotten_background_task_is_not_the_callers(home: Path) -> None:
+    store(home, "bg_1")
+    store(home, "its continuation", "bg_1")
+    session.arrived(source())
+    assert said("its continuation") == NOBODYS
+
+
 def test_a_stored_session_is_its_chats_in_the_gateway_and_the_operators_in_a_terminal(home: Path) -> None:
     store(home, "s", chat_id=GROUP)
     store(home, "its continuation", "s")
-    assert said("s") is said("its continuation") is None
+    store(home, "the next one", "its continuation")
+    assert said("s") is said("the next one") is None
     session.serves_chats()
-    assert chat_id("s") == chat_id("its continuation") == GROUP
+    assert chat_id("s") == chat_id("its continuation") == chat_id("the next one") == GROUP
 
 
 def test_a_damaged_database_names_no_chat(home: Path) -> None:

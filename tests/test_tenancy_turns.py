@@ -196,7 +196,7 @@ async def test_people_in_a_shared_session_have_their_own_turns(tmp_path: Path) -
 
 @pytest.mark.parametrize("mode", ["queue", "steer"])
 async def test_whose_a_waiting_message_is_cannot_be_told_in_a_shared_session(mode: str, tmp_path: Path) -> None:
-    """Hermes runs it in the name of the turn before it, so `policy: user` has to know that several people speak."""
+    """Hermes may run it in the name of the turn before it, so `policy: user` has to know that several people speak."""
     async with turns(tmp_path, group_sessions_per_user=False, display={"busy_input_mode": mode}) as running:
         running.model.held = asyncio.Event()
         await running.daemon.emit_event(in_group(ALICE_A, f"{BOT} first", BOT_ITSELF))
@@ -205,7 +205,7 @@ async def test_whose_a_waiting_message_is_cannot_be_told_in_a_shared_session(mod
         await running.until(lambda: len(running.running.verdicts()) == 2, "the second message")
         running.model.held.set()
         await running.until(lambda: running.model.asked("second"), "the second question")
-        assert chats(running.witness.rows()) == IN_GROUP
+        assert {chat[:3] for chat in chats(running.witness.rows())} == {("signal", GROUP_ID, "group")}
         assert all(Chat(**row["chat"]).is_shared for row in running.witness.rows())
 
 
