@@ -15,7 +15,7 @@ from ...tenancy import requests, sealing
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
-from . import commands, guards, jobs, readiness, recall, session, store
+from . import commands, guards, jobs, readiness, recall, session, store, texts
 from .tenant import Tenant, tenant
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ def _register(ctx: Any) -> None:
         ctx.register_middleware(kind, callback)
     ctx.register_hook("pre_gateway_dispatch", message_arrived)
     ctx.register_hook("pre_tool_call", check)
+    ctx.register_hook("pre_llm_call", turn_begins)
+    ctx.register_hook("transform_llm_output", answers)
     table.MEMORY_SCHEMA.load()["parameters"]["properties"]["scope"] = {
         "type": "string",
         "enum": ["chat", "global"],
@@ -57,7 +59,31 @@ def message_arrived(*, event: Any = None, gateway: Any = None, **_: object) -> d
     if (source := getattr(event, "source", None)) is None:
         return None
     session.arrived(source)
-    return {"action": "skip", "reason": "it shows other chats' things"} if commands.is_refused(event, gateway) else None
+    if commands.is_refused(event, gateway):
+        return {"action": "skip", "reason": "it shows other chats' things"}
+    try:
+        text = texts.without_references(event)
+    except Exception as exc:
+        logger.error("a message's references could not be checked (%s)", type(exc).__name__)
+        return {"action": "skip", "reason": "its references cannot be checked"}
+    return None if text is None else {"action": "rewrite", "text": text}
+
+
+def turn_begins(*, session_id: str = "", task_id: str = "", platform: str = "", **_: object) -> None:
+    """Prepare the turn of a chat. Called by the hook `pre_llm_call`."""
+    try:
+        guards.turn_begins(session_id, task_id, platform)
+    except Exception as exc:
+        logger.error("a chat has no shell of its own (%s)", type(exc).__name__)
+
+
+def answers(*, response_text: str = "", session_id: str = "", **_: object) -> str | None:
+    """Take the agent's files from an answer. Called by the hook `transform_llm_output`; no answer on any error."""
+    try:
+        return texts.without_files(response_text, session_id)
+    except Exception as exc:
+        logger.error("an answer could not be checked (%s)", type(exc).__name__)
+        return "The check of this answer failed."
 
 
 def seal(*, tool_name: str = "", args: Mapping[str, Any], session_id: str = "", **_: object) -> dict[str, Any] | None:
@@ -86,7 +112,7 @@ def carry_out(
 
     Raises nothing of its own: the host answers an exception with its own, global execution.
     """
-    if tool_name == jobs.TOOL:
+    if tool_name in jobs.TOOLS:
         return jobs.carry_out(args, next_call, session_id)
     if tool_name not in sealing.SEALED:
         return next_call(args)
@@ -122,10 +148,12 @@ def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", *
     return {"request": changed} if changed else None
 
 
-def check(*, tool_name: str = "", args: Any = None, session_id: str = "", **_: object) -> dict[str, str] | None:
+def check(
+    *, tool_name: str = "", args: Any = None, session_id: str = "", task_id: str = "", **_: object
+) -> dict[str, str] | None:
     """Refuse a call that reaches around a chat's memory. Called by the hook `pre_tool_call`; refuses on any error."""
     try:
-        refusal = guards.refusal(tenant(), tool_name, args if isinstance(args, Mapping) else {}, session_id)
+        refusal = guards.refusal(tool_name, args if isinstance(args, Mapping) else {}, session_id, task_id)
     except Exception as exc:
         logger.error("a call of %s could not be checked (%s)", tool_name, type(exc).__name__)
         refusal = "The check of this call failed."
