@@ -16,10 +16,13 @@ _SKILLS = "Skills are shared with every chat: this chat may not write them. Save
 _BOARD = "The board is shared with every chat, and is not available here."
 _OTHER_TASK = "A worker sees its own task only."
 _NO_PROCESS = "No such process."
+_NO_SHELL = "This session has no shell of its own, so no command runs."
 _SCRIPTS = "Scripts of jobs belong to the agent: describe in the prompt what is to be done."
 
 _TODAYS_NAMES = {"cronjob_manage": "cronjob", "process_manage": "process", "todo_list": "todo"}
 """Tools by the names that Hermes has given them since 0.21.5."""
+_NEEDS_SHELL = frozenset({"terminal", "execute_code", "read_file", "write_file", "patch", "search_files"})
+"""The tools that work in the shell of the session, files included: their folder is that of the shell."""
 _BRIDGE = "tool_call"
 _DEEPEST = 12
 
@@ -73,6 +76,8 @@ class Rights:
     writes_skills: bool = False
     denied: frozenset[str] = frozenset()
     """Tools that chats may not use unless they are trusted."""
+    has_shell: bool = True
+    """The session has its own shell, or may use the common one."""
     board_task: str = ""
     """The task of the board that this process works at."""
 
@@ -134,13 +139,16 @@ def calls(tool: str, args: Mapping[str, Any]) -> list[Call]:
 def refusal(call: Call, rights: Rights, *, owns_process: bool) -> str | None:
     """Return why a chat may not have a call, None if it may as far as its paths allow it.
 
-    The order: a denied tool, skills, then what a trusted chat may: the board, scripts of jobs, processes of others.
+    The order: a denied tool, skills, a missing shell, then what a trusted chat may: the board, scripts of jobs, and
+    processes of others.
     """
     tool, args = call
     if not rights.trusted and tool in {_TODAYS_NAMES.get(name, name) for name in rights.denied}:
         return f"{tool} is not available in this chat."
     if tool == "skill_manage" and not rights.writes_skills:
         return _SKILLS
+    if not rights.has_shell and tool in _NEEDS_SHELL:
+        return _NO_SHELL
     if rights.trusted:
         return None
     if tool.startswith("kanban_"):

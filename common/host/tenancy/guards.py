@@ -9,7 +9,6 @@ from ...core.bounded import Bounded
 from ...settings.environment import value
 from ...tenancy import guard
 from ...tenancy.chats import Chat, Unknown
-from .. import profile
 from ..contract import table
 from . import session, shells
 from .places import Places
@@ -58,13 +57,13 @@ def refusal(tool: str, args: Mapping[str, Any], session_id: str, task_id: str) -
     here = tenant()
     if here.is_off:
         return None
-    rights = _rights(here, chat)
+    rights = _rights(here, chat, task_id)
     try:
         for call in guard.calls(tool, args):
             owns = call.tool == "process" and _owns_process(call.args, chat, session_id, task_id)
-            refused = guard.refusal(call, rights, owns_process=owns) or (
-                None if rights.trusted else _refused_path(here, call, chat, task_id)
-            )
+            refused = guard.refusal(call, rights, owns_process=owns)
+            if not refused and not rights.trusted:
+                refused = _refused_path(here, call, chat, task_id)
             if refused:
                 return refused
     except (guard.Malformed, RecursionError):
@@ -72,15 +71,14 @@ def refusal(tool: str, args: Mapping[str, Any], session_id: str, task_id: str) -
     return None
 
 
-def _rights(here: Tenant, chat: Chat | None) -> guard.Rights:
-    settings, denied, task = here.settings, frozenset(here.settings.deny_tools), value("HERMES_KANBAN_TASK") or ""
-    if chat is None:
-        return guard.Rights(denied=denied, writes_skills=settings.write_skills, board_task=task)
+def _rights(here: Tenant, chat: Chat | None, task_id: str) -> guard.Rights:
+    settings = here.settings
     return guard.Rights(
-        trusted=settings.trusts(chat),
-        writes_skills=settings.write_skills or settings.writes_global(chat),
-        denied=denied,
-        board_task=task,
+        trusted=chat is not None and settings.trusts(chat),
+        writes_skills=settings.write_skills or (chat is not None and settings.writes_global(chat)),
+        denied=frozenset(settings.deny_tools),
+        has_shell=not settings.own_shells or shells.has(task_id),
+        board_task=value("HERMES_KANBAN_TASK"),
     )
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...core.bounded import Bounded
 from ...settings.environment import value
 from ...tenancy.chats import Chat
 from ...tenancy.memory import folder_name
-from .. import files
+from .. import files, profile
 from ..contract import table
 from .tenant import Tenant
 
 _FOLDER = "hermes-chats"
 _LOCAL = "local"
+_KEEP = 4_000
+
+_given: Bounded[tuple[Path, str], bool] = Bounded(_KEEP)
+"""The tasks that have a shell of their own, by HERMES_HOME."""
 
 
 def root() -> Path:
@@ -33,6 +38,12 @@ def give(here: Tenant, chat: Chat | None, task_id: str) -> None:
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
         overrides["cwd"] = str(own)
     table.SHELL_OVERRIDES(task_id, overrides)
+    _given.put((here.home, task_id), True)
+
+
+def has(task_id: str) -> bool:
+    """Return True if a task has a shell of its own."""
+    return (profile.home(), task_id) in _given
 
 
 def _backend() -> str:

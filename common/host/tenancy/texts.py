@@ -6,6 +6,7 @@ names.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ...tenancy.chats import Unknown
@@ -30,7 +31,8 @@ def without_files(answer: str, session_id: str) -> str | None:
         return None
     changed = answer
     for path in _kept_back(answer):
-        changed = changed.replace(path, "…")
+        for spelt in (path, path.replace(os.path.expanduser("~"), "~", 1)):
+            changed = changed.replace(spelt, "…")
     if _kept_back(changed):
         # Written so that it cannot be found in the text.
         return files.NOT_SENT
