@@ -13,6 +13,7 @@ import model_tools
 from gateway.session_context import set_session_vars
 from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.common.host.tenancy import session, tenant
+from tools import file_tools, terminal_tool
 
 ALICE = {"platform": "signal", "chat_id": "+15550000002", "user_id": "+15550000002"}
 BOB = {"platform": "signal", "chat_id": "+15550000003", "user_id": "+15550000003"}
@@ -62,3 +63,18 @@ def gateway() -> Iterator[None]:
         yield
     finally:
         session._serving.clear()
+
+
+def forget_shells() -> None:
+    """End all shells of the host, and forget where they were."""
+    for environment in terminal_tool._active_environments.values():
+        environment.cleanup()
+    terminal_tool._active_environments.clear()
+    terminal_tool._task_env_overrides.clear()
+    for module, name in (
+        (terminal_tool, "_session_cwd"),
+        (file_tools, "_last_known_cwd"),
+        (file_tools, "_read_tracker"),
+    ):
+        getattr(module, name, {}).clear()
+    file_tools.clear_file_ops_cache()

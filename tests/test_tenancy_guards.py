@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +16,8 @@ from hermes_hardened_adapters.common.host import files
 from hermes_hardened_adapters.common.host.tenancy import middleware, session
 from tools.process_registry import ProcessSession, process_registry
 from tools.registry import registry
-from tools.terminal_tool import cleanup_vm, clear_task_env_overrides
 
-from tests.tenancy import ALICE, BOB, GROUP, UNKNOWN, Host, gateway, in_chat
+from tests.tenancy import ALICE, BOB, GROUP, UNKNOWN, Host, forget_shells, gateway, in_chat
 
 MARK = "oystercatcher"
 """In the name and the text of everything that is not the chat's."""
@@ -77,10 +75,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.chdir(work)
     with gateway():
         yield Host(home)
-    for task in ("t", "a", "b", "common", "default"):
-        with suppress(Exception):
-            cleanup_vm(task)
-        clear_task_env_overrides(task)
+    forget_shells()
 
 
 def at(host: Host, path: str) -> str:
