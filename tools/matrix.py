@@ -89,6 +89,7 @@ SCENARIOS = (
     "test_strict.py",
     "test_strict_children.py",
     "test_strict_gateway.py",
+    "test_tenancy_children.py",
     "test_tenancy_guards.py",
     "test_tenancy_jobs.py",
     "test_terminal.py",
