@@ -13,6 +13,7 @@ import model_tools
 from gateway.session_context import set_session_vars
 from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.common.host.tenancy import session, tenant
+
 from tools import file_tools, terminal_tool
 
 ALICE = {"platform": "signal", "chat_id": "+15550000002", "user_id": "+15550000002"}

@@ -37,29 +37,39 @@ async def test_sub_agents_and_jobs_are_guarded_as_their_chat(tmp_path: Path) -> 
     (tmp_path / "memories" / "SECRET.md").write_text(MARK)
     reads = says("read_file", path=str(tmp_path / "memories" / "SECRET.md"))
 
-    async with stage() as daemon, EchoModel(asks) as model:
-        async with GatewayProcess(model.base_url, env=environment(daemon), home=tmp_path, config=CONFIG) as running:
+    async with (
+        stage() as daemon,
+        EchoModel(asks) as model,
+        GatewayProcess(model.base_url, env=environment(daemon), home=tmp_path, config=CONFIG) as running,
+    ):
 
-            async def ask(event: dict[str, Any], answer: str) -> None:
-                sent = len(daemon.called("send"))
-                await daemon.emit_event(event)
-                await running.until(lambda: any(answer in text for text in _texts(daemon)[sent:]), answer)
+        async def ask(event: dict[str, Any], answer: str) -> None:
+            sent = len(daemon.called("send"))
+            await daemon.emit_event(event)
+            await running.until(lambda: any(answer in text for text in _texts(daemon)[sent:]), answer)
 
-            def in_the_group(text: str) -> dict[str, Any]:
-                return in_group(ALICE_A, f"{BOT} {text}", BOT_ITSELF)
+        def in_the_group(text: str) -> dict[str, Any]:
+            return in_group(ALICE_A, f"{BOT} {text}", BOT_ITSELF)
 
-            await daemon.streams_open(1)
-            await ask(in_the_group(says("delegate_task", tasks=[{"goal": reads}])), "result: ")
-            await running.until(lambda: bool(own_calls(model.requests)), "the call of the sub-agent")
-            assert "belongs to the agent" in own_calls(model.requests)[0]
-            job = {"action": "create", "name": "waders", "schedule": "every 2h", "prompt": reads}
-            await ask(in_the_group(says("cronjob", **job)), "every 120m")
-            run = says("cronjob", action="run", job_id="waders")
-            await ask(variant("dm_text", ALICE_A, text=run), "No such job")
-            before = len(model.requests)
-            await ask(in_the_group(run), "result: ")
-            await running.until(lambda: bool(own_calls(model.requests[before:])), "the call of the job")
-            assert "belongs to the agent" in own_calls(model.requests[before:])[0]
+        await daemon.streams_open(1)
+        await ask(in_the_group(says("delegate_task", tasks=[{"goal": reads}])), "result: ")
+        await running.until(lambda: bool(own_calls(model.requests)), "the call of the sub-agent")
+        assert "belongs to the agent" in own_calls(model.requests)[0]
+        offered = {tool["function"]["name"] for tool in model.requests[0]["tools"]}
+
+        def jobs(**args: Any) -> str:
+            # Newer hosts offer a bridge in place of rare tools.
+            bridged = says("tool_call", calls=[{"name": "cronjob_manage", "arguments": args}])
+            return says("cronjob", **args) if "cronjob" in offered else bridged
+
+        job = {"action": "create", "name": "waders", "schedule": "every 2h", "prompt": reads}
+        await ask(in_the_group(jobs(**job)), "waders' created")
+        run = jobs(action="run", job_id="waders")
+        await ask(variant("dm_text", ALICE_A, text=run), "No such job")
+        before = len(model.requests)
+        await ask(in_the_group(run), "result: ")
+        await running.until(lambda: bool(own_calls(model.requests[before:])), "the call of the job")
+        assert "belongs to the agent" in own_calls(model.requests[before:])[0]
     assert not [request for request in model.requests if MARK in json.dumps(request)]
 
 

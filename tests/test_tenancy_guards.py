@@ -54,7 +54,7 @@ LISTS = [
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    """A person's home with HERMES_HOME of a profile, other homes beside it, and a working folder with ways into them."""
+    """A person's home with HERMES_HOME of a profile, other homes, and a working folder with ways into them."""
     top = tmp_path / "top"
     home = top / "root" / "profiles" / "work"
     for each in (home, top / "root", top / "root" / "profiles" / "play", top / ".hermes"):
