@@ -26,10 +26,10 @@ def asks(request: dict[str, Any]) -> Answer | None:
     last = request["messages"][-1]
     if last["role"] == "tool":
         return f"result: {text_of(last['content'])}"
-    _, found, call = last_user_text(request).partition("call ")
+    _, found, call = last_user_text(request).partition("call {")
     if not found:
         return None
-    wanted, _ = json.JSONDecoder().raw_decode(call)
+    wanted, _ = json.JSONDecoder().raw_decode(f"{{{call}")
     offered = {tool["function"]["name"] for tool in request["tools"]}
     # Since 0.21.5, Hermes offers some tools through another one.
     return [

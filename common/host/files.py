@@ -32,6 +32,12 @@ MEDIA_CACHES = tuple(
 NOT_SENT = "⚠️ A file was not sent: it belongs to the agent itself."
 """The notice that the chat gets instead."""
 
+KEPT_FOR_CHATS = (
+    *MEDIA_CACHES,
+    *map(Path, ("cache/web", "web_cache", "cache/delegation", "delegation_cache", "cache/spillover")),
+)
+"""Where the host keeps files that it tells the model to read: received ones, and texts that were too long to show."""
+
 _CANDIDATE = re.compile(r"@(?=(?:diff|staged)\b|[a-z_]+:)")
 _MOST_REFERENCES = 50
 _LONGEST_PATH = 4096
@@ -52,14 +58,14 @@ def deliverable(path: str, own_homes: Sequence[Path]) -> str | None:
     Files in the media caches of the first home may be sent. The rest of all homes, /proc, and anything that is not a
     regular file may not. A missing file passes, because opening it fails later.
     """
-    resolved = _resolve(path)
+    resolved = resolve(path)
     # /proc shows the gateway's environment, with its tokens.
     if resolved is None or resolved.is_relative_to("/proc") or (resolved.exists() and not resolved.is_file()):
         return None
-    inside = _within(resolved, own_homes[0])
+    inside = within(resolved, own_homes[0])
     if inside is not None and any(inside.is_relative_to(cache) for cache in MEDIA_CACHES):
         return str(resolved)
-    return None if any(_within(resolved, home) is not None for home in own_homes) else str(resolved)
+    return None if any(within(resolved, home) is not None for home in own_homes) else str(resolved)
 
 
 def deliverable_media(media: Sequence[Any], own_homes: Sequence[Path]) -> list[Any]:
@@ -103,7 +109,7 @@ def without_home_references(text: str, home: Path, cwd: Path) -> str:
 
 def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bool:
     """Return True if the host would show part of one of the homes (agent/context_references.py, _expand_reference)."""
-    start = _resolve(str(cwd))
+    start = resolve(str(cwd))
     if start is None:
         return True
     match kind:
@@ -114,12 +120,12 @@ def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bo
             # git shows changes anywhere in the work tree, not just below the directory.
             tree = next((d for d in (start, *start.parents) if (d / ".git").exists()), start)
             return any(
-                _within(start, home) is not None or _within(home.resolve(), tree) is not None for home in own_homes
+                within(start, home) is not None or within(home.resolve(), tree) is not None for home in own_homes
             )
         case "file" | "folder":
-            path = _resolve(str(start / os.path.expanduser(target))) if len(target) <= _LONGEST_PATH else None
+            path = resolve(str(start / os.path.expanduser(target))) if len(target) <= _LONGEST_PATH else None
             return path is None or any(
-                _within(path, home) is not None or (kind == "folder" and _lists(path, home.resolve()))
+                within(path, home) is not None or (kind == "folder" and _lists(path, home.resolve()))
                 for home in own_homes
             )
     return True
@@ -127,11 +133,12 @@ def _reaches(kind: str, target: str, own_homes: Sequence[Path], cwd: Path) -> bo
 
 def _lists(folder: Path, home: Path) -> bool:
     """Return True if the host's listing of a folder descends into the home: it skips names that begin with a dot."""
-    below = _within(home, folder)
+    below = within(home, folder)
     return below is not None and not any(part.startswith(".") for part in below.parts)
 
 
-def _resolve(path: str) -> Path | None:
+def resolve(path: str) -> Path | None:
+    """Return a path with its links resolved, None if that is impossible. A missing file is possible."""
     try:
         resolved = Path(os.path.expanduser(path)).resolve()
         # Since Python 3.13, `resolve` accepts a loop of symbolic links.
@@ -143,7 +150,7 @@ def _resolve(path: str) -> Path | None:
     return resolved
 
 
-def _within(path: Path, folder: Path) -> Path | None:
+def within(path: Path, folder: Path) -> Path | None:
     """Return a resolved path relative to the folder that contains it, None if it is elsewhere.
 
     Compares folders by device and inode, so that a mount under another name counts as the same folder.

@@ -293,10 +293,29 @@ SESSION_VARIABLES = needed(
 )
 SESSION_UNSET = needed("gateway.session_context:_UNSET")
 GET_JOB = needed("cron.jobs:get_job")
+LIST_JOBS = needed("cron.jobs:list_jobs", "include_disabled")
+REMOVE_JOB = needed("cron.jobs:remove_job", "job_id")
+PROCESS = needed("tools.process_registry:ProcessRegistry.get", "session_id")
+PROCESSES = needed("tools.process_registry:process_registry")
+PROCESS_SESSION_KEY = needed("tools.process_registry:ProcessSession.session_key")
+PROCESS_TASK = needed("tools.process_registry:ProcessSession.task_id")
+RESOLVE_PATH = needed("tools.file_tools:_resolve_path_for_task", "filepath", "task_id")
+ACTIVE_ENVIRONMENT = HostName(
+    ("tools.terminal_tool_lifecycle:get_active_env", "tools.terminal_tool:get_active_env"), ("task_id",)
+)
+ENVIRONMENT_CWD = needed("tools.environments.base:BaseEnvironment.cwd")
+SHELL_OVERRIDES = needed("tools.terminal_tool:register_task_env_overrides", "task_id", "overrides")
+EXTRACT_MEDIA = needed("gateway.platforms.base:BasePlatformAdapter.extract_media", "content")
+EXTRACT_FILES = needed("gateway.platforms.base:BasePlatformAdapter.extract_local_files", "content")
 REGISTER_MIDDLEWARE = needed("hermes_cli.plugins:PluginContext.register_middleware", "kind", "callback")
 MIDDLEWARE = needed("hermes_cli.middleware:VALID_MIDDLEWARE", "tool_request", "tool_execution", "llm_request")
 MEMORY_HOOKS = needed(
-    "hermes_cli.plugins:VALID_HOOKS", "pre_llm_call", "pre_tool_call", "pre_gateway_dispatch", "subagent_start"
+    "hermes_cli.plugins:VALID_HOOKS",
+    "pre_llm_call",
+    "pre_tool_call",
+    "pre_gateway_dispatch",
+    "subagent_start",
+    "transform_llm_output",
 )
 
 # -- memory that waits for approval, and commands that show other chats' things
@@ -324,7 +343,6 @@ AUTHORIZES = one_of(("gateway.run:GatewayRunner",), "_is_user_authorized_for_sou
 SOURCE_ADAPTER = one_of(("gateway.run:GatewayRunner",), "_delivery_adapter_for", "_adapter_for_source")
 THREAD_METADATA = needed("gateway.run:GatewayRunner._thread_metadata_for_source")
 RUNNING_AGENTS = needed("gateway.run:GatewayRunner._running_agents")
-PROCESSES = needed("tools.process_registry:process_registry")
 PROCESS_LIST = needed("tools.process_registry:ProcessRegistry.list_sessions", "session_key")
 MULTIPLEX = needed("gateway.config:GatewayConfig.multiplex_profiles")
 PROFILE_HOME = needed("gateway.run:GatewayRunner._resolve_profile_home_for_source")

@@ -16,7 +16,8 @@ from ...tenancy import memory, requests, sealing
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
-from . import commands, guards, jobs, readiness, recall, session, store, strict_tool
+from . import commands, readiness, recall, session, store, strict_tool
+from .guarding import guards, jobs, texts
 from .tenant import Tenant, tenant
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ def _register(ctx: Any) -> None:
         "pre_llm_call": turn_began,
         "subagent_start": sub_agent_started,
         "pre_tool_call": check,
+        "transform_llm_output": answers,
     }
     readiness.expect({**middleware, **hooks})
     for kind, callback in middleware.items():
@@ -70,12 +72,32 @@ def message_arrived(*, event: Any = None, gateway: Any = None, **_: object) -> d
     if (source := getattr(event, "source", None)) is None:
         return None
     session.arrived(source)
-    return {"action": "skip", "reason": "it shows other chats' things"} if commands.is_refused(event, gateway) else None
+    if commands.is_refused(event, gateway):
+        return {"action": "skip", "reason": "it shows other chats' things"}
+    try:
+        text = texts.without_references(event)
+    except Exception as exc:
+        logger.error("a message's references could not be checked (%s)", type(exc).__name__)
+        return {"action": "skip", "reason": "its references cannot be checked"}
+    return None if text is None else {"action": "rewrite", "text": text}
 
 
-def turn_began(*, session_id: str = "", platform: str = "", **_: object) -> None:
-    """Note who works in a session. Called by the hook `pre_llm_call`."""
-    session.began(str(session_id or ""), str(platform or ""))
+def answers(*, response_text: str = "", session_id: str = "", **_: object) -> str | None:
+    """Take the agent's files from an answer. Called by the hook `transform_llm_output`; no answer on any error."""
+    try:
+        return texts.without_files(response_text, session_id)
+    except Exception as exc:
+        logger.error("an answer could not be checked (%s)", type(exc).__name__)
+        return "The check of this answer failed."
+
+
+def turn_began(*, session_id: str = "", task_id: str = "", platform: str = "", **_: object) -> None:
+    """Note who works in a session, and give a chat its shell. Called by the hook `pre_llm_call`."""
+    try:
+        session.began(str(session_id or ""), str(platform or ""))
+        guards.turn_began(str(session_id or ""), str(task_id or ""))
+    except Exception as exc:
+        logger.error("a chat has no shell of its own (%s)", type(exc).__name__)
 
 
 def sub_agent_started(*, parent_session_id: str = "", child_session_id: str = "", **_: object) -> None:
@@ -110,7 +132,7 @@ def carry_out(
 
     Raises nothing of its own: the host answers an exception with its own, global execution.
     """
-    if tool_name == jobs.TOOL:
+    if tool_name in jobs.TOOLS:
         return jobs.carry_out(args, next_call, session_id)
     if tool_name == strict_tool.NAME:
         tool_name = sealing.MEMORY
@@ -152,10 +174,12 @@ def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", *
     return {"request": changed} if changed else None
 
 
-def check(*, tool_name: str = "", args: Any = None, session_id: str = "", **_: object) -> dict[str, str] | None:
+def check(
+    *, tool_name: str = "", args: Any = None, session_id: str = "", task_id: str = "", **_: object
+) -> dict[str, str] | None:
     """Refuse a call that reaches around a chat's memory. Called by the hook `pre_tool_call`; refuses on any error."""
     try:
-        refusal = guards.refusal(tenant(), tool_name, args if isinstance(args, Mapping) else {}, session_id)
+        refusal = guards.refusal(tool_name, args if isinstance(args, Mapping) else {}, session_id, task_id)
     except ConfigError:
         refusal = _WRONG_SETTINGS
     except Exception as exc:

@@ -1,0 +1,97 @@
+"""Refuses calls of tools that reach what belongs to the agent or to other chats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ....settings.environment import value
+from ....tenancy import guard
+from ....tenancy.chats import Chat, Unknown
+from ...contract import table
+from .. import session
+from ..tenant import Tenant, tenant
+from . import shells
+from .places import Places
+
+
+def turn_began(session_id: str, task_id: str) -> None:
+    """Give the turn of a chat a shell of its own, where the settings say so."""
+    try:
+        chat = guarded(session_id)
+    except Unknown:
+        chat = None
+    else:
+        if chat is None:
+            return
+    here = tenant()
+    if not here.is_off and here.settings.own_shells and task_id:
+        shells.give(here, chat, task_id)
+
+
+def guarded(session_id: str) -> Chat | None:
+    """Return the chat whose calls are guarded, None on the operator's own machine. Raises Unknown, which is guarded."""
+    return None if session.is_curator(session_id) else session.current(session_id)
+
+
+def refusal(tool: str, args: Mapping[str, Any], session_id: str, task_id: str) -> str | None:
+    """Return why the current chat may not have this call, None if it may.
+
+    The operator may everything. An unknown chat may what any chat may that nobody trusts.
+    """
+    try:
+        chat = guarded(session_id)
+    except Unknown:
+        chat = None
+    else:
+        if chat is None:
+            return None
+    here = tenant()
+    if here.is_off:
+        return None
+    rights = _rights(here, chat, task_id)
+    try:
+        for call in guard.calls(tool, args):
+            owns = call.tool == "process" and _owns_process(call.args, chat, session_id, task_id)
+            refused = guard.refusal(call, rights, owns_process=owns)
+            if not refused and not rights.trusted:
+                refused = _refused_path(here, call, chat, task_id)
+            if refused:
+                return refused
+    except (guard.Malformed, RecursionError):
+        return guard.UNREADABLE
+    return None
+
+
+def _rights(here: Tenant, chat: Chat | None, task_id: str) -> guard.Rights:
+    settings = here.settings
+    return guard.Rights(
+        trusted=chat is not None and settings.trusts(chat),
+        writes_skills=settings.write_skills or (chat is not None and settings.writes_global(chat)),
+        denied=frozenset(settings.deny_tools),
+        has_shell=not settings.own_shells or shells.has(task_id),
+        board_task=value("HERMES_KANBAN_TASK"),
+    )
+
+
+def _refused_path(here: Tenant, call: guard.Call, chat: Chat | None, task_id: str) -> str | None:
+    places = Places(here.home, shells.root(), shells.folder(here, chat))
+    in_shell = call.tool in guard.IN_SHELL
+    for text, use in guard.paths(call):
+        if not all(guard.allows(use, place) for place in places.of(text, task_id, in_shell=in_shell)):
+            return guard.reason(use)
+    return None
+
+
+def _owns_process(args: Mapping[str, Any], chat: Chat | None, session_id: str, task_id: str) -> bool:
+    """Return True if a background process was started by this chat, or for a list of them: Hermes scopes it."""
+    own = {session_id, task_id, chat.session_key if chat else ""} - {""}
+    if args.get("action") == "list":
+        # Without a task, Hermes lists the processes of everybody.
+        return chat is not None and bool(own)
+    wanted = args.get("session_id")
+    if wanted is None or isinstance(wanted, (Mapping, list)):
+        return False
+    found = table.PROCESS.of(table.PROCESSES.load())(str(wanted))
+    # One task may be common to all chats, one session key is not.
+    return table.PROCESS_SESSION_KEY.of(found) in own or table.PROCESS_TASK.of(found) in own

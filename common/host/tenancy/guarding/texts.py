@@ -1,0 +1,55 @@
+"""Files of the agent in what people write to it, and in what it answers, on every platform.
+
+The adapters of this plugin check what they send themselves; those of other platforms send each file that an answer
+names.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ....tenancy.chats import Unknown
+from ... import files, profile
+from ...contract import table
+from ..tenant import tenant
+from . import guards
+
+
+def without_references(event: Any) -> str | None:
+    """Return a message's text without references to the agent's files, None if nothing is to be changed."""
+    text = event.text
+    if not isinstance(text, str) or "@" not in text or not _is_guarded(""):
+        return None
+    changed = files.without_home_references(text, profile.home(), files.working_directory())
+    return None if changed == text else changed
+
+
+def without_files(answer: str, session_id: str) -> str | None:
+    """Return an answer without the agent's files that Hermes would send for it, None if nothing is to be changed."""
+    if not _is_guarded(session_id):
+        return None
+    changed = answer
+    for path in _kept_back(answer):
+        for spelt in (path, path.replace(os.path.expanduser("~"), "~", 1)):
+            changed = changed.replace(spelt, "…")
+    if _kept_back(changed):
+        # Written so that it cannot be found in the text.
+        return files.NOT_SENT
+    return None if changed == answer else f"{changed}\n\n{files.NOT_SENT}"
+
+
+def _is_guarded(session_id: str) -> bool:
+    try:
+        chat = guards.guarded(session_id)
+    except Unknown:
+        return not tenant().is_off
+    return chat is not None and not tenant().is_off and not tenant().settings.trusts(chat)
+
+
+def _kept_back(answer: str) -> list[str]:
+    """Return the files that Hermes would send for an answer and that may not be sent."""
+    media, rest = table.EXTRACT_MEDIA(answer)
+    paths = [str(path) for path, _ in media] + [str(path) for path in table.EXTRACT_FILES(rest)[0]]
+    homes = files.homes(profile.home())
+    return [path for path in paths if files.deliverable(path, homes) is None]
