@@ -13,6 +13,7 @@ import model_tools
 import pytest
 from gateway.platforms.base import BasePlatformAdapter
 from hermes_hardened_adapters.common.host import files
+from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.tenancy import middleware, session
 from tools.process_registry import ProcessSession, process_registry
 from tools.registry import registry
@@ -416,6 +417,13 @@ def test_answers_name_no_files_of_the_agent(host: Host, answer: str) -> None:
     ]
     assert not [path for path in sent if "MEMORY" in path]
     assert ("mine.txt" in answer) == ("mine.txt" in changed)
+
+
+def test_an_answer_is_withheld_if_a_file_is_spelt_unlike_its_path(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = str(host.home / "memories" / "MEMORY.md")
+    monkeypatch.setattr(table, "EXTRACT_MEDIA", lambda text: ([(secret, False)] if "MEDIA:" in text else [], text))
+    answer = in_chat(GROUP, middleware.answers, response_text="MEDIA:otherwise", session_id="s")
+    assert answer == files.NOT_SENT
 
 
 def test_other_answers_stay_as_they_are(host: Host) -> None:

@@ -108,10 +108,14 @@ class MemorySettings(BaseModel):
     global_readers: Texts = Field(
         (_ALL,), description="Who is shown the memory of all chats: `all`, `dm`, or a list of chats. Needs `strict`."
     )
-    trusted_chats: Texts = Field((), description="Chats that may use files of the agent and the denied tools.")
+    trusted_chats: Texts = Field(
+        (), description="Chats that may use the agent's files, all jobs and processes, the board, and the denied tools."
+    )
     deny_tools: Texts = Field((), description="Tools that chats may not use, unless they are trusted.")
     write_skills: Flag = Field(False, description="Chats may write skills, which every chat reads.")
-    own_shells: Flag = Field(False, description="Every session runs its commands in a shell of its own.")
+    own_shells: Flag = Field(
+        False, description="Every session runs its commands in a shell of its own, and every chat in its own folder."
+    )
     strict: Flag = Field(False, description="This plugin keeps all memory; Hermes' own memory is off.")
 
     @classmethod
@@ -182,7 +186,7 @@ class MemorySettings(BaseModel):
         return not set(self.global_readers).isdisjoint(chat.names)
 
     def trusts(self, chat: Chat) -> bool:
-        """Return True if the chat may use the agent's files and the denied tools."""
+        """Return True if the chat may use what is everybody's, and the denied tools."""
         return not set(self.trusted_chats).isdisjoint(chat.names)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ....tenancy.chats import Unknown
+from ....tenancy.chats import Chat, Unknown
 from ... import files, profile
 from ...contract import table
+from .. import origins
 from ..tenant import tenant
 from . import guards
 
@@ -19,7 +20,7 @@ from . import guards
 def without_references(event: Any) -> str | None:
     """Return a message's text without references to the agent's files, None if nothing is to be changed."""
     text = event.text
-    if not isinstance(text, str) or "@" not in text or not _is_guarded(""):
+    if not isinstance(text, str) or "@" not in text or not _is_held(origins.of_source(event.source)):
         return None
     changed = files.without_home_references(text, profile.home(), files.working_directory())
     return None if changed == text else changed
@@ -27,7 +28,13 @@ def without_references(event: Any) -> str | None:
 
 def without_files(answer: str, session_id: str) -> str | None:
     """Return an answer without the agent's files that Hermes would send for it, None if nothing is to be changed."""
-    if not _is_guarded(session_id):
+    try:
+        chat = guards.guarded(session_id)
+    except Unknown:
+        is_held = not tenant().is_off
+    else:
+        is_held = chat is not None and _is_held(chat)
+    if not is_held:
         return None
     changed = answer
     for path in _kept_back(answer):
@@ -39,12 +46,9 @@ def without_files(answer: str, session_id: str) -> str | None:
     return None if changed == answer else f"{changed}\n\n{files.NOT_SENT}"
 
 
-def _is_guarded(session_id: str) -> bool:
-    try:
-        chat = guards.guarded(session_id)
-    except Unknown:
-        return not tenant().is_off
-    return chat is not None and not tenant().is_off and not tenant().settings.trusts(chat)
+def _is_held(chat: Chat) -> bool:
+    """Return True if the agent's files are kept from a chat."""
+    return not tenant().is_off and not tenant().settings.trusts(chat)
 
 
 def _kept_back(answer: str) -> list[str]:
