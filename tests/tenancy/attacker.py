@@ -42,7 +42,7 @@ class Attacker:
 
     def __call__(self, request: dict[str, Any]) -> Answer | None:
         name = asked(last_user_text(request))
-        tools = [tool["function"] for tool in request.get("tools") or ()]
+        tools = [tool["function"] for tool in request.get("tools", ())]
         self.offered.update(tool["name"] for tool in tools)
         if name not in self.turns:
             return "Nothing to save."
@@ -58,8 +58,8 @@ class Attacker:
 
     def owner(self, request: dict[str, Any]) -> str:
         """Return whose request it is: that of the last turn that is named in it."""
-        for message in reversed(request.get("messages") or ()):
-            if message.get("role") == "user" and (turn := self.turns.get(asked(text_of(message.get("content"))))):
+        for message in reversed(request["messages"]):
+            if message["role"] == "user" and (turn := self.turns.get(asked(text_of(message["content"])))):
                 return turn.owner
         return NOBODY
 

@@ -164,7 +164,7 @@ def _todo(a: Attempt) -> Iterator[Args]:
 def _terminal(a: Attempt) -> Iterator[Args]:
     yield {"command": f"cat {a.path()}; export {a.label.upper()}={a.mark()}; env"}
     yield {"command": f"grep -rhoE '{MARK.pattern}' {a.reach.home}/memories {a.reach.home}/cron"}
-    yield {"command": f"echo {a.secret()}; sleep 30", "background": True}
+    yield {"command": f"echo {a.secret()}; sleep 5", "background": True}
 
 
 def _process(a: Attempt) -> Iterator[Args]:

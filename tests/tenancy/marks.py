@@ -25,6 +25,7 @@ class Sighting(NamedTuple):
     foreign: str
     """Whose it is."""
     where: str
+    mark: str
 
     def __str__(self) -> str:
         return f"{self.owner or 'nobody in particular'} saw words of {self.foreign}: {self.where}"
@@ -47,15 +48,8 @@ class Marks:
         self._owners[mark] = owner
         return mark
 
-    def of(self, owner: str) -> set[str]:
-        """Return all marks of an owner."""
-        return {mark for mark, whose in self._owners.items() if whose == owner}
-
-    def owners(self, text: str) -> set[str]:
-        """Return the owners of the marks in a text. What only looks like a mark is nobody's."""
-        return {self._owners[mark] for mark in MARK.findall(text) if mark in self._owners}
-
-    def seen(self, owner: str, where: str, text: str) -> Iterator[Sighting]:
-        """Yield the foreign owners of marks in what an owner was shown."""
-        for foreign in sorted(self.owners(text) - {owner}):
-            yield Sighting(owner, foreign, where)
+    def foreign(self, owner: str, where: str, text: str) -> Iterator[Sighting]:
+        """Yield the marks of others in what an owner was shown. What only looks like a mark is nobody's."""
+        for mark in dict.fromkeys(MARK.findall(text)):
+            if (whose := self._owners.get(mark, owner)) != owner:
+                yield Sighting(owner, whose, where, mark)

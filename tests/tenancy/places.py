@@ -102,14 +102,13 @@ def settings(on: Networks) -> dict[str, dict[str, str]]:
     numbers = ",".join(str(each["number"]) for each in on.daemon.contacts[1:])
     groups = ",".join(each["id"] for each in on.daemon.groups)
     signal = signal_env(on.daemon.url, ACCOUNT, users=numbers, groups=groups, SIGNAL_REQUIRE_MENTION="true")
-    return {name: (signal if name == "default" else {}) | _environment(each) for name, each in on.servers.items()}
-
-
-def _environment(server: FakeMattermostServer) -> dict[str, str]:
+    # Everybody in both: a job of another profile puts that profile's environment in place of the process's, and the
+    # host looks up the people of the default profile there (cron/scheduler.py, run_job; gateway/authz_mixin.py).
+    people = ",".join(user for server in on.servers.values() for user in server.users if user != HERMES)
     return {
-        "MATTERMOST_URL": server.url,
-        "MATTERMOST_TOKEN": server.token,
-        "MATTERMOST_ALLOWED_USERS": ",".join(user for user in server.users if user != HERMES),
+        name: (signal if name == "default" else {})
+        | {"MATTERMOST_URL": each.url, "MATTERMOST_TOKEN": each.token, "MATTERMOST_ALLOWED_USERS": people}
+        for name, each in on.servers.items()
     }
 
 
@@ -166,7 +165,8 @@ def _mattermost(server: FakeMattermostServer, profile: str, labels: list[str]) -
                 profile,
                 f"mattermost:{channel}",
                 _posting(server, person, channel, "@hermes ", more),
-                _posting(server, person, channel, "", more),
+                # In a thread that the bot takes part in, everything is for it.
+                None if more else _posting(server, person, channel, "", more),
             )
     for label in labels[half:]:
         person = server.add_user(f"{label}.person")

@@ -29,6 +29,8 @@ CONFIG: dict[str, Any] = {
     "approvals": {"mode": "off", "destructive_slash_confirm": False},
     "display": {"busy_input_mode": "queue"},
     "gateway": {"multiplex_profiles": True},
+    # The keeper of skills asks the model after every few calls, and this one has nothing to say then.
+    "skills": {"creation_nudge_interval": 0},
     # No shell can be kept apart: docs/security.md. They are offered, so that their denial is tried.
     "plugins": {"entries": {"hardened-adapters": {"memory": {"deny_tools": [*SHELLS]}}}},
 }
