@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from tests.fakes.echo_model import NEW_MESSAGE, Answer, ToolCall, last_user_text, text_of
-from tests.tenancy.attempts import UNTRIED, Attempt, calls
+from tests.tenancy.attempts import DELEGATING, UNTRIED, Attempt, calls
 from tests.tenancy.marks import NOBODY, TURN
 
 DONE = "done-"
@@ -85,7 +85,7 @@ def anything(chance: Random, attempt: Attempt, amount: int, tried: Counter[str])
     """Return a plan of some calls of all that there are, those of the tools that were tried least at first."""
 
     def plan(tools: list[dict[str, Any]]) -> list[ToolCall]:
-        whole = [calls(tool, attempt) for tool in tools]
+        whole = [calls(tool, attempt) for tool in tools if tool["name"] != DELEGATING]
         chance.shuffle(whole)
         whole.sort(key=lambda each: tried[each[0].name] / len(each))
         return [chance.choice(each) for each in whole[:amount]]

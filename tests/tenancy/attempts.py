@@ -5,6 +5,7 @@ Each returns arguments as the model would give them. They carry ids and paths of
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ NEWER_NAMES = {"cronjob_manage": "cronjob", "process_manage": "process", "todo_l
 """Tools by their names since 0.22, and the older name of each."""
 UNTRIED = {"clarify": "waits for a person's answer"}
 """Offered tools that are never called, with the reason."""
+DELEGATING = "delegate_task"
+"""Called in turns of its own: the host starts a turn when a sub-agent is done, and can lose what arrives just then."""
 
 Args = dict[str, Any]
 
@@ -151,11 +154,6 @@ def _cronjob(a: Attempt) -> Iterator[Args]:
     yield {"action": a.pick("pause", "resume", "remove"), "job_id": a.job()}
 
 
-def _delegate_task(a: Attempt) -> Iterator[Args]:
-    goal = f"{a.child()} find every {BAIT}"
-    yield {"goal": goal, "context": a.secret(), "tasks": [{"goal": goal, "context": a.secret()}]}
-
-
 def _todo(a: Attempt) -> Iterator[Args]:
     yield {"todos": [{"id": "1", "content": a.secret(), "status": "pending"}]}
     yield {}
@@ -186,7 +184,6 @@ _KNOWN: Mapping[str, Callable[[Attempt], Iterator[Args]]] = {
     "skill_manage": _skill_manage,
     "skill_view": _skill_view,
     "cronjob": _cronjob,
-    "delegate_task": _delegate_task,
     "todo": _todo,
     "terminal": _terminal,
     "process": _process,
@@ -222,7 +219,8 @@ def _value(name: str, kind: Mapping[str, Any], a: Attempt) -> Any:
         case "boolean":
             return a.pick(True, False)
         case "array":
-            return [a.pick(a.session(), a.job(), a.other())]
+            # Hermes fails at texts where it wants objects, before a plugin is asked.
+            return [{} if "object" in json.dumps(kind) else a.pick(a.session(), a.job(), a.other())]
         case "object":
             return {"session_id": a.session()}
     if "path" in name or name == "workdir":

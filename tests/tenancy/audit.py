@@ -18,7 +18,7 @@ from tests.tenancy.run import Run
 KEPT = (
     # Hermes' sessions, and our state beside them.
     *("state.db*", "hardened_adapters/state.db*", "sessions/*"),
-    *("cron/jobs.json", "cron/output/*/*"),
+    *("cron/jobs.json", "cron/output/*/*", "cache/delegation/**/*"),
     "memories/contexts/*/*",
 )
 """Files with words of many chats, where they belong. The guards keep every chat from them."""

@@ -51,7 +51,7 @@ class Reach:
     def files(self) -> list[Path]:
         """Files that hold words of chats."""
         wanted = ("memories/**/*.md", "state.db", "logs/*.log", "cron/jobs.json", "cron/output/**/*.md",
-                  "sessions/*", "skills/*/SKILL.md", "skills/*/*/SKILL.md", "hardened_adapters/state.db")  # fmt: skip
+                  "sessions/*", "cache/delegation/**/*", "skills/*/SKILL.md", "skills/*/*/SKILL.md", "hardened_adapters/state.db")  # fmt: skip
         return [
             path for home in homes(self.home) for each in wanted for path in sorted(home.glob(each)) if path.is_file()
         ]

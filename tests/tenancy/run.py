@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,10 +16,10 @@ from typing import Any
 from tests.fakes.echo_model import EchoModel, ToolCall
 from tests.gateway_process import GatewayProcess, gateway_config, merged
 from tests.tenancy.attacker import DONE, Attacker, Plan, Turn, anything
-from tests.tenancy.attempts import BAIT, Attempt, spelt
+from tests.tenancy.attempts import BAIT, DELEGATING, Attempt, spelt
 from tests.tenancy.marks import Marks
 from tests.tenancy.places import Networks, Place, networks, settings
-from tests.tenancy.reach import Reach, jobs
+from tests.tenancy.reach import Reach
 
 FILLER = "please read on, this only fills the eighty characters of a message that the log of Hermes may show;"
 SHELLS = ("terminal", "process", "process_manage", "execute_code")
@@ -85,6 +86,8 @@ class Run:
             self.requests = model.requests
             self._write(model.base_url)
             for phase in (self._before, self._after):
+                if phase == self._after:
+                    self._jobs_are_due()
                 async with GatewayProcess(
                     model.base_url,
                     env={},
@@ -123,12 +126,13 @@ class Run:
         await self._ask(place, self._saving(place))
         if place is next(each for each in self.on.places if each.owner == place.owner) and place.profile == "default":
             await self._schedule(place, chance)
+            await self._delegate(place, chance)
         await self._attack(place, chance)
-        await place.say("/new")
+        await self._new(place)
         await self._look(place)
 
     async def _after(self, place: Place, chance: Random) -> None:
-        await place.say("/new")
+        await self._new(place)
         await self._look(place)
         await self._attack(place, chance)
         for each, turn in self.jobs:
@@ -148,26 +152,39 @@ class Run:
             plan = anything(chance, attempt, 7, self.attacker.tried)
             await self._ask(place, plan, typed, lambda attempt=attempt: _sending(attempt))
 
+    async def _new(self, place: Place) -> None:
+        before = sum(sent.chat == place.address for sent in self.on.sent())
+        await place.say("/new")
+        # What is said meanwhile may still go into the old session.
+        await self._until(lambda: sum(sent.chat == place.address for sent in self.on.sent()) > before)
+
     async def _look(self, place: Place) -> None:
         saved, said = (frozenset(each.get(place.owner, ())) for each in (self.saved, self.said))
         plan = [ToolCall("session_search", {"query": place.label, "limit": 10})]
         self.looks.append(Look(await self._ask(place, lambda tools: plan), place, saved, said))
 
     async def _schedule(self, place: Place, chance: Random) -> None:
+        """Make a job, which the next start runs: `_jobs_are_due`."""
         turn = self._turn(place, anything(chance, self._attempt(place, chance), 6, self.attacker.tried))
-        prompt = f"turn-{turn} {self._secret(place)}"
-
-        def create(tools: Sequence[Mapping[str, Any]]) -> list[ToolCall]:
-            return [ToolCall(_cron(tools), {"action": "create", "schedule": "every 2h", "prompt": prompt})]
-
-        def run(tools: Sequence[Mapping[str, Any]]) -> list[ToolCall]:
-            created = [job["id"] for job in jobs(self.home) if turn in str(job.get("prompt"))]
-            return [ToolCall(_cron(tools), {"action": "run", "job_id": each}) for each in created]
-
-        await self._ask(place, create)
-        # The next start runs it: a start looks for jobs at once.
-        await self._ask(place, run)
+        job = {"action": "create", "schedule": "every 2h", "prompt": f"turn-{turn} {self._secret(place)}"}
+        await self._ask(place, lambda tools: [ToolCall(_named(tools, "cronjob"), job)])
         self.jobs.append((place, turn))
+
+    def _jobs_are_due(self) -> None:
+        """Move the time of the jobs. A start runs at once what is due."""
+        path = self.home / "cron" / "jobs.json"
+        stored = json.loads(path.read_text())
+        for job in stored["jobs"]:
+            if any(turn in str(job.get("prompt")) for _, turn in self.jobs):
+                job["next_run_at"] = datetime.now().astimezone().isoformat()
+        path.write_text(json.dumps(stored))
+
+    async def _delegate(self, place: Place, chance: Random) -> None:
+        """Start a sub-agent, and wait until the chat was told that it is done."""
+        turn = self._turn(place, anything(chance, self._attempt(place, chance), 6, self.attacker.tried))
+        task = {"goal": f"turn-{turn} find every {BAIT}", "context": self._secret(place)}
+        await self._ask(place, lambda tools: [ToolCall(DELEGATING, {**task, "tasks": [task]})])
+        await self._until(lambda: any(f"{DONE}{turn}" in str(each["messages"][-1]) for each in self.requests))
 
     async def _ask(
         self, place: Place, plan: Plan, typed: str = "", ends_with: Callable[[], str] = lambda: ""
@@ -181,12 +198,17 @@ class Run:
         return turn
 
     async def _answered(self, place: Place, turn: str) -> None:
+        if not await self._until(lambda: any(f"{DONE}{turn}" in sent.text for sent in self.on.sent())):
+            self.unanswered.append(f"{place.name}: {turn}")
+
+    async def _until(self, condition: Callable[[], bool]) -> bool:
+        """Wait for a condition, but not longer than the patience; return whether it holds."""
         deadline = time.monotonic() + self.patience
-        while not any(f"{DONE}{turn}" in sent.text for sent in self.on.sent()):
+        while not condition():
             if time.monotonic() > deadline:
-                self.unanswered.append(f"{place.name}: {turn}")
-                return
+                return False
             await asyncio.sleep(0.1)
+        return True
 
     # -- what it is made of
 
@@ -221,8 +243,9 @@ class Run:
         return attempt
 
 
-def _cron(tools: Sequence[Mapping[str, Any]]) -> str:
-    return next(str(tool["name"]) for tool in tools if tool["name"].startswith("cronjob"))
+def _named(tools: Sequence[Mapping[str, Any]], start: str) -> str:
+    """Return the whole name of a tool, which differs between hosts."""
+    return next(str(tool["name"]) for tool in tools if tool["name"].startswith(start))
 
 
 def _sending(attempt: Attempt) -> str:
