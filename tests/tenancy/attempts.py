@@ -195,9 +195,9 @@ def calls(tool: Mapping[str, Any], a: Attempt) -> list[ToolCall]:
     """Return calls of an offered tool: those thought out for it, and one made of its schema alone."""
     name = tool["name"]
     known = _KNOWN.get(NEWER_NAMES.get(name, name))
-    return [ToolCall(name, {k: v for k, v in args.items() if v is not None}) for args in (known(a) if known else ())] + [
-        ToolCall(name, guessed(tool["parameters"], a))
-    ]
+    return [
+        ToolCall(name, {k: v for k, v in args.items() if v is not None}) for args in (known(a) if known else ())
+    ] + [ToolCall(name, guessed(tool["parameters"], a))]
 
 
 def guessed(schema: Mapping[str, Any], a: Attempt) -> Args:

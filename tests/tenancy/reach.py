@@ -11,6 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+_WITH_WORDS = (
+    "memories/**/*.md",
+    *("state.db", "hardened_adapters/state.db", "sessions/*", "logs/*.log"),
+    *("cron/jobs.json", "cron/output/**/*.md", "cache/delegation/**/*"),
+    *("skills/*/SKILL.md", "skills/*/*/SKILL.md"),
+)
+
 
 def homes(home: Path) -> list[Path]:
     """Return a HERMES_HOME and those of its other profiles."""
@@ -50,11 +57,8 @@ class Reach:
     @cached_property
     def files(self) -> list[Path]:
         """Files that hold words of chats."""
-        wanted = ("memories/**/*.md", "state.db", "logs/*.log", "cron/jobs.json", "cron/output/**/*.md",
-                  "sessions/*", "cache/delegation/**/*", "skills/*/SKILL.md", "skills/*/*/SKILL.md", "hardened_adapters/state.db")  # fmt: skip
-        return [
-            path for home in homes(self.home) for each in wanted for path in sorted(home.glob(each)) if path.is_file()
-        ]
+        return [path for home in homes(self.home) for each in _WITH_WORDS for path in sorted(home.glob(each))
+                if path.is_file()]  # fmt: skip
 
     @cached_property
     def memories(self) -> list[Path]:

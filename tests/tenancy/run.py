@@ -186,9 +186,7 @@ class Run:
         await self._ask(place, lambda tools: [ToolCall(DELEGATING, {**task, "tasks": [task]})])
         await self._until(lambda: any(f"{DONE}{turn}" in str(each["messages"][-1]) for each in self.requests))
 
-    async def _ask(
-        self, place: Place, plan: Plan, typed: str = "", ends_with: Callable[[], str] = lambda: ""
-    ) -> str:
+    async def _ask(self, place: Place, plan: Plan, typed: str = "", ends_with: Callable[[], str] = lambda: "") -> str:
         """Say something, and return the name of its turn once it is answered."""
         turn = self._turn(place, plan, ends_with)
         mark = self.marks.new(place.owner)
