@@ -20,6 +20,7 @@ from tests.fakes.signal_daemon import ALICE as NUMBER
 from tests.fakes.signal_daemon import GROUP, FakeSignalDaemon
 from tests.gateway_process import GatewayProcess, gateway_config, merged
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, Person, in_group, variant
+from tests.tenancy.reach import Reach
 
 SECRET = "the wedding is on the ninth"
 FOUND = "is on the ninth"
@@ -59,7 +60,7 @@ def says(tool: str, **args: Any) -> str:
 
 
 SAVE = says("memory", action="add", target="memory", content=SECRET)
-SEARCH = says("session_search", query="wedding", limit=10)
+SEARCH = says("session_search", query="wedding")
 
 
 def system(request: Mapping[str, Any]) -> str:
@@ -82,11 +83,16 @@ class Chats:
         self.direct_channel = server.add_channel("alice__hermes", "D", {HERMES, ALICE})
 
     async def ask(self, running: GatewayProcess, place: str, text: str) -> str:
-        """Say something in a place, and return the answer."""
-        before = len(self.answers(place))
-        await self._say(place, text if text.startswith("/") else f"{text} [{place}]")
-        await running.until(lambda: len(self.answers(place)) > before, f"an answer to {text} in {place}")
-        return self.answers(place)[before]
+        """Say something in a place, and return the answer: the model's, or to a command the host's."""
+        is_command = text.startswith("/")
+
+        def answers() -> list[str]:
+            return [each for each in self.answers(place) if each.startswith(("result: ", "echo: ")) != is_command]
+
+        before = len(answers())
+        await self._say(place, text if is_command else f"{text} [{place}]")
+        await running.until(lambda: len(answers()) > before, f"an answer to {text} in {place}")
+        return answers()[before]
 
     async def anew(self, running: GatewayProcess, place: str, text: str = SEARCH) -> Seen:
         """Say something in a new session, and return what the model saw."""
@@ -205,9 +211,10 @@ async def test_a_policy_says_who_reads_and_recalls(name: str, tmp_path: Path) ->
 
         async def look(*places: str) -> None:
             for place in places:
-                seen[place] = await chats.anew(running, place)
+                seen[place] = await chats.anew(running, place, says("session_search", session_id=session))
 
         await chats.ask(running, writer, SAVE)
+        (session,) = Reach(tmp_path).sessions
         await asyncio.gather(look("direct"), look("group", "group, Carol"), look("channel"), look("thread"))
     assert {place for place in seen if SECRET in seen[place].prompt} == readers
     assert {place for place in seen if FOUND in seen[place].result} == readers

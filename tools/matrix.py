@@ -40,6 +40,7 @@ REPACKAGED = {
 HOSTS = (TOO_OLD, *(REPACKAGED.get(version, version) for version in VERIFIED_HERMES), "newer")
 SCENARIOS = (
     "attacks",
+    "tenancy",
     "test_cli_host_names.py",
     "test_contract.py",
     "test_contract_missing.py",
@@ -89,6 +90,7 @@ SCENARIOS = (
     "test_strict.py",
     "test_strict_children.py",
     "test_strict_gateway.py",
+    "test_tenancy_gateway.py",
     "test_terminal.py",
     "test_update.py",
     "test_urls.py",
