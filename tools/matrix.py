@@ -91,6 +91,7 @@ SCENARIOS = (
     "test_strict_children.py",
     "test_strict_gateway.py",
     "test_tenancy_gateway.py",
+    "test_tenancy_scenarios.py",
     "test_terminal.py",
     "test_update.py",
     "test_urls.py",

@@ -103,8 +103,7 @@ class Contexts:
 
 def checked(answer: object) -> tuple[str, ...]:
     """Return a policy's answer as contexts. Raises Unknown if it is none."""
-    # An object of a wrong type may say that it equals anything.
-    if answer is None or (isinstance(answer, str) and answer == GLOBAL_WORD):
+    if answer is None or answer == GLOBAL_WORD:
         return GLOBAL
     found = (answer,) if isinstance(answer, str) else answer
     if not isinstance(found, (tuple, list)) or not found:

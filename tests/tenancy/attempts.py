@@ -174,7 +174,7 @@ def _execute_code(a: Attempt) -> Iterator[Args]:
     yield {"code": f"print(open({a.path()!r}, errors='replace').read())"}
 
 
-_KNOWN: Mapping[str, Callable[[Attempt], Iterator[Args]]] = {
+KNOWN: Mapping[str, Callable[[Attempt], Iterator[Args]]] = {
     "memory": _memory,
     "session_search": _session_search,
     "read_file": _read_file,
@@ -194,7 +194,7 @@ _KNOWN: Mapping[str, Callable[[Attempt], Iterator[Args]]] = {
 def calls(tool: Mapping[str, Any], a: Attempt) -> list[ToolCall]:
     """Return calls of an offered tool: those thought out for it, and one made of its schema alone."""
     name = tool["name"]
-    known = _KNOWN.get(NEWER_NAMES.get(name, name))
+    known = KNOWN.get(NEWER_NAMES.get(name, name))
     return [
         ToolCall(name, {k: v for k, v in args.items() if v is not None}) for args in (known(a) if known else ())
     ] + [ToolCall(name, guessed(tool["parameters"], a))]

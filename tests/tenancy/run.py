@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +28,7 @@ TOOLSETS = ("memory", "session_search", "file", "skills", "cronjob", "delegation
 CONFIG: dict[str, Any] = {
     "platform_toolsets": {platform: [*TOOLSETS] for platform in ("signal", "mattermost", "cron")},
     "approvals": {"mode": "off", "destructive_slash_confirm": False},
-    "display": {"busy_input_mode": "queue"},
+    "display": {"busy_input_mode": "queue", "busy_ack_enabled": False},
     "gateway": {"multiplex_profiles": True},
     # The keeper of skills asks the model after every few calls, and this one has nothing to say then.
     "skills": {"creation_nudge_interval": 0},
@@ -167,7 +167,7 @@ class Run:
         """Make a job, which the next start runs: `_jobs_are_due`."""
         turn = self._turn(place, anything(chance, self._attempt(place, chance), 6, self.attacker.tried))
         job = {"action": "create", "schedule": "every 2h", "prompt": f"turn-{turn} {self._secret(place)}"}
-        await self._ask(place, lambda tools: [ToolCall(_named(tools, "cronjob"), job)])
+        await self._ask(place, lambda tools: [ToolCall("cronjob", job)])
         self.jobs.append((place, turn))
 
     def _jobs_are_due(self) -> None:
@@ -239,11 +239,6 @@ class Run:
             lambda: f"turn-{self._turn(place, anything(chance, attempt, 4, self.attacker.tried))}",
         )
         return attempt
-
-
-def _named(tools: Sequence[Mapping[str, Any]], start: str) -> str:
-    """Return the whole name of a tool, which differs between hosts."""
-    return next(str(tool["name"]) for tool in tools if tool["name"].startswith(start))
 
 
 def _sending(attempt: Attempt) -> str:
