@@ -43,13 +43,14 @@ def memory(**settings: Any) -> dict[str, Any]:
 
 def script(request: dict[str, Any]) -> Answer | None:
     """Call what a message asks for, and save something in every review."""
-    if (
-        last_user_text(request).startswith("Review the conversation above")
-        and request["messages"][-1]["role"] == "user"
-    ):
-        save = says("memory", action="add", target="memory", content=REVIEWED)
-        return asks({**request, "messages": [{"role": "user", "content": save}]})
-    return asks(request)
+    said = last_user_text(request)
+    if request["messages"][-1]["role"] != "user":
+        return asks(request)
+    if said.startswith("Review the conversation above"):
+        said = says("memory", action="add", target="memory", content=REVIEWED)
+    # Some hosts add notes that have the word `call`, too.
+    _, found, call = said.partition("call {")
+    return asks({**request, "messages": [{"role": "user", "content": found + call}]}) if found else None
 
 
 SAVE = says("memory", action="add", target="memory", content=SECRET)
