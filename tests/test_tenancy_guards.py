@@ -18,7 +18,7 @@ from hermes_hardened_adapters.common.host.tenancy import middleware, session
 from tools.process_registry import ProcessSession, process_registry
 from tools.registry import registry
 
-from tests.tenancy import ALICE, BOB, GROUP, UNKNOWN, Host, forget_shells, gateway, in_chat
+from tests.tenancy_host import ALICE, BOB, GROUP, UNKNOWN, Host, forget_shells, gateway, in_chat
 
 MARK = "oystercatcher"
 """In the name and the text of everything that is not the chat's."""

@@ -13,7 +13,7 @@ from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.tenancy import middleware, session
 from tools.registry import registry
 
-from tests.tenancy import ALICE, BOB, GROUP, UNKNOWN, Host, gateway, in_chat
+from tests.tenancy_host import ALICE, BOB, GROUP, UNKNOWN, Host, gateway, in_chat
 
 TOOL = next(name for name in ("cronjob_manage", "cronjob") if name in registry._tools)
 ACTIONS = ["update", "pause", "resume", "remove", "run", "run_now", "trigger", "tomorrow"]

@@ -40,6 +40,7 @@ REPACKAGED = {
 HOSTS = (TOO_OLD, *(REPACKAGED.get(version, version) for version in VERIFIED_HERMES), "newer")
 SCENARIOS = (
     "attacks",
+    "tenancy",
     "test_adapters_memory.py",
     "test_cli_host_names.py",
     "test_contract.py",
@@ -104,6 +105,7 @@ SCENARIOS = (
     "test_tenancy_readiness.py",
     "test_tenancy_recall.py",
     "test_tenancy_reviews.py",
+    "test_tenancy_scenarios.py",
     "test_tenancy_seams.py",
     "test_tenancy_session.py",
     "test_tenancy_store.py",

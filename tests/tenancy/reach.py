@@ -1,0 +1,72 @@
+"""What an attacker could have guessed: every id and path of every chat, but no words."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+_WITH_WORDS = (
+    "memories/**/*.md",
+    *("state.db", "hardened_adapters/state.db", "sessions/*", "logs/*.log"),
+    *("cron/jobs.json", "cron/output/**/*.md", "cache/delegation/**/*"),
+    *("skills/*/SKILL.md", "skills/*/*/SKILL.md"),
+)
+
+
+def homes(home: Path) -> list[Path]:
+    """Return a HERMES_HOME and those of its other profiles."""
+    return [home, *sorted(home.glob("profiles/*"))]
+
+
+def jobs(home: Path) -> list[dict[str, Any]]:
+    """Return the scheduled jobs of all profiles, as stored."""
+    found: list[dict[str, Any]] = []
+    for each in homes(home):
+        with suppress(OSError, ValueError):
+            found += json.loads((each / "cron" / "jobs.json").read_text())["jobs"]
+    return found
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The ids and paths of one moment."""
+
+    home: Path
+
+    @cached_property
+    def sessions(self) -> list[str]:
+        """The ids of all stored sessions."""
+        return [str(session) for session, _ in self._rows("SELECT id, NULL FROM sessions")]
+
+    @cached_property
+    def messages(self) -> list[tuple[str, int]]:
+        """The last message of every session."""
+        rows = self._rows("SELECT session_id, MAX(id) FROM messages GROUP BY session_id")
+        return [(str(session), int(message)) for session, message in rows]
+
+    @cached_property
+    def jobs(self) -> list[str]:
+        return [str(job["id"]) for job in jobs(self.home)]
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """Files that hold words of chats."""
+        return [path for home in homes(self.home) for each in _WITH_WORDS for path in sorted(home.glob(each))
+                if path.is_file()]  # fmt: skip
+
+    @cached_property
+    def memories(self) -> list[Path]:
+        """Files of memory, and where they would be."""
+        known = [path for path in self.files if "memories" in path.parts]
+        return known + [home / "memories" / name for home in homes(self.home) for name in ("MEMORY.md", "USER.md")]
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, Any]]:
+        for home in homes(self.home):
+            with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{home}/state.db?mode=ro", uri=True)) as base:
+                yield from base.execute(query)
