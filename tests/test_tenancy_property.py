@@ -14,7 +14,8 @@ from unittest.mock import ANY
 import pytest
 from hermes_hardened_adapters.common.tenancy import memory, requests, sealing
 from hermes_hardened_adapters.common.tenancy.chats import Chat, Operation, Unknown
-from hermes_hardened_adapters.common.tenancy.contexts import BUILT_IN, GLOBAL, Contexts, checked, function_policy
+from hermes_hardened_adapters.common.tenancy.contexts import BUILT_IN, GLOBAL, Contexts, checked
+from hermes_hardened_adapters.common.tenancy.functions import policy as policy_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -43,7 +44,7 @@ def chats(draw: st.DrawFn) -> Chat:
     )
 
 
-POLICIES = st.sampled_from([*BUILT_IN.values(), function_policy(lambda user_id: user_id or 0, "agent")])
+POLICIES = st.sampled_from([*BUILT_IN.values(), policy_of(lambda user_id: user_id or 0, "agent")])
 ANSWERS = NAMES | st.lists(NAMES, min_size=1, max_size=3) | st.none()
 TABLES = st.dictionaries(st.builds(lambda p, i: f"{p}:{i}", st.sampled_from(PLATFORMS), st.sampled_from(IDS)), ANSWERS)
 CONTEXTS = st.builds(Contexts, POLICIES, TABLES)
@@ -140,7 +141,7 @@ def test_a_policy_that_fails_is_never_global(failure: Exception) -> None:
         raise failure
 
     with pytest.raises(Unknown):
-        Contexts(function_policy(fails, "")).of(Chat("signal", "a"), Operation.WRITE)
+        Contexts(policy_of(fails, "")).of(Chat("signal", "a"), Operation.WRITE)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
@@ -178,7 +179,8 @@ def test_a_sealed_write_names_no_target_of_the_host(args: dict[str, Any]) -> Non
     assert args == before
     opened = sealing.unsealed(sealing.MEMORY, sealed)
     assert {**opened, "target": 0} == {**args, "target": 0}
-    assert opened["target"] == (str(args.get("target") or "memory"))
+    target = args.get("target")
+    assert opened["target"] == (None if target is None else str(target).removeprefix("chat:") or None)
 
 
 @given(st.dictionaries(st.sampled_from(["query", "session_id", "sealed", "profile", "around_message_id"]), JSON))

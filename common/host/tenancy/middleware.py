@@ -16,7 +16,7 @@ from ...tenancy import memory, requests, sealing
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
-from . import commands, readiness, recall, session, store, strict_tool
+from . import commands, origins, readiness, recall, session, store, strict_tool
 from .guarding import guards, jobs, texts
 from .tenant import Tenant, tenant
 
@@ -159,7 +159,8 @@ def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", *
     try:
         here = tenant()
         chat = session.current(session_id)
-        contexts = here.shown(chat)
+        # The operator's job may answer to a group: it is shown nobody's memory.
+        contexts = () if chat is None and session_id.startswith(origins.JOB) else here.shown(chat)
         if not contexts:
             return None
         compaction = requests.compaction(request, here.summary_marker)
@@ -213,7 +214,7 @@ def _own(here: Tenant, tool: str, args: dict[str, Any], session_id: str, turn_id
 def _memory(
     here: Tenant, args: dict[str, Any], chat: Chat | None, mine: tuple[str, ...], session_id: str, turn_id: str
 ) -> str | None:
-    if session_id.startswith("cron_"):
+    if session_id.startswith(origins.JOB):
         raise Unknown("a job has no memory")
     try:
         scope = sealing.scope(args)
