@@ -51,6 +51,7 @@ def _register(ctx: Any) -> None:
     }
     hooks: dict[str, Callable[..., object]] = {
         "pre_gateway_dispatch": message_arrived,
+        "pre_llm_call": turn_began,
         "subagent_start": sub_agent_started,
         "transform_llm_output": answers,
     }
@@ -97,6 +98,15 @@ def answers(*, response_text: str = "", session_id: str = "", **_: object) -> st
     except Exception as exc:
         logger.error("an answer could not be checked (%s)", type(exc).__name__)
         return "The check of this answer failed."
+
+
+def turn_began(*, session_id: str = "", task_id: str = "", turn_id: str = "", platform: str = "", **_: object) -> None:
+    """Note who works in a session, and give a chat its shell. Called by the hook `pre_llm_call`, and by `show`."""
+    try:
+        session.began(str(session_id or ""), str(platform or ""))
+        guards.turn_began(str(session_id or ""), str(task_id or ""), str(turn_id or ""))
+    except Exception as exc:
+        logger.error("a chat has no shell of its own (%s)", type(exc).__name__)
 
 
 def sub_agent_started(*, parent_session_id: str = "", child_session_id: str = "", **_: object) -> None:
@@ -177,7 +187,7 @@ def show(
     **_: object,
 ) -> dict[str, Any] | None:
     """Add the chat's memory to the system prompt. Called by the middleware `llm_request`; no memory on any error."""
-    turn_began(session_id, task_id, turn_id, platform)
+    turn_began(session_id=session_id, task_id=task_id, turn_id=turn_id, platform=platform)
     try:
         here = tenant()
         chat = session.current(session_id)
@@ -195,15 +205,6 @@ def show(
             logger.error("a chat's memory is not shown (%s)", type(exc).__name__)
         return None
     return {"request": changed} if changed else None
-
-
-def turn_began(session_id: str, task_id: str, turn_id: str, platform: str) -> None:
-    """Note who works in a session, and give a chat its shell before the model can ask for it."""
-    try:
-        session.began(str(session_id or ""), str(platform or ""))
-        guards.turn_began(str(session_id or ""), str(task_id or ""), str(turn_id or ""))
-    except Exception as exc:
-        logger.error("a chat has no shell of its own (%s)", type(exc).__name__)
 
 
 def check(*, tool_name: str, args: Any, session_id: str, task_id: str = "") -> str | None:

@@ -53,7 +53,7 @@ def arrived(source: Any) -> None:
 
 
 def began(session_id: str, platform: str) -> None:
-    """Note who works in a session, which each request to the model says."""
+    """Note who works in a session, which the hook `pre_llm_call` says."""
     if platform == _CURATOR:
         with _lock:
             _curators.put(session_id, None)

@@ -16,7 +16,7 @@ from .places import Places
 
 
 def turn_began(session_id: str, task_id: str, turn_id: str) -> None:
-    """Give the turn of a chat a shell of its own, where the settings say so. Called for each request of the turn."""
+    """Give the turn of a chat a shell of its own, where the settings say so. May be called again in the same turn."""
     try:
         chat = guarded(session_id)
     except Unknown:
