@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ from gateway.config import Platform
 from gateway.session import SessionSource
 from hermes_hardened_adapters.common.core.authority import RIGHTS, Authority
 from hermes_hardened_adapters.common.host import commands
+from hermes_hardened_adapters.common.host.tenancy import origins
 from hermes_hardened_adapters.common.host.tenancy.managing import own
 from hermes_hardened_adapters.common.state import snapshot
 from hermes_hardened_adapters.common.tenancy import inventory, memory
+from hermes_hardened_adapters.common.tenancy.chats import Operation
+from hermes_hardened_adapters.common.tenancy.contexts import BUILT_IN
 
 from tests import scene_mattermost
 from tests.fakes.echo_model import EchoModel
@@ -32,9 +35,9 @@ DIRECT, HERE = f"signal:{ALICE}", f"signal:group:{GROUP}"
 
 @pytest.fixture(autouse=True)
 def config(hermes_home: Path) -> Callable[..., None]:
-    def write(**settings: Any) -> None:
+    def write(hosts: Mapping[str, Any] | None = None, **settings: Any) -> None:
         plugins = {"enabled": ["hardened-adapters"], "entries": {"hardened-adapters": {"memory": settings}}}
-        (hermes_home / "config.yaml").write_text(json.dumps({"plugins": plugins}))
+        (hermes_home / "config.yaml").write_text(json.dumps({"plugins": plugins, "memory": hosts or {}}))
 
     return write
 
@@ -202,7 +205,7 @@ def test_a_persons_memory_is_not_listed_before_the_group(
     hermes_home: Path, config: Callable[..., None], policy: str
 ) -> None:
     config(policy=policy)
-    context = {"user": f"signal:user:{ALICE}", "chat+user": f"{HERE}:signal:user:{ALICE}"}[policy]
+    context = str(BUILT_IN[policy](origins.of_source(source()), Operation.READ))
     keep(hermes_home, context, "secret")
     assert "about you alone" in own.answer(source(), [], hermes_home)
     assert "about you alone" in own.answer(source(), ["forget", "1"], hermes_home)
@@ -215,7 +218,7 @@ def test_a_persons_memory_is_not_listed_before_the_group(
 
 
 def test_hidden_global_memory_is_not_counted(hermes_home: Path, config: Callable[..., None]) -> None:
-    config(strict=True, global_readers="dm")
+    config({"memory_enabled": False, "user_profile_enabled": False}, strict=True, global_readers="dm")
     keep(hermes_home, "", "known everywhere")
     assert own.answer(source(), [], hermes_home) == "This chat has stored nothing."
     assert "1 entry of all chats" in own.answer(source(ALICE, "dm"), [], hermes_home)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from gateway.config import Platform
 from gateway.session import SessionSource
+from gateway.session_context import set_session_vars
 from hermes_hardened_adapters.common.host.tenancy import middleware, session
 
 ALICE, BOB = "+15550001111", "+15550002222"
@@ -37,6 +38,8 @@ def call(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     def made(source: SessionSource | None, args: dict[str, Any]) -> dict[str, Any]:
         if source is not None:
             middleware.message_arrived(event=_Event(source))
+            # As the gateway does next.
+            set_session_vars(platform=source.platform.value, chat_id=source.chat_id, user_id=str(source.user_id))
         sealed = middleware.seal(tool_name="memory", args=args, session_id="s1")
         got = sealed["args"] if sealed else args
         answer = middleware.carry_out(
@@ -54,6 +57,8 @@ def call(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
 
 class _Event:
     """A fake: the part of a message's event that is read."""
+
+    text = "hello"
 
     def __init__(self, source: SessionSource) -> None:
         self.source = source

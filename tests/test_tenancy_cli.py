@@ -272,9 +272,9 @@ def test_a_person_with_several_contexts_must_be_named_by_one(
     sessions("signal", "group:g", "Garden", "group", user="bob")
     keep(hermes_home, "", "one")
     assert run("move", "global/1", "--to", "Garden") == 2
-    assert "signal:user:alice, signal:user:bob" in run.err
-    assert run("move", "global/1", "--to", "signal:user:bob") == 0
-    assert stored(hermes_home, "signal:user:bob") == ["one"]
+    assert "signal/user:alice, signal/user:bob" in run.err
+    assert run("move", "global/1", "--to", "signal/user:bob") == 0
+    assert stored(hermes_home, "signal/user:bob") == ["one"]
 
 
 def test_an_entry_that_others_contain_moves_alone(hermes_home: Path, run: Run) -> None:

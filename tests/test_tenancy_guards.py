@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +14,11 @@ from typing import Any
 import model_tools
 import pytest
 from gateway.platforms.base import BasePlatformAdapter
+from hermes_cli.plugins import invoke_hook
 from hermes_hardened_adapters.common.host import files
 from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.tenancy import middleware, session
+from hermes_hardened_adapters.common.host.tenancy.guarding import guards
 from tools.process_registry import ProcessSession, process_registry
 from tools.registry import registry
 
@@ -165,6 +169,40 @@ def test_wrong_types_are_refused(host: Host, value: Any) -> None:
         assert in_chat(GROUP, middleware.check, tool_name=tool, args={"path": value}, session_id="s") is not None
 
 
+def test_chats_do_not_wait_for_each_other(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, busy, done = guards.guarded, threading.Event(), threading.Event()
+
+    def slow(session_id: str) -> Any:
+        if session_id == "slow":
+            busy.set()
+            assert done.wait(60)
+        return real(session_id)
+
+    def answers(session_id: str) -> list[Any]:
+        return in_chat(GROUP, invoke_hook, "transform_llm_output", response_text=sends, session_id=session_id)
+
+    sends = at(host, "MEDIA:{home}/memories/MEMORY.md")
+    monkeypatch.setattr(guards, "guarded", slow)
+    with ThreadPoolExecutor(2) as pool:
+        for task, act in {
+            "a": answers,
+            "b": lambda session_id: host.call(ALICE, "read_file", path="x", session_id=session_id),
+        }.items():
+            waiting = pool.submit(act, "slow")
+            assert busy.wait(60)
+            try:
+                assert "plover" in host.call(GROUP, "read_file", path="notes/mine.txt", task_id=task)
+                assert "belongs to the agent" in host.call(
+                    GROUP, "read_file", path=at(host, "{home}/memories/MEMORY.md")
+                )
+                assert str(host.home) not in answers("s")[0]
+            finally:
+                done.set()
+                waiting.result()
+            busy.clear()
+            done.clear()
+
+
 def test_own_work_is_not_hindered(host: Host) -> None:
     assert "plover" in host.call(GROUP, "read_file", path="notes/mine.txt")
     assert "plover" in host.call(GROUP, "read_file", path=at(host, "{work}/notes/mine.txt"), task_id="a")
@@ -246,8 +284,8 @@ def test_skills_are_written_by_chats_that_may(
 
 
 def test_hermes_own_keeper_of_skills_may_write_them(host: Host) -> None:
-    in_chat(UNKNOWN, middleware.turn_began, session_id="kept", task_id="t", platform="curator")
-    in_chat(UNKNOWN, middleware.turn_began, session_id="other", task_id="t", platform="signal")
+    for session_id, platform in (("kept", "curator"), ("other", "signal")):
+        in_chat(UNKNOWN, middleware.show, request={}, session_id=session_id, task_id="t", platform=platform)
     assert "shared with every chat" in _skill(host, UNKNOWN, "other")
     assert "shared with every chat" not in _skill(host, UNKNOWN, "kept")
     assert list(host.home.rglob("waders/SKILL.md"))
@@ -331,7 +369,7 @@ def test_a_worker_of_the_board_sees_its_own_task(host: Host, monkeypatch: pytest
 
 
 def _run(host: Host, chat: dict[str, str], task: str, command: str) -> str:
-    in_chat(chat, middleware.turn_began, session_id=task, task_id=task, platform="signal")
+    in_chat(chat, middleware.show, request={}, session_id=task, task_id=task, platform="signal")
     return str(json.loads(host.call(chat, "terminal", command=command, session_id=task, task_id=task))["output"])
 
 

@@ -238,7 +238,7 @@ def test_a_manager_that_lost_our_middleware_is_refused(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize("kind", ["pre_tool_call", "pre_gateway_dispatch"])
+@pytest.mark.parametrize("kind", ["transform_llm_output", "pre_gateway_dispatch"])
 def test_a_manager_that_lost_our_hooks_is_refused(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setitem(table.PLUGIN_MANAGER()._hooks, kind, [])
     broken(f"the plugin did not register {kind}")

@@ -146,6 +146,29 @@ async def test_a_search_for_tools_is_no_way_around(hermes_home: Path, monkeypatc
         assert [SECRET in answer for answer in answers] == ["tool_call" in agents.tools(), False]
 
 
+async def test_calls_behind_a_search_for_tools_are_the_chats_alone_and_in_batches(
+    hermes_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_serving", type(session._serving)())
+    save = {"name": "memory", "arguments": {"action": "add", "target": "memory", "content": SECRET}}
+    everywhere = {**save, "arguments": {**save["arguments"], "content": "everywhere", "scope": "global"}}
+    search = {"name": "session_search", "arguments": {"query": "wedding"}}
+    async with EchoModel(asks) as model:
+        tools = {"tool_search": {"enabled": "on", "defer": ["memory", "session_search"]}}
+        agents = Agents(hermes_home, model, tools=tools)
+        alone = await agents.ask(DIRECT, through_search("memory", **save["arguments"]))
+        behind = "tool_call" in agents.tools()
+        assert ('"success": true' in alone) is (bool(agents.stored(SECRET))) is behind
+        # Older versions refuse batches, newer ones make calls of them.
+        for calls in ([save, search], [everywhere, search]):
+            await agents.ask(DIRECT, says("tool_call", calls=calls))
+        before = len(model.requests)
+        await agents.ask(GROUP, says("tool_call", calls=[{**search, "arguments": {"query": "ninth"}}, everywhere]))
+        assert not [request for request in model.requests[before:] if SECRET in str(request)]
+        assert all(file.startswith("contexts/") for file in agents.stored(SECRET))
+        assert agents.stored("everywhere") == []
+
+
 async def test_the_operators_terminal_is_as_without_the_plugin(agents: Agents) -> None:
     assert '"success": true' in await agents.ask(CLI, SAVE)
     assert agents.stored(SECRET) == ["MEMORY.md"]

@@ -15,6 +15,7 @@ CHAT, GLOBAL = SCOPES = ("chat", "global")
 """Who sees an entry of memory: the context of its chat, or every chat."""
 _TARGET = "chat:"
 _WRAPPED = "sealed"
+_REFUSED = "refused"
 
 
 def sealed(tool: str, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,6 +33,18 @@ def unsealed(tool: str, args: Mapping[str, Any]) -> dict[str, Any]:
         return {**args, "target": None if target is None else str(target).removeprefix(_TARGET) or None}
     inner = args.get(_WRAPPED)
     return dict(inner) if isinstance(inner, Mapping) else dict(args)
+
+
+def refused(tool: str, why: str) -> dict[str, Any]:
+    """Return arguments that say why a call was refused, and nothing of what it asked for."""
+    return {**(sealed(tool, {}) if tool in SEALED else {}), _REFUSED: why}
+
+
+def refusal(args: object) -> str | None:
+    """Return why a call was refused, None if it was not."""
+    if not isinstance(args, Mapping) or _REFUSED not in args:
+        return None
+    return str(args[_REFUSED])
 
 
 def scope(args: Mapping[str, Any]) -> str:

@@ -310,12 +310,7 @@ EXTRACT_FILES = needed("gateway.platforms.base:BasePlatformAdapter.extract_local
 REGISTER_MIDDLEWARE = needed("hermes_cli.plugins:PluginContext.register_middleware", "kind", "callback")
 MIDDLEWARE = needed("hermes_cli.middleware:VALID_MIDDLEWARE", "tool_request", "tool_execution", "llm_request")
 MEMORY_HOOKS = needed(
-    "hermes_cli.plugins:VALID_HOOKS",
-    "pre_llm_call",
-    "pre_tool_call",
-    "pre_gateway_dispatch",
-    "subagent_start",
-    "transform_llm_output",
+    "hermes_cli.plugins:VALID_HOOKS", "pre_llm_call", "pre_gateway_dispatch", "subagent_start", "transform_llm_output"
 )
 
 # -- memory that waits for approval, and commands that show other chats' things

@@ -1,7 +1,10 @@
 """What Hermes calls: hooks and middleware that keep the memory of each chat apart.
 
 `seal` rewrites a chat's call into one that Hermes alone refuses, `carry_out` carries it out on the chat's own files and
-sessions, `show` puts the chat's memory into the system prompt, `check` refuses what reaches around it.
+sessions, and refuses what reaches around them, `show` puts the chat's memory into the system prompt.
+
+Middleware checks calls, because Hermes since 0.20.6 may run a plugin's hook for one chat at a time: it skips the hook
+for others then, and refuses their calls if it is `pre_tool_call`.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ...core.errors import ConfigError
@@ -23,6 +27,8 @@ from .tenant import Tenant, tenant
 logger = logging.getLogger(__name__)
 
 _WRONG_SETTINGS = "The settings of memory are wrong: `hermes adapters doctor` names every fault."
+_SPARES = 7
+"""How many more times `answers` is registered: as many answers more than one can be checked at once."""
 _OPERATIONS = {sealing.MEMORY: Operation.WRITE, sealing.SEARCH: Operation.RECALL}
 
 
@@ -47,7 +53,6 @@ def _register(ctx: Any) -> None:
         "pre_gateway_dispatch": message_arrived,
         "pre_llm_call": turn_began,
         "subagent_start": sub_agent_started,
-        "pre_tool_call": check,
         "transform_llm_output": answers,
     }
     readiness.expect({**middleware, **hooks})
@@ -55,6 +60,8 @@ def _register(ctx: Any) -> None:
         ctx.register_middleware(kind, callback)
     for kind, hook in hooks.items():
         ctx.register_hook(kind, hook)
+    for _ in range(_SPARES):
+        ctx.register_hook("transform_llm_output", partial(answers))
     table.MEMORY_SCHEMA.load()["parameters"]["properties"]["scope"] = {
         "type": "string",
         "enum": list(sealing.SCOPES),
@@ -86,16 +93,18 @@ def answers(*, response_text: str = "", session_id: str = "", **_: object) -> st
     """Take the agent's files from an answer. Called by the hook `transform_llm_output`; no answer on any error."""
     try:
         return texts.without_files(response_text, session_id)
+    except ConfigError:
+        return _WRONG_SETTINGS
     except Exception as exc:
         logger.error("an answer could not be checked (%s)", type(exc).__name__)
         return "The check of this answer failed."
 
 
-def turn_began(*, session_id: str = "", task_id: str = "", platform: str = "", **_: object) -> None:
-    """Note who works in a session, and give a chat its shell. Called by the hook `pre_llm_call`."""
+def turn_began(*, session_id: str = "", task_id: str = "", turn_id: str = "", platform: str = "", **_: object) -> None:
+    """Note who works in a session, and give a chat its shell. Called by the hook `pre_llm_call`, and by `show`."""
     try:
         session.began(str(session_id or ""), str(platform or ""))
-        guards.turn_began(str(session_id or ""), str(task_id or ""))
+        guards.turn_began(str(session_id or ""), str(task_id or ""), str(turn_id or ""))
     except Exception as exc:
         logger.error("a chat has no shell of its own (%s)", type(exc).__name__)
 
@@ -106,8 +115,15 @@ def sub_agent_started(*, parent_session_id: str = "", child_session_id: str = ""
         session.delegated(str(parent_session_id or ""), str(child_session_id))
 
 
-def seal(*, tool_name: str = "", args: Mapping[str, Any], session_id: str = "", **_: object) -> dict[str, Any] | None:
-    """Seal a chat's call of memory or session_search. Called by the middleware `tool_request`."""
+def seal(
+    *, tool_name: str = "", args: Mapping[str, Any], session_id: str = "", task_id: str = "", **_: object
+) -> dict[str, Any] | None:
+    """Seal a chat's call of memory or session_search, and every call that the chat may not have.
+
+    Called by the middleware `tool_request`.
+    """
+    if refusal := check(tool_name=tool_name, args=args, session_id=session_id, task_id=task_id):
+        return {"args": sealing.refused(tool_name, refusal)}
     if tool_name not in sealing.SEALED:
         return None
     try:
@@ -125,13 +141,19 @@ def carry_out(
     args: Mapping[str, Any],
     next_call: Callable[[Any], Any],
     session_id: str = "",
+    task_id: str = "",
     turn_id: str = "",
     **_: object,
 ) -> Any:
-    """Carry out a sealed call, and pass on every other. Called by the middleware `tool_execution`.
+    """Carry out a sealed call, refuse one that the chat may not have, and pass on every other.
 
-    Raises nothing of its own: the host answers an exception with its own, global execution.
+    Called by the middleware `tool_execution`. Raises nothing of its own: the host answers an exception with its own,
+    global execution.
     """
+    if refusal := sealing.refusal(args) or check(
+        tool_name=tool_name, args=args, session_id=session_id, task_id=task_id
+    ):
+        return json.dumps({"error": refusal})
     if tool_name in jobs.TOOLS:
         return jobs.carry_out(args, next_call, session_id)
     if tool_name == strict_tool.NAME:
@@ -154,8 +176,18 @@ def carry_out(
     return next_call(asked)
 
 
-def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", **_: object) -> dict[str, Any] | None:
+def show(
+    *,
+    request: dict[str, Any],
+    session_id: str = "",
+    api_mode: str = "",
+    task_id: str = "",
+    turn_id: str = "",
+    platform: str = "",
+    **_: object,
+) -> dict[str, Any] | None:
     """Add the chat's memory to the system prompt. Called by the middleware `llm_request`; no memory on any error."""
+    turn_began(session_id=session_id, task_id=task_id, turn_id=turn_id, platform=platform)
     try:
         here = tenant()
         chat = session.current(session_id)
@@ -175,18 +207,17 @@ def show(*, request: dict[str, Any], session_id: str = "", api_mode: str = "", *
     return {"request": changed} if changed else None
 
 
-def check(
-    *, tool_name: str = "", args: Any = None, session_id: str = "", task_id: str = "", **_: object
-) -> dict[str, str] | None:
-    """Refuse a call that reaches around a chat's memory. Called by the hook `pre_tool_call`; refuses on any error."""
+def check(*, tool_name: str, args: Any, session_id: str, task_id: str = "") -> str | None:
+    """Return why a chat may not have a call: it reaches around the chat's memory, or cannot be checked."""
+    if tool_name == strict_tool.NAME:
+        tool_name = sealing.MEMORY
     try:
-        refusal = guards.refusal(tool_name, args if isinstance(args, Mapping) else {}, session_id, task_id)
+        return guards.refusal(tool_name, args if isinstance(args, Mapping) else {}, session_id, task_id)
     except ConfigError:
-        refusal = _WRONG_SETTINGS
+        return _WRONG_SETTINGS
     except Exception as exc:
         logger.error("a call of %s could not be checked (%s)", tool_name, type(exc).__name__)
-        refusal = "The check of this call failed."
-    return {"action": "block", "message": refusal} if refusal else None
+        return "The check of this call failed."
 
 
 # -- what belongs to whom

@@ -15,8 +15,8 @@ from . import shells
 from .places import Places
 
 
-def turn_began(session_id: str, task_id: str) -> None:
-    """Give the turn of a chat a shell of its own, where the settings say so."""
+def turn_began(session_id: str, task_id: str, turn_id: str) -> None:
+    """Give the turn of a chat a shell of its own, where the settings say so. May be called again in the same turn."""
     try:
         chat = guarded(session_id)
     except Unknown:
@@ -26,7 +26,7 @@ def turn_began(session_id: str, task_id: str) -> None:
             return
     here = tenant()
     if not here.is_off and here.settings.own_shells and task_id:
-        shells.give(here, chat, task_id)
+        shells.give(here, chat, task_id, turn_id)
 
 
 def guarded(session_id: str) -> Chat | None:

@@ -16,8 +16,8 @@ _FOLDER = "hermes-chats"
 _LOCAL = "local"
 _KEEP = 4_000
 
-_given: Bounded[tuple[Path, str], bool] = Bounded(_KEEP)
-"""The tasks that have a shell of their own, by HERMES_HOME."""
+_given: Bounded[tuple[Path, str], str] = Bounded(_KEEP)
+"""The turns of the tasks that have a shell of their own, by HERMES_HOME and task."""
 
 
 def root() -> Path:
@@ -30,15 +30,18 @@ def folder(here: Tenant, chat: Chat | None) -> Path | None:
     return root() / folder_name(chat.key) if chat and here.settings.own_shells and _backend() == _LOCAL else None
 
 
-def give(here: Tenant, chat: Chat | None, task_id: str) -> None:
-    """Give a task a shell of its own: without a chat, too, for it could be that of any chat."""
+def give(here: Tenant, chat: Chat | None, task_id: str, turn_id: str) -> None:
+    """Give a task a shell of its own, once a turn: without a chat, too, for it could be that of any chat."""
+    # Again, the shell would leave the folder that it is in.
+    if turn_id and _given.get((here.home, task_id)) == turn_id:
+        return
     overrides = {"env_type": _backend()}
     if (own := folder(here, chat)) is not None:
         for each in (own.parent, own):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
         overrides["cwd"] = str(own)
     table.SHELL_OVERRIDES(task_id, overrides)
-    _given.put((here.home, task_id), True)
+    _given.put((here.home, task_id), turn_id)
 
 
 def has(task_id: str) -> bool:
