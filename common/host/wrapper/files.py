@@ -56,7 +56,7 @@ name: {PLUGIN}
 version: {_quoted(origin.version)}
 description: Loads the Python package {DISTRIBUTION}
 kind: platform
-provides_hooks: [pre_approval_request, pre_llm_call]
+provides_hooks: [pre_approval_request, pre_gateway_dispatch, pre_llm_call, subagent_start, transform_llm_output]
 requires_hermes: ">={VERIFIED_HERMES[0]}"
 """
     return {"__init__.py": _MARK + module, "pyproject.toml": _MARK + project, "plugin.yaml": _MARK + manifest}
