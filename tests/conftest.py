@@ -62,6 +62,17 @@ def hermes_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.fixture
+def jobs_at_home(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hermes' jobs in that home: older versions keep them in the home of the time at which they were imported."""
+    from cron import jobs
+
+    for name in ("CRON_DIR", "JOBS_FILE", "OUTPUT_DIR"):
+        if (found := getattr(jobs, name, None)) is not None:
+            at = hermes_home / "cron"
+            monkeypatch.setattr(jobs, name, at if name == "CRON_DIR" else at / Path(found).name)
+
+
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from the sources, alone in its folder."""

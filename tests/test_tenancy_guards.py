@@ -169,6 +169,18 @@ def test_wrong_types_are_refused(host: Host, value: Any) -> None:
         assert in_chat(GROUP, middleware.check, tool_name=tool, args={"path": value}, session_id="s") is not None
 
 
+@pytest.mark.parametrize("missing", ["tool_request", "tool_execution"])
+def test_one_seam_is_enough(host: Host, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    host.configure(deny_tools=["terminal"])
+    monkeypatch.setitem(table.PLUGIN_MANAGER()._middleware, missing, [])
+    path = at(host, "{home}/memories/MEMORY.md")
+    assert MARK not in host.call(GROUP, "read_file", path=path)
+    assert MARK not in host.call(GROUP, "search_files", path=str(host.home), pattern=MARK)
+    assert "error" in json.loads(host.call(GROUP, "write_file", path=path, content="x"))
+    assert host.call(GROUP, "terminal", command="echo plo''ver").count("plover") == 0
+    assert MARK in Path(path).read_text()
+
+
 def test_chats_do_not_wait_for_each_other(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     real, busy, done = guards.guarded, threading.Event(), threading.Event()
 

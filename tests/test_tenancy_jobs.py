@@ -20,13 +20,8 @@ ACTIONS = ["update", "pause", "resume", "remove", "run", "run_now", "trigger", "
 
 
 @pytest.fixture
-def host(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+def host(hermes_home: Path, jobs_at_home: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setenv("HERMES_GATEWAY_SESSION", "1")
-    for name in ("CRON_DIR", "JOBS_FILE", "OUTPUT_DIR"):
-        if hasattr(hosts, name):
-            monkeypatch.setattr(hosts, name, hermes_home / "cron" / Path(getattr(hosts, name)).name)
-    if hasattr(hosts, "CRON_DIR"):
-        monkeypatch.setattr(hosts, "CRON_DIR", hermes_home / "cron")
     with gateway():
         yield Host(hermes_home)
 

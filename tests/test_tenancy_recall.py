@@ -34,7 +34,7 @@ def closed() -> Iterator[None]:
 
 
 @pytest.fixture
-def home(hermes_home: Path) -> Path:
+def home(hermes_home: Path, jobs_at_home: None) -> Path:
     return hermes_home
 
 

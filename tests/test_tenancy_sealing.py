@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.tenancy.sealing import MEMORY, SEARCH, scope, sealed, unsealed
+from hermes_hardened_adapters.common.tenancy.sealing import MEMORY, SEARCH, refusal, refused, scope, sealed, unsealed
 
 CALLS: list[dict[str, Any]] = [
     {"action": "add", "target": "memory", "content": "x", "scope": "global"},
@@ -48,6 +48,19 @@ def test_a_sealed_search_asks_for_a_session_that_is_not_there(args: dict[str, An
 
 def test_a_search_that_was_not_sealed_is_taken_as_it_is() -> None:
     assert unsealed(SEARCH, {"query": "x", "sealed": 5}) == {"query": "x", "sealed": 5}
+
+
+@pytest.mark.parametrize("tool", [MEMORY, SEARCH, "terminal"])
+def test_a_refused_call_says_why_and_nothing_else(tool: str) -> None:
+    args = refused(tool, "why")
+    assert refusal(args) == "why"
+    assert args.get("session_id", "sealed") == "sealed"
+    assert args.keys() <= {"target", "query", "session_id", "sealed", *refused("x", "")}
+
+
+@pytest.mark.parametrize("args", [{}, {"refused": "x"}, None, [], "x"])
+def test_any_other_call_was_not_refused(args: object) -> None:
+    assert refusal(args) is None
 
 
 @pytest.mark.parametrize(

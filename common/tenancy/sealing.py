@@ -15,7 +15,7 @@ CHAT, GLOBAL = SCOPES = ("chat", "global")
 """Who sees an entry of memory: the context of its chat, or every chat."""
 _TARGET = "chat:"
 _WRAPPED = "sealed"
-_REFUSED = "refused"
+_REFUSED = "refused by hardened-adapters"
 
 
 def sealed(tool: str, args: Mapping[str, Any]) -> dict[str, Any]:
