@@ -87,6 +87,8 @@ def answers(*, response_text: str = "", session_id: str = "", **_: object) -> st
     """Take the agent's files from an answer. Called by the hook `transform_llm_output`; no answer on any error."""
     try:
         return texts.without_files(response_text, session_id)
+    except ConfigError:
+        return _WRONG_SETTINGS
     except Exception as exc:
         logger.error("an answer could not be checked (%s)", type(exc).__name__)
         return "The check of this answer failed."
@@ -223,6 +225,7 @@ def _memory(
     if session_id.startswith(origins.JOB):
         raise Unknown("a job has no memory")
     try:
+        sealing.check_form(args)
         scope = sealing.scope(args)
     except ValueError as exc:
         return _failed(str(exc))
