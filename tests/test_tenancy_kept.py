@@ -204,8 +204,9 @@ def test_an_echo_gives_nobody_a_file(host: Host, tool: str, monkeypatch: pytest.
     path = host.home / (LIVE if tool == "delegate_task" else PAGE)
     # As after a restart: its owner is not known, and the file is older than the call.
     write(path)
-    monkeypatch.setattr(kept, "_CLOCKS", -0.001)
-    answers(BOB, tool, f"I found {path}")
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "_CLOCKS", -0.001)
+        answers(BOB, tool, f"I found {path}")
     assert not reads(host, BOB, path)
     # It changes during the call, and the model gave it.
     answers(BOB, tool, f"no such thing: {path}", path, args={"goal": f"say {path}"})
@@ -382,3 +383,25 @@ def test_a_file_of_the_operators_job_is_sent_anywhere(host: Host) -> None:
     session._serving.clear()
     answers(UNKNOWN, "image_generate", str(path), path)
     assert kept.may_be_sent(str(path), host.home, "signal", BOB["chat_id"])
+
+
+# -- containers, in which Hermes names part of its home otherwise
+
+
+def test_what_a_container_has_of_the_home_is_held_as_well(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted, path = Path("/root/.hermes"), write(host.home / LIVE)
+    answers(ALICE, "delegate_task", f"see {mounted / LIVE}", path)
+    monkeypatch.setenv("TERMINAL_ENV", "docker")
+
+    def may(chat: Mapping[str, str], tool: str, where: Path) -> bool:
+        return in_chat(chat, middleware.check, tool_name=tool, args={"path": str(where)}, session_id="s") is None
+
+    assert may(ALICE, "read_file", mounted / LIVE)
+    assert not any(may(other, "read_file", mounted / LIVE) for other in OTHERS.values())
+    for missing in ("cache/delegation/live/deleg_2/task-0.log", "memories/MEMORY.md", "cache/documents/x.txt"):
+        assert not may(ALICE, "read_file", mounted / missing)
+    for folder in (mounted, mounted.parent, mounted / "cache", (mounted / LIVE).parent):
+        assert not may(ALICE, "search_files", folder)
+    assert may(ALICE, "read_file", Path("/root/notes.txt"))
+    monkeypatch.setenv("TERMINAL_ENV", "local")
+    assert may(BOB, "search_files", mounted)

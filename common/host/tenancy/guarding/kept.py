@@ -35,6 +35,9 @@ FOLDERS: Mapping[Path, Kind] = {
 RESULTS = "hermes-results"
 """Holds results of tools that were too long to show, in the temporary folder (tools/tool_result_storage.py)."""
 
+MOUNTED = Path("/root/.hermes")
+"""Where containers have part of HERMES_HOME (tools/credential_files.py), and Hermes names it so where it uses one."""
+
 _KEEP = 20_000
 _CLOCKS = 0.1
 """Seconds by which the time of a file may lie before that of the call that made it."""
@@ -157,7 +160,7 @@ def _note(texts: Iterable[str], session_id: str, since: float, kinds: Set[Kind],
 
 def _paths(text: str, home: Path) -> Iterator[str]:
     """Yield the paths in HERMES_HOME that a text names, which may be JSON."""
-    for start in dict.fromkeys((str(home), json.dumps(str(home))[1:-1])):
+    for start in dict.fromkeys((str(home), json.dumps(str(home))[1:-1], str(MOUNTED))):
         if start in text:
             for found in re.finditer(re.escape(start) + f"({_PATH})", text):
                 yield f"{home}{found[1].rstrip('.')}"

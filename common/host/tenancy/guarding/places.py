@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+from ....settings.environment import value
 from ....tenancy.guard import Place
 from ....tenancy.owners import Kind
 from ... import files
@@ -30,7 +31,8 @@ class Places:
         self._homes = files.homes(home)
         self._shells, self._own = shells, own
         self._may_have = may_have
-        self._protected = (*self._homes, kept.results(), shells)
+        self._mounted = () if value("TERMINAL_ENV") in {None, "", "local"} else (kept.MOUNTED,)
+        self._protected = (*self._homes, kept.results(), shells, *self._mounted)
 
     def of(self, text: str, task_id: str, *, in_shell: bool) -> list[Place]:
         """Return the places that a path may mean. Hermes resolves relative ones in its process or `in_shell`."""
@@ -46,6 +48,8 @@ class Places:
             inside = files.within(path, folder)
             if inside is not None:
                 kind = self._kind(folder, inside)
+                if folder in self._mounted:
+                    path = self._homes[0].resolve() / inside
                 # Of a missing file, Hermes names those beside it.
                 is_own = kind is not None and path.is_file() and self._may_have(path, kind)
                 return Place.RECEIVED if is_own else Place.AGENTS
@@ -56,7 +60,7 @@ class Places:
         """Return what is kept for chats at a path in a protected folder, None if nothing is."""
         if folder == kept.results():
             return Kind.RESULT
-        return kept.kind_of(inside) if folder == self._homes[0] else None
+        return kept.kind_of(inside) if folder in (self._homes[0], *self._mounted) else None
 
 
 def _meanings(text: str, task_id: str, *, in_shell: bool) -> Iterator[Path | None]:
