@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextvars import copy_context
@@ -18,6 +20,9 @@ from hermes_hardened_adapters.common.host.tenancy import middleware, session
 from hermes_hardened_adapters.common.host.tenancy.guarding import kept
 from hermes_hardened_adapters.common.tenancy.owners import Owners
 
+from tests.chat_agent import DIRECT, Agents, asks, says
+from tests.chat_agent import GROUP as CHANNEL
+from tests.fakes.echo_model import EchoModel
 from tests.tenancy_host import ALICE, BOB, GROUP, UNKNOWN, Host, forget_shells, gateway, in_chat
 
 WORD = "lapwing"
@@ -181,6 +186,19 @@ def test_sub_agents_make_files_for_their_chat(host: Host) -> None:
     in_chat(UNKNOWN, answers, {}, "delegate_task", str(path), path, session_id="child")
     assert reads(host, ALICE, path)
     assert not reads(host, BOB, path)
+
+
+async def test_what_the_hosts_own_sub_agents_do_is_for_their_chat(hermes_home: Path) -> None:
+    async with EchoModel(script=asks) as model:
+        agents = Agents(hermes_home, model)
+        agents.toolsets = ["delegation", "file"]
+        said = await agents.ask(DIRECT, says("delegate_task", goal=f"say {WORD}", context="none"))
+        logs = re.findall(r"/[^\s\"]+/task-0\.log", said)
+        # The oldest hosts write none.
+        assert bool(logs) is (importlib.util.find_spec("tools.delegation_live_log") is not None), said
+        for log in logs:
+            assert WORD in await agents.ask(DIRECT, says("read_file", path=log))
+            assert "belongs to the agent" in await agents.ask(CHANNEL, says("read_file", path=log))
 
 
 @pytest.mark.parametrize("inside", [LIVE, PAGE])

@@ -97,7 +97,7 @@ def may_have(here: Tenant, chat: Chat | None, path: Path, kind: Kind) -> bool:
     """Return True if a chat may have a file that Hermes keeps, given its resolved path; an unknown chat with None."""
     if (owner := _owner(path, kind)) is None:
         return owners.outlives_owner(kind)
-    return chat is not None and owner.chat is not None and _share(here, owner.chat, chat)
+    return chat is not None and owner.chat is not None and _shares(here, owner.chat, chat)
 
 
 def may_be_sent(path: str, home: Path, platform: str, chat_id: str) -> bool:
@@ -109,7 +109,7 @@ def may_be_sent(path: str, home: Path, platform: str, chat_id: str) -> bool:
     try:
         here = tenant()
         chat = session.addressed(platform, chat_id)
-        return here.is_off or here.settings.trusts(chat) or (owner.chat is not None and _share(here, owner.chat, chat))
+        return here.settings.trusts(chat) or (owner.chat is not None and _shares(here, owner.chat, chat))
     except Exception as exc:
         logger.error("a file is not sent, because its owner cannot be told (%s)", type(exc).__name__)
         return False
@@ -117,12 +117,13 @@ def may_be_sent(path: str, home: Path, platform: str, chat_id: str) -> bool:
         table.LEAVE_HOME(entered)
 
 
-def _share(here: Tenant, one: Chat, other: Chat) -> bool:
-    """Return True if two chats recall the same conversations; where a session is shared, if they are the same chat."""
+def _shares(here: Tenant, owner: Chat, chat: Chat) -> bool:
+    """Return True if a chat recalls its owner's conversations, or is the same chat where people share a session."""
     try:
-        return here.of(one, Operation.RECALL) == here.of(other, Operation.RECALL)
+        theirs, mine = here.of(owner, Operation.RECALL), here.of(chat, Operation.RECALL)
     except Unknown:
-        return one.key == other.key
+        return owner.key == chat.key
+    return theirs[0] in mine if theirs else not mine
 
 
 def _owner(path: Path, kind: Kind) -> Owner | None:
