@@ -264,7 +264,8 @@ def test_after_a_restart_what_agents_made_is_nobodys(host: Host, monkeypatch: py
 
 def test_an_answer_with_many_paths_names_some(host: Host) -> None:
     paths = [host.home / f"cache/delegation/live/deleg_{n}/task-0.log" for n in range(150)]
-    answers(ALICE, "delegate_task", json.dumps([str(path) for path in paths]), *paths)
+    answers(ALICE, "delegate_task", json.dumps([str(path) for path in paths * 2]), *paths)
+    assert reads(host, ALICE, paths[99])
     assert reads(host, ALICE, paths[0])
     assert not reads(host, ALICE, paths[-1])
 
@@ -279,6 +280,7 @@ def test_an_error_is_nobodys_gain(host: Host, broken: str, monkeypatch: pytest.M
         patched.setattr(kept.files, broken, fails)
         kept.received([str(path)], SessionSource(Platform.SIGNAL, "+1", chat_type="dm"))
         assert answers(ALICE, "delegate_task", str(path), path) == str(path)
+        in_chat(ALICE, kept.told, "s", str(path))
     assert not reads(host, ALICE, path)
 
 

@@ -83,9 +83,15 @@ def called(session_id: str, call_id: str) -> None:
 
 
 def told(session_id: str, message: object) -> None:
-    """Note the files of sub-agents that Hermes names in a message of its own, when they have worked in background."""
-    if isinstance(message, str):
-        _note([message], session_id, _STARTED, {Kind.DELEGATION})
+    """Note files of sub-agents that Hermes names in a message, once they have worked in background. Raises nothing.
+
+    A person may write such a message as well: it gives nobody a file that Hermes has named before.
+    """
+    try:
+        if isinstance(message, str):
+            _note([message], session_id, _STARTED, {Kind.DELEGATION})
+    except Exception as exc:
+        logger.error("the files of sub-agents are nobody's (%s)", type(exc).__name__)
 
 
 def kind_of(inside: Path) -> Kind | None:
@@ -144,11 +150,11 @@ def _asking(session_id: str) -> Chat | None:
 def _note(texts: Iterable[str], session_id: str, since: float, kinds: Set[Kind], *, known: str = "") -> None:
     """Note files of some kinds that texts name and that changed `since`; not those that stand in a `known` text."""
     home = profile.home()
-    found = [spelt for text in texts for spelt in _paths(text, home)][:_MOST_PATHS]
+    found = list(dict.fromkeys(spelt for text in texts for spelt in _paths(text, home)))[:_MOST_PATHS]
     if not found or tenant().is_off:
         return
     chat, now = _asking(session_id), time.time()
-    for spelt in dict.fromkeys(found):
+    for spelt in found:
         path = files.resolve(spelt)
         inside = None if path is None or spelt in known else files.within(path, home)
         kind = None if inside is None else kind_of(inside)
