@@ -60,6 +60,7 @@ class Agents:
         (home / "config.yaml").write_text(json.dumps(self._config))
         discover_plugins()
         self._asked = 0
+        self.toolsets = ["memory", "session_search", "chat_memory"]
 
     async def ask(self, chat: Mapping[str, str], text: str, named: str = "") -> str:
         """Return what the chat's agent answers."""
@@ -92,7 +93,7 @@ class Agents:
             api_key="unused",
             provider="custom",
             model="echo-model",
-            enabled_toolsets=["memory", "session_search", "chat_memory"],
+            enabled_toolsets=self.toolsets,
             quiet_mode=True,
             session_id=session_id,
             platform=chat.get("platform", "cli"),

@@ -61,7 +61,7 @@ class _Event:
     text = "hello"
 
     def __init__(self, source: SessionSource) -> None:
-        self.source = source
+        self.source, self.text = source, ""
 
     def get_command(self) -> None:
         return None
@@ -131,6 +131,22 @@ def test_an_unknown_scope_and_two_scopes_in_one_call_write_nothing(
         refused = call(source, **args)
         assert not refused["success"]
         assert "scope" in refused["error"]
+    assert stored(hermes_home) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"operations": ["x"]}, {"operations": {"action": "add"}}, {"content": 5}, {"action": ["add"]}, {"old_text": [1]}],
+)
+@pytest.mark.parametrize("write_approval", [False, True])
+def test_a_call_of_another_form_is_answered_with_what_is_wrong(
+    call: Call, hermes_home: Path, write_approval: bool, wrong: dict[str, Any]
+) -> None:
+    config = json.loads((hermes_home / "config.yaml").read_text())
+    (hermes_home / "config.yaml").write_text(json.dumps({**config, "memory": {"write_approval": write_approval}}))
+    refused = call(direct(BOB), **wrong)
+    assert not refused["success"]
+    assert "must be a" in refused["error"]
     assert stored(hermes_home) == []
 
 

@@ -14,6 +14,7 @@ SEALED = frozenset({MEMORY, SEARCH})
 CHAT, GLOBAL = SCOPES = ("chat", "global")
 """Who sees an entry of memory: the context of its chat, or every chat."""
 _TARGET = "chat:"
+_TEXTS = ("action", "content", "new_text", "old_text")
 _WRAPPED = "sealed"
 _REFUSED = "refused by hardened-adapters"
 
@@ -45,6 +46,17 @@ def refusal(args: object) -> str | None:
     if not isinstance(args, Mapping) or _REFUSED not in args:
         return None
     return str(args[_REFUSED])
+
+
+def check_form(args: Mapping[str, Any]) -> None:
+    """Raise ValueError for a memory call with arguments of types that the host would fail at."""
+    operations = args.get("operations") or []
+    if not isinstance(operations, list) or not all(isinstance(each, Mapping) for each in operations):
+        raise ValueError("operations must be a list of {action, content?, old_text?} objects.")
+    for each in (args, *operations):
+        for name in _TEXTS:
+            if not isinstance(each.get(name), (str, type(None))):
+                raise ValueError(f"{name} must be a text.")
 
 
 def scope(args: Mapping[str, Any]) -> str:
