@@ -101,6 +101,7 @@ SCENARIOS = (
     "test_tenancy_guards.py",
     "test_tenancy_jobs.py",
     "test_tenancy_owner.py",
+    "test_tenancy_profiles.py",
     "test_tenancy_prompt.py",
     "test_tenancy_readiness.py",
     "test_tenancy_recall.py",
