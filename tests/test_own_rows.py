@@ -51,7 +51,9 @@ def test_other_rows_are_not_there(rows: OwnRows, path: Path) -> None:
         assert ask("SELECT count(*) FROM messages INDEXED BY some_index").fetchone()[0] == 1
         assert not ask("SELECT key, value FROM state_meta").fetchall()
         assert [row[0] for row in ask(MATCHING, ("wedding OR ninth",))] == [1]
-    assert not rows.connection.execute("SELECT 1 FROM pragma_database_list WHERE name = 'stored'").fetchall()
+    for statement in ("SELECT id, parent_session_id FROM sessions", "SELECT 1", "SELECT * FROM stored.sessions"):
+        with pytest.raises(sqlite3.Error):
+            rows.connection.execute(statement)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,8 @@ def test_other_rows_are_not_there(rows: OwnRows, path: Path) -> None:
         "SELECT content FROM stored.messages WHERE id = 2",
         "SELECT content FROM every_message",
         "SELECT * FROM stored.messages_fts",
+        # As our own statement, which SQLite was allowed to prepare.
+        "SELECT id FROM stored.sessions WHERE id NOT IN (SELECT id FROM main.own) LIMIT 1",
         "SELECT * FROM stored.sqlite_master",
         "WITH own AS (SELECT * FROM stored.messages) SELECT * FROM own",
         "UPDATE stored.sessions SET chat_id = 'alice'",

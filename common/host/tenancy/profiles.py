@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...core.errors import StateError
 from ...state.hosts.lineage import Stored, lineage
@@ -59,20 +59,32 @@ def database(session_id: str) -> Path:
     return known[0] if len(known) == 1 else line(session_id)[1]
 
 
-def is_own(row: Mapping[str, Any], path: Path) -> bool:
-    """Return True if a session stored in that database is one of the current profile.
+class Owner(NamedTuple):
+    """Whose the sessions in a database are, from the current profile's point of view."""
 
-    A session without a key is only where no other profile could have stored it.
-    """
+    mine: str
+    """The current profile."""
+    keeper: str
+    """The profile that keeps the database."""
+    alone: bool
+    """True if no other profile can have stored a session there."""
+
+    def is_own(self, row: Mapping[str, Any]) -> bool:
+        """Return True for a session of the current profile.
+
+        A session without a key is only where no other profile could have stored it.
+        """
+        try:
+            named = origins.profile(row)
+        except Unknown:
+            return False
+        return (bool(row.get("session_key")) or self.alone) and (named or self.keeper) == self.mine
+
+
+def owner(path: Path) -> Owner:
+    """Return whose the sessions in a database are."""
     keeper = _place(path.parent)[1]
-    mine = _place(profile.home())[1]
-    try:
-        named = origins.profile(row)
-    except Unknown:
-        return False
-    if not row.get("session_key") and (keeper != DEFAULT or _has_others(path.parent)):
-        return False
-    return (named or keeper) == mine
+    return Owner(_place(profile.home())[1], keeper, keeper == DEFAULT and not _has_others(path.parent))
 
 
 def has_own_jobs() -> bool:

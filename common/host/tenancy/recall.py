@@ -122,9 +122,11 @@ def _open() -> tuple[OwnRows, Any]:
 
 
 def _whose(contexts: Contexts, mine: tuple[str, ...], path: Path) -> Whose:
+    owner = profiles.owner(path)
+
     def is_own(row: Row) -> bool:
         # A job is looked up among the profile's own.
-        if not origins.job(row) and not profiles.is_own(row, path):
+        if not origins.job(row) and not owner.is_own(row):
             return False
         try:
             belongs = contexts.of(session.of_row(row), Operation.RECALL)
@@ -132,4 +134,5 @@ def _whose(contexts: Contexts, mine: tuple[str, ...], path: Path) -> Whose:
             return False
         return belongs[0] in mine if belongs else not mine
 
-    return Whose(is_own, origins.inherits, origins.job, contexts.policy in BUILT_IN.values())
+    built_in = contexts.policy in BUILT_IN.values()
+    return Whose(is_own, origins.inherits, origins.job, built_in, (contexts, owner) if built_in else None)

@@ -140,7 +140,7 @@ def _details(chat: Chat) -> Chat | None:
     if stored is None:
         line, path = profiles.line(chat.session_id)
         stored = line[0]
-        if not profiles.is_own(stored._asdict(), path):
+        if not profiles.owner(path).is_own(stored._asdict()):
             return None
         if stored.chat_id and stored.origin_json:
             with _lock:
@@ -197,7 +197,7 @@ def _of_sub_agent(session_id: str, home: Path, whose: Chat | Unknown | None) -> 
 def _of_stored(stored: Stored, session_id: str, path: Path) -> Chat | None:
     chat = _of_background(stored.id, session_id) if stored.id.startswith(_BACKGROUND) else None
     if chat is None and stored.chat_id and stored.source:
-        if not profiles.is_own(stored._asdict(), path):
+        if not profiles.owner(path).is_own(stored._asdict()):
             raise Unknown("a session of another profile")
         chat = origins.of_row(stored._asdict())
     return chat and replace(chat, session_id=session_id)
@@ -250,7 +250,7 @@ def _known(chat: Chat) -> Iterator[Chat]:
     for path in profiles.databases():
         with suppress(StateError):
             for stored in latest(path, chat.platform, chat.chat_id):
-                if profiles.is_own(stored._asdict(), path):
+                if profiles.owner(path).is_own(stored._asdict()):
                     yield origins.of_row(stored._asdict())
 
 

@@ -171,7 +171,7 @@ def _rows(faults: list[str]) -> list[Mapping[str, object]]:
             faults.append(str(exc))
             continue
         for row in rows:
-            if profiles.is_own(row, path):
+            if profiles.owner(path).is_own(row):
                 latest.setdefault(tuple(row[each] for each in ("source", "chat_id", "thread_id", "user_id")), row)
     return list(latest.values())
 
