@@ -7,6 +7,7 @@ each profile's in its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,6 +123,7 @@ def keep_apart(source: Any, gateway: Any, sessions: Any) -> None:
         table.BEGIN_SESSION.of(sessions)(source, force_new=True)
 
 
+@lru_cache(maxsize=64)
 def _place(home: Path) -> tuple[Path, str]:
     """Return the root home to which a profile's home belongs, and the profile's name."""
     for path in (home, home.resolve()):

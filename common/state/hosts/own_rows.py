@@ -65,6 +65,8 @@ class OwnRows:
         self._sessions = OwnSessions()
         self._sessions.create(self.connection)
         self._attached: object = None
+        self._shown: Shown | None = None
+        self._version = 0
         self._schema: object = None
         self._indexes: dict[str, TextIndex] = {}
         self._outdated: set[str] = set()
@@ -89,22 +91,35 @@ class OwnRows:
         with self._trusting():
             self._attach(path)
             self.connection.execute("BEGIN")
-            if (own := self._sessions.known(self.connection, whose)) is None:
-                with self._writing():
-                    own = self._sessions.read(self.connection, whose)
-                    self._remember(own)
-            self._shadow()
-            self._outdated = set(self._indexes)
-            found = self.connection.execute(
-                f"SELECT id FROM {STORED}.sessions WHERE id NOT IN (SELECT id FROM main.own) LIMIT 1"
-            ).fetchone()
+            shown = self._look(whose)
         self.connection.before = self._before
         try:
-            yield Shown(own, found[0] if found else "")
+            yield shown
         finally:
             self.connection.before = _refused
         with self._trusting():
             self.connection.execute("COMMIT")
+
+    def _look(self, whose: Whose) -> Shown:
+        """Find out whose the sessions are, unless that is known; prepare for Hermes' statements."""
+        # SQLite counts here what others write.
+        version = self.connection.execute(f"PRAGMA {STORED}.data_version").fetchone()[0]
+        unchanged = self._shown is not None and self._version == version
+        own = self._sessions.known(self.connection, whose, unchanged=unchanged)
+        if self._shown is not None and own is not None and unchanged:
+            return self._shown
+        self._shown = None
+        if own is None:
+            with self._writing():
+                own = self._sessions.read(self.connection, whose)
+                self._remember(own)
+        self._shadow()
+        self._outdated = set(self._indexes)
+        found = self.connection.execute(
+            f"SELECT id FROM {STORED}.sessions WHERE id NOT IN (SELECT id FROM main.own) LIMIT 1"
+        ).fetchone()
+        self._shown, self._version = Shown(own, found[0] if found else ""), version
+        return self._shown
 
     @contextmanager
     def _trusting(self) -> Iterator[None]:
@@ -134,6 +149,7 @@ class OwnRows:
             file = None
         if file is not None and file == self._attached:
             return
+        self._shown = None
         if self._attached is not None:
             self._attached = None
             self.connection.execute(f"DETACH {STORED}")

@@ -56,11 +56,14 @@ class OwnSessions:
         """Create what `read` needs in the private database."""
         connection.execute(_TABLE)
 
-    def known(self, connection: Connection, whose: Whose) -> Set[str] | None:
-        """Return the ids of one's own sessions if they are the same as at the last `read`; else None."""
+    def known(self, connection: Connection, whose: Whose, *, unchanged: bool) -> Set[str] | None:
+        """Return the ids of one's own sessions if they are the same as at the last `read`; else None.
+
+        `unchanged` says that Hermes' file is the same as then.
+        """
         if self._own is None or whose.basis is None or whose.basis != self._basis:
             return None
-        if connection.execute(_CHANGED).fetchone()[0]:
+        if not unchanged and connection.execute(_CHANGED).fetchone()[0]:
             return None
         return self._own if all(whose.is_own(row) is verdict for row, verdict in self._jobs) else None
 
