@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.config import Platform
 from gateway.session import SessionSource
+from gateway.session_context import set_session_vars
 from hermes_hardened_adapters.common.host.tenancy import middleware, recall, session
 from hermes_state import SessionDB
 from tools.memory_tool import MemoryStore, memory_tool
@@ -36,6 +37,9 @@ _SHAPES: dict[str, dict[str, Any]] = {"discover, every message matching": {"quer
 async def rows(rounds: int, scale: float) -> list[Row]:
     """Measure row 9."""
     session.arrived(SessionSource(platform=Platform.SIGNAL, chat_id=_CHAT, chat_type="group", user_id="someone"))
+    set_session_vars(
+        platform="signal", chat_id=_CHAT, user_id="someone", session_key=f"agent:main:signal:group:{_CHAT}:someone"
+    )
     return [*await _adding(rounds), *await _searching(rounds, scale), *await _asking(rounds)]
 
 

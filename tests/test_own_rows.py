@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hermes_hardened_adapters.common.state.hosts.own_rows import OwnRows
-from hermes_hardened_adapters.common.state.hosts.sessions import Whose
+from hermes_hardened_adapters.common.state.hosts.sessions import Row, Whose
 from hermes_hardened_adapters.common.state.hosts.text_index import TextIndex
 
 ALICES = Whose(lambda row: row["chat_id"] == "alice", lambda row: False, lambda row: "", True)
@@ -51,7 +52,9 @@ def test_other_rows_are_not_there(rows: OwnRows, path: Path) -> None:
         assert ask("SELECT count(*) FROM messages INDEXED BY some_index").fetchone()[0] == 1
         assert not ask("SELECT key, value FROM state_meta").fetchall()
         assert [row[0] for row in ask(MATCHING, ("wedding OR ninth",))] == [1]
-    assert not rows.connection.execute("SELECT 1 FROM pragma_database_list WHERE name = 'stored'").fetchall()
+    for statement in ("SELECT id, parent_session_id FROM sessions", "SELECT 1", "SELECT * FROM stored.sessions"):
+        with pytest.raises(sqlite3.Error):
+            rows.connection.execute(statement)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,8 @@ def test_other_rows_are_not_there(rows: OwnRows, path: Path) -> None:
         "SELECT content FROM stored.messages WHERE id = 2",
         "SELECT content FROM every_message",
         "SELECT * FROM stored.messages_fts",
+        # As our own statement, which SQLite was allowed to prepare.
+        "SELECT id FROM stored.sessions WHERE id NOT IN (SELECT id FROM main.own) LIMIT 1",
         "SELECT * FROM stored.sqlite_master",
         "WITH own AS (SELECT * FROM stored.messages) SELECT * FROM own",
         "UPDATE stored.sessions SET chat_id = 'alice'",
@@ -90,6 +95,75 @@ def test_a_moment_is_shown(rows: OwnRows, path: Path) -> None:
     with rows.showing(path, ALICES):
         assert [row[0] for row in rows.connection.execute(MATCHING, ("later",))] == [3]
     writing.close()
+
+
+def test_sessions_are_looked_at_anew_after_one_of_them_has_changed(rows: OwnRows, path: Path) -> None:
+    asked: list[str] = []
+
+    def is_own(row: Row) -> bool:
+        asked.append(row["id"])
+        return bool(row["chat_id"] == "alice")
+
+    def shown(basis: object) -> set[str]:
+        with rows.showing(path, ALICES._replace(is_own=is_own, basis=basis)) as found:
+            return {*found.own}
+
+    assert shown("settings") == {"a"}
+    assert sorted(asked) == ["a", "b"]
+    writing = sqlite3.connect(path, isolation_level=None)
+    for change, own in (
+        ("SELECT 1", {"a"}),
+        ("INSERT INTO messages (session_id, content) VALUES ('a', 'more')", {"a"}),
+        ("UPDATE sessions SET \"a column\" = 'more'", {"a"}),
+    ):
+        writing.execute(change).fetchall()
+        asked.clear()
+        assert shown("settings") == own
+        assert not asked
+    for change, own in (
+        ("UPDATE sessions SET chat_id = 'alice' WHERE id = 'b'", {"a", "b"}),
+        ("INSERT INTO sessions (id, source, chat_id) VALUES ('c', 'signal', 'alice')", {"a", "b", "c"}),
+        ("DELETE FROM sessions WHERE id = 'a'", {"b", "c"}),
+        ("UPDATE sessions SET id = 'd' WHERE id = 'c'", {"b", "d"}),
+        ("UPDATE sessions SET chat_id = 'bob'", set()),
+    ):
+        writing.execute(change)
+        assert shown("settings") == own
+    for column in ("source", "chat_type", "thread_id", "user_id", "session_key", "origin_json"):
+        writing.execute(f"UPDATE sessions SET {column} = 'changed' WHERE id = 'b'")
+        asked.clear()
+        shown("settings")
+        assert asked
+    writing.close()
+    for basis in ("other settings", None, None):
+        asked.clear()
+        shown(basis)
+        assert asked
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "expected"),
+    [
+        ("UPDATE messages SET content = 'harbour' WHERE id = 1", "wedding", []),
+        ("UPDATE messages SET content = 'harbour' WHERE id = 1", "harbour", [1]),
+        ("UPDATE messages SET content = NULL WHERE id = 1", "wedding", []),
+        ("DELETE FROM messages WHERE id = 1", "wedding", []),
+        ("UPDATE messages SET session_id = 'b' WHERE id = 1", "wedding", []),
+        ("UPDATE messages SET session_id = 'a' WHERE id = 2", "wedding", [1, 2]),
+        ("UPDATE sessions SET chat_id = 'bob' WHERE id = 'a'", "wedding", []),
+        ("UPDATE sessions SET chat_id = 'alice' WHERE id = 'b'", "ninth", [2]),
+    ],
+)
+def test_the_text_index_is_that_of_the_messages_as_they_are(
+    rows: OwnRows, path: Path, change: str, word: str, expected: list[int]
+) -> None:
+    """Hermes joins what it finds with its messages, which hides a part of an index that is out of date."""
+    with rows.showing(path, ALICES):
+        assert rows.connection.execute(MATCHING, ("wedding",)).fetchall()
+    with closing(sqlite3.connect(path)) as writing, writing:
+        writing.execute(change)
+    with rows.showing(path, ALICES):
+        assert [row[0] for row in rows.connection.execute(MATCHING, (word,))] == expected
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,27 @@ def test_a_policy_is_asked_for_each_session_and_its_failures_hide(home: Path) ->
     assert not found(ours({"query": "wedding"}, ("y",), contexts=contexts))
 
 
+def test_settings_jobs_and_policies_may_change_while_no_session_does(home: Path) -> None:
+    jobs, run = home / "cron" / "jobs.json", "cron_aaa_20260101_000000"
+    jobs.parent.mkdir()
+    answers = ["signal:alice"]
+    query, changing = {"query": "wedding", "limit": 10}, Contexts(policy_of(lambda: answers[-1], "agent"))
+    with StoredSessions(home) as stored:
+        for chat in ("alice", "bob"):
+            stored.add(chat, chat, [("user", "wedding")])
+        stored.add(run, None, [("user", "wedding")], source="cron")
+    for chat in ("alice", "bob", "alice"):
+        listed = [{"id": "aaa", "name": "a" * len(chat), "origin": {"platform": "signal", "chat_id": chat}}]
+        jobs.write_text(json.dumps({"jobs": listed}))
+        assert set(found(ours(query))) == ({"alice", run} if chat == "alice" else {"alice"})
+    both = {"signal:alice": "team", "signal:bob": "team"}
+    for table, own in ((both, {"alice", "bob", run}), ({"signal:bob": "team"}, {"bob"})):
+        assert set(found(ours(query, ("team",), contexts=Contexts(BUILT_IN["chat"], table)))) == own
+    assert set(found(ours(query, contexts=changing))) == {"alice", "bob", run}
+    answers.append("signal:bob")
+    assert not found(ours(query, contexts=changing))
+
+
 # -- the restriction itself
 
 

@@ -102,6 +102,7 @@ SCENARIOS = (
     "test_tenancy_jobs.py",
     "test_tenancy_kept.py",
     "test_tenancy_owner.py",
+    "test_tenancy_profiles.py",
     "test_tenancy_prompt.py",
     "test_tenancy_readiness.py",
     "test_tenancy_recall.py",

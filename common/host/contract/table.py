@@ -286,6 +286,16 @@ SESSION_SUBSTRING_INDEX = needed("hermes_state:SessionDB._trigram_available")
 SESSION_ROW = needed("hermes_state:SessionDB.get_session", "session_id")
 SESSION_MESSAGES = needed("hermes_state:SessionDB.get_messages", "session_id")
 SESSION_CLOSE = needed("hermes_state:SessionDB.close")
+_IN_ONE_DATABASE = "the sessions of other profiles than the first, where Hermes keeps those of all in one database"
+DEFAULT_DATABASE = HostName(("hermes_state:DEFAULT_DB_PATH",), without=_IN_ONE_DATABASE)
+# Set on instances before 0.20.6: one for all profiles. Since then, a property.
+SESSIONS_DATABASE = needed("gateway.session:SessionStore._db")
+CURRENT_SESSION = needed("gateway.session:SessionStore.peek_session_id", "session_key")
+BEGIN_SESSION = needed("gateway.session:SessionStore.get_or_create_session", "source", "force_new")
+FIND_SESSION = needed(
+    "hermes_state:SessionDB.find_latest_gateway_session_for_peer",
+    *("source", "user_id", "session_key", "chat_id", "chat_type", "thread_id"),
+)
 SESSION_VARIABLES = needed(
     "gateway.session_context:_VAR_MAP",
     *("HERMES_SESSION_PLATFORM", "HERMES_SESSION_CHAT_ID", "HERMES_SESSION_THREAD_ID", "HERMES_SESSION_USER_ID"),
@@ -293,6 +303,10 @@ SESSION_VARIABLES = needed(
 )
 SESSION_UNSET = needed("gateway.session_context:_UNSET")
 GET_JOB = needed("cron.jobs:get_job")
+OWN_JOBS = HostName(
+    ("cron.jobs:use_cron_store",), without="memory and recall in jobs, where there are other profiles", since="0.19"
+)
+"""Where it is, each profile has its own list of jobs; before, one process has one."""
 LIST_JOBS = needed("cron.jobs:list_jobs", "include_disabled")
 REMOVE_JOB = needed("cron.jobs:remove_job", "job_id")
 PROCESS = needed("tools.process_registry:ProcessRegistry.get", "session_id")

@@ -20,7 +20,7 @@ from ...tenancy import memory, requests, sealing
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
-from . import commands, origins, readiness, recall, session, store, strict_tool
+from . import commands, origins, profiles, readiness, recall, session, store, strict_tool
 from .guarding import guards, jobs, kept, texts
 from .tenant import Tenant, tenant
 
@@ -71,7 +71,9 @@ def _register(ctx: Any) -> None:
     strict_tool.register(ctx)
 
 
-def message_arrived(*, event: Any = None, gateway: Any = None, **_: object) -> dict[str, str] | None:
+def message_arrived(
+    *, event: Any = None, gateway: Any = None, session_store: Any = None, **_: object
+) -> dict[str, str] | None:
     """Bind the chat of a message to its task, and keep commands that show other chats' things from the host.
 
     Called by the hook `pre_gateway_dispatch`, for every platform, but for no message while the agent works.
@@ -87,6 +89,11 @@ def message_arrived(*, event: Any = None, gateway: Any = None, **_: object) -> d
     except Exception as exc:
         logger.error("a message's references could not be checked (%s)", type(exc).__name__)
         return {"action": "skip", "reason": "its references cannot be checked"}
+    try:
+        profiles.keep_apart(source, gateway, session_store)
+    except Exception as exc:
+        logger.error("a session could not be kept apart from other profiles' (%s)", type(exc).__name__)
+        return {"action": "skip", "reason": "its session may be another profile's"}
     return None if text is None else {"action": "rewrite", "text": text}
 
 

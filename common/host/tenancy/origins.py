@@ -13,6 +13,8 @@ LOCAL = frozenset({"local", "cli", "tui", "desktop", "acp"})
 """Platforms that are the operator's own machine."""
 JOB = "cron_"
 """How the ids of the sessions begin that jobs run in: `cron_<job>_<day>_<time>`."""
+_KEEPERS = {"main", "custom"}
+"""What stands in keys for the profile of the process, whatever its name is."""
 DETAILS = ("scope_id", "parent_chat_id", "chat_name", "user_id_alt")
 """What a source knows besides the ids of its chat and its person."""
 
@@ -31,7 +33,7 @@ def of_source(source: Any) -> Chat:
 
 
 def of_row(row: Mapping[str, Any]) -> Chat:
-    """Return the chat of a stored session. Raises Unknown if it has none."""
+    """Return the chat of a stored session. Raises Unknown if it has none, or if it names two profiles."""
     if not row.get("chat_id") or not row.get("source"):
         raise Unknown("a session without a chat")
     origin = _origin(row)
@@ -43,8 +45,23 @@ def of_row(row: Mapping[str, Any]) -> Chat:
         str(row.get("user_id") or ""),
         str(row["id"]),
         str(row.get("session_key") or ""),
-        origin=details(origin),
+        profile(row),
+        details(origin),
     )
+
+
+def profile(row: Mapping[str, Any]) -> str:
+    """Return the profile that a stored session names; empty for that which keeps the database.
+
+    Raises Unknown if its source names another one than its key does: `agent:<profile>:…`.
+    """
+    parts = str(row.get("session_key") or "").split(":")
+    space = parts[1] if len(parts) > 2 and parts[1] not in _KEEPERS else ""
+    named = str(_origin(row).get("profile") or "")
+    # A profile called `main` is `main~` in keys, and was `main` before 0.21.5.
+    if named and space and named != space.removesuffix("~"):
+        raise Unknown("a session of two profiles")
+    return named or space.removesuffix("~")
 
 
 def job_of(session_id: str) -> str:

@@ -24,7 +24,7 @@ from ...tenancy.chats import Operation, Unknown
 from ...tenancy.contexts import BUILT_IN, Contexts
 from .. import profile
 from ..contract import table
-from . import origins, session
+from . import origins, profiles, session
 
 _ASKED = (
     *("query", "role_filter", "limit", "around_message_id", "window", "sort"),
@@ -35,7 +35,7 @@ _KEEP = 16
 
 
 class _Recall:
-    """The sessions of some contexts of one HERMES_HOME, and Hermes' object that reads them."""
+    """The sessions of some contexts of one profile, and Hermes' object that reads them."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -70,7 +70,7 @@ class _Recall:
             return str(table.SESSION_SEARCH(**given, session_id=wanted, db=hosts, current_session_id=session_id))
 
 
-_recalls: Bounded[tuple[int, Path, tuple[str, ...]], _Recall] = Bounded(_KEEP)
+_recalls: Bounded[tuple[int, Path, Path, tuple[str, ...]], _Recall] = Bounded(_KEEP)
 _opening = threading.Lock()
 
 
@@ -79,9 +79,9 @@ def search(args: Mapping[str, Any], session_id: str, contexts: Contexts, mine: t
 
     Raises Unknown, or what failed; nothing was read then.
     """
-    home = profile.home()
-    # A database must not be used on both sides of a fork.
-    key = (os.getpid(), home, mine)
+    path = profiles.database(session_id)
+    # A database must not be used on both sides of a fork, and one may have the sessions of several profiles.
+    key = (os.getpid(), profile.home(), path, mine)
     with _opening:
         recall = _recalls.get(key) or _Recall()
         dropped = _recalls.put(key, recall)
@@ -91,7 +91,7 @@ def search(args: Mapping[str, Any], session_id: str, contexts: Contexts, mine: t
     with recall.lock:
         done = False
         try:
-            answer = recall.search(home / "state.db", args, session_id, _whose(contexts, mine))
+            answer = recall.search(path, args, session_id, _whose(contexts, mine, path))
             done = True
             return answer
         finally:
@@ -121,12 +121,18 @@ def _open() -> tuple[OwnRows, Any]:
     return rows, hosts
 
 
-def _whose(contexts: Contexts, mine: tuple[str, ...]) -> Whose:
+def _whose(contexts: Contexts, mine: tuple[str, ...], path: Path) -> Whose:
+    owner = profiles.owner(path)
+
     def is_own(row: Row) -> bool:
+        # A job is looked up among the profile's own.
+        if not origins.job(row) and not owner.is_own(row):
+            return False
         try:
             belongs = contexts.of(session.of_row(row), Operation.RECALL)
         except Exception:
             return False
         return belongs[0] in mine if belongs else not mine
 
-    return Whose(is_own, origins.inherits, origins.job, contexts.policy in BUILT_IN.values())
+    built_in = contexts.policy in BUILT_IN.values()
+    return Whose(is_own, origins.inherits, origins.job, built_in, (contexts, owner) if built_in else None)

@@ -7,7 +7,8 @@ Hermes binds a message's chat to context variables and carries them into the age
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,11 @@ from typing import Any
 from ...core.bounded import Bounded
 from ...core.errors import StateError
 from ...settings.environment import value
-from ...state.hosts.lineage import Stored, lineage, newest
+from ...state.hosts.lineage import Stored, latest
 from ...tenancy.chats import Chat, Unknown
 from .. import profile
 from ..contract import table
-from . import origins
+from . import origins, profiles
 
 _BACKGROUND = "bg_"
 """How the ids of sessions begin that `/background` runs in."""
@@ -145,7 +146,10 @@ def _details(chat: Chat) -> Chat | None:
     with _lock:
         stored = _stored.get(key)
     if stored is None:
-        stored = _line(chat.session_id)[0]
+        line, path = profiles.line(chat.session_id)
+        stored = line[0]
+        if not profiles.owner(path).is_own(stored._asdict()):
+            return None
         if stored.chat_id and stored.origin_json:
             with _lock:
                 _stored.put(key, stored)
@@ -173,12 +177,12 @@ def _unbound(session_id: str) -> Chat | None:
     if started is not None:
         return _of_sub_agent(session_id, *started)
     serving = _serving.is_set()
-    line = _line(session_id)
+    line, path = profiles.line(session_id)
     for stored in line:
         if stored.id.startswith(origins.JOB):
             return _of_job(stored.id, session_id)
         # In a terminal, the operator may go on with a chat's session.
-        if serving and (chat := _of_stored(stored, session_id)):
+        if serving and (chat := _of_stored(stored, session_id, path)):
             return chat
     if serving:
         raise Unknown("no chat is bound here")
@@ -198,9 +202,11 @@ def _of_sub_agent(session_id: str, home: Path, whose: Chat | Unknown | None) -> 
     return whose and replace(whose, session_id=session_id)
 
 
-def _of_stored(stored: Stored, session_id: str) -> Chat | None:
+def _of_stored(stored: Stored, session_id: str, path: Path) -> Chat | None:
     chat = _of_background(stored.id, session_id) if stored.id.startswith(_BACKGROUND) else None
     if chat is None and stored.chat_id and stored.source:
+        if not profiles.owner(path).is_own(stored._asdict()):
+            raise Unknown("a session of another profile")
         chat = origins.of_row(stored._asdict())
     return chat and replace(chat, session_id=session_id)
 
@@ -227,6 +233,8 @@ def _of_job(job_session: str, session_id: str) -> Chat | None:
 
 
 def _job(job_id: str) -> Chat | None:
+    if not profiles.has_own_jobs():
+        raise Unknown("the job may be another profile's")
     try:
         found = table.GET_JOB(job_id)
     except Exception as exc:
@@ -238,28 +246,20 @@ def _described(chat: Chat | None) -> Chat | None:
     """Return the chat of a job with what its sessions know of it: the job has its ids only."""
     if chat is None:
         return None
-    try:
-        stored = newest(_database(), chat.platform, chat.chat_id)
-        found = origins.of_row(stored._asdict()) if stored else None
-    except (StateError, Unknown):
-        found = None
+    found = next(_known(chat), None)
     if found is None:
         return chat
     origin = {name: text for name, text in found.origin.items() if name != "user_id_alt"}
     return replace(chat, chat_type=chat.chat_type or found.chat_type, origin=origin | dict(chat.origin))
 
 
-def _database() -> Path:
-    return profile.home() / "state.db"
-
-
-def _line(session_id: str) -> tuple[Stored, ...]:
-    """Return the stored session and its ancestors; one that is not, or cannot be read, with its id alone."""
-    try:
-        found = lineage(_database(), session_id) if session_id else ()
-    except StateError:
-        found = ()
-    return found or (Stored(session_id),)
+def _known(chat: Chat) -> Iterator[Chat]:
+    """Yield a chat of the current profile as its sessions describe it, the latest one first."""
+    for path in profiles.databases():
+        with suppress(StateError):
+            for stored in latest(path, chat.platform, chat.chat_id):
+                if profiles.owner(path).is_own(stored._asdict()):
+                    yield origins.of_row(stored._asdict())
 
 
 def _bound(name: str, prefix: str = "HERMES_SESSION_") -> str:

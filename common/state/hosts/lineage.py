@@ -19,9 +19,10 @@ WITH RECURSIVE line (id, depth) AS (
 SELECT line.id, {", ".join(f"sessions.{column}" for column in _COLUMNS)}
 FROM line LEFT JOIN sessions USING (id) ORDER BY depth
 """
-_NEWEST = f"""
-SELECT id, {", ".join(_COLUMNS)} FROM sessions
-WHERE source = ? AND chat_id = ? AND origin_json IS NOT NULL ORDER BY rowid DESC LIMIT 1
+# SQLite takes the other columns from the row with the maximum.
+_LATEST = f"""
+SELECT id, {", ".join(_COLUMNS)}, MAX(rowid) AS latest FROM sessions
+WHERE source = ? AND chat_id = ? AND origin_json IS NOT NULL GROUP BY session_key ORDER BY latest DESC
 """
 
 
@@ -46,6 +47,9 @@ def lineage(database: Path, session_id: str) -> tuple[Stored, ...]:
     return tuple(Stored(*row) for row in read(database, _QUERY, (session_id,)))
 
 
-def newest(database: Path, source: str, chat_id: str) -> Stored | None:
-    """Return the newest session of a chat that says where its messages came from. Raises StateError."""
-    return next((Stored(*row) for row in read(database, _NEWEST, (source, chat_id))), None)
+def latest(database: Path, source: str, chat_id: str) -> tuple[Stored, ...]:
+    """Return the latest session of each key of a chat that says where its messages came from. Raises StateError.
+
+    The chats of two profiles may have the same id, but not the same key.
+    """
+    return tuple(Stored(*row[:-1]) for row in read(database, _LATEST, (source, chat_id)))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .sessions import STORED, Whose, own_sessions
+from .sessions import STORED, OwnSessions, Whose
 from .text_index import TextIndex
 
 TEXT, SUBSTRINGS = "messages_fts", "messages_fts_trigram"
@@ -34,16 +36,20 @@ class Shown(NamedTuple):
 class _Connection(sqlite3.Connection):
     before: Callable[[str], str] | None = None
     """Called with each statement of Hermes; returns the one to execute."""
+    mark = ""
+    """Begins each of our own statements. Python keeps statements, and Hermes must not get one that was allowed us."""
 
     def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-        return super().execute(self.before(sql) if self.before else sql, *parameters)
+        return super().execute(self.before(sql) if self.before else f"{self.mark}{sql}", *parameters)
 
 
 class OwnRows:
     """The database, and the connection to it that Hermes gets.
 
-    Hermes' file is attached, read-only, during a search only. Its tables are reached through temporary views, which
-    come before all tables of the same name; SQLite refuses every other way to them. Not thread-safe.
+    Hermes' file is attached, read-only. Its tables are reached through temporary views, which come before all tables of
+    the same name; SQLite refuses every other way to them, and every way outside a search. Not thread-safe.
+
+    What a search changes makes SQLite prepare all statements anew, and Hermes' are long: most searches change nothing.
     """
 
     def __init__(self) -> None:
@@ -52,12 +58,21 @@ class OwnRows:
             "", _WAIT_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection, uri=True
         )
         self.connection.row_factory = sqlite3.Row
+        self.connection.mark = f"/*{secrets.token_hex()}*/"
         for pragma in ("journal_mode=MEMORY", f"cache_size=-{_CACHE_KIB}"):
             self.connection.execute(f"PRAGMA main.{pragma}")
         self.connection.execute("CREATE TABLE main.own (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._sessions = OwnSessions()
+        self._sessions.create(self.connection)
+        self._attached: object = None
+        self._shown: Shown | None = None
+        self._version = 0
         self._schema: object = None
         self._indexes: dict[str, TextIndex] = {}
         self._outdated: set[str] = set()
+        self._trusted = False
+        self.connection.execute("PRAGMA query_only=ON")
+        self.connection.set_authorizer(self._authorize)
 
     def close(self) -> None:
         self.connection.close()
@@ -73,24 +88,75 @@ class OwnRows:
 
         Raises sqlite3.Error if it cannot be read. Close this one after any error.
         """
-        self.connection.execute(f"ATTACH ? AS {STORED}", (f"{path.absolute().as_uri()}?mode=ro",))
-        self.connection.execute("BEGIN")
-        own = own_sessions(self.connection, whose)
-        self._remember(own)
+        with self._trusting():
+            self._attach(path)
+            self.connection.execute("BEGIN")
+            shown = self._look(whose)
+        self.connection.before = self._before
+        try:
+            yield shown
+        finally:
+            self.connection.before = _refused
+        with self._trusting():
+            self.connection.execute("COMMIT")
+
+    def _look(self, whose: Whose) -> Shown:
+        """Find out whose the sessions are, unless that is known; prepare for Hermes' statements."""
+        # SQLite counts here what others write.
+        version = self.connection.execute(f"PRAGMA {STORED}.data_version").fetchone()[0]
+        unchanged = self._shown is not None and self._version == version
+        own = self._sessions.known(self.connection, whose, unchanged=unchanged)
+        if self._shown is not None and own is not None and unchanged:
+            return self._shown
+        self._shown = None
+        if own is None:
+            with self._writing():
+                own = self._sessions.read(self.connection, whose)
+                self._remember(own)
         self._shadow()
         self._outdated = set(self._indexes)
         found = self.connection.execute(
             f"SELECT id FROM {STORED}.sessions WHERE id NOT IN (SELECT id FROM main.own) LIMIT 1"
         ).fetchone()
-        self._guard()
-        try:
-            yield Shown(own, found[0] if found else "")
-        finally:
-            self._unguard()
-        self.connection.execute("COMMIT")
-        self.connection.execute(f"DETACH {STORED}")
+        self._shown, self._version = Shown(own, found[0] if found else ""), version
+        return self._shown
 
-    def _remember(self, own: set[str]) -> None:
+    @contextmanager
+    def _trusting(self) -> Iterator[None]:
+        """Execute our own statements, which only read."""
+        before, self.connection.before = self.connection.before, None
+        self._trusted = True
+        try:
+            yield
+        finally:
+            self._trusted = False
+            self.connection.before = before
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.connection.execute("PRAGMA query_only=OFF")
+        try:
+            yield
+        finally:
+            self.connection.execute("PRAGMA query_only=ON")
+
+    def _attach(self, path: Path) -> None:
+        """Attach Hermes' file; another one, if it has taken the place of that."""
+        try:
+            status = path.stat()
+            file: object = (path, status.st_dev, status.st_ino)
+        except OSError:
+            file = None
+        if file is not None and file == self._attached:
+            return
+        self._shown = None
+        if self._attached is not None:
+            self._attached = None
+            self.connection.execute(f"DETACH {STORED}")
+        self.connection.execute(f"ATTACH ? AS {STORED}", (f"{path.absolute().as_uri()}?mode=ro",))
+        self._attached = file
+
+    def _remember(self, own: Set[str]) -> None:
         known = {row[0] for row in self.connection.execute("SELECT id FROM main.own")}
         self.connection.executemany("DELETE FROM main.own WHERE id = ?", ((each,) for each in known - own))
         self.connection.executemany("INSERT INTO main.own VALUES (?)", ((each,) for each in own - known))
@@ -105,6 +171,11 @@ class OwnRows:
         ).fetchone()[0]
         if self._schema == (stored, strangers):
             return
+        with self._writing():
+            self._create(stored, strangers)
+        self._schema = (stored, strangers)
+
+    def _create(self, stored: list[tuple[Any, ...]], strangers: int) -> None:
         for (view,) in self.connection.execute("SELECT name FROM temp.sqlite_master WHERE type = 'view'").fetchall():
             self.connection.execute(f'DROP VIEW temp."{view}"')
         found = {name: TextIndex.read(name, sql) for name, sql in stored if name in {TEXT, SUBSTRINGS}}
@@ -119,7 +190,6 @@ class OwnRows:
                 self._view(name, rule, {"parent_session_id"} if strangers else set())
             elif sql.startswith("CREATE TABLE") and not name.startswith("sqlite_"):
                 self._view(name, "0", set())
-        self._schema = (stored, strangers)
 
     def _view(self, name: str, rule: str, links: Set[str]) -> None:
         """Create a view of those rows of a table that a rule allows. `links` are columns that may name other rows."""
@@ -132,35 +202,38 @@ class OwnRows:
             f'CREATE TEMP VIEW "{name}" AS SELECT {", ".join(shown)} FROM {STORED}."{name}" WHERE {rule}'
         )
 
-    def _guard(self) -> None:
-        self.connection.execute("PRAGMA query_only=ON")
-        self.connection.set_authorizer(_authorize)
-        self.connection.before = self._before
-
-    def _unguard(self) -> None:
-        self.connection.before = None
-        self.connection.set_authorizer(None)
-        self.connection.execute("PRAGMA query_only=OFF")
-
     def _before(self, sql: str) -> str:
         """Bring the text indexes that a statement uses up to date: many searches need none.
 
         Returns the statement without names of the indexes that SQLite must use: a view has none.
         """
-        if needed := self._outdated & set(re.findall(r"\w+", sql)):
-            self._unguard()
-            for name in needed:
-                self._indexes[name].update(self.connection)
+        rewritten, used = _rewritten(sql)
+        if needed := self._outdated & used:
+            with self._trusting(), self._writing():
+                for name in needed:
+                    self._indexes[name].update(self.connection)
             self._outdated -= needed
-            self._guard()
-        return _INDEXED_BY.sub("", sql)
+        return rewritten
+
+    def _authorize(
+        self, action: int, table: str | None, column: str | None, database: str | None, via: str | None
+    ) -> int:
+        """Allow reading; and reading Hermes' file only through our views."""
+        if self._trusted:
+            return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_READ:
+            return sqlite3.SQLITE_OK if database != STORED or via == table else sqlite3.SQLITE_DENY
+        # The text index asks whether it is up to date.
+        if action in _ALLOWED or (action == sqlite3.SQLITE_PRAGMA and table == "data_version"):
+            return sqlite3.SQLITE_OK
+        return sqlite3.SQLITE_DENY
 
 
-def _authorize(action: int, table: str | None, column: str | None, database: str | None, via: str | None) -> int:
-    """Allow reading; and reading Hermes' file only through our views."""
-    if action == sqlite3.SQLITE_READ:
-        return sqlite3.SQLITE_OK if database != STORED or via == table else sqlite3.SQLITE_DENY
-    # The text index asks whether it is up to date.
-    if action in _ALLOWED or (action == sqlite3.SQLITE_PRAGMA and table == "data_version"):
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
+@lru_cache(maxsize=64)
+def _rewritten(sql: str) -> tuple[str, Set[str]]:
+    """Return a statement without names of indexes, and the text indexes that it uses."""
+    return _INDEXED_BY.sub("", sql), {TEXT, SUBSTRINGS}.intersection(re.findall(r"\w+", sql))
+
+
+def _refused(sql: str) -> str:
+    raise sqlite3.ProgrammingError("no search is going on")

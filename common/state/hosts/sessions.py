@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
@@ -15,7 +15,16 @@ HELPER = "subagent"
 _COLUMNS = ("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json")
 # The parent is stored behind the system prompt, which is long: it is read for those alone that need it.
 _PARENT = f"CASE WHEN chat_id > '' AND source <> '{HELPER}' THEN NULL ELSE parent_session_id END"
+_SEEN = (*_COLUMNS, "parent")
 _QUERY = f"SELECT {', '.join(_COLUMNS)}, {_PARENT} FROM {STORED}.sessions"
+_TABLE = f"CREATE TABLE main.seen (at INTEGER PRIMARY KEY, {', '.join(_SEEN)})"
+_REMEMBER = f"INSERT INTO main.seen SELECT rowid, {', '.join(_COLUMNS)}, {_PARENT} FROM {STORED}.sessions"
+_CHANGED = f"""
+SELECT (SELECT count(*) FROM {STORED}.sessions) <> (SELECT count(*) FROM main.seen) OR EXISTS (
+    SELECT 1 FROM (SELECT rowid AS at, {", ".join(_COLUMNS)}, {_PARENT} AS parent FROM {STORED}.sessions) AS now
+    LEFT JOIN main.seen AS seen ON seen.at = now.at
+    WHERE {" OR ".join(f"now.{column} IS NOT seen.{column}" for column in _SEEN)})
+"""
 
 Row = Mapping[str, Any]
 
@@ -30,13 +39,53 @@ class Whose(NamedTuple):
     """The job whose session it is; empty if it is none's."""
     by_chat: bool
     """True if nothing depends on the session's own id."""
+    basis: object = None
+    """What else it depends on, the jobs excepted. Equal for equal answers; None if nobody can say."""
 
 
-def own_sessions(connection: Connection, whose: Whose) -> set[str]:
-    """Return the ids of one's own sessions. A session without a parent, or in a circle of parents, inherits nothing."""
+class OwnSessions:
+    """Knows one's own sessions, and looks at each session anew only after one of them has changed."""
+
+    def __init__(self) -> None:
+        self._own: frozenset[str] | None = None
+        self._basis: object = None
+        self._jobs: list[tuple[Row, bool]] = []
+        """A session of each job, and whether it is one's own: that can change without a change of a session."""
+
+    def create(self, connection: Connection) -> None:
+        """Create what `read` needs in the private database."""
+        connection.execute(_TABLE)
+
+    def known(self, connection: Connection, whose: Whose, *, unchanged: bool) -> Set[str] | None:
+        """Return the ids of one's own sessions if they are the same as at the last `read`; else None.
+
+        `unchanged` says that Hermes' file is the same as then.
+        """
+        if self._own is None or whose.basis is None or whose.basis != self._basis:
+            return None
+        if not unchanged and connection.execute(_CHANGED).fetchone()[0]:
+            return None
+        return self._own if all(whose.is_own(row) is verdict for row, verdict in self._jobs) else None
+
+    def read(self, connection: Connection, whose: Whose) -> Set[str]:
+        """Return the ids of one's own sessions, and remember all sessions.
+
+        A session without a parent, or in a circle of parents, inherits nothing.
+        """
+        self._own = None
+        connection.execute("DELETE FROM main.seen")
+        connection.execute(_REMEMBER)
+        own, self._jobs = _own_sessions(connection, whose)
+        self._own, self._basis = frozenset(own), whose.basis
+        return self._own
+
+
+def _own_sessions(connection: Connection, whose: Whose) -> tuple[set[str], list[tuple[Row, bool]]]:
+    """Return the ids of one's own sessions, and one session of each job with its verdict."""
     rows = {row[0]: tuple(row) for row in connection.execute(_QUERY)}
     answers: dict[tuple[Any, ...], bool] = {}
     verdicts: dict[str, bool] = {}
+    jobs: list[tuple[Row, bool]] = []
 
     def verdict_of(session_id: str) -> bool:
         path: dict[str, None] = {}
@@ -53,6 +102,8 @@ def own_sessions(connection: Connection, whose: Whose) -> set[str]:
                 key = (whose.job(named), *row[1:-1]) if whose.by_chat else row
                 if key not in answers:
                     answers[key] = whose.is_own(named)
+                    if whose.job(named):
+                        jobs.append((named, answers[key]))
                 verdict = answers[key]
                 break
             at = row[-1]
@@ -65,4 +116,4 @@ def own_sessions(connection: Connection, whose: Whose) -> set[str]:
         known = answers.get(("", *row[1:-1])) if row[1] not in {JOBS, HELPER} else None
         if verdict_of(session_id) if known is None else known:
             own.add(session_id)
-    return own
+    return own, jobs

@@ -14,7 +14,7 @@ from ....tenancy.contexts import GLOBAL, GLOBAL_WORD
 from ....tenancy.inventory import Holding, Kind, find, inventory, is_forks
 from ... import profile
 from ...contract import table
-from .. import session, store
+from .. import profiles, session, store
 from ..tenant import Tenant
 
 
@@ -147,21 +147,33 @@ class Overview:
 
 def look(home: Path) -> Overview:
     """Read all memory of the current HERMES_HOME. Never raises: what cannot be read is among the faults."""
-    tenant, faults, rows = None, [], []
+    tenant: Tenant | None = None
+    faults: list[str] = []
     try:
         tenant = Tenant(home, table.LOAD_WHOLE_CONFIG() or {})
     except ConfigError as exc:
         faults += exc.faults
-    try:
-        rows = chat_rows(home / "state.db")
-    except StateError as exc:
-        faults.append(str(exc))
-    return Overview(home, inventory(home), list(_known(rows, tenant)), faults, tenant)
+    return Overview(home, inventory(home), list(_known(_rows(faults), tenant)), faults, tenant)
 
 
 def here() -> Overview:
     """Read all memory of the current profile."""
     return look(profile.home())
+
+
+def _rows(faults: list[str]) -> list[Mapping[str, object]]:
+    """Return the latest session of each chat, thread and person of the current profile."""
+    latest: dict[tuple[object, ...], Mapping[str, object]] = {}
+    for path in profiles.databases():
+        try:
+            rows = chat_rows(path)
+        except StateError as exc:
+            faults.append(str(exc))
+            continue
+        for row in rows:
+            if profiles.owner(path).is_own(row):
+                latest.setdefault(tuple(row[each] for each in ("source", "chat_id", "thread_id", "user_id")), row)
+    return list(latest.values())
 
 
 def _known(rows: list[Mapping[str, object]], tenant: Tenant | None) -> Iterator[KnownChat]:
