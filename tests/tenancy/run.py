@@ -16,7 +16,7 @@ from typing import Any
 from hermes_hardened_adapters.common.host.files import NOT_SENT
 
 from tests.fakes.echo_model import EchoModel, ToolCall, last_user_text
-from tests.gateway_process import GatewayProcess, gateway_config, merged
+from tests.gateway_process import GatewayFailed, GatewayProcess, gateway_config, merged
 from tests.tenancy.attacker import DONE, Attacker, Plan, Turn, anything
 from tests.tenancy.attempts import BAIT, DELEGATING, Attempt, spelt
 from tests.tenancy.marks import MARK, Marks
@@ -82,6 +82,7 @@ class Run:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
+        self.gateway: GatewayProcess
         self.marks = Marks(Random(self.seed))
         self.saved: dict[str, set[str]] = {}
         self.said: dict[str, set[str]] = {}
@@ -106,6 +107,7 @@ class Run:
                     platforms=("signal", "mattermost"),
                 ) as running:
                     self.consoles.append("")
+                    self.gateway = running
                     await self._ready()
                     try:
                         async with asyncio.TaskGroup() as group:
@@ -255,12 +257,16 @@ class Run:
         return sum(sent.chat == place.address and sent.text == NOT_SENT for sent in self.on.sent())
 
     async def _until(self, condition: Callable[[], bool]) -> bool:
-        """Wait for a condition, but not longer than the patience; return whether it holds."""
-        deadline = time.monotonic() + self.patience
-        while not condition():
-            if time.monotonic() > deadline:
-                return False
-            await asyncio.sleep(0.1)
+        """Wait for a condition, but not longer than the patience; return whether it holds.
+
+        Raises GatewayFailed if the gateway ends.
+        """
+        try:
+            await self.gateway.until(condition, "an answer", self.patience)
+        except GatewayFailed:
+            if self.gateway.ended:
+                raise
+            return False
         return True
 
     # -- what it is made of
