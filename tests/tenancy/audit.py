@@ -22,6 +22,8 @@ KEPT = (
     "memories/contexts/**/*",
 )
 """Files with words of many chats, where they belong. The guards keep every chat from them."""
+_KEY = re.compile(r"agent:[\w-]+:\S+")
+"""The key of a session, which contains the id of its chat."""
 OF_HERMES = re.compile(r"gateway\.(run|platforms)|agent\.|tools\.|run_agent|cron\.|model_tools|hermes_cli\.")
 """Loggers whose lines may have words: Hermes logs the beginnings of messages and of errors of tools."""
 
@@ -62,6 +64,10 @@ def in_what_was_sent(run: Run) -> Iterator[Sighting]:
     for sent in run.on.sent():
         owner = run.on.owner(sent.chat)
         yield from run.marks.foreign(owner, "sent text", sent.text)
+        keys = " ".join(_KEY.findall(sent.text))
+        for place in run.on.places:
+            if place.owner != owner and place.address.partition(":")[2] in keys:
+                yield Sighting(owner, place.owner, "key of a session in a sent text", place.address)
         for file in sent.files:
             yield from run.marks.foreign(owner, "sent file", file.decode("latin-1"))
 

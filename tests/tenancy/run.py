@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -83,6 +84,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.gateway: GatewayProcess
+        self.given: Counter[str] = Counter()
         self.marks = Marks(Random(self.seed))
         self.saved: dict[str, set[str]] = {}
         self.said: dict[str, set[str]] = {}
@@ -154,16 +156,11 @@ class Run:
             attempt = self._attempt(place, chance)
             if chance.random() < 0.5:
                 turn = self._turn(place, anything(chance, attempt, 3, self.attacker.tried))
-                command = chance.choice(COMMANDS)
-                await place.say(
-                    command.format(
-                        session=attempt.session(),
-                        turn=turn,
-                        secret=attempt.secret(),
-                        waiting=attempt.waiting(),
-                        number=chance.randint(MOST + 1, 2 * MOST),
-                    )
-                )
+                command = min(COMMANDS, key=lambda each: (self.given[each], chance.random()))
+                self.given[command] += 1
+                secret, number = attempt.secret(), chance.randint(MOST + 1, 2 * MOST)
+                ids = {"session": attempt.session(), "waiting": attempt.waiting()}
+                await place.say(command.format(turn=turn, secret=secret, number=number, **ids))
             if place.mutter and chance.random() < 0.5:
                 await place.mutter(f"nobody asked: {self._secret(place)}")
             typed = f"@{chance.choice(('file', 'folder'))}:{attempt.path()}" if chance.random() < 0.5 else ""
