@@ -25,6 +25,7 @@ from hermes_hardened_adapters.common.core.events import (
 from hermes_hardened_adapters.common.core.people import Authorization
 from hermes_hardened_adapters.common.core.wording import Foreign
 from hermes_hardened_adapters.common.host.interceptor import Interceptor
+from hermes_hardened_adapters.common.host.tenancy.guarding import kept
 from hermes_hardened_adapters.common.inbound.delivery import Delivery
 from hermes_hardened_adapters.common.inbound.observation import Observations
 
@@ -76,6 +77,20 @@ async def no_file(attachment: Attachment, limit: int) -> Any:
 
 async def dispatched(interceptor: Interceptor, what: Delivery) -> Any:
     return await interceptor.dispatched_event(what, source(what.chat_type), no_file)
+
+
+async def test_a_fetched_file_is_for_its_chat_before_the_host_sees_the_message(
+    interceptor: Interceptor, hermes_home: Path
+) -> None:
+    path = hermes_home / "cache" / "documents" / "doc_1_report.pdf"
+
+    async def fetch(attachment: Attachment, limit: int) -> tuple[str, str]:
+        return str(path), "application/pdf"
+
+    sent = delivery("look", Authority.ALLOWED, replace(SAID, attachments=(Attachment("1", "application/pdf"),)))
+    await interceptor.dispatched_event(sent, source(), fetch)
+    assert kept.may_be_sent(str(path), hermes_home, "signal", "c")
+    assert not kept.may_be_sent(str(path), hermes_home, "signal", "d")
 
 
 async def test_what_is_observed_stays_and_goes_along_with_the_next_request(interceptor: Interceptor) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from gateway.config import PlatformConfig
+from gateway.config import Platform, PlatformConfig
+from gateway.session import SessionSource
 from hermes_hardened_adapters.common.host.outgoing.guard import guarded, paths_of
+from hermes_hardened_adapters.common.host.tenancy.guarding import kept
 
 from tests.fakes.echo_model import EchoModel
 from tests.fakes.mattermost_server import OPS, TOKEN, FakeMattermostServer
@@ -105,8 +107,27 @@ async def test_in_the_real_gateway_an_answer_takes_the_memory_along_only_with_st
             await running.until(lambda: sent() == expected, "the files", within=60)
             # Some hosts say of their own, too, that a file was not delivered.
             await running.until(
-                lambda: (NOTICE in [c["message"] for c in daemon.called("send")]) is hardened, "the notice"
+                lambda: any(NOTICE in c["message"] for c in daemon.called("send")) is hardened, "the notice"
             )
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("method", METHODS)
+async def test_every_way_to_send_a_file_refuses_what_another_chat_received(
+    network: str, method: str, hermes_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = hermes_home / "cache" / "images"
+    cache.mkdir(parents=True)
+    async with outgoing(network, monkeypatch) as out:
+        for name, chat_id, content in (("own.png", out.chat, PNG), ("other.png", "another", SECRET)):
+            (cache / name).write_bytes(content)
+            source = SessionSource(Platform(network), chat_id, chat_type="dm", user_id=chat_id)
+            kept.received([str(cache / name)], source)
+        await METHODS[method](out, str(cache / "own.png"))
+        assert (out.files(), out.texts()) == ([PNG], [])
+        result = await METHODS[method](out, str(cache / "other.png"))
+        assert result is None or not result.success
+        assert (out.files(), out.texts()) == ([PNG], [NOTICE])
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -125,6 +146,7 @@ async def test_what_a_new_host_may_bring_is_guarded_by_its_name(hermes_home: Pat
     class NewStock:
         def __init__(self, config: Any) -> None:
             self.sent: list[Any] = []
+            self.platform = "new"
 
         async def send(self, chat_id: str, content: str, metadata: Any = None) -> None:
             self.sent.append(content)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from gateway.config import Platform
 from gateway.session import SessionSource
+from gateway.session_context import set_session_vars
 from hermes_hardened_adapters.common.host.tenancy import middleware, session
 
 ALICE, BOB = "+15550001111", "+15550002222"
@@ -37,6 +38,7 @@ def call(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     def made(source: SessionSource | None, args: dict[str, Any]) -> dict[str, Any]:
         if source is not None:
             middleware.message_arrived(event=_Event(source))
+            set_session_vars(platform=source.platform.value, chat_id=source.chat_id, user_id=source.user_id or "")
         sealed = middleware.seal(tool_name="memory", args=args, session_id="s1")
         got = sealed["args"] if sealed else args
         answer = middleware.carry_out(
@@ -56,7 +58,7 @@ class _Event:
     """A fake: the part of a message's event that is read."""
 
     def __init__(self, source: SessionSource) -> None:
-        self.source = source
+        self.source, self.text = source, ""
 
     def get_command(self) -> None:
         return None
@@ -126,6 +128,22 @@ def test_an_unknown_scope_and_two_scopes_in_one_call_write_nothing(
         refused = call(source, **args)
         assert not refused["success"]
         assert "scope" in refused["error"]
+    assert stored(hermes_home) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"operations": ["x"]}, {"operations": {"action": "add"}}, {"content": 5}, {"action": ["add"]}, {"old_text": [1]}],
+)
+@pytest.mark.parametrize("write_approval", [False, True])
+def test_a_call_of_another_form_is_answered_with_what_is_wrong(
+    call: Call, hermes_home: Path, write_approval: bool, wrong: dict[str, Any]
+) -> None:
+    config = json.loads((hermes_home / "config.yaml").read_text())
+    (hermes_home / "config.yaml").write_text(json.dumps({**config, "memory": {"write_approval": write_approval}}))
+    refused = call(direct(BOB), **wrong)
+    assert not refused["success"]
+    assert "must be a" in refused["error"]
     assert stored(hermes_home) == []
 
 

@@ -27,6 +27,8 @@ REACHES = [
     "{home}/memories/contexts/oystercatcher/MEMORY.md",
     "{home}/skills/oystercatcher.md",
     "{home}/logs/gateway-oystercatcher.log",
+    "{home}/logs/process-results/oystercatcher",
+    "{home}/skills/.curator_backups/blobs/oystercatcher",
     "{home}/./memories//../memories/MEMORY.md",
     "{home}/cache/images/../../memories/MEMORY.md",
     "{home}/cache/images/out.png",
@@ -61,7 +63,11 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     for each in (home, top / "root", top / "root" / "profiles" / "play", top / ".hermes"):
         for folder in ("memories/contexts/oystercatcher", "skills", "logs", "cache/images", "cache/documents"):
             (each / folder).mkdir(parents=True)
-        for name in ("memories/MEMORY.md", "memories/contexts/oystercatcher/MEMORY.md", "skills/oystercatcher.md"):
+        for name in (
+            *("memories/MEMORY.md", "memories/contexts/oystercatcher/MEMORY.md", "skills/oystercatcher.md"),
+            *("logs/process-results/oystercatcher", "skills/.curator_backups/blobs/oystercatcher"),
+        ):
+            (each / name).parent.mkdir(parents=True, exist_ok=True)
             (each / name).write_text(f"{MARK} in {name}\n")
         (each / "logs" / "gateway-oystercatcher.log").write_text(MARK)
         (each / "cache" / "documents" / "doc_1_oystercatcher.txt").write_text(f"{MARK} received")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hermes_hardened_adapters.common.tenancy.sealing import MEMORY, SEARCH, scope, sealed, unsealed
+from hermes_hardened_adapters.common.tenancy.sealing import MEMORY, SEARCH, check_form, scope, sealed, unsealed
 
 CALLS: list[dict[str, Any]] = [
     {"action": "add", "target": "memory", "content": "x", "scope": "global"},
@@ -84,3 +84,27 @@ def test_an_unknown_scope_is_refused(wrong: Any) -> None:
 def test_a_call_has_one_scope(args: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="one scope"):
         scope(args)
+
+
+@pytest.mark.parametrize("args", [*CALLS, {}, {"operations": None}, {"operations": [], "content": None}])
+def test_the_form_of_a_call(args: dict[str, Any]) -> None:
+    check_form(args)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"operations": ["x"]}, "operations must be a list"),
+        ({"operations": [None]}, "operations must be a list"),
+        ({"operations": {"action": "add"}}, "operations must be a list"),
+        ({"operations": 5}, "operations must be a list"),
+        ({"operations": [{"action": "add", "content": 5}]}, "content must be a text"),
+        ({"operations": [{"action": ["add"]}]}, "action must be a text"),
+        ({"action": "add", "content": {"text": "x"}}, "content must be a text"),
+        ({"action": "replace", "new_text": 5}, "new_text must be a text"),
+        ({"action": "remove", "old_text": ["x"]}, "old_text must be a text"),
+    ],
+)
+def test_a_call_of_another_form_is_refused(args: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_form(args)

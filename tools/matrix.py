@@ -100,6 +100,7 @@ SCENARIOS = (
     "test_tenancy_gateway.py",
     "test_tenancy_guards.py",
     "test_tenancy_jobs.py",
+    "test_tenancy_kept.py",
     "test_tenancy_owner.py",
     "test_tenancy_prompt.py",
     "test_tenancy_readiness.py",

@@ -32,12 +32,6 @@ MEDIA_CACHES = tuple(
 NOT_SENT = "⚠️ A file was not sent: it belongs to the agent itself."
 """The notice that the chat gets instead."""
 
-KEPT_FOR_CHATS = (
-    *MEDIA_CACHES,
-    *map(Path, ("cache/web", "web_cache", "cache/delegation", "delegation_cache", "cache/spillover")),
-)
-"""Where the host keeps files that it tells the model to read: received ones, and texts that were too long to show."""
-
 _CANDIDATE = re.compile(r"@(?=(?:diff|staged)\b|[a-z_]+:)")
 _MOST_REFERENCES = 50
 _LONGEST_PATH = 4096

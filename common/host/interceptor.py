@@ -21,6 +21,7 @@ from . import events as host_events
 from .contract import table
 from .tenancy import session
 from .tenancy.commands import answer as answer_for_chat
+from .tenancy.guarding import kept
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
@@ -171,6 +172,8 @@ class Interceptor:
         inbound, text, rights = delivery.inbound, delivery.decision.text, delivery.authorization.rights
         text = await self._with_references(text) if rights.references else without_references(text)
         media = await fetch_all(inbound.attachments, fetch, self.closing, rights.files)
+        # Here, because the host's hook sees no message that arrives while the agent works.
+        kept.received(media.paths, source)
         # Lines after a command would become its arguments.
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)

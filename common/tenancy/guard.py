@@ -43,7 +43,7 @@ class Place(Enum):
 
     OUTSIDE = auto()
     RECEIVED = auto()
-    """One of the files that the agent keeps for chats, under a name that nobody guesses."""
+    """One of the files that the agent keeps for chats, which this chat may have."""
     AROUND = auto()
     """A folder that contains files of the agent."""
     AGENTS = auto()

@@ -14,6 +14,7 @@ SEALED = frozenset({MEMORY, SEARCH})
 CHAT, GLOBAL = SCOPES = ("chat", "global")
 """Who sees an entry of memory: the context of its chat, or every chat."""
 _TARGET = "chat:"
+_TEXTS = ("action", "content", "new_text", "old_text")
 _WRAPPED = "sealed"
 
 
@@ -32,6 +33,17 @@ def unsealed(tool: str, args: Mapping[str, Any]) -> dict[str, Any]:
         return {**args, "target": None if target is None else str(target).removeprefix(_TARGET) or None}
     inner = args.get(_WRAPPED)
     return dict(inner) if isinstance(inner, Mapping) else dict(args)
+
+
+def check_form(args: Mapping[str, Any]) -> None:
+    """Raise ValueError for a memory call with arguments of types that the host would fail at."""
+    operations = args.get("operations") or []
+    if not isinstance(operations, list) or not all(isinstance(each, Mapping) for each in operations):
+        raise ValueError("operations must be a list of {action, content?, old_text?} objects.")
+    for each in (args, *operations):
+        for name in _TEXTS:
+            if not isinstance(each.get(name), (str, type(None))):
+                raise ValueError(f"{name} must be a text.")
 
 
 def scope(args: Mapping[str, Any]) -> str:

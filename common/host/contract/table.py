@@ -338,6 +338,11 @@ UNATTENDED_REVIEW = HostName(
     without="the approval in chats of what the background review deletes, where Hermes does not ask for it itself",
     since="0.21.5",
 )
+RESULT_FILE = HostName(
+    ("tools.tool_result_storage:_safe_result_filename",),
+    ("tool_use_id",),
+    without="the reading of results of tools that were too long to show, in chats",
+)
 GET_COMMAND_ARGS = needed("gateway.platforms.base:MessageEvent.get_command_args")
 AUTHORIZES = one_of(("gateway.run:GatewayRunner",), "_is_user_authorized_for_source", "_is_user_authorized")
 SOURCE_ADAPTER = one_of(("gateway.run:GatewayRunner",), "_delivery_adapter_for", "_adapter_for_source")

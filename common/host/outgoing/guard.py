@@ -9,13 +9,13 @@ import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 from ...core.image_markup import extract_images
 from .. import files, profile
 from ..contract import table
+from ..tenancy.guarding import kept
 from .pictures import NotFetched, Picture, Pictures
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def guarded(stock: Any) -> Any:
                 # Every picture is fetched here: stock would follow redirects to internal addresses.
                 if (path := await _picture(self, address)) is None:
                     addresses.append(f"{caption}\n{address}".strip())
-                elif (resolved := files.deliverable(path, self.homes)) is not None:
+                elif (resolved := _for_chat(self, path, chat_id)) is not None:
                     allowed.append((f"file://{quote(resolved)}", caption))
                 else:
                     refused = True
@@ -103,7 +103,8 @@ def _checked(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Cal
         for name in names:
             paths: Any = call.arguments.get(name)
             several = isinstance(paths, list | tuple)
-            resolved = [_deliverable(path, self.homes) for path in (paths if several else (paths,))]
+            chat_id = call.arguments.get("chat_id")
+            resolved = [_deliverable(self, path, chat_id) for path in (paths if several else (paths,))]
             if _REFUSED in resolved:
                 return await _refuse(self, call.arguments)
             # The resolved path: a link could lead elsewhere by the time that stock opens it.
@@ -113,12 +114,24 @@ def _checked(method: Callable[..., Awaitable[Any]], names: Sequence[str]) -> Cal
     return checked
 
 
-def _deliverable(value: Any, homes: Sequence[Path]) -> Any:
+def _deliverable(adapter: Any, value: Any, chat_id: Any) -> Any:
     """Return the resolved path or `_REFUSED`; return a value that is no path unchanged."""
     if not isinstance(value, str | os.PathLike):
         return value
     path = str(value)
-    return files.deliverable(_local(path) or path, homes) or _REFUSED
+    return _for_chat(adapter, _local(path) or path, chat_id) or _REFUSED
+
+
+def _for_chat(adapter: Any, path: str, chat_id: Any) -> str | None:
+    """Return the resolved path of a file that may be sent to a chat, None for any other, and for one of other chats.
+
+    A method that names no chat calls another one that does.
+    """
+    resolved = files.deliverable(path, adapter.homes)
+    if resolved is None or chat_id is None:
+        return resolved
+    platform = str(getattr(adapter.platform, "value", adapter.platform))
+    return resolved if kept.may_be_sent(resolved, adapter.home, platform, str(chat_id)) else None
 
 
 async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
 from . import commands, origins, readiness, recall, session, store, strict_tool
-from .guarding import guards, jobs, texts
+from .guarding import guards, jobs, kept, texts
 from .tenant import Tenant, tenant
 
 logger = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ def message_arrived(*, event: Any = None, gateway: Any = None, **_: object) -> d
     if (source := getattr(event, "source", None)) is None:
         return None
     session.arrived(source)
+    kept.received(getattr(event, "media_urls", None) or (), source)
     if commands.is_refused(event, gateway):
         return {"action": "skip", "reason": "it shows other chats' things"}
     try:
@@ -86,15 +87,20 @@ def answers(*, response_text: str = "", session_id: str = "", **_: object) -> st
     """Take the agent's files from an answer. Called by the hook `transform_llm_output`; no answer on any error."""
     try:
         return texts.without_files(response_text, session_id)
+    except ConfigError:
+        return _WRONG_SETTINGS
     except Exception as exc:
         logger.error("an answer could not be checked (%s)", type(exc).__name__)
         return "The check of this answer failed."
 
 
-def turn_began(*, session_id: str = "", task_id: str = "", platform: str = "", **_: object) -> None:
+def turn_began(
+    *, session_id: str = "", task_id: str = "", platform: str = "", user_message: object = "", **_: object
+) -> None:
     """Note who works in a session, and give a chat its shell. Called by the hook `pre_llm_call`."""
     try:
         session.began(str(session_id or ""), str(platform or ""))
+        kept.told(str(session_id or ""), user_message)
         guards.turn_began(str(session_id or ""), str(task_id or ""))
     except Exception as exc:
         logger.error("a chat has no shell of its own (%s)", type(exc).__name__)
@@ -126,18 +132,20 @@ def carry_out(
     next_call: Callable[[Any], Any],
     session_id: str = "",
     turn_id: str = "",
+    tool_call_id: str = "",
     **_: object,
 ) -> Any:
     """Carry out a sealed call, and pass on every other. Called by the middleware `tool_execution`.
 
     Raises nothing of its own: the host answers an exception with its own, global execution.
     """
+    kept.called(session_id, tool_call_id)
     if tool_name in jobs.TOOLS:
         return jobs.carry_out(args, next_call, session_id)
     if tool_name == strict_tool.NAME:
         tool_name = sealing.MEMORY
     if tool_name not in sealing.SEALED:
-        return next_call(args)
+        return kept.carried_out(tool_name, args, next_call, session_id)
     try:
         asked = sealing.unsealed(tool_name, args)
         answer = _own(tenant(), tool_name, asked, session_id, turn_id)
@@ -217,6 +225,7 @@ def _memory(
     if session_id.startswith(origins.JOB):
         raise Unknown("a job has no memory")
     try:
+        sealing.check_form(args)
         scope = sealing.scope(args)
     except ValueError as exc:
         return _failed(str(exc))

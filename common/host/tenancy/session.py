@@ -98,6 +98,14 @@ def current(session_id: str) -> Chat | None:
     return _of_variables(platform, session_id)
 
 
+def addressed(platform: str, chat_id: str) -> Chat:
+    """Return a chat that something is sent to, as far as it is known: as its last message describes it, if here."""
+    came = _arrived.get()
+    if came is not None and (came.platform, came.chat_id) == (platform, chat_id):
+        return came
+    return _described(Chat(platform, chat_id)) or Chat(platform, chat_id)
+
+
 def of_row(row: Mapping[str, Any]) -> Chat:
     """Return the chat of a stored session; of a job's, that in which the job was made. Raises Unknown without one."""
     if not (job := origins.job(row)):

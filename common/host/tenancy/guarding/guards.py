@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ....settings.environment import value
@@ -11,7 +12,7 @@ from ....tenancy.chats import Chat, Unknown
 from ...contract import table
 from .. import session
 from ..tenant import Tenant, tenant
-from . import shells
+from . import kept, shells
 from .places import Places
 
 
@@ -75,7 +76,7 @@ def _rights(here: Tenant, chat: Chat | None, task_id: str) -> guard.Rights:
 
 
 def _refused_path(here: Tenant, call: guard.Call, chat: Chat | None, task_id: str) -> str | None:
-    places = Places(here.home, shells.root(), shells.folder(here, chat))
+    places = Places(here.home, shells.root(), shells.folder(here, chat), partial(kept.may_have, here, chat))
     in_shell = call.tool in guard.IN_SHELL
     for text, use in guard.paths(call):
         if not all(guard.allows(use, place) for place in places.of(text, task_id, in_shell=in_shell)):

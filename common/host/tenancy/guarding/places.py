@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 from ....tenancy.guard import Place
+from ....tenancy.owners import Kind
 from ... import files
 from ...contract import table
+from . import kept
 
 _SYSTEM = ("/proc", "/sys", "/dev")
 """Folders that show other processes, the gateway's environment with its tokens among them."""
 _LONGEST = 4096
 _COMMON = "default"
 """The task of the shell that is common to all."""
-_RESULTS = "hermes-results"
-"""Holds results of tools that were too long to show, in the temporary folder (tools/tool_result_storage.py)."""
 
 
 class Places:
-    """The places of one HERMES_HOME. `shells` holds the folders of chats' own shells, `own` is that of this chat."""
+    """The places of one HERMES_HOME. `shells` holds the folders of chats' own shells, `own` is that of this chat.
 
-    def __init__(self, home: Path, shells: Path, own: Path | None) -> None:
+    `may_have` says whether this chat may have a file that is kept for chats, given its resolved path.
+    """
+
+    def __init__(self, home: Path, shells: Path, own: Path | None, may_have: Callable[[Path, Kind], bool]) -> None:
         self._homes = files.homes(home)
         self._shells, self._own = shells, own
-        self._results = Path(tempfile.gettempdir()) / _RESULTS
+        self._may_have = may_have
+        self._protected = (*self._homes, kept.results(), shells)
 
     def of(self, text: str, task_id: str, *, in_shell: bool) -> list[Place]:
         """Return the places that a path may mean. Hermes resolves relative ones in its process or `in_shell`."""
@@ -39,21 +42,21 @@ class Places:
             return Place.OUTSIDE
         if any(path.is_relative_to(folder) for folder in _SYSTEM):
             return Place.AGENTS
-        for folder, kept in self._kept():
+        for folder in self._protected:
             inside = files.within(path, folder)
             if inside is not None:
+                kind = self._kind(folder, inside)
                 # Of a missing file, Hermes names those beside it.
-                is_kept = any(inside != each and inside.is_relative_to(each) for each in kept) and path.is_file()
-                return Place.RECEIVED if is_kept else Place.AGENTS
-        around = any(files.within(folder.resolve(), path) is not None for folder, _ in self._kept())
+                is_own = kind is not None and path.is_file() and self._may_have(path, kind)
+                return Place.RECEIVED if is_own else Place.AGENTS
+        around = any(files.within(folder.resolve(), path) is not None for folder in self._protected)
         return Place.AROUND if around else Place.OUTSIDE
 
-    def _kept(self) -> Iterator[tuple[Path, Sequence[Path]]]:
-        """Yield each protected folder, with what is kept for chats in it."""
-        yield self._homes[0], files.KEPT_FOR_CHATS
-        yield from ((home, ()) for home in self._homes[1:])
-        yield self._results, (Path(),)
-        yield self._shells, ()
+    def _kind(self, folder: Path, inside: Path) -> Kind | None:
+        """Return what is kept for chats at a path in a protected folder, None if nothing is."""
+        if folder == kept.results():
+            return Kind.RESULT
+        return kept.kind_of(inside) if folder == self._homes[0] else None
 
 
 def _meanings(text: str, task_id: str, *, in_shell: bool) -> Iterator[Path | None]:

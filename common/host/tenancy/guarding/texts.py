@@ -7,14 +7,16 @@ names.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from ....tenancy.chats import Chat, Unknown
+from ....tenancy.owners import Kind
 from ... import files, profile
 from ...contract import table
 from .. import origins
 from ..tenant import tenant
-from . import guards
+from . import guards, kept
 
 
 def without_references(event: Any) -> str | None:
@@ -31,16 +33,16 @@ def without_files(answer: str, session_id: str) -> str | None:
     try:
         chat = guards.guarded(session_id)
     except Unknown:
-        is_held = not tenant().is_off
+        chat, is_held = None, not tenant().is_off
     else:
         is_held = chat is not None and _is_held(chat)
     if not is_held:
         return None
     changed = answer
-    for path in _kept_back(answer):
+    for path in _kept_back(answer, chat):
         for spelt in (path, path.replace(os.path.expanduser("~"), "~", 1)):
             changed = changed.replace(spelt, "…")
-    if _kept_back(changed):
+    if _kept_back(changed, chat):
         # Written so that it cannot be found in the text.
         return files.NOT_SENT
     return None if changed == answer else f"{changed}\n\n{files.NOT_SENT}"
@@ -51,9 +53,14 @@ def _is_held(chat: Chat) -> bool:
     return not tenant().is_off and not tenant().settings.trusts(chat)
 
 
-def _kept_back(answer: str) -> list[str]:
-    """Return the files that Hermes would send for an answer and that may not be sent."""
+def _kept_back(answer: str, chat: Chat | None) -> list[str]:
+    """Return the files that Hermes would send for an answer and that may not be sent to a chat, None being unknown."""
     media, rest = table.EXTRACT_MEDIA(answer)
     paths = [str(path) for path, _ in media] + [str(path) for path in table.EXTRACT_FILES(rest)[0]]
     homes = files.homes(profile.home())
-    return [path for path in paths if files.deliverable(path, homes) is None]
+    return [path for path in paths if not _may_be_sent(files.deliverable(path, homes), chat)]
+
+
+def _may_be_sent(path: str | None, chat: Chat | None) -> bool:
+    """Return True if a chat may have a file that `files.deliverable` found; it finds none of other kinds."""
+    return path is not None and kept.may_have(tenant(), chat, Path(path), Kind.MEDIA)
