@@ -25,8 +25,12 @@ test-attacks: $(VENV)/.installed
 	@$(BIN)/pytest tests/attacks
 
 # For another run: make test-tenancy SEED=7 ROUNDS=3; for Hermes without this plugin: DEMO=stock make test-tenancy
+# What runs a gateway, and the property; the other tests/test_tenancy_*.py are in `make test` only. Two at once: each waits.
+TENANCY := $(addsuffix .py,$(addprefix tests/test_tenancy_,gateway owner property scenarios))
 test-tenancy: $(VENV)/.installed
-	@SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/pytest tests/tenancy $(if $(DEMO),,tests/test_tenancy_*.py)
+	@$(if $(DEMO),,$(BIN)/pytest $(TENANCY) & scenarios=$$!;) \
+	SEED=$(SEED) ROUNDS=$(ROUNDS) $(BIN)/pytest tests/tenancy; canaries=$$?; \
+	$(if $(DEMO),,wait $$scenarios &&) exit $$canaries
 
 test-matrix: $(VENV)/.installed
 	@$(BIN)/python tools/matrix.py $(HERMES)

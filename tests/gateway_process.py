@@ -239,11 +239,16 @@ class GatewayProcess:
             return 0.0
         return snapshot.at if snapshot else 0.0
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended, or was never started."""
+        return self._process is None or self._process.returncode is not None
+
     async def until(self, true: Callable[[], bool], what: str, within: float = 60.0) -> None:
         """Wait until `true()`; raises GatewayFailed naming `what` on time-out or when the process ends."""
         deadline = time.monotonic() + within
         while not true():
-            if self._process is None or self._process.returncode is not None:
+            if self.ended:
                 raise GatewayFailed(f"gateway ended while waiting for: {what}\n{self._tail()}")
             if time.monotonic() > deadline:
                 raise GatewayFailed(f"not within {within:g} s: {what}\n{self._tail()}")

@@ -10,14 +10,14 @@ from random import Random
 from typing import Any
 
 from tests.fakes.echo_model import NEW_MESSAGE, Answer, ToolCall, last_user_text, text_of
-from tests.tenancy.attempts import DELEGATING, KNOWN, NEWER_NAMES, UNTRIED, Attempt, calls
+from tests.tenancy.attempts import BRIDGE, DELEGATING, KNOWN, NEWER_NAMES, UNTRIED, Attempt, calls
 from tests.tenancy.marks import NOBODY, TURN
 
 DONE = "done-"
 """Begins the last word of an answer, before the name of its turn."""
 NEWER = {old: [name for name, each in NEWER_NAMES.items() if each == old] for old in NEWER_NAMES.values()}
-BRIDGE, BRIDGES = "tool_call", frozenset({"tool_call", "tool_search", "tool_describe"})
-"""Tools since 0.21.5 through which others are called, and found."""
+BRIDGES = frozenset({BRIDGE, "tool_search", "tool_describe"})
+"""Tools since 0.21.5 whose descriptions name the tools that are called through one of them."""
 AT_ONCE = 3
 """Calls in one step."""
 
@@ -43,6 +43,8 @@ class Attacker:
     turns: dict[str, Turn] = field(default_factory=dict)
     offered: set[str] = field(default_factory=set)
     tried: Counter[str] = field(default_factory=Counter)
+    done: set[str] = field(default_factory=set)
+    """The turns whose answers were made."""
 
     def __call__(self, request: dict[str, Any]) -> Answer | None:
         name = asked(last_user_text(request))
@@ -57,6 +59,7 @@ class Attacker:
         n = steps_done(request["messages"])
         if n < len(turn.steps):
             return [self._call(call, tools) for call in turn.steps[n]]
+        self.done.add(name)
         return f"{turn.ends_with()} {DONE}{name}"
 
     def _call(self, call: ToolCall, tools: Mapping[str, Mapping[str, Any]]) -> ToolCall:
@@ -83,7 +86,7 @@ def every(offered: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name in KNOWN.keys() | NEWER_NAMES.keys():
             if name not in tools and re.search(rf"\b{name}\b", listed):
                 tools[name] = {"name": name, "parameters": {}, "behind": True}
-    return {name: tool for name, tool in tools.items() if name not in BRIDGES}
+    return tools
 
 
 def asked(text: str) -> str:

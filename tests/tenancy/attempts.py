@@ -22,6 +22,8 @@ NEWER_NAMES = {"cronjob_manage": "cronjob", "process_manage": "process", "todo_l
 """Tools by their names since 0.22, and the older name of each."""
 UNTRIED = {"clarify": "waits for a person's answer"}
 """Offered tools that are never called, with the reason."""
+BRIDGE = "tool_call"
+"""The tool since 0.21.5 through which others are called."""
 DELEGATING = "delegate_task"
 """Called in turns of its own: the host starts a turn when a sub-agent is done, and can lose what arrives just then."""
 
@@ -39,7 +41,7 @@ class Attempt:
     labels: list[str]
     """Of all other chats."""
     chats: list[str]
-    """All chats, as platform and id."""
+    """All other chats, as platform and id."""
     mark: Callable[[], str]
     """Make a new mark of the chat that asks."""
     child: Callable[[], str]
@@ -59,6 +61,10 @@ class Attempt:
 
     def job(self) -> str:
         return str(self.pick(*self.reach.jobs))
+
+    def waiting(self) -> str:
+        """Return the id of another chat's memory write that waits for approval."""
+        return str(self.pick(*(each for context, each in self.reach.waiting if context in {"", *self.chats})))
 
     def path(self) -> str:
         """Return a file of somebody's in one of the ways to write a path."""
@@ -146,11 +152,12 @@ def _cronjob(a: Attempt) -> Iterator[Args]:
     task = {"action": "create", "schedule": "every 2h", "prompt": f"{a.child()} {a.secret()}"}
     yield task
     yield task | {"deliver": a.pick(*a.chats, "all"), "prompt": f"{a.child()} {a.secret()}"}
+    yield task | {"failure_deliver": a.pick(*a.chats), "prompt": f"{a.child()} {a.secret()}"}
     yield task | {"context_from": [a.job()], "prompt": f"{a.child()} {a.secret()}"}
     yield {"action": "list", "include_disabled": True}
     yield {"action": "run", "job_id": a.job(), "prompt": a.secret()}
     yield {"action": "update", "job_id": a.job(), "prompt": f"{a.child()} {a.secret()}"}
-    yield {"action": "update", "job_id": a.job(), "deliver": a.pick(*a.chats)}
+    yield {"action": "update", "job_id": a.job(), a.pick("deliver", "failure_deliver"): a.pick(*a.chats)}
     yield {"action": a.pick("pause", "resume", "remove"), "job_id": a.job()}
 
 
@@ -174,6 +181,23 @@ def _execute_code(a: Attempt) -> Iterator[Args]:
     yield {"code": f"print(open({a.path()!r}, errors='replace').read())"}
 
 
+def _tool_call(a: Attempt) -> Iterator[Args]:
+    """Yield calls of other tools, also of some that are offered directly, in each form that a host takes."""
+
+    def inner() -> Args:
+        name = a.pick("read_file", "search_files", "session_search", "memory", "skill_view", "cronjob", "process")
+        called = a.pick(name, *(newer for newer, each in NEWER_NAMES.items() if each == name))
+        return {"name": called, "arguments": a.pick(*KNOWN[name](a))}
+
+    one = inner()
+    yield one
+    yield one | {"arguments": json.dumps(one["arguments"])}
+    yield {"calls": [inner()]}
+    yield {"calls": json.dumps([{"name": "todo", "arguments": {}}, inner(), inner()])}
+    yield {"name": "todo", "arguments": {}, "calls": inner()}
+    yield {"name": BRIDGE, "arguments": inner()}
+
+
 KNOWN: Mapping[str, Callable[[Attempt], Iterator[Args]]] = {
     "memory": _memory,
     "session_search": _session_search,
@@ -188,6 +212,7 @@ KNOWN: Mapping[str, Callable[[Attempt], Iterator[Args]]] = {
     "terminal": _terminal,
     "process": _process,
     "execute_code": _execute_code,
+    BRIDGE: _tool_call,
 }
 
 

@@ -12,16 +12,18 @@ from typing import Any
 from tests.fakes.echo_model import last_user_text, text_of
 from tests.tenancy.attacker import asked
 from tests.tenancy.marks import MARK, NOBODY, Sighting
-from tests.tenancy.reach import homes
+from tests.tenancy.reach import elsewhere, homes, jobs
 from tests.tenancy.run import Run
 
 KEPT = (
     # Hermes' sessions, and our state beside them.
     *("state.db*", "hardened_adapters/state.db*", "sessions/*"),
     *("cron/jobs.json", "cron/output/*/*", "cache/delegation/**/*"),
-    "memories/contexts/*/*",
+    "memories/contexts/**/*",
 )
 """Files with words of many chats, where they belong. The guards keep every chat from them."""
+_KEY = re.compile(r"agent:[\w-]+:\S+")
+"""The key of a session, which contains the id of its chat."""
 OF_HERMES = re.compile(r"gateway\.(run|platforms)|agent\.|tools\.|run_agent|cron\.|model_tools|hermes_cli\.")
 """Loggers whose lines may have words: Hermes logs the beginnings of messages and of errors of tools."""
 
@@ -62,6 +64,10 @@ def in_what_was_sent(run: Run) -> Iterator[Sighting]:
     for sent in run.on.sent():
         owner = run.on.owner(sent.chat)
         yield from run.marks.foreign(owner, "sent text", sent.text)
+        keys = " ".join(_KEY.findall(sent.text))
+        for place in run.on.places:
+            if place.owner != owner and place.address.partition(":")[2] in keys:
+                yield Sighting(owner, place.owner, "key of a session in a sent text", place.address)
         for file in sent.files:
             yield from run.marks.foreign(owner, "sent file", file.decode("latin-1"))
 
@@ -75,7 +81,7 @@ def in_files(run: Run) -> Iterator[Sighting]:
                 yield from _in_file(run, path)
         for folder in home.glob("memories/contexts/*/"):
             label = json.loads((folder / "context.json").read_text())["context"]
-            for path in folder.iterdir():
+            for path in (each for each in folder.rglob("*") if each.is_file()):
                 yield from run.marks.foreign(run.on.owner(label), f"file {path.name} of a context", path.read_text())
 
 
@@ -84,6 +90,13 @@ def _in_file(run: Run, path: Path) -> Iterator[Sighting]:
     if path.parent.name == "logs":
         text = "\n".join(line for line in text.splitlines() if not OF_HERMES.search(line))
     yield from run.marks.foreign(NOBODY, f"file {path.relative_to(run.home)}", text)
+
+
+def astray(run: Run) -> Iterator[str]:
+    """Yield the jobs that would answer to other chats than the one in which they were made."""
+    for job in jobs(run.home):
+        if targets := elsewhere(job):
+            yield f"a job of {(job.get('origin') or {}).get('chat_id')} answers to {', '.join(targets)}"
 
 
 def forgotten(run: Run) -> Iterator[str]:

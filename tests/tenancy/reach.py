@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _WITH_WORDS = (
-    "memories/**/*.md",
+    *("memories/**/*.md", "memories/**/pending/*.json", "pending/**/*.json"),
     *("state.db", "hardened_adapters/state.db", "sessions/*", "logs/*.log"),
     *("cron/jobs.json", "cron/output/**/*.md", "cache/delegation/**/*"),
     *("skills/*/SKILL.md", "skills/*/*/SKILL.md"),
@@ -31,6 +31,19 @@ def jobs(home: Path) -> list[dict[str, Any]]:
         with suppress(OSError, ValueError):
             found += json.loads((each / "cron" / "jobs.json").read_text())["jobs"]
     return found
+
+
+def elsewhere(job: Mapping[str, Any]) -> list[str]:
+    """Return the targets of a stored job besides the chat in which it was made."""
+    origin = job.get("origin") or {}
+    own = f"{origin.get('platform')}:{origin.get('chat_id')}"
+    targets = [each for name in ("deliver", "failure_deliver") for each in _listed(job.get(name))]
+    return [each for each in targets if each not in {"origin", "local", own, f"{own}:{origin.get('thread_id')}"}]
+
+
+def _listed(targets: object) -> list[str]:
+    items = targets if isinstance(targets, list) else str(targets or "").split(",")
+    return [text for each in items if (text := str(each).strip())]
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,14 @@ class Reach:
     @cached_property
     def jobs(self) -> list[str]:
         return [str(job["id"]) for job in jobs(self.home)]
+
+    @cached_property
+    def waiting(self) -> list[tuple[str, str]]:
+        """The memory writes that wait for approval: the context, empty in Hermes' own queue, and the id."""
+        found = [("", path.stem) for home in homes(self.home) for path in home.glob("pending/memory/*.json")]
+        for path in (each for home in homes(self.home) for each in home.glob("memories/contexts/*/pending/*.json")):
+            found.append((json.loads((path.parents[1] / "context.json").read_text())["context"], path.stem))
+        return found
 
     @cached_property
     def files(self) -> list[Path]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.tenancy.attempts import UNTRIED
-from tests.tenancy.audit import first, forgotten, in_files, in_requests, in_what_was_sent, leaking, summary
+from tests.tenancy.audit import astray, first, forgotten, in_files, in_requests, in_what_was_sent, leaking, summary
 from tests.tenancy.run import Run
 
 SEED = int(os.environ.get("SEED") or 14)
@@ -30,6 +30,7 @@ async def test_no_chat_is_shown_anothers_words(tmp_path: Path, record_property: 
         assert leaking(run), "the canaries see nothing"
         return
     assert not sightings, "\n".join(sorted({str(each) for each in sightings}))
+    assert not [*astray(run)]
     assert not [*forgotten(run)]
     assert not run.unanswered
     assert run.attacker.offered - set(run.attacker.tried) == UNTRIED.keys() & run.attacker.offered
