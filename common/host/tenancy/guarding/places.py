@@ -28,7 +28,7 @@ class Places:
     """
 
     def __init__(self, home: Path, shells: Path, own: Path | None, may_have: Callable[[Path, Kind], bool]) -> None:
-        self._homes = files.homes(home)
+        self._homes, self._root = files.homes(home), home.resolve()
         self._shells, self._own = shells, own
         self._may_have = may_have
         self._mounted = () if value("TERMINAL_ENV") in {None, "", "local"} else (kept.MOUNTED,)
@@ -49,7 +49,7 @@ class Places:
             if inside is not None:
                 kind = self._kind(folder, inside)
                 if folder in self._mounted:
-                    path = self._homes[0].resolve() / inside
+                    path = self._root / inside
                 # Of a missing file, Hermes names those beside it.
                 is_own = kind is not None and path.is_file() and self._may_have(path, kind)
                 return Place.RECEIVED if is_own else Place.AGENTS
