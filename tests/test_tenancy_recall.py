@@ -34,7 +34,9 @@ def closed() -> Iterator[None]:
 
 
 @pytest.fixture
-def home(hermes_home: Path) -> Path:
+def home(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # Hermes 0.18 looks for jobs where its home was when the module was imported.
+    monkeypatch.setattr("cron.jobs.JOBS_FILE", hermes_home / "cron" / "jobs.json")
     return hermes_home
 
 
