@@ -25,6 +25,8 @@ _CHAT = "own"
 _SESSION = "current"
 _ADDED = 20
 """Entries that fit into the host's memory at once."""
+_ASKING = "session00000"
+"""A stored session of the chat."""
 _SEARCHES = 4
 _REQUESTS = 20
 _COPIES = 3
@@ -80,15 +82,19 @@ async def _searching(rounds: int, scale: float) -> list[Row]:
             return _called("session_search", args)
 
         async def side(call: Callable[[], str]) -> Metrics:
-            started = time.perf_counter()
+            taken = 0.0
             for _ in range(_SEARCHES):
+                # Hermes stores the message that makes an agent search, before it does.
+                database.append_message(session_id=_ASKING, role="user", content="what did we plan?")
+                started = time.perf_counter()
                 assert _done(call())["results"]
-            return {"ms": (time.perf_counter() - started) / _SEARCHES * 1000}
+                taken += time.perf_counter() - started
+            return {"ms": taken / _SEARCHES * 1000}
 
         await side(ours)
         await side(stock)
         taken = await interleaved(rounds, {"ours": lambda: side(ours), "stock": lambda: side(stock)})
-        # Newer hosts list recent sessions from an index; whose each session is takes us longer than that.
+        # Newer hosts list recent sessions from an index; to look whether a session changed takes us as long again.
         least = Target("ratio", at_least=0.66) if args else None
         title = f"session_search over {sessions:,} sessions of 10 messages, 5% own: {name}"
         found.append(Row(_GROUP, title, "ms", "less", taken["ours"]["ms"], taken["stock"]["ms"], least))

@@ -31,8 +31,8 @@ class Places:
         self._homes, self._root = files.homes(home), home.resolve()
         self._shells, self._own = shells, own
         self._may_have = may_have
-        self._mounted = () if value("TERMINAL_ENV") in {None, "", "local"} else (kept.MOUNTED,)
-        self._protected = (*self._homes, kept.results(), shells, *self._mounted)
+        self._mounted: tuple[Path, ...] = () if value("TERMINAL_ENV") in {None, "", "local"} else (kept.MOUNTED,)
+        self._protected: tuple[Path, ...] = (*self._homes, kept.results(), shells, *self._mounted)
 
     def of(self, text: str, task_id: str, *, in_shell: bool) -> list[Place]:
         """Return the places that a path may mean. Hermes resolves relative ones in its process or `in_shell`."""
