@@ -16,7 +16,7 @@ from hermes_hardened_adapters.common.tenancy import memory, requests, sealing
 from hermes_hardened_adapters.common.tenancy.chats import Chat, Operation, Unknown
 from hermes_hardened_adapters.common.tenancy.contexts import BUILT_IN, GLOBAL, Contexts, checked
 from hermes_hardened_adapters.common.tenancy.functions import policy as policy_of
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 PLATFORMS, IDS = ("signal", "mattermost"), ("a", "A", "a/b", "a_b", "..", "é")
@@ -83,6 +83,7 @@ def reaches(contexts: Contexts, writer: Chat, reader: Chat) -> bool:
     return bool(written) and written[0] in (contexts_of(contexts, reader, Operation.READ) or ())
 
 
+@settings(deadline=None)
 @given(CONTEXTS, chats(), EVENTS, EVENTS)
 def test_what_a_chat_reads_depends_on_its_own_contexts_alone(
     contexts: Contexts, reader: Chat, history: list[Any], others: list[Any]
@@ -97,11 +98,13 @@ def test_what_a_chat_reads_depends_on_its_own_contexts_alone(
         assert not (Path(among_others) / "memories" / "MEMORY.md").exists()
 
 
+@settings(deadline=None)
 @given(CONTEXTS, chats())
 def test_what_a_chat_writes_it_reads_and_recalls(contexts: Contexts, chat: Chat) -> None:
     assert len({contexts_of(contexts, chat, operation) for operation in Operation}) == 1
 
 
+@settings(deadline=None)
 @given(st.sampled_from([policy for name, policy in BUILT_IN.items() if name != "global"]), chats(), chats())
 def test_equal_ids_on_two_networks_are_two_chats(policy: Any, one: Chat, other: Chat) -> None:
     one, other = replace(one, platform="signal"), replace(other, platform="mattermost")
@@ -129,12 +132,14 @@ WRONG = (
 )
 
 
+@settings(deadline=None)
 @given(WRONG, st.sampled_from(Operation))
 def test_a_wrong_answer_is_never_global(answer: object, operation: Operation) -> None:
     with pytest.raises(Unknown):
         Contexts(lambda chat, operation: answer).of(Chat("signal", "a"), operation)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([ValueError("x"), KeyError("x"), RecursionError(), StopIteration(), ImportError("x")]))
 def test_a_policy_that_fails_is_never_global(failure: Exception) -> None:
     def fails(**_: object) -> str:
@@ -144,6 +149,7 @@ def test_a_policy_that_fails_is_never_global(failure: Exception) -> None:
         Contexts(policy_of(fails, "")).of(Chat("signal", "a"), Operation.WRITE)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
 def test_every_context_has_a_folder(context: str) -> None:
     assume(context.strip() and context != "global")
@@ -159,6 +165,7 @@ LIKE = st.text("aA/._- \0é", min_size=1, max_size=60) | st.text(
 )
 
 
+@settings(deadline=None)
 @given(LIKE, LIKE)
 def test_different_contexts_never_share_a_folder(one: str, other: str) -> None:
     """Also where the file system takes large and small letters for the same."""
@@ -171,6 +178,7 @@ def test_different_contexts_never_share_a_folder(one: str, other: str) -> None:
 # -- sealed calls and requests
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["action", "target", "content", "old_text", "operations", "scope"]), JSON))
 def test_a_sealed_write_names_no_target_of_the_host(args: dict[str, Any]) -> None:
     before = copy.deepcopy(args)
@@ -183,6 +191,7 @@ def test_a_sealed_write_names_no_target_of_the_host(args: dict[str, Any]) -> Non
     assert opened["target"] == (None if target is None else str(target).removeprefix("chat:") or None)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["query", "session_id", "sealed", "profile", "around_message_id"]), JSON))
 def test_a_sealed_search_asks_the_host_for_nothing(args: dict[str, Any]) -> None:
     sealed = sealing.sealed(sealing.SEARCH, args)
@@ -202,6 +211,7 @@ REQUESTS = st.fixed_dictionaries(
 MODES = st.sampled_from(["chat_completions", "codex_responses", "anthropic_messages", "bedrock_converse", ""])
 
 
+@settings(deadline=None)
 @given(REQUESTS, MODES)
 def test_a_request_gets_the_text_or_stays_as_it_was(request: dict[str, Any], mode: str) -> None:
     before = copy.deepcopy(request)

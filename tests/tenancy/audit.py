@@ -102,7 +102,9 @@ def astray(run: Run) -> Iterator[str]:
 def forgotten(run: Run) -> Iterator[str]:
     """Yield what a chat saved or said, and was not shown again."""
     for look in run.looks:
-        requests = [each["messages"] for each in run.requests if asked(last_user_text(each)) == look.turn]
+        # Some hosts ask for a title, too, without tools.
+        agents = [each for each in run.requests if each.get("tools")]
+        requests = [each["messages"] for each in agents if asked(last_user_text(each)) == look.turn]
         prompt = text_of(requests[0][0]["content"]) if requests else ""
         if missing := look.saved - {*MARK.findall(prompt)}:
             yield f"{look.place.name}: {len(missing)} of {len(look.saved)} saved entries are not in the prompt"
