@@ -122,14 +122,14 @@ def _open() -> tuple[OwnRows, Any]:
 
 
 def _whose(contexts: Contexts, mine: tuple[str, ...], path: Path) -> Whose:
-    owner = profiles.owner(path)
+    owner, jobs = profiles.owner(path), session.job_chats()
 
     def is_own(row: Row) -> bool:
-        # A job is looked up among the profile's own.
-        if not origins.job(row) and not owner.is_own(row):
+        job = origins.job(row)
+        if not job and not owner.is_own(row):
             return False
         try:
-            belongs = contexts.of(session.of_row(row), Operation.RECALL)
+            belongs = contexts.of(jobs[job] if job else origins.of_row(row), Operation.RECALL)
         except Exception:
             return False
         return belongs[0] in mine if belongs else not mine

@@ -39,6 +39,8 @@ _sub_agents: Bounded[str, tuple[Path, Chat | Unknown | None]] = Bounded(_KEEP)
 """Whose sub-agents sessions are, and the HERMES_HOME of the agent that started them."""
 _jobs: Bounded[tuple[str, str], Chat | None] = Bounded(_KEEP)
 """The chats of runs of jobs, as they were when the run began: a job may be gone before its run ends."""
+_described_chats: Bounded[tuple[str, ...], Chat] = Bounded(_KEEP)
+"""The chats of jobs as their sessions describe them, by HERMES_HOME and ids."""
 _curators: Bounded[str, None] = Bounded(_KEEP)
 
 
@@ -114,6 +116,35 @@ def of_row(row: Mapping[str, Any]) -> Chat:
     if (chat := _described(_job(job))) is None:
         raise Unknown("a job of the operator")
     return chat
+
+
+def job_chats() -> dict[str, Chat]:
+    """Return the chats in which the profile's jobs were made, by the jobs' ids; jobs of the operator are left out.
+
+    Call this before a search and not during one: it reads Hermes' database. Where that has no write-ahead log, a
+    second reader waits for a writer that waits for the first reader.
+    """
+    if not profiles.has_own_jobs():
+        return {}
+    chats = {}
+    for job in table.LIST_JOBS(include_disabled=True):
+        with suppress(Unknown):
+            if (chat := origins.of_job(job)) is not None:
+                chats[str(job.get("id"))] = _remembered(chat)
+    return chats
+
+
+def _remembered(chat: Chat) -> Chat:
+    """Return the chat of a job with what its sessions know of it, as they did when they first knew any."""
+    key = (str(profile.home()), chat.platform, chat.chat_id, chat.thread_id, chat.user_id)
+    with _lock:
+        described = _described_chats.get(key)
+    if described is None:
+        described = _described(chat) or chat
+        if described is not chat:
+            with _lock:
+                _described_chats.put(key, described)
+    return described
 
 
 def _of_variables(platform: str, session_id: str) -> Chat:
