@@ -60,7 +60,8 @@ class Attempt:
         return str(self.pick(*self.reach.sessions))
 
     def job(self) -> str:
-        return str(self.pick(*self.reach.jobs))
+        """Return a job of another chat: one of the own chat may be stopped, and then never answers."""
+        return str(self.pick(*(each for chat, each in self.reach.jobs if chat in self.chats)))
 
     def waiting(self) -> str:
         """Return the id of another chat's memory write that waits for approval."""

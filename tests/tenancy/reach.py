@@ -35,10 +35,15 @@ def jobs(home: Path) -> list[dict[str, Any]]:
 
 def elsewhere(job: Mapping[str, Any]) -> list[str]:
     """Return the targets of a stored job besides the chat in which it was made."""
-    origin = job.get("origin") or {}
-    own = f"{origin.get('platform')}:{origin.get('chat_id')}"
+    own, thread = made_in(job), (job.get("origin") or {}).get("thread_id")
     targets = [each for name in ("deliver", "failure_deliver") for each in _listed(job.get(name))]
-    return [each for each in targets if each not in {"origin", "local", own, f"{own}:{origin.get('thread_id')}"}]
+    return [each for each in targets if each not in {"origin", "local", own, f"{own}:{thread}"}]
+
+
+def made_in(job: Mapping[str, Any]) -> str:
+    """Return the chat in which a stored job was made, as platform and id."""
+    origin = job.get("origin") or {}
+    return f"{origin.get('platform')}:{origin.get('chat_id')}"
 
 
 def _listed(targets: object) -> list[str]:
@@ -64,8 +69,9 @@ class Reach:
         return [(str(session), int(message)) for session, message in rows]
 
     @cached_property
-    def jobs(self) -> list[str]:
-        return [str(job["id"]) for job in jobs(self.home)]
+    def jobs(self) -> list[tuple[str, str]]:
+        """The scheduled jobs: the chat in which each was made, as platform and id, and the job's id."""
+        return [(made_in(job), str(job["id"])) for job in jobs(self.home)]
 
     @cached_property
     def waiting(self) -> list[tuple[str, str]]:
