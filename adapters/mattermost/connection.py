@@ -10,7 +10,7 @@ from typing import Any
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Deliver, Report
+from ...common.inbound.delivery import Deliver, React, Report
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ..connection import BaseConnection
@@ -40,6 +40,7 @@ class Connection(BaseConnection):
         host: HostAccess,
         deliver: Deliver,
         report: Report,
+        react: React,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -53,7 +54,14 @@ class Connection(BaseConnection):
         self._settings = settings
         self.client = MattermostClient(settings.url, settings.token, ca_file=settings.ca_file)
         self.source = MattermostSource(
-            settings, self.client, self._store, observed, host=host, deliver=deliver, report=report
+            settings,
+            self.client,
+            self._store,
+            observed,
+            host=host,
+            deliver=deliver,
+            report=report,
+            react=react,
         )
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
         self.stream = supervised_stream(self.client, self.source.receive, self.source.gaps.report, on_dead)

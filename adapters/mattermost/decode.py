@@ -19,6 +19,7 @@ from ...common.core.events import (
     Me,
     Mention,
     Origin,
+    Reaction,
     Unhandled,
 )
 from ...common.core.wording import Foreign, file_name
@@ -89,6 +90,15 @@ class UserUpdated:
     username: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """A reaction to a post, or its removal."""
+
+    reaction: wire.Reaction
+    channel_id: str
+    removed: bool
+
+
 Event = Posted | Edited | Deleted | UserRemoved | LeftTeam | UserUpdated
 
 
@@ -153,6 +163,18 @@ def event_of(frame: Frame) -> Event | Unhandled:
         return _event(frame.event, frame.data, frame.broadcast)
     except ValidationError:
         return Unhandled(f"malformed {frame.event}")
+
+
+def reaction_of(frame: Frame) -> Reacted | None:
+    """Decode a reaction, in a channel that the server names; None for any other event. They have no place in a gap."""
+    if frame.event not in {"reaction_added", "reaction_removed"} or frame.seq is None:
+        return None
+    try:
+        reaction = wire.ReactionData.model_validate(frame.data).reaction
+        channel_id = wire.Broadcast.model_validate(frame.broadcast).channel_id
+    except ValidationError:
+        return None
+    return Reacted(reaction, channel_id, frame.event == "reaction_removed") if channel_id else None
 
 
 def parse_post(row: object) -> wire.Post | None:
@@ -231,6 +253,22 @@ def to_inbound(
         deletes=post.id if deleted and not post.original_id else None,
     )
     return Decoded(inbound, post.channel_id, channel_type, found.unknown[:MOST_MENTIONS])
+
+
+def to_reaction(reacted: Reacted, *, channel_type: str, sender_name: str, is_person: bool) -> Inbound:
+    """Return a reaction as an event without anything to read."""
+    reaction = reacted.reaction
+    return Inbound(
+        key=f"{reaction.user_id} reacted {reaction.post_id}",
+        message_id=reaction.post_id,
+        sent_at=reaction.create_at or 0,
+        chat=Chat() if channel_type == "D" else Chat(reacted.channel_id),
+        sender=Address(reaction.user_id),
+        sender_name=as_name(sender_name),
+        origin=Origin.PERSON if is_person else Origin.PROGRAM,
+        contentless="reaction",
+        reaction=Reaction(as_name(reaction.emoji_name), reaction.post_id, removed=reacted.removed),
+    )
 
 
 def added_by(post: wire.Post, me: Me) -> tuple[str, str] | None:

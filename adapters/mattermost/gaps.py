@@ -42,7 +42,7 @@ class Gaps:
     def __init__(
         self,
         client: MattermostClient,
-        pipeline: Pipeline[Item | UserRemoved],
+        pipeline: Pipeline[Any],
         catch_up: CatchUp,
         cursors: Cursors,
         invitations: Invitations,

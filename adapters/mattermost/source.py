@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 from ...common.core.authority import Authority, of_program
+from ...common.core.bounded import Bounded
 from ...common.core.events import Address, Dispatch, Inbound, Me, Origin, Rule, Unhandled
 from ...common.core.people import Authorization, authorization_of
 from ...common.core.policy import Policy
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
 from ...common.inbound.authorization import AuthorizationCache, HostAccess
-from ...common.inbound.delivery import Deliver, Report
+from ...common.inbound.delivery import Deliver, React, Report
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Message, Pipeline, Source
@@ -36,11 +37,14 @@ from .decode import (
     Item,
     LeftTeam,
     Posted,
+    Reacted,
     UserRemoved,
     UserUpdated,
     added_by,
     event_of,
+    reaction_of,
     to_inbound,
+    to_reaction,
 )
 from .gaps import Gaps
 from .invitations import Invitations
@@ -52,8 +56,13 @@ from .rest.client import MattermostClient
 from .sequence import Frame
 from .settings import MattermostSettings
 
+KEEP_OWN = 2_000
+_OWN_CHARACTERS = 100
 
-class MattermostSource(Source[Item | UserRemoved]):
+Incoming = Item | Reacted | UserRemoved
+
+
+class MattermostSource(Source[Incoming]):
     """The source of one bot account. Call `prepare`, then `receive` for each frame and `gaps.report` for each gap, and
     `close` at the end."""
 
@@ -67,11 +76,14 @@ class MattermostSource(Source[Item | UserRemoved]):
         host: HostAccess,
         deliver: Deliver,
         report: Report,
+        react: React | None = None,
     ) -> None:
         self._client = client
         self._store = store
         self._host = host
-        self._me = Me()
+        self.own: Bounded[str, str] = Bounded(KEEP_OWN)
+        """The texts of the bot's own posts by id, the latest ones."""
+        self._me = Me(sent=self.own)
         self._policy = settings.policy()
         self._listed_only = replace(self._policy, every_chat=False)
         self._no_chats = replace(self._listed_only, chats=frozenset())
@@ -85,7 +97,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         # The server's time, not this machine's: the ledger compares ages with the times of posts.
         ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         trace = Trace(store, "mattermost", time.time)
-        self.pipeline = Pipeline(self, ledger, trace, observed, deliver, report)
+        self.pipeline = Pipeline(self, ledger, trace, observed, deliver, report, react)
         self.cursors = Cursors(store, "mattermost")
         catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.gaps = Gaps(client, self.pipeline, catch_up, self.cursors, self.invitations, self.allowlist, observed)
@@ -101,7 +113,7 @@ class MattermostSource(Source[Item | UserRemoved]):
 
         The workers start after the first `gaps.report`, with the posts missed since the last run.
         """
-        self._me = Me(str(me["id"]))
+        self._me = replace(self._me, id=str(me["id"]))
         self.usernames.learn(str(me["id"]), str(me.get("username", "")))
         await self.allowlist.load()
         self.invitations.load(await asyncio.to_thread(entries, self._store.path, "mattermost"))
@@ -141,7 +153,10 @@ class MattermostSource(Source[Item | UserRemoved]):
                 # No frame names the team's channels. A catch-up lists the ones we are still in.
                 self.gaps.report()
             case Unhandled(kind):
-                self.pipeline.unhandled[kind] += 1
+                if (reacted := reaction_of(frame)) and reacted.reaction.post_id in self.me.sent:
+                    self.pipeline.submit(reacted)
+                else:
+                    self.pipeline.unhandled[kind] += 1
 
     def _ignored_early(self, frame: Frame) -> bool:
         """Ignore a post in a channel that is known, not served and has nothing queued. Return False to decode it."""
@@ -174,13 +189,16 @@ class MattermostSource(Source[Item | UserRemoved]):
         policy = self._policy if self.invitations.knows(chat_id) else self._listed_only
         return policy.with_chats(self.allowlist.approved, barred=self.allowlist.revoked)
 
-    def queue(self, item: Item | UserRemoved) -> str:
+    def queue(self, item: Incoming) -> str:
         return item.post.channel_id if isinstance(item, Item) else item.channel_id
 
-    def place(self, item: Item | UserRemoved) -> Place:
+    def place(self, item: Incoming) -> Place:
         # Highest authority, so that a full queue drops a removal last: it decides about later posts.
         if isinstance(item, UserRemoved):
             return Place("", Authority.ADMIN, is_request=True)
+        if isinstance(item, Reacted):
+            person, chat_type = Address(item.reaction.user_id), self._channels.chat_type(item.channel_id)
+            return Place(person.id or "", self._authorizations.of(person, chat_type, item.channel_id).authority, True)
         channel, author = self._channels.known(item), item.post.user_id
         inbound = self._decoded(item, channel).inbound
         is_request = isinstance(self.pipeline.decide_optimistically(inbound), Dispatch)
@@ -191,15 +209,18 @@ class MattermostSource(Source[Item | UserRemoved]):
             authority = of_program(authority, is_bot=False)
         return Place(author, authority, is_request)
 
-    async def read(self, item: Item | UserRemoved) -> Message[Item | UserRemoved] | None:
+    async def read(self, item: Incoming) -> Message[Incoming] | None:
         if isinstance(item, UserRemoved):
             self.invitations.forget(item.channel_id)
             return None
+        if isinstance(item, Reacted):
+            return await self._read_reaction(item)
         channel = await self._channels.of(item)
         decoded = self._decoded(item, channel)
         inbound = decoded.inbound
         if inbound.origin is Origin.SELF:
             # Our own posts, from any client of the account, make the thread ours without asking the server.
+            self.own.put(inbound.message_id, inbound.text[:_OWN_CHARACTERS])
             root = inbound.chat.thread or inbound.message_id
             self._threads.record_own_post(root, inbound.sent_at, is_root=inbound.chat.thread is None)
         now = self._client.server_clock.now_with(
@@ -207,7 +228,17 @@ class MattermostSource(Source[Item | UserRemoved]):
         )
         return Message(item, inbound, item.post.channel_id, channel.chat_type, now, item.missed, decoded.unknown_names)
 
-    async def invitation(self, message: Message[Item | UserRemoved]) -> str | None:
+    async def _read_reaction(self, item: Reacted) -> Message[Incoming]:
+        user_id, channel = item.reaction.user_id, await self._channels.fetch(item.channel_id)
+        inbound = to_reaction(
+            item,
+            channel_type=channel.type,
+            sender_name=await self.usernames.fetch_name(user_id),
+            is_person=user_id != self.me.id and await self.usernames.is_person(user_id),
+        )
+        return Message(item, inbound, item.channel_id, channel.chat_type, self._client.server_clock.now())
+
+    async def invitation(self, message: Message[Incoming]) -> str | None:
         item, inbound = message.item, message.inbound
         # An edited or deleted version of the server's post about an addition is no new addition.
         if not isinstance(item, Item) or item.kind != "posted" or inbound.origin is Origin.SELF:
@@ -228,10 +259,10 @@ class MattermostSource(Source[Item | UserRemoved]):
             return None
         return self.invitations.notice(message.chat_id, self.authorize(inbound.sender, message) if opened else None)
 
-    def authorize(self, person: Address, message: Message[Item | UserRemoved]) -> Authorization:
+    def authorize(self, person: Address, message: Message[Incoming]) -> Authorization:
         return self._authorizations.of(person, message.chat_type, message.chat_id)
 
-    async def authorize_author(self, message: Message[Item | UserRemoved]) -> Authorization:
+    async def authorize_author(self, message: Message[Incoming]) -> Authorization:
         """See `Source`. A hook's post has its owner's user id and a command's output its caller's, but neither of them
         wrote it."""
         inbound = message.inbound
@@ -242,9 +273,7 @@ class MattermostSource(Source[Item | UserRemoved]):
         authority = of_program(account.authority, is_bot=is_bot)
         return Authorization(f"program:{inbound.sender.id}", None, allowed=False, listed=False, authority=authority)
 
-    async def complete(
-        self, message: Message[Item | UserRemoved], authorization: Authorization
-    ) -> Message[Item | UserRemoved]:
+    async def complete(self, message: Message[Incoming], authorization: Authorization) -> Message[Incoming]:
         item, inbound = message.item, message.inbound
         # A stranger's post is observed at most, so it is not worth a call to the server, which others would wait for.
         if not isinstance(item, Item) or authorization.authority is Authority.STRANGER:
@@ -261,7 +290,7 @@ class MattermostSource(Source[Item | UserRemoved]):
     def dispatch_mark(self, inbound: Inbound) -> str:
         return f"{inbound.message_id} dispatched"
 
-    async def names(self, message: Message[Item | UserRemoved]) -> tuple[Foreign, Foreign]:
+    async def names(self, message: Message[Incoming]) -> tuple[Foreign, Foreign]:
         inbound = message.inbound
         match inbound.origin:
             case Origin.PROGRAM:
@@ -273,8 +302,10 @@ class MattermostSource(Source[Item | UserRemoved]):
         channel = self._channels.known(message.item) if isinstance(message.item, Item) else None
         return (as_name(channel.name) if channel else Foreign()) or author, author
 
-    def handled(self, message: Message[Item | UserRemoved]) -> None:
-        self.cursors.advance(message.chat_id, message.inbound.sent_at)
+    def handled(self, message: Message[Incoming]) -> None:
+        # A reaction has no place in the row of posts.
+        if isinstance(message.item, Item):
+            self.cursors.advance(message.chat_id, message.inbound.sent_at)
 
     def _decoded(self, item: Item, channel: Channel) -> Decoded:
         return to_inbound(

@@ -75,6 +75,19 @@ class UserRemovedData(Wire):
     user_id: Id | None = None
 
 
+class Reaction(Wire):
+    """A reaction of a user to a post."""
+
+    user_id: Id
+    post_id: Id
+    emoji_name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    create_at: Lenient[Milliseconds] = None
+
+
+class ReactionData(Wire):
+    reaction: Json[Reaction]
+
+
 class LeaveTeamData(Wire):
     user_id: Id
 

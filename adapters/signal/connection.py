@@ -11,7 +11,7 @@ from pathlib import Path
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Deliver, Report
+from ...common.inbound.delivery import Deliver, React, Report
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ..connection import BaseConnection
@@ -46,6 +46,7 @@ class Connection(BaseConnection):
         host: HostAccess,
         deliver: Deliver,
         report: Report,
+        react: React,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -60,7 +61,15 @@ class Connection(BaseConnection):
         self._learned = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
         self.source = SignalSource(
-            settings, self.client, self._store, observed, sent=sent, host=host, deliver=deliver, report=report
+            settings,
+            self.client,
+            self._store,
+            observed,
+            sent=sent,
+            host=host,
+            deliver=deliver,
+            report=report,
+            react=react,
         )
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
         self.stream = supervised_stream(

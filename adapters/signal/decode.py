@@ -8,7 +8,19 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
-from ...common.core.events import Address, Attachment, Chat, Inbound, Me, Mention, Origin, Quote, Unhandled, message_key
+from ...common.core.events import (
+    Address,
+    Attachment,
+    Chat,
+    Inbound,
+    Me,
+    Mention,
+    Origin,
+    Quote,
+    Reaction,
+    Unhandled,
+    message_key,
+)
 from ...common.core.people import as_aci, as_number
 from ...common.core.wording import Foreign, file_name
 from ...common.core.wording import name as as_name
@@ -138,6 +150,7 @@ def _inbound(
         first_at=received_at - (sent_at - edits) if edits and received_at else None,
         delivered_at=server_time(envelope.server_delivered_timestamp) or received_at,
         deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
+        reaction=_reaction(body.reaction) if isinstance(body.reaction, wire.Reaction) else None,
         # signal-cli announces a new group with a DELIVER of revision 0, and any later change, such as an addition or
         # an invitation, with an UPDATE. Neither says what changed.
         opens_group=contentless == "group event"
@@ -226,6 +239,15 @@ def _quote(quote: wire.Quote | None, names: Names) -> Quote | None:
         as_aci(quote.author_uuid) or as_aci(quote.author), as_number(quote.author_number) or as_number(quote.author)
     )
     return Quote(str(quote.id or ""), author, names(author), Foreign(quote.text or ""))
+
+
+def _reaction(reaction: wire.Reaction) -> Reaction:
+    author = Address(
+        as_aci(reaction.target_author_uuid) or as_aci(reaction.target_author),
+        as_number(reaction.target_author_number) or as_number(reaction.target_author),
+    )
+    target = str(reaction.target_sent_timestamp)
+    return Reaction(as_name(reaction.emoji), target, author, reaction.is_remove)
 
 
 def _attachment(attachment: wire.Attachment) -> Attachment:

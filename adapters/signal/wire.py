@@ -73,6 +73,17 @@ class RemoteDelete(Wire):
     timestamp: int
 
 
+class Reaction(Wire):
+    """A reaction to the message with the timestamp `target_sent_timestamp` of that author."""
+
+    emoji: str
+    target_author: str | None = None
+    target_author_number: str | None = None
+    target_author_uuid: str | None = None
+    target_sent_timestamp: int
+    is_remove: bool = False
+
+
 class DataMessage(Wire):
     timestamp: int | None = None
     message: str | None = None
@@ -82,7 +93,8 @@ class DataMessage(Wire):
     quote: Quote | None = None
     group_info: GroupInfo | None = None
     remote_delete: RemoteDelete | None = None
-    reaction: Any = None
+    # An invalid one is a reaction all the same, and nothing else.
+    reaction: Annotated[Reaction | Any, Field(union_mode="left_to_right")] = None
     sticker: Any = None
     payment: Any = None
     contacts: Any = None

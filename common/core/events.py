@@ -46,6 +46,12 @@ class Me:
             return None
         return False
 
+    def wrote(self, reaction: Reaction) -> bool:
+        """Return True if a reaction is certainly to a message of ours. Two people's message ids may be equal."""
+        if reaction.author:
+            return self.recognises(reaction.author) is True
+        return reaction.message_id in self.sent
+
 
 class Origin(StrEnum):
     """The kind of author."""
@@ -112,6 +118,19 @@ class Attachment:
         return self.content_type.startswith("audio/")
 
 
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A reaction to a message. Signal writes the emoji itself, Mattermost its name.
+
+    `author` is the author of that message, empty on a network that does not name them.
+    """
+
+    emoji: Foreign
+    message_id: str
+    author: Address = Address()
+    removed: bool = False
+
+
 MOST_ATTACHMENTS = 50
 """The most attachments read of one message. No client of either network sends as many."""
 
@@ -153,6 +172,8 @@ class Inbound:
     """Time at which the server delivered it, by its own clock; None if unknown."""
     deletes: str | None = None
     """The id of the message that its sender deleted with this event."""
+    reaction: Reaction | None = None
+    """The reaction that the event is, or takes away."""
     opens_group: bool = False
     """True for a group event without text: somebody created the group, added or invited us, or changed the group."""
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from ..core.authority import Authority
-from ..core.events import Chat, Dispatch, Inbound, Observe, message_key
+from ..core.events import Chat, Dispatch, Inbound, Observe, Reaction, message_key
 from ..core.people import Authorization
 from ..core.wording import Foreign
 from .observation import Observations
@@ -48,12 +48,31 @@ class Change:
     chat_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """A reaction to a message of ours, or its removal. Chat id and type are the host's, `author` is a display name."""
+
+    inbound: Inbound
+    reaction: Reaction
+    authorization: Authorization
+    chat_id: str
+    chat_type: str
+    author: Foreign
+
+    @property
+    def buffer(self) -> str:
+        """The key of the observation buffer of this conversation."""
+        return buffer_of(self.chat_id, self.inbound.chat)
+
+
 Commit = Callable[[], Awaitable[None]]
 """Call this right before the hand-over: once it returns, not even a crash dispatches the message twice."""
 Deliver = Callable[[Delivery, Commit], Awaitable[None]]
 """Hands a message to the host."""
 Report = Callable[[Change], Awaitable[None]]
 """Tells the host's other plugins of a change. Never raises."""
+React = Callable[[Reacted], Awaitable[None]]
+"""Takes a reaction to a message of ours."""
 
 
 def buffer_of(chat_id: str, chat: Chat) -> str:

@@ -20,7 +20,7 @@ from ..core.versions import Versions, is_change
 from ..core.wording import Foreign
 from ..state.ledger import Ledger
 from ..state.trace import Trace
-from .delivery import Change, Deliver, Delivery, Report, apply_edit, buffer_of
+from .delivery import Change, Deliver, Delivery, React, Reacted, Report, apply_edit, buffer_of
 from .fair_queue import Place
 from .observation import Observations
 from .workers import ChatWorkers
@@ -139,11 +139,13 @@ class Pipeline(Generic[_Item]):
         observed: Observations,
         deliver: Deliver,
         report: Report,
+        react: React | None = None,
     ) -> None:
         self._source = source
         self._observed = observed
         self._deliver = deliver
         self._report = report
+        self._react = react
         self._versions = Versions()
         self._looked_up: Bounded[str, None] = Bounded(KEEP_LOOKED_UP)
         self._program_turns: Bounded[str, int] = Bounded(KEEP_CHATS)
@@ -195,6 +197,8 @@ class Pipeline(Generic[_Item]):
             self.trace.noted(message.inbound, "invitation", outcome)
         if taken_back := message.inbound.deletes:
             self._observed.delete(message.buffer, message_key(message.inbound.sender, taken_back))
+        if await self._is_reaction_deferred(message):
+            return
         # Before the host is asked: a busy account ignores most messages, and each question reads the host's lists.
         decision, authorization = self.decide_optimistically(message.inbound), NOBODY
         if not _is_final(decision, message.inbound):
@@ -216,12 +220,29 @@ class Pipeline(Generic[_Item]):
         # Last: the catch-up cursor must not pass a message that was not delivered.
         source.handled(message)
 
+    async def _is_reaction_deferred(self, message: Message[_Item]) -> bool:
+        """Report a reaction to a message of ours in a chat that is served; True if its author is looked up first."""
+        inbound, reaction = message.inbound, message.inbound.reaction
+        if self._react is None or reaction is None or inbound.origin is not Origin.PERSON:
+            return False
+        if not self.me.wrote(reaction) or not self._serves(inbound):
+            return False
+        authorization = await self._source.authorize_author(message)
+        if self._defers(message, authorization):
+            return True
+        _, author = await self._source.names(message)
+        await self._react(Reacted(inbound, reaction, authorization, message.chat_id, message.chat_type, author))
+        return False
+
+    def _serves(self, inbound: Inbound) -> bool:
+        return not inbound.chat.is_group or self._source.policy(inbound.chat.id).serves(inbound.chat.id)
+
     async def _report_change(self, message: Message[_Item]) -> None:
         """Report an edit or a deletion in a chat that is served, if the host accepts its author."""
         inbound = message.inbound
         if not is_change(inbound, self._versions.before(inbound)):
             return
-        if inbound.chat.is_group and not self._source.policy(inbound.chat.id).serves(inbound.chat.id):
+        if not self._serves(inbound):
             return
         author = self._source.authorize(inbound.sender, message)
         if author.allowed:

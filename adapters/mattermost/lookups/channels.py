@@ -46,7 +46,11 @@ class Channels:
         channel_id = item.post.channel_id
         if item.channel_type:
             self._channels.put(channel_id, Channel(item.channel_type, item.channel_name, item.team_id))
-        elif channel_id not in self._channels:
+        return await self.fetch(channel_id)
+
+    async def fetch(self, channel_id: str) -> Channel:
+        """Return a channel by its id, like `of`."""
+        if channel_id not in self._channels:
             try:
                 row = await self._client.channel(channel_id)
             except (HardenedError, ValueError) as exc:
@@ -56,6 +60,10 @@ class Channels:
             fields = (str(row.get("type", "O")), str(row.get("display_name", "")), str(row.get("team_id", "")))
             self._channels.put(channel_id, Channel(*fields))
         return self._channels[channel_id]
+
+    def chat_type(self, channel_id: str) -> str:
+        """Return the host's type of a channel without asking the server."""
+        return self._channels.get(channel_id, _UNKNOWN).chat_type
 
     def known(self, item: Item) -> Channel:
         """Return the channel of a post without asking the server. An unknown one does not count as a direct message."""

@@ -82,6 +82,12 @@ class Usernames:
             await self._ask(user_id)
         return self._bots.get(user_id, False)
 
+    async def is_person(self, user_id: str) -> bool:
+        """Return True if the server says that the account is no bot, False if it is one or the look-up fails."""
+        if user_id not in self._bots:
+            await self._ask(user_id)
+        return not self._bots.get(user_id, True)
+
     async def _ask(self, user_id: str) -> None:
         try:
             self._learn_all(await self._client.users_by_ids([user_id]))

@@ -86,6 +86,30 @@ COMMANDS_FOR_ALL = HostName(
     ("gateway.slash_access:_ALWAYS_ALLOWED_FOR_USERS",), without="the commands of members of an open group"
 )
 
+# -- prompts
+
+_PROMPTS = "answers by reaction, and outcomes shown on a question: questions are asked in plain text"
+APPROVAL_LOCK = HostName(("tools.approval:_lock",), without=_PROMPTS)
+APPROVAL_QUEUES = HostName(("tools.approval:_gateway_queues",), without=_PROMPTS)
+APPROVAL_ENTRY = HostName(
+    ("tools.approval_gateway_wait:_ApprovalEntry", "tools.approval:_ApprovalEntry"), without=_PROMPTS
+)
+RESOLVE_APPROVAL = HostName(("tools.approval:resolve_gateway_approval",), ("reason",), without=_PROMPTS)
+RESOLVE_REQUEST = HostName(
+    ("tools.approval:resolve_gateway_approval",), ("reason", "request_id"), without=_PROMPTS, since="0.20.6"
+)
+APPROVAL_SECONDS = HostName(
+    ("tools.approval_context:_get_approval_timeout", "tools.approval:_get_approval_timeout"), without=_PROMPTS
+)
+REDACT_COMMAND = HostName(("gateway.run:_redact_approval_command",), without=_PROMPTS)
+RESOLVE_CLARIFY = HostName(("tools.clarify_gateway:resolve_gateway_clarify",), without=_PROMPTS)
+AWAIT_CLARIFY_TEXT = HostName(("tools.clarify_gateway:mark_awaiting_text",), without=_PROMPTS)
+PENDING_CLARIFY = HostName(
+    ("tools.clarify_gateway:get_pending_for_session",), ("include_choice_prompts",), without=_PROMPTS
+)
+RESOLVE_CONFIRMATION = HostName(("tools.slash_confirm:resolve",), without=_PROMPTS)
+RESUME_TYPING = HostName(("gateway.platforms.base:BasePlatformAdapter.resume_typing_for_chat",), without=_PROMPTS)
+
 # -- people
 
 RUNNER_AUTHORIZES = needed("gateway.run:GatewayRunner._is_user_authorized")

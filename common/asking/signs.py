@@ -1,0 +1,47 @@
+"""Reactions as answers. Signal writes the emoji itself, Mattermost its name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Sign(StrEnum):
+    """The meaning of a reaction. "For good" is none of them: it must be typed."""
+
+    ONCE = "once"
+    SESSION = "session"
+    DENY = "deny"
+
+
+NAMES: Mapping[Sign, tuple[str, ...]] = {
+    Sign.ONCE: ("+1", "thumbsup", "white_check_mark", "heavy_check_mark", "👍", "✅", "✔"),
+    Sign.SESSION: ("repeat", "🔁"),
+    Sign.DENY: ("-1", "thumbsdown", "x", "heavy_multiplication_x", "negative_squared_cross_mark", "👎", "❌", "✖", "❎"),
+}
+"""Mattermost's names, the one that the bot itself uses first, and the emoji."""
+DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_SIGNS: Mapping[str, Sign] = {name: sign for sign, names in NAMES.items() for name in names}
+_NUMBERS = {name: n for n, name in enumerate(DIGITS, 1)} | {f"{n}\u20e3": n for n in range(1, 10)}
+_TONE = "_skin_tone"
+_TONES = ("_light", "_medium_light", "_medium", "_medium_dark", "_dark")
+_VARIATION = "\ufe0f"
+
+
+def meaning(emoji: str) -> Sign | int | None:
+    """Return the sign, or the number of a choice (1 to 9), that an emoji of any skin tone means; None for any other."""
+    plain = _plain(emoji)
+    return _SIGNS.get(plain) or _NUMBERS.get(plain)
+
+
+def keycap(number: int) -> str:
+    """Return the emoji of a number from 1 to 9."""
+    return f"{number}{_VARIATION}\u20e3"
+
+
+def _plain(emoji: str) -> str:
+    """Return an emoji without variation and skin tone, which Mattermost spells out."""
+    if emoji.endswith(_TONE):
+        emoji = emoji.removesuffix(_TONE)
+        emoji = emoji.removesuffix(max((tone for tone in _TONES if emoji.endswith(tone)), key=len, default=""))
+    return "".join(char for char in emoji if char != _VARIATION and not "\U0001f3fb" <= char <= "\U0001f3ff")
