@@ -160,6 +160,14 @@ async def test_what_arrives_while_the_agent_works_takes_the_hosts_own_way(
     assert passed == ([coming] if name else [])
 
 
+@pytest.mark.usefixtures("alice_on_signal")
+async def test_a_command_that_waits_for_the_agent_takes_the_hosts_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, adapter = created("http://127.0.0.1:1")
+    assert adapter._interceptor._held.takes(event("/skill"), "another key")
+    monkeypatch.delattr(adapter, table.ACTIVE_SESSIONS.attribute)
+    assert not adapter._interceptor._held.takes(event("/skill"), "key")
+
+
 async def test_a_job_outside_the_gateway_is_told_that_it_cannot_send(
     monkeypatch: pytest.MonkeyPatch, hermes_home: Path
 ) -> None:

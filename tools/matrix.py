@@ -55,6 +55,7 @@ SCENARIOS = (
     "test_faults_signal.py",
     "test_file_limits.py",
     "test_gateway.py",
+    "test_held.py",
     "test_host_adapter.py",
     "test_host_events.py",
     "test_host_files.py",

@@ -19,6 +19,7 @@ from ..inbound.observation import Observations
 from . import commands, files, questions, sessions
 from . import events as host_events
 from .contract import table
+from .held import Held
 from .tenancy import session
 from .tenancy.commands import answer as answer_for_chat
 from .tenancy.guarding import kept
@@ -42,6 +43,7 @@ class Interceptor:
         """Each author's latest authority by chat and user id, for events that the host makes itself."""
         self.closing = asyncio.Event()
         """This is set when the adapter is about to close, so that no event waits for its files any longer."""
+        self._held = Held(adapter, self.closing)
 
     def _event(self, delivery: Delivery, source: Any, **fields: Any) -> Any:
         inbound = delivery.inbound
@@ -117,6 +119,8 @@ class Interceptor:
             if refusal := self._refused(event):
                 if refusal.reply:
                     await self._adapter.send(event.source.chat_id, refusal.reply)
+                return True
+            if self._held.takes(event, session_key):
                 return True
             # Merging would mix two people's files; an interruption would deny the open approval.
             separately = not event.internal and (

@@ -126,6 +126,11 @@ RUNNER_QUEUE_LIMIT = HostName(("gateway.run:GatewayRunner._BUSY_QUEUE_MAX_PENDIN
 RUNNER_DRAINING = HostName(("gateway.run:GatewayRunner._draining",), without=_SEPARATE_TURNS)
 PENDING_MESSAGES = HostName(("gateway.platforms.base:BasePlatformAdapter._pending_messages",), without=_SEPARATE_TURNS)
 
+ACTIVE_SESSIONS = HostName(
+    ("gateway.platforms.base:BasePlatformAdapter._active_sessions",),
+    without="the waiting of slash commands apart from what is said behind them, while the agent works",
+)
+
 # -- files and references
 
 _REFERENCES = "references such as @file: in anybody's words"
