@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from .stock import STOCK
 logger = logging.getLogger(__name__)
 
 _FILE_NAME_BYTES = 200
+_PROMPT_SECONDS = 8.0
+"""Time for sending a question: after 15 s the host asks a second time."""
 _Stock: Any = stock_adapter(STOCK, host_names.NAMES)
 SendResult: Any = table.SEND_RESULT.load()
 
@@ -142,6 +145,29 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             if root_id is None or "root_id" not in exc.error_id:
                 raise
             return await self._client().create_post(chat_id, text)
+
+    async def post_prompt(self, chat_id: str, text: str, metadata: Any) -> str | None:
+        """See `Network`."""
+        try:
+            async with asyncio.timeout(_PROMPT_SECONDS):
+                post = await self._post(chat_id, text, await self._thread_root_for_send(None, metadata))
+        except (HardenedError, ValueError, TimeoutError) as exc:
+            logger.warning("Mattermost: a question was not sent: %s", type(exc).__name__)
+            return None
+        return str(post["id"])
+
+    async def edit_prompt(self, chat_id: str, message_id: str, text: str) -> None:
+        """See `Network`."""
+        if not (edited := await self.edit_message(chat_id, message_id, text)).success:
+            logger.warning("Mattermost: the outcome of a question is not shown: %s", edited.error_kind)
+
+    async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
+        """See `Network`."""
+        for name in names:
+            try:
+                await self._client().react(message_id, name)
+            except (HardenedError, ValueError) as exc:
+                logger.info("Mattermost: a reaction was not put below a question: %s", type(exc).__name__)
 
     async def _thread_root_for_send(self, reply_to: str | None, metadata: dict[str, Any] | None) -> str | None:
         """Return the root id of the thread to post in. In every reply mode, an answer stays in its post's thread."""

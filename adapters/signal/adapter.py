@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from ...common.core.bounded import Bounded
@@ -31,6 +32,8 @@ SendResult: Any = table.SEND_RESULT.load()
 
 _KEEP_QUOTABLE = 500
 _QUOTED_CHARACTERS = 200
+_PROMPT_SECONDS = 8.0
+"""Time for sending a question: after 15 s the host asks a second time."""
 
 
 class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
@@ -112,11 +115,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         connection = self.connection
         if connection is None:
             return SendResult(success=False, error="not connected to signal-cli", error_kind="transient")
-        to = (
-            {"groupId": chat_id[6:]}
-            if chat_id.startswith("group:")
-            else {"recipient": [await self._resolve_recipient(chat_id)]}
-        )
+        to = await self._to(chat_id)
 
         async def send_part(number: int, part: str) -> None:
             text, styles = _styled(part)
@@ -130,6 +129,40 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
         parts = self.truncate_message(content, host_names.MAX_MESSAGE_LENGTH.load())
         return await send_all(parts, send_part, lambda _: None)
+
+    async def post_prompt(self, chat_id: str, text: str, metadata: Any) -> str | None:
+        """See `Network`. A message of a limited rate is not waited for: the host then asks in its own way."""
+        try:
+            async with asyncio.timeout(_PROMPT_SECONDS):
+                return await self._send_prompt(chat_id, text)
+        except (HardenedError, TimeoutError) as exc:
+            logger.warning("Signal: a question was not sent: %s", type(exc).__name__)
+            return None
+
+    async def edit_prompt(self, chat_id: str, message_id: str, text: str) -> None:
+        """See `Network`."""
+        try:
+            await self._send_prompt(chat_id, text, editTimestamp=int(message_id))
+        except (HardenedError, ValueError) as exc:
+            logger.warning("Signal: the outcome of a question is not shown: %s", type(exc).__name__)
+
+    async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
+        """Do nothing: an account has one reaction a message, which says nothing about the others."""
+
+    async def _send_prompt(self, chat_id: str, text: str, **more: int) -> str | None:
+        if self.connection is None:
+            return None
+        plain, styles = _styled(text)
+        params = {**await self._to(chat_id), "message": plain, **({"textStyles": styles} if styles else {}), **more}
+        sent = await sending.send(self.connection.client, params, patience=_PROMPT_SECONDS)
+        self._track_sent_timestamp({"timestamp": sent.timestamp})
+        return str(sent.timestamp) if sent.timestamp else None
+
+    async def _to(self, chat_id: str) -> dict[str, Any]:
+        """Return the parameters of a call that name the recipient."""
+        if chat_id.startswith("group:"):
+            return {"groupId": chat_id[6:]}
+        return {"recipient": [await self._resolve_recipient(chat_id)]}
 
     def _quote(self, chat_id: str, message_id: str | None) -> dict[str, Any]:
         quoted = self._quotable.get((chat_id, message_id or ""))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Protocol
 
 from ..core.bounded import Bounded
 from .signs import Sign
@@ -28,12 +28,25 @@ class Kind(StrEnum):
     """A question of the agent's with choices."""
 
 
+class Entry(Protocol):
+    """What the host waits with."""
+
+    def waits(self) -> bool:
+        """Return True while the host waits for the answer."""
+
+    async def answer(self, value: str) -> bool:
+        """Give the answer to exactly this entry; False if it waits no more."""
+
+    def ended_with(self) -> str | None:
+        """Return the answer that the host got otherwise, None for none."""
+
+
 @dataclass(slots=True)
 class Prompt:
     """A question in a session.
 
-    `answers` maps what a reaction means to the host's own word for it, `entry` is what the host waits with. `asker` is
-    the user id whose request led to it, None if unknown.
+    `answers` maps what a reaction means to the host's own word for it. `asker` is the user id whose request led to it,
+    None if unknown.
     """
 
     kind: Kind
@@ -41,7 +54,7 @@ class Prompt:
     chat_id: str
     text: str
     answers: Mapping[Sign | int, str]
-    entry: Any
+    entry: Entry
     asker: str | None
     places: list[Place] = field(default_factory=list)
     outcome: str = ""
@@ -64,33 +77,31 @@ class Tell:
     text: str
 
 
-SETTLED = "That was settled already: {outcome}."
-ADMINS_ONLY = "⛔ Only an admin may answer this."
-EXPIRED = "⌛ I was restarted since, and this question has expired. Ask me again if you still want it."
+_ADMINS_ONLY = "⛔ Only an admin may answer this."
 
 
 def judge(prompt: Prompt, meant: Sign | int | None, user_id: str, *, may: bool, heard: bool) -> Answer | Tell | None:
     """Return what a person's reaction to a prompt means; None for nothing, without a sign.
 
-    `may`: they may answer it. `heard`: they may talk to the agent, so they may be told why it does not count, once.
+    `may`: they may answer it. `heard`: they are told why an answer does not count, once.
     """
     value = prompt.answers.get(meant) if meant is not None else None
-    if value is None or not heard:
+    if value is None:
         return None
     if may and not prompt.outcome:
         return Answer(value)
-    if user_id in prompt.told or (not may and prompt.kind is not Kind.APPROVAL):
+    if not heard or user_id in prompt.told or (not may and prompt.kind is not Kind.APPROVAL):
         return None
     prompt.told.add(user_id)
-    return Tell(SETTLED.format(outcome=prompt.outcome)) if may else Tell(ADMINS_ONLY)
+    return Tell(f"That was settled already. {prompt.outcome}") if may else Tell(_ADMINS_ONLY)
 
 
 class Prompts:
     """The prompts of one network in one profile. Of an earlier run only the places are known."""
 
-    def __init__(self, expired: Iterable[Place] = ()) -> None:
+    def __init__(self) -> None:
         self._at: Bounded[Place, Prompt] = Bounded(KEEP)
-        self._expired: Bounded[Place, None] = Bounded(KEEP, ((place, None) for place in expired))
+        self._expired: Bounded[Place, bool] = Bounded(KEEP)
 
     def put(self, prompt: Prompt, place: Place) -> None:
         """Record that a prompt stands in a message."""
@@ -105,6 +116,10 @@ class Prompts:
         """Yield the open prompts, the oldest first."""
         yield from {id(prompt): prompt for prompt in self._at.values() if not prompt.outcome}.values()
 
+    def expire(self, place: Place) -> None:
+        """Record that a prompt of an earlier run stands in a message."""
+        self._expired.put(place, True)
+
     def expires(self, place: Place) -> bool:
         """Return True, once, if a prompt of an earlier run stands in a message."""
-        return self._expired.pop(place, False) is None
+        return self._expired.pop(place, False)

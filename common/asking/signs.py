@@ -17,7 +17,10 @@ class Sign(StrEnum):
 NAMES: Mapping[Sign, tuple[str, ...]] = {
     Sign.ONCE: ("+1", "thumbsup", "white_check_mark", "heavy_check_mark", "👍", "✅", "✔"),
     Sign.SESSION: ("repeat", "🔁"),
-    Sign.DENY: ("-1", "thumbsdown", "x", "heavy_multiplication_x", "negative_squared_cross_mark", "👎", "❌", "✖", "❎"),
+    Sign.DENY: (
+        *("-1", "thumbsdown", "x", "heavy_multiplication_x", "negative_squared_cross_mark"),
+        *("👎", "❌", "✖", "❎"),
+    ),
 }
 """Mattermost's names, the one that the bot itself uses first, and the emoji."""
 DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -105,6 +105,8 @@ class Interceptor:
             session.arrived(event.source)
             if refusal := self._refused(event):
                 return refusal.reply
+            if not event.internal:
+                questions.begins(event, self._extra, self._adapter)
             reply = await handler(event)
             if event.is_command():
                 questions.confirmation_asked(event, self._extra, self._adapter)

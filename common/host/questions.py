@@ -62,6 +62,31 @@ _confirmations: Bounded[str, str] = Bounded(_KEEP)
 """The user id of the command that asks for a confirmation, by `_confirmation_key`."""
 
 
+_speakers: Bounded[str, str] = Bounded(_KEEP)
+"""The user id of the latest message that a session began to work on, by session key."""
+
+
+def begins(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
+    """Record the author of a message that its session begins to work on."""
+    for key in sessions.session_keys(event.source, extra, adapter):
+        _speakers.put(key, str(event.source.user_id))
+
+
+def speaker(session_key: str) -> str | None:
+    """Return the user id of the message that a session works on, None if unknown."""
+    return _speakers.get(session_key)
+
+
+def approval_asker(session_key: str) -> str | None:
+    """Return the user id whose turn asks for an approval in a session, None if unknown."""
+    return _approvals.get(session_key) or None
+
+
+def confirmed_command(session_key: str) -> str:
+    """Return the slash command that waits for a confirmation in a session, empty for none."""
+    return str((_pending_confirmation(session_key) or {}).get("command", ""))
+
+
 def turn_began(turn_id: str, user_id: str) -> None:
     """Record the user of a turn. Called by the hook `pre_llm_call`."""
     if turn_id:
@@ -126,12 +151,20 @@ def _may_run(command: str, authority: Authority) -> bool:
 
 
 def _may_answer(event: Any, authority: Authority, question: _Question, extra: Mapping[str, Any], adapter: Any) -> bool:
-    answers = RIGHTS[authority].answers
     # In a session of one person, every question is theirs.
     own = question.asker == event.source.user_id or not sessions.is_shared(event.source, extra, adapter)
+    return has_right(event.source, authority, extra, question.command, own=own)
+
+
+def has_right(source: Any, authority: Authority, extra: Mapping[str, Any], command: str, *, own: bool) -> bool:
+    """Return True if the person of a source may answer a question for which that command is needed.
+
+    `own`: the question arose from their own request.
+    """
+    answers = RIGHTS[authority].answers
     if answers is Answers.NONE or (answers is Answers.OWN and not own):
         return False
-    return bool(people.slash_policy(event.source, extra).can_run(event.source.user_id, question.command))
+    return bool(people.slash_policy(source, extra).can_run(source.user_id, command))
 
 
 def _question(event: Any, command: str | None, key: str, runner: Any) -> _Question | None:

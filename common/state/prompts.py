@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .store import Store
 
-KEEP_SECONDS = 7 * 24 * 3600.0
-
 
 class OpenPrompts:
     """The messages of one network in which a question waits, by the host's chat id and the network's message id."""
@@ -30,4 +28,6 @@ class OpenPrompts:
 
     def remove(self, chat: str, message: str) -> None:
         """Forget a question that is settled."""
-        self._store.write("DELETE FROM prompt WHERE network = ? AND chat = ? AND message = ?", (self._network, chat, message))
+        self._store.write(
+            "DELETE FROM prompt WHERE network = ? AND chat = ? AND message = ?", (self._network, chat, message)
+        )

@@ -152,6 +152,15 @@ class ReplayServer:
         self.posts[post_id] |= {"message": "", "delete_at": now, "update_at": now}
         await self.emit(deleted)
 
+    async def react(self, user_id: str, post_id: str, emoji_name: str, *, removed: bool = False) -> Object:
+        """React to a post, or take a reaction away."""
+        now = self.now()
+        reaction = {"user_id": user_id, "post_id": post_id, "emoji_name": emoji_name, "create_at": now}
+        data = {"reaction": json.dumps(reaction, separators=(",", ":"))}
+        name = "reaction_removed" if removed else "reaction_added"
+        await self.emit(event_of(name, data, channel_id=self.posts[post_id]["channel_id"]))
+        return reaction
+
     async def remove_member(self, channel_id: str, user_id: str, remover_id: str) -> None:
         """Remove a member. The event has one form for the bot that was removed, another for the other members."""
         self.members[channel_id].discard(user_id)

@@ -55,6 +55,7 @@ class Routes:
             "GET /posts/ID/thread": self._thread,
             "PUT /posts/ID/patch": self._patch_post,
             "DELETE /posts/ID": self._delete_post,
+            "POST /reactions": self._react,
             "GET /config/client": self._config,
             "GET /system/ping": self._ping,
         }
@@ -163,6 +164,12 @@ class Routes:
         await self._own_post(call, post_id)
         await self.server.delete(post_id)
         return {"status": "OK"}
+
+    async def _react(self, call: Call) -> Object:
+        reaction = call.json or {}
+        if reaction.get("post_id") not in self.server.posts or reaction.get("user_id") != self.server.me_id:
+            raise Refused(403, "api.reaction.save_reaction.user_id.app_error", "You cannot save reaction for another.")
+        return await self.server.react(self.server.me_id, reaction["post_id"], str(reaction.get("emoji_name")))
 
     async def posts(self, call: Call, channel_id: str) -> Object:
         self.must_be_member(channel_id)

@@ -200,6 +200,10 @@ class MattermostClient:
 
     # -- files
 
+    async def react(self, post_id: str, name: str) -> None:
+        """React to a post with the emoji of that name."""
+        await self.call("POST", "/reactions", {"user_id": await self._me(), "post_id": post_id, "emoji_name": name})
+
     async def upload_file(self, channel_id: str, name: str, data: bytes, content_type: str) -> Object:
         """Upload a file and return its FileInfo. The server ignores `content_type` and guesses it from the name."""
         # The name is sent unescaped in a header, in which a line break would start a new one.

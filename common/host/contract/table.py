@@ -108,6 +108,7 @@ PENDING_CLARIFY = HostName(
     ("tools.clarify_gateway:get_pending_for_session",), ("include_choice_prompts",), without=_PROMPTS
 )
 RESOLVE_CONFIRMATION = HostName(("tools.slash_confirm:resolve",), without=_PROMPTS)
+TIMEOUT_NOTICE = HostName(("gateway.run_turn_runner_approval_settle:register_timeout_notice",), since="0.22")
 RESUME_TYPING = HostName(("gateway.platforms.base:BasePlatformAdapter.resume_typing_for_chat",), without=_PROMPTS)
 
 # -- people

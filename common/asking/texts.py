@@ -1,0 +1,63 @@
+"""The words of questions and of how they ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .signs import keycap
+
+_HEAD, _TAIL = 1_000, 400
+"""Characters of a long command that are shown: its beginning, and its end, where the dangerous part may be."""
+MOST_CHOICES = 9
+
+EXPIRED = "⌛ I was restarted since, and this question has expired. Ask me again if you still want it."
+TIMED_OUT = "⌛ Nobody answered in time: not done."
+ENDED = "This question waits no more."
+_DONE = {
+    "once": "✅ Allowed once",
+    "session": "✅ Allowed for this session",
+    "always": "✅ Allowed for good",
+    "deny": "❌ Refused",
+    "cancel": "❌ Cancelled",
+}
+
+
+def approval(command: str, description: str, seconds: float, *, for_session: bool) -> str:
+    """Return the question whether a command may run."""
+    session = ", 🔁 to allow it for this session" if for_session else ""
+    return (
+        f"⚠️ **May I run this?**\n```\n{_shown(command)}\n```\nReason: {description}\n\n"
+        f"React 👍 to allow it once{session}, 👎 to refuse. Or type /approve or /deny. Expires in {seconds:.0f} s."
+    )
+
+
+def confirmation(message: str) -> str:
+    """Return the host's question about a slash command, with what to do."""
+    return f"{message}\n\nOr react: 👍 once, 👎 cancel."
+
+
+def question(text: str, choices: Sequence[str]) -> str:
+    """Return a question of the agent's with its choices, at most nine."""
+    listed = "\n".join(f"{keycap(number)} {choice}" for number, choice in enumerate(choices, 1))
+    return f"❓ {text}\n\n{listed}\n\nReact with the number, or answer in words."
+
+
+def outcome(value: str, who: str, at: str) -> str:
+    """Return how a question ended: the host's word for the answer, who gave it (empty if unknown) and when."""
+    done = _DONE.get(value, f"➡️ {value}")
+    return f"{done} by {who}, {at}" if who else f"{done}, {at}"
+
+
+def settled(text: str, ended: str) -> str:
+    """Return a question that has ended, without what to do about it."""
+    asked, _, _ = text.rpartition("\n\n")
+    return f"{asked or text}\n\n**{ended}**"
+
+
+def _shown(command: str) -> str:
+    # A fence in the command would end the one around it.
+    command = command.replace("```", "'''")
+    hidden = len(command) - _HEAD - _TAIL
+    if hidden <= 0:
+        return command
+    return f"{command[:_HEAD]}\n… {hidden} characters are not shown …\n{command[-_TAIL:]}"
