@@ -3,154 +3,10 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import pytest
-
-from tests import scene_mattermost, scene_signal
-from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text, text_of
-from tests.fakes.mattermost_server import ALICE, OPS, FakeMattermostServer
-from tests.fakes.signal_daemon import GROUP, FakeSignalDaemon, contact
-from tests.gateway_process import GatewayProcess
-from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, MALLORY, Person, in_group, variant
-
-ADMIN = Person("Ada", "44444444-4444-4444-8444-444444444444", "+15550004444")
-CONFIG: Mapping[str, Any] = {
-    "platform_toolsets": {"signal": ["terminal", "clarify"], "mattermost": ["terminal", "clarify"]},
-    "approvals": {"mode": "manual", "timeout": 60},
-}
-
-
-def script(request: dict[str, Any]) -> Answer | None:
-    """Erase what is to be erased, ask what is to be asked, and answer with the tool's result."""
-    last, said = request["messages"][-1], last_user_text(request)
-    if last["role"] == "tool":
-        return f"result: {text_of(last['content'])}"
-    if "erase " in said:
-        return [ToolCall("terminal", {"command": f"rm -rf {said.partition('erase ')[2].split()[0]}"})]
-    if "choose" in said:
-        return [ToolCall("clarify", {"question": "Which one?", "choices": ["red", "green"]})]
-    return None
-
-
-class Chat(ABC):
-    """A group in which Alice asks and Ada is the admin."""
-
-    running: GatewayProcess
-    model: EchoModel
-
-    @abstractmethod
-    def texts(self) -> list[tuple[str, str]]:
-        """Return the id and the text of what the bot sent, edits included."""
-
-    @abstractmethod
-    async def say(self, who: str, text: str) -> None:
-        """Say something to the bot in the group."""
-
-    @abstractmethod
-    async def react(self, who: str, message_id: str, sign: str) -> None:
-        """React to a message of the bot's: "yes", "no", "session" or a number."""
-
-    async def prompt(self, words: str, after: int = 0) -> str:
-        """Wait for a question with those words and return its id."""
-        await self.running.until(lambda: any(words in text for _, text in self.texts()[after:]), f"a question: {words}")
-        return next(number for number, text in self.texts()[after:] if words in text)
-
-    async def shown(self, words: str) -> None:
-        await self.running.until(lambda: any(words in text for _, text in self.texts()), f"shown: {words}")
-
-    def count(self, words: str) -> int:
-        return sum(words in text for _, text in self.texts())
-
-
-class OnSignal(Chat):
-    EMOJI: ClassVar = {"yes": "👍🏽", "no": "👎", "session": "🔁", "2": "2\ufe0f\u20e3", "laugh": "😂"}
-    PEOPLE: ClassVar = {"alice": ALICE_A, "ada": ADMIN, "mallory": MALLORY}
-
-    def __init__(self, daemon: FakeSignalDaemon) -> None:
-        self.daemon = daemon
-        self.sent: list[tuple[str, str]] = []
-        daemon.handlers["send"] = self.keep
-
-    async def keep(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Keep what the bot sends, under its timestamp."""
-        stamp = 1_795_000_000_000 + len(self.sent)
-        self.sent.append((str(stamp), str(params.get("message") or "")))
-        return {"timestamp": stamp, "results": []}
-
-    def texts(self) -> list[tuple[str, str]]:
-        return self.sent
-
-    async def say(self, who: str, text: str) -> None:
-        await self.daemon.emit_event(in_group(self.PEOPLE[who], f"{BOT} {text}", BOT_ITSELF))
-
-    async def react(self, who: str, message_id: str, sign: str) -> None:
-        event = variant("reaction", self.PEOPLE[who], group_id=GROUP, group_name="Family")
-        event["envelope"]["dataMessage"]["reaction"] |= {
-            "emoji": self.EMOJI[sign],
-            "targetAuthor": BOT_ITSELF.number,
-            "targetAuthorNumber": BOT_ITSELF.number,
-            "targetAuthorUuid": BOT_ITSELF.aci,
-            "targetSentTimestamp": int(message_id),
-        }
-        await self.daemon.emit_event(event)
-
-
-class OnMattermost(Chat):
-    EMOJI: ClassVar = {"yes": "thumbsup_medium_skin_tone", "no": "x", "session": "repeat", "2": "two", "laugh": "joy"}
-    PEOPLE: ClassVar = {"alice": ALICE, "ada": scene_mattermost.ADMIN, "mallory": scene_mattermost.MALLORY}
-
-    def __init__(self, server: FakeMattermostServer) -> None:
-        self.server = server
-
-    def texts(self) -> list[tuple[str, str]]:
-        own = [post for post in self.server.posts.values() if post["user_id"] == self.server.me_id]
-        return [(post["id"], post["message"]) for post in own]
-
-    async def say(self, who: str, text: str) -> None:
-        await self.server.post(self.PEOPLE[who], OPS, f"@hermes {text}")
-
-    async def react(self, who: str, message_id: str, sign: str) -> None:
-        await self.server.react(self.PEOPLE[who], message_id, self.EMOJI[sign])
-
-
-@asynccontextmanager
-async def on_signal(home: Path | None = None, **config: Any) -> AsyncIterator[Chat]:
-    lists = {"signal": {"group_allow_admin_from": [ADMIN.number], "allow_admin_from": [ADMIN.number]}}
-    async with scene_signal.stage() as daemon, EchoModel(script) as model:
-        daemon.contacts.append(contact(ADMIN.number, ADMIN.aci, ADMIN.name))
-        env = scene_signal.environment(daemon) | {"SIGNAL_ALLOWED_USERS": f"{ALICE_A.number},{ADMIN.number}"}
-        async with GatewayProcess(model.base_url, env=env, home=home, config={**CONFIG, **lists, **config}) as running:
-            await daemon.streams_open(1)
-            chat = OnSignal(daemon)
-            chat.running, chat.model = running, model
-            yield chat
-
-
-@asynccontextmanager
-async def on_mattermost(home: Path | None = None, **config: Any) -> AsyncIterator[Chat]:
-    async with (
-        scene_mattermost.stage() as server,
-        EchoModel(script) as model,
-        GatewayProcess(
-            model.base_url,
-            env=scene_mattermost.environment(server),
-            home=home,
-            config={**CONFIG, **scene_mattermost.CONFIG, **config},
-            platforms=("mattermost",),
-        ) as running,
-    ):
-        await server.connected()
-        chat = OnMattermost(server)
-        chat.running, chat.model = running, model
-        yield chat
-
-
-NETWORKS = pytest.mark.parametrize("network", [on_signal, on_mattermost], ids=["signal", "mattermost"])
+from tests.asking_stage import NETWORKS, running
 
 
 def files(folder: Path, *names: str) -> list[Path]:
@@ -163,7 +19,7 @@ def files(folder: Path, *names: str) -> list[Path]:
 @NETWORKS
 async def test_an_admins_reaction_allows_what_somebody_else_asked_for(network: Any, tmp_path: Path) -> None:
     (target,) = files(tmp_path, "target")
-    async with network() as chat:
+    async with network() as chat, running(chat):
         await chat.say("alice", f"erase {target}")
         prompt = await chat.prompt("May I run this?")
         for who, sign in (("mallory", "yes"), ("alice", "laugh"), ("alice", "yes"), ("alice", "yes")):
@@ -187,7 +43,7 @@ async def test_an_admins_reaction_allows_what_somebody_else_asked_for(network: A
 @NETWORKS
 async def test_each_of_two_waiting_commands_is_answered_by_its_own_question(network: Any, tmp_path: Path) -> None:
     hers, his = files(tmp_path, "hers", "his")
-    async with network() as chat:
+    async with network() as chat, running(chat):
         await chat.say("alice", f"erase {hers}")
         first = await chat.prompt(str(hers))
         await chat.say("ada", f"erase {his}")
@@ -202,7 +58,7 @@ async def test_each_of_two_waiting_commands_is_answered_by_its_own_question(netw
 
 @NETWORKS
 async def test_the_asked_person_chooses_by_a_number(network: Any) -> None:
-    async with network() as chat:
+    async with network() as chat, running(chat):
         await chat.say("alice", "choose")
         prompt = await chat.prompt("Which one?")
         await chat.react("mallory", prompt, "2")
@@ -210,3 +66,94 @@ async def test_the_asked_person_chooses_by_a_number(network: Any) -> None:
         await chat.shown("result: ")
         answer = next(text for _, text in chat.texts() if text.startswith("result: "))
         assert "green" in json.dumps(answer)
+
+
+@NETWORKS
+async def test_an_admin_types_the_answer_to_what_somebody_else_asked_for(network: Any, tmp_path: Path) -> None:
+    first, second = files(tmp_path, "first", "second")
+    async with network() as chat, running(chat):
+        await chat.say("alice", f"erase {first}")
+        await chat.prompt(str(first))
+        # Plain words of hers may be meant for somebody else.
+        for who, words in (("mallory", "/approve"), ("alice", "/approve"), ("ada", "yes")):
+            await chat.say(who, words)
+        await chat.shown("echo: yes")
+        assert first.exists()
+        await chat.say("ada", "/approve")
+        await chat.running.until(lambda: not first.exists(), "the first one erased")
+        await chat.shown("Allowed once by")
+        await chat.say("alice", f"erase {second}")
+        await chat.prompt(str(second))
+        await chat.say("ada", "/deny use the trash")
+        await chat.shown("Refused by")
+        await chat.running.until(lambda: any("use the trash" in text for _, text in chat.texts()), "the reason")
+        assert second.exists()
+
+
+@NETWORKS
+async def test_what_is_said_meanwhile_denies_nothing(network: Any, tmp_path: Path) -> None:
+    (target,) = files(tmp_path, "target")
+    async with network() as chat, running(chat):
+        await chat.say("alice", f"erase {target}")
+        prompt = await chat.prompt("May I run this?")
+        await chat.say("alice", "how are you?")
+        await chat.shown("I read that once")
+        await chat.react("ada", prompt, "yes")
+        await chat.shown("result: ")
+        assert not target.exists()
+        await chat.shown("echo: how are you?")
+
+
+@NETWORKS
+async def test_a_time_out_shows(network: Any, tmp_path: Path) -> None:
+    (target,) = files(tmp_path, "target")
+    async with network() as chat, running(chat, approvals={"mode": "manual", "timeout": 2}):
+        await chat.say("alice", f"erase {target}")
+        await chat.prompt("May I run this?")
+        await chat.shown("Nobody answered in time")
+        await chat.shown("result: ")
+        assert target.exists()
+
+
+@NETWORKS
+async def test_a_question_of_before_a_restart_has_expired(network: Any, tmp_path: Path) -> None:
+    (target,) = files(tmp_path, "target")
+    async with network() as chat:
+        async with running(chat, tmp_path) as first:
+            await chat.say("alice", f"erase {target}")
+            prompt = await chat.prompt("May I run this?")
+            await first.kill()
+        async with running(chat, tmp_path):
+            await chat.shown("this question has expired")
+            for who in ("mallory", "ada", "ada"):
+                await chat.react(who, prompt, "yes")
+            await chat.running.until(lambda: chat.count("this question has expired") == 2, "told")
+            await chat.say("ada", "still there?")
+            await chat.shown("echo: still there?")
+            assert chat.count("this question has expired") == 2
+            assert target.exists()
+
+
+@NETWORKS
+async def test_a_bare_number_of_the_asked_person_needs_no_mention(network: Any) -> None:
+    async with network() as chat, running(chat):
+        await chat.say("alice", "choose")
+        await chat.prompt("Which one?")
+        await chat.mutter("ada", "2")
+        await chat.mutter("alice", "see you at five")
+        await chat.mutter("alice", "2")
+        await chat.shown("result: ")
+        assert "green" in next(text for _, text in chat.texts() if text.startswith("result: "))
+
+
+@NETWORKS
+async def test_a_slash_command_is_confirmed_by_reaction(network: Any) -> None:
+    async with network() as chat, running(chat, approvals={"mode": "manual", "destructive_slash_confirm": True}):
+        await chat.say("ada", "hello")
+        await chat.shown("echo: hello")
+        await chat.say("ada", "/new")
+        prompt = await chat.prompt("Or react")
+        await chat.react("alice", prompt, "yes")
+        await chat.react("ada", prompt, "no")
+        await chat.shown("Cancelled by")
+        assert chat.count("Allowed once") == 0

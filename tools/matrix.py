@@ -42,6 +42,7 @@ SCENARIOS = (
     "attacks",
     "tenancy",
     "test_adapters_memory.py",
+    "test_asking_gateway.py",
     "test_cli_host_names.py",
     "test_contract.py",
     "test_contract_missing.py",

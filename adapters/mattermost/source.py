@@ -19,7 +19,7 @@ from ...common.core.policy import Policy
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
 from ...common.inbound.authorization import AuthorizationCache, HostAccess
-from ...common.inbound.delivery import Deliver, React, Report
+from ...common.inbound.delivery import Awaits, Deliver, React, Report
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Message, Pipeline, Source
@@ -77,6 +77,7 @@ class MattermostSource(Source[Incoming]):
         deliver: Deliver,
         report: Report,
         react: React | None = None,
+        awaits: Awaits | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -97,7 +98,7 @@ class MattermostSource(Source[Incoming]):
         # The server's time, not this machine's: the ledger compares ages with the times of posts.
         ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         trace = Trace(store, "mattermost", time.time)
-        self.pipeline = Pipeline(self, ledger, trace, observed, deliver, report, react)
+        self.pipeline = Pipeline(self, ledger, trace, observed, deliver, report, react, awaits)
         self.cursors = Cursors(store, "mattermost")
         catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.gaps = Gaps(client, self.pipeline, catch_up, self.cursors, self.invitations, self.allowlist, observed)

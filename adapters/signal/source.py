@@ -21,7 +21,7 @@ from ...common.core.server_clock import ServerClock
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Deliver, React, Report
+from ...common.inbound.delivery import Awaits, Deliver, React, Report
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Message, Pipeline, Source
@@ -69,6 +69,7 @@ class SignalSource(Source[Inbound]):
         deliver: Deliver,
         report: Report,
         react: React | None = None,
+        awaits: Awaits | None = None,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -78,7 +79,9 @@ class SignalSource(Source[Inbound]):
         self.allowlist = RuntimeAllowlist(store, "signal", time.time)
         # Signal's time, not this machine's: the ledger compares ages with the times in the messages.
         ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
-        self.pipeline = Pipeline(self, ledger, Trace(store, "signal", time.time), observed, deliver, report, react)
+        self.pipeline = Pipeline(
+            self, ledger, Trace(store, "signal", time.time), observed, deliver, report, react, awaits
+        )
         self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._release_held)
 
     @property

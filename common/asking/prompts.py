@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from ..core.bounded import Bounded
+from . import texts
 from .signs import Sign
 
 KEEP = 500
@@ -34,8 +35,8 @@ class Entry(Protocol):
     def waits(self) -> bool:
         """Return True while the host waits for the answer."""
 
-    async def answer(self, value: str) -> bool:
-        """Give the answer to exactly this entry; False if it waits no more."""
+    async def answer(self, value: str, reason: str = "") -> bool:
+        """Give the answer to exactly this entry; False if it waits no more. A denial may have a reason."""
 
     def ended_with(self) -> str | None:
         """Return the answer that the host got otherwise, None for none."""
@@ -61,6 +62,15 @@ class Prompt:
     """How it ended, empty while it is open."""
     told: set[str] = field(default_factory=set)
     """The user ids that were told why their answer does not count."""
+    answered_by: str = ""
+    """Who typed an answer that the host takes, empty if nobody did."""
+    announced: bool = False
+    """True once the chat was told that what is said now waits."""
+
+    def takes(self, text: str) -> bool:
+        """Return True if a bare text is one of the choices, or its number."""
+        text = text.strip().casefold()
+        return any(text in {str(meant), value.casefold()} for meant, value in self.answers.items() if text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +87,6 @@ class Tell:
     text: str
 
 
-_ADMINS_ONLY = "⛔ Only an admin may answer this."
-
-
 def judge(prompt: Prompt, meant: Sign | int | None, user_id: str, *, may: bool, heard: bool) -> Answer | Tell | None:
     """Return what a person's reaction to a prompt means; None for nothing, without a sign.
 
@@ -93,7 +100,7 @@ def judge(prompt: Prompt, meant: Sign | int | None, user_id: str, *, may: bool, 
     if not heard or user_id in prompt.told or (not may and prompt.kind is not Kind.APPROVAL):
         return None
     prompt.told.add(user_id)
-    return Tell(f"That was settled already. {prompt.outcome}") if may else Tell(_ADMINS_ONLY)
+    return Tell(texts.already(prompt.outcome)) if may else Tell(texts.ADMINS_ONLY)
 
 
 class Prompts:
@@ -115,6 +122,10 @@ class Prompts:
     def open(self) -> Iterator[Prompt]:
         """Yield the open prompts, the oldest first."""
         yield from {id(prompt): prompt for prompt in self._at.values() if not prompt.outcome}.values()
+
+    def open_in(self, chat_id: str, kind: Kind) -> list[Prompt]:
+        """Return the open prompts of a kind that arose in a chat."""
+        return [prompt for prompt in self.open() if prompt.chat_id == chat_id and prompt.kind is kind]
 
     def expire(self, place: Place) -> None:
         """Record that a prompt of an earlier run stands in a message."""

@@ -10,9 +10,12 @@ _HEAD, _TAIL = 1_000, 400
 """Characters of a long command that are shown: its beginning, and its end, where the dangerous part may be."""
 MOST_CHOICES = 9
 
+ADMINS_ONLY = "⛔ Only an admin may answer this."
 EXPIRED = "⌛ I was restarted since, and this question has expired. Ask me again if you still want it."
 TIMED_OUT = "⌛ Nobody answered in time: not done."
 ENDED = "This question waits no more."
+WAITS = "⏳ I read that once the request above is answered."
+WHICH = "Several requests wait here: reply to the one you mean, or react to it."
 _DONE = {
     "once": "✅ Allowed once",
     "session": "✅ Allowed for this session",
@@ -46,6 +49,11 @@ def outcome(value: str, who: str, at: str) -> str:
     """Return how a question ended: the host's word for the answer, who gave it (empty if unknown) and when."""
     done = _DONE.get(value, f"➡️ {value}")
     return f"{done} by {who}, {at}" if who else f"{done}, {at}"
+
+
+def already(ended: str) -> str:
+    """Return the word to somebody whose answer comes too late."""
+    return f"That was settled already. {ended}"
 
 
 def settled(text: str, ended: str) -> str:

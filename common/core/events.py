@@ -161,6 +161,8 @@ class Inbound:
     quote: Quote | None = None
     in_our_thread: bool = False
     """True in a thread whose root is ours, or in which we answered during the last seven days."""
+    answers: bool = False
+    """True if the text is one of the choices of a question that the bot asked its author."""
     attachments: tuple[Attachment, ...] = ()
     edits: str | None = None
     """The id of the message that this one is a new version of."""
@@ -200,6 +202,7 @@ class Reason(StrEnum):
     MENTIONED = "mentions us"
     BROADCAST = "mentions everybody"
     REPLY = "replies to us"
+    ANSWER = "answers a question of ours"
     COMMAND = "slash command"
     VOICE = "voice memo"
     FREE = "no mention required here"

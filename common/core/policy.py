@@ -75,7 +75,8 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
     5. direct message: Dispatch; the host's own authorization and pairing judge it.
     6. mentions or quotes somebody else and not us: Observe. While our own identity is unknown, a message that might be
        meant for us or for another is observed as well.
-    7. mentions us, replies to us, or belongs to a thread of ours: Dispatch.
+    7. mentions us, replies to us, belongs to a thread of ours, or is a choice of a question that we asked its author:
+       Dispatch.
     8. a slash command; on a network where audio cannot mention anyone, also audio without a text: Dispatch.
     9. no mention required here: Dispatch.
     10. everything else: Observe.
@@ -151,6 +152,8 @@ def _request(
         return Rule.ADDRESSED, Reason.BROADCAST
     if replies or inbound.in_our_thread:
         return Rule.ADDRESSED, Reason.REPLY
+    if inbound.answers:
+        return Rule.ADDRESSED, Reason.ANSWER
     if text_of.starts_command(inbound.text):
         return Rule.SELF_EVIDENT, Reason.COMMAND
     if policy.voice_addresses and _is_voice(inbound):

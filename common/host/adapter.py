@@ -44,10 +44,10 @@ def hardened(stock: Any) -> Any:
             self.state = profile.state_file(self.home)
             self.connection: Any = None
             self._observed = observations(str(self.home), self.platform.value, time.time)
-            self._interceptor = Interceptor(self, self._observed)
+            self._asking = Asking(self, shared(self.state))
+            self._interceptor = Interceptor(self, self._observed, self._asking)
             self._notifying: asyncio.Task[None] | None = None
             self._answers = Answers(shared(self.state), self.platform.value)
-            self._asking = Asking(self, shared(self.state))
             self._typing: dict[str, asyncio.Task[None]] = {}
             """The call in progress that shows the typing indicator, by chat."""
 
@@ -91,6 +91,7 @@ def hardened(stock: Any) -> Any:
                 "deliver": self._deliver,
                 "report": self._report_change,
                 "react": self._asking.reacted,
+                "awaits": self._asking.awaits,
                 "on_dead": self._report_dead,
                 "handover_seconds": profile.handover_seconds(),
             }

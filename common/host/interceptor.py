@@ -18,6 +18,7 @@ from ..inbound.media import Fetch, describe, fetch_all
 from ..inbound.observation import Observations
 from . import commands, files, questions, sessions
 from . import events as host_events
+from .asking.asking import Asking
 from .contract import table
 from .held import Held
 from .tenancy import session
@@ -34,8 +35,9 @@ BusyHandler = Callable[[Any, str], Awaitable[bool]]
 class Interceptor:
     """Makes the host's events for one adapter, and decides which events the host gets."""
 
-    def __init__(self, adapter: Any, observed: Observations) -> None:
+    def __init__(self, adapter: Any, observed: Observations, asking: Asking | None = None) -> None:
         self._adapter = adapter
+        self._asking = asking
         self._observed = observed
         self._extra: Mapping[str, Any] = adapter.config.extra
         self._unauthorized: Bounded[str, None] = Bounded(_KEEP_UNAUTHORIZED)
@@ -74,6 +76,10 @@ class Interceptor:
         self._remember(delivery, event.source)
         if delivery.authorization.allowed and (reply := await self._answer_command(event, delivery)):
             await self._adapter.send(event.source.chat_id, reply)
+            return False
+        if self._asking and (answered := await self._asking.typed(event, delivery)) is not None:
+            if answered:
+                await self._adapter.send(event.source.chat_id, answered)
             return False
         if refusal := self._refused(event):
             if refusal.reply:
@@ -127,10 +133,13 @@ class Interceptor:
             # Merging would mix two people's files; an interruption would deny the open approval.
             separately = not event.internal and (
                 sessions.would_merge(event, session_key, self._adapter)
-                or questions.waits_for_others(event, self._authority(event), self._extra, self._adapter)
+                or questions.interrupts_approval(event, self._extra, self._adapter)
             )
-            queued = separately and sessions.queue_separately(event, session_key, self._adapter)
-            return queued or await handler(event, session_key)
+            if separately and sessions.queue_separately(event, session_key, self._adapter):
+                if notice := self._asking and self._asking.notice_of_waiting(session_key):
+                    await self._adapter.send(event.source.chat_id, notice)
+                return True
+            return await handler(event, session_key)
 
         return handle
 

@@ -31,6 +31,8 @@ _WORDS = {
     "confirm_always": frozenset({"always", "always approve"}),
     "confirm_cancel": frozenset({"cancel", "nevermind", "no"}),
 }
+_FOR_GOOD = frozenset({"always", "permanent", "permanently"})
+"""The arguments of /approve that allow a command for good (gateway/slash_commands.py)."""
 _CONFIRM = ("confirm_once", "confirm_always", "confirm_cancel")
 _CONFIRM_COMMANDS = frozenset(
     {"approve", "yes", "ok", "confirm", "always", "remember", "cancel", "no", "deny", "nevermind"}
@@ -45,12 +47,24 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A typed answer to an approval. `command` is the slash command that it means, `value` the host's word for it."""
+
+    command: str
+    value: str
+    reason: str = ""
+    is_command: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Question:
     """An open question that a message would answer. `asker` is the user id whose request led to it, None if unknown."""
 
     command: str
     """The slash command that a person needs the right to run in order to answer."""
     asker: str | None
+    for_good: bool = False
+    """The answer would count in every chat from now on, so only an admin may give it."""
 
 
 # At module level, because the host's hooks know no adapter, and adapters are replaced on every reconnect.
@@ -123,16 +137,14 @@ def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter:
     return None
 
 
-def waits_for_others(event: Any, authority: Authority, extra: Mapping[str, Any], adapter: Any) -> bool:
-    """Return True if the session has an open approval that the author may not answer.
+def interrupts_approval(event: Any, extra: Mapping[str, Any], adapter: Any) -> bool:
+    """Return True if an approval is open in the session of a message that is no answer to it.
 
     The host treats an interruption as a denial.
     """
-    asked = table.HAS_BLOCKING_APPROVAL.load()
-    return any(
-        asked(key) and not _may_answer(event, authority, _Question("deny", _approvals.get(key)), extra, adapter)
-        for key in sessions.session_keys(event.source, extra, adapter)
-    )
+    asked, command = table.HAS_BLOCKING_APPROVAL.load(), command_of(event)
+    keys = sessions.session_keys(event.source, extra, adapter)
+    return any(asked(key) for key in keys) and choice_of(event, command) is None
 
 
 def _reply(authority: Authority, reason: str) -> str | None:
@@ -153,6 +165,8 @@ def _may_run(command: str, authority: Authority) -> bool:
 def _may_answer(event: Any, authority: Authority, question: _Question, extra: Mapping[str, Any], adapter: Any) -> bool:
     # In a session of one person, every question is theirs.
     own = question.asker == event.source.user_id or not sessions.is_shared(event.source, extra, adapter)
+    if question.for_good and RIGHTS[authority].answers is not Answers.ANY:
+        return False
     return has_right(event.source, authority, extra, question.command, own=own)
 
 
@@ -174,17 +188,32 @@ def _question(event: Any, command: str | None, key: str, runner: Any) -> _Questi
         return _Question("update", _update_asker(key))
     text = (event.text or "").strip()
     if table.HAS_BLOCKING_APPROVAL(key):
-        if command in {"approve", "deny"}:
-            return _Question(command, _approvals.get(key))
-        for answer, kinds in (("approve", ("approve", "always", "session")), ("deny", ("deny",))):
-            if any(_is_one_of(text, _words(kind)) for kind in kinds):
-                return _Question(answer, _approvals.get(key))
+        if (choice := choice_of(event, command)) is not None:
+            return _Question(choice.command, _approvals.get(key), choice.value == "always")
     elif (pending := _pending_confirmation(key)) and (
         command in _CONFIRM_COMMANDS
         or any(_is_one_of(text.lstrip("!/"), _words(kind)) for kind in _CONFIRM)
         or event.get_command() in _CONFIRM_COMMANDS
     ):
-        return _Question(str(pending.get("command")), _confirmations.get(_confirmation_key(pending)))
+        for_good = event.get_command() in {"always", "remember"} or _is_one_of(
+            text.lstrip("!/"), _words("confirm_always")
+        )
+        return _Question(str(pending.get("command")), _confirmations.get(_confirmation_key(pending)), for_good)
+    return None
+
+
+def choice_of(event: Any, command: str | None) -> Choice | None:
+    """Return the answer to an approval that the host would read in a message, None for none."""
+    text = (event.text or "").strip()
+    if command == "approve":
+        asked = frozenset(event.get_command_args().lower().split())
+        value = "always" if asked & _FOR_GOOD else "session" if asked & {"session", "ses"} else "once"
+        return Choice("approve", value, is_command=True)
+    if command == "deny":
+        return Choice("deny", "deny", event.get_command_args().strip(), is_command=True)
+    for kind, value in (("approve", "once"), ("always", "always"), ("session", "session"), ("deny", "deny")):
+        if _is_one_of(text, _words(kind)):
+            return Choice("deny" if kind == "deny" else "approve", value)
     return None
 
 

@@ -71,6 +71,8 @@ Deliver = Callable[[Delivery, Commit], Awaitable[None]]
 """Hands a message to the host."""
 Report = Callable[[Change], Awaitable[None]]
 """Tells the host's other plugins of a change. Never raises."""
+Awaits = Callable[[str, str], frozenset[str]]
+"""Returns the user ids of those in a chat whom the bot asked a question of which a text is one of the choices."""
 React = Callable[[Reacted], Awaitable[None]]
 """Takes a reaction to a message of ours."""
 

@@ -20,7 +20,7 @@ from ..core.versions import Versions, is_change
 from ..core.wording import Foreign
 from ..state.ledger import Ledger
 from ..state.trace import Trace
-from .delivery import Change, Deliver, Delivery, React, Reacted, Report, apply_edit, buffer_of
+from .delivery import Awaits, Change, Deliver, Delivery, React, Reacted, Report, apply_edit, buffer_of
 from .fair_queue import Place
 from .observation import Observations
 from .workers import ChatWorkers
@@ -140,12 +140,14 @@ class Pipeline(Generic[_Item]):
         deliver: Deliver,
         report: Report,
         react: React | None = None,
+        awaits: Awaits | None = None,
     ) -> None:
         self._source = source
         self._observed = observed
         self._deliver = deliver
         self._report = report
         self._react = react
+        self._awaits = awaits or (lambda *_: frozenset())
         self._versions = Versions()
         self._looked_up: Bounded[str, None] = Bounded(KEEP_LOOKED_UP)
         self._program_turns: Bounded[str, int] = Bounded(KEEP_CHATS)
@@ -201,11 +203,14 @@ class Pipeline(Generic[_Item]):
             return
         # Before the host is asked: a busy account ignores most messages, and each question reads the host's lists.
         decision, authorization = self.decide_optimistically(message.inbound), NOBODY
-        if not _is_final(decision, message.inbound):
+        asked = self._awaits(message.chat_id, message.inbound.text)
+        if not _is_final(decision, message.inbound, asked):
             authorization = await source.authorize_author(message)
             if self._defers(message, authorization):
                 return
             message = await source.complete(message, authorization)
+            if authorization.user_id in asked:
+                message = message.reading(replace(message.inbound, answers=True))
             # Again: the author's authority counts now, and the text, a thread or our own identity may be known better.
             decision = self._decide(message.inbound, authorization.authority)
         # Before the next step, which records this version.
@@ -318,6 +323,11 @@ class Pipeline(Generic[_Item]):
         await self.ledger.commit(inbound.key, *([mark] if mark else []), sent_at=arrived_at(inbound))
 
 
-def _is_final(decision: Decision, inbound: Inbound) -> bool:
-    """Return True for an Ignore that no question can change. An unaddressed message may be in a thread of ours."""
-    return isinstance(decision, Ignore) and not (decision.rule is Rule.UNADDRESSED and inbound.chat.thread)
+def _is_final(decision: Decision, inbound: Inbound, asked: frozenset[str]) -> bool:
+    """Return True for an Ignore that no question can change.
+
+    An unaddressed message may be in a thread of ours, or an answer of one of those who are asked.
+    """
+    return isinstance(decision, Ignore) and not (
+        decision.rule is Rule.UNADDRESSED and bool(inbound.chat.thread or asked)
+    )

@@ -22,9 +22,10 @@ class OpenPrompts:
         self._store.write("DELETE FROM prompt WHERE network = ?", (self._network,))
         return [(str(chat), str(message)) for chat, message in rows]
 
-    def add(self, chat: str, message: str, at: float) -> None:
-        """Record a question asked at a Unix time."""
+    async def add(self, chat: str, message: str, at: float) -> None:
+        """Record a question asked at a Unix time, on disk unless that fails."""
         self._store.write("INSERT OR REPLACE INTO prompt VALUES (?, ?, ?, ?)", (self._network, chat, message, at))
+        await self._store.commit()
 
     def remove(self, chat: str, message: str) -> None:
         """Forget a question that is settled."""

@@ -12,10 +12,10 @@ from ...asking import texts
 from ...asking.prompts import Answer, Entry, Kind, Prompt, Prompts, Tell, judge
 from ...asking.signs import DIGITS, NAMES, Sign, meaning
 from ...core.authority import Answers
-from ...inbound.delivery import Reacted
+from ...inbound.delivery import Delivery, Reacted
 from ...state.prompts import OpenPrompts
 from ...state.store import Store
-from .. import questions
+from .. import questions, sessions
 from ..contract import table
 from . import approvals
 from .entries import Approval, Confirmation, Question
@@ -140,7 +140,7 @@ class Asking:
             return False
         prompt = Prompt(kind, session_key, chat_id, text, answers, entry, asker)
         self._prompts.put(prompt, (chat_id, message_id))
-        self._table.add(chat_id, message_id, time.time())
+        await self._table.add(chat_id, message_id, time.time())
         self._start(self._watch(prompt))
         self._start(self._network.seed_prompt(message_id, [_name(meant) for meant in answers]))
         return True
@@ -162,12 +162,62 @@ class Asking:
             case Tell(text):
                 await self._adapter.send(reacted.chat_id, text)
             case Answer(value):
-                # Before the answer is given: what it sets off may take long, and the watcher looks meanwhile.
-                prompt.outcome = texts.outcome(value, reacted.author, _now())
-                if not await prompt.entry.answer(value):
-                    prompt.outcome = texts.TIMED_OUT
-                await self._settle(prompt)
-                table.RESUME_TYPING.of(self._adapter)(prompt.chat_id)
+                await self._answer(prompt, value, reacted.author)
+
+    async def typed(self, event: Any, delivery: Delivery) -> str | None:
+        """Take an answer to an approval that somebody typed; return what to say, None if it is the host's to take.
+
+        The host finds only requests of the author's own session: not what another person asked for in a group.
+        """
+        rights, source = delivery.authorization.rights, event.source
+        choice = None if rights.answers is Answers.NONE else questions.choice_of(event, questions.command_of(event))
+        if choice is None:
+            return None
+        own = sessions.session_keys(source, self._adapter.config.extra, self._adapter)
+        waiting = self._prompts.open_in(source.chat_id, Kind.APPROVAL)
+        prompt = self._prompts.at((source.chat_id, event.reply_to_message_id or ""))
+        if prompt is None or prompt.kind is not Kind.APPROVAL:
+            for each in waiting:
+                if each.session_key in own:
+                    each.answered_by = delivery.author
+                    return None
+            # Plain words are too easily meant for somebody else.
+            if not choice.is_command or not waiting or rights.answers is not Answers.ANY:
+                return None
+            if len(waiting) > 1:
+                return texts.WHICH
+            (prompt,) = waiting
+        if prompt.outcome:
+            return texts.already(prompt.outcome)
+        own_request = prompt.asker == source.user_id
+        if (choice.value == "always" and rights.answers is not Answers.ANY) or not questions.has_right(
+            source, delivery.authorization.authority, self._adapter.config.extra, choice.command, own=own_request
+        ):
+            return texts.ADMINS_ONLY
+        await self._answer(prompt, choice.value, delivery.author, choice.reason)
+        return ""
+
+    def awaits(self, chat_id: str, text: str) -> frozenset[str]:
+        """See `Awaits`."""
+        asked = self._prompts.open_in(chat_id, Kind.QUESTION)
+        return frozenset(prompt.asker for prompt in asked if prompt.asker and prompt.takes(text))
+
+    def notice_of_waiting(self, session_key: str) -> str:
+        """Return what to tell those who write while an approval waits in a session, once; empty for nothing."""
+        for prompt in self._prompts.open():
+            if prompt.session_key == session_key and prompt.kind is Kind.APPROVAL and not prompt.announced:
+                prompt.announced = True
+                return texts.WAITS
+        return ""
+
+    async def _answer(self, prompt: Prompt, value: str, who: str, reason: str = "") -> None:
+        """Give an answer to exactly what waits, and show it."""
+        # Before: what the answer sets off may take long, and the watcher looks meanwhile.
+        prompt.outcome = texts.outcome(value, who, _now())
+        if not await prompt.entry.answer(value, reason):
+            prompt.outcome = texts.TIMED_OUT
+        await self._settle(prompt)
+        table.RESUME_TYPING.of(self._adapter)(prompt.chat_id)
 
     def _may(self, prompt: Prompt, reacted: Reacted) -> bool:
         source = self._adapter.build_source(
@@ -191,7 +241,7 @@ class Asking:
             return
         value = prompt.entry.ended_with()
         if value is not None:
-            prompt.outcome = texts.outcome(value, "", _now())
+            prompt.outcome = texts.outcome(value, prompt.answered_by, _now())
         else:
             prompt.outcome = texts.TIMED_OUT if prompt.kind is Kind.APPROVAL else texts.ENDED
         await self._settle(prompt)

@@ -20,8 +20,8 @@ class Approval:
     def waits(self) -> bool:
         return approvals.waits(self.session_key, self.entry)
 
-    async def answer(self, value: str) -> bool:
-        return approvals.resolve(self.session_key, self.entry, value)
+    async def answer(self, value: str, reason: str = "") -> bool:
+        return approvals.resolve(self.session_key, self.entry, value, reason or None)
 
     def ended_with(self) -> str | None:
         result: str | None = self.entry.result
@@ -39,7 +39,7 @@ class Confirmation:
     def waits(self) -> bool:
         return (table.PENDING_CONFIRMATION(self.session_key) or {}).get("confirm_id") == self.confirm_id
 
-    async def answer(self, value: str) -> bool:
+    async def answer(self, value: str, reason: str = "") -> bool:
         if not self.waits():
             return False
         if said := await table.RESOLVE_CONFIRMATION(self.session_key, self.confirm_id, value):
@@ -61,7 +61,7 @@ class Question:
         pending = table.PENDING_CLARIFY(self.session_key, include_choice_prompts=True)
         return pending is not None and pending.clarify_id == self.clarify_id
 
-    async def answer(self, value: str) -> bool:
+    async def answer(self, value: str, reason: str = "") -> bool:
         return bool(table.RESOLVE_CLARIFY(self.clarify_id, value))
 
     def ended_with(self) -> str | None:

@@ -1,0 +1,178 @@
+"""A group on either network, in the real gateway, in which Alice asks for things and Ada is the admin."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tests import scene_mattermost, scene_signal
+from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text, text_of
+from tests.fakes.mattermost_server import ALICE, OPS, FakeMattermostServer
+from tests.fakes.signal_daemon import GROUP, FakeSignalDaemon, contact
+from tests.gateway_process import GatewayProcess
+from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, MALLORY, Person, in_group, variant
+
+ADMIN = Person("Ada", "44444444-4444-4444-8444-444444444444", "+15550004444")
+CONFIG: Mapping[str, Any] = {
+    "platform_toolsets": {"signal": ["terminal", "clarify"], "mattermost": ["terminal", "clarify"]},
+    "approvals": {"mode": "manual", "timeout": 60},
+}
+
+
+def script(request: dict[str, Any]) -> Answer | None:
+    """Erase what is to be erased, ask what is to be asked, and answer with the tool's result."""
+    last, said = request["messages"][-1], last_user_text(request)
+    if last["role"] == "tool":
+        return f"result: {text_of(last['content'])}"
+    if "erase " in said:
+        return [ToolCall("terminal", {"command": f"rm -rf {said.partition('erase ')[2].split()[0]}"})]
+    if "choose" in said:
+        return [ToolCall("clarify", {"question": "Which one?", "choices": ["red", "green"]})]
+    return None
+
+
+class Chat(ABC):
+    """A group in which Alice asks and Ada is the admin."""
+
+    name = ""
+    model: EchoModel
+    env: Mapping[str, str]
+    config: Mapping[str, Any]
+    running: GatewayProcess
+
+    @abstractmethod
+    async def connected(self) -> None:
+        """Wait until the gateway listens."""
+
+    @abstractmethod
+    def texts(self) -> list[tuple[str, str]]:
+        """Return the id and the text of what the bot sent, edits included."""
+
+    @abstractmethod
+    async def say(self, who: str, text: str) -> None:
+        """Say something to the bot in the group."""
+
+    @abstractmethod
+    async def mutter(self, who: str, text: str) -> None:
+        """Say something in the group, not to the bot."""
+
+    @abstractmethod
+    async def react(self, who: str, message_id: str, sign: str) -> None:
+        """React to a message of the bot's: "yes", "no", "session" or a number."""
+
+    async def prompt(self, words: str, after: int = 0) -> str:
+        """Wait for a question with those words and return its id."""
+        await self.running.until(lambda: any(words in text for _, text in self.texts()[after:]), f"a question: {words}")
+        return next(number for number, text in self.texts()[after:] if words in text)
+
+    async def shown(self, words: str) -> None:
+        await self.running.until(lambda: any(words in text for _, text in self.texts()), f"shown: {words}")
+
+    def count(self, words: str) -> int:
+        return sum(words in text for _, text in self.texts())
+
+
+class OnSignal(Chat):
+    name = "signal"
+    EMOJI: ClassVar = {"yes": "👍🏽", "no": "👎", "session": "🔁", "2": "2\ufe0f\u20e3", "laugh": "😂"}
+    PEOPLE: ClassVar = {"alice": ALICE_A, "ada": ADMIN, "mallory": MALLORY}
+
+    def __init__(self, daemon: FakeSignalDaemon) -> None:
+        self.daemon = daemon
+        self.sent: list[tuple[str, str]] = []
+        daemon.handlers["send"] = self.keep
+
+    async def connected(self) -> None:
+        await self.daemon.streams_open(1)
+
+    async def keep(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Keep what the bot sends, under its timestamp."""
+        stamp = 1_795_000_000_000 + len(self.sent)
+        self.sent.append((str(stamp), str(params.get("message") or "")))
+        return {"timestamp": stamp, "results": []}
+
+    def texts(self) -> list[tuple[str, str]]:
+        return self.sent
+
+    async def say(self, who: str, text: str) -> None:
+        await self.daemon.emit_event(in_group(self.PEOPLE[who], f"{BOT} {text}", BOT_ITSELF))
+
+    async def mutter(self, who: str, text: str) -> None:
+        await self.daemon.emit_event(in_group(self.PEOPLE[who], text))
+
+    async def react(self, who: str, message_id: str, sign: str) -> None:
+        event = variant("reaction", self.PEOPLE[who], group_id=GROUP, group_name="Family")
+        event["envelope"]["dataMessage"]["reaction"] |= {
+            "emoji": self.EMOJI[sign],
+            "targetAuthor": BOT_ITSELF.number,
+            "targetAuthorNumber": BOT_ITSELF.number,
+            "targetAuthorUuid": BOT_ITSELF.aci,
+            "targetSentTimestamp": int(message_id),
+        }
+        await self.daemon.emit_event(event)
+
+
+class OnMattermost(Chat):
+    name = "mattermost"
+    EMOJI: ClassVar = {"yes": "thumbsup_medium_skin_tone", "no": "x", "session": "repeat", "2": "two", "laugh": "joy"}
+    PEOPLE: ClassVar = {"alice": ALICE, "ada": scene_mattermost.ADMIN, "mallory": scene_mattermost.MALLORY}
+
+    def __init__(self, server: FakeMattermostServer) -> None:
+        self.server = server
+
+    async def connected(self) -> None:
+        await self.server.connected()
+
+    def texts(self) -> list[tuple[str, str]]:
+        own = [post for post in self.server.posts.values() if post["user_id"] == self.server.me_id]
+        return [(post["id"], post["message"]) for post in own]
+
+    async def say(self, who: str, text: str) -> None:
+        await self.server.post(self.PEOPLE[who], OPS, f"@hermes {text}")
+
+    async def mutter(self, who: str, text: str) -> None:
+        await self.server.post(self.PEOPLE[who], OPS, text)
+
+    async def react(self, who: str, message_id: str, sign: str) -> None:
+        await self.server.react(self.PEOPLE[who], message_id, self.EMOJI[sign])
+
+
+@asynccontextmanager
+async def on_signal() -> AsyncIterator[Chat]:
+    async with scene_signal.stage() as daemon, EchoModel(script) as model:
+        daemon.contacts.append(contact(ADMIN.number, ADMIN.aci, ADMIN.name))
+        chat = OnSignal(daemon)
+        chat.model = model
+        chat.env = scene_signal.environment(daemon) | {"SIGNAL_ALLOWED_USERS": f"{ALICE_A.number},{ADMIN.number}"}
+        chat.config = {"signal": {"group_allow_admin_from": [ADMIN.number], "allow_admin_from": [ADMIN.number]}}
+        yield chat
+
+
+@asynccontextmanager
+async def on_mattermost() -> AsyncIterator[Chat]:
+    async with scene_mattermost.stage() as server, EchoModel(script) as model:
+        chat = OnMattermost(server)
+        chat.model = model
+        chat.env = scene_mattermost.environment(server)
+        chat.config = scene_mattermost.CONFIG
+        yield chat
+
+
+@asynccontextmanager
+async def running(chat: Chat, home: Path | None = None, **config: Any) -> AsyncIterator[GatewayProcess]:
+    """Run the gateway for a chat."""
+    more = {**CONFIG, **chat.config, **config}
+    async with GatewayProcess(
+        chat.model.base_url, env=chat.env, home=home, config=more, platforms=(chat.name,)
+    ) as process:
+        chat.running = process
+        await chat.connected()
+        yield process
+
+
+NETWORKS = pytest.mark.parametrize("network", [on_signal, on_mattermost], ids=["signal", "mattermost"])
