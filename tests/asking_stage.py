@@ -32,7 +32,9 @@ def script(request: dict[str, Any]) -> Answer | None:
     if "erase " in said:
         return [ToolCall("terminal", {"command": f"rm -rf {said.partition('erase ')[2].split()[0]}"})]
     if "choose" in said:
-        return [ToolCall("clarify", {"question": "Which one?", "choices": ["red", "green"]})]
+        question = {"question": "Which one?", "choices": ["red", "green"]}
+        # Newer hosts take several at once.
+        return [ToolCall("clarify", {**question, "questions": [question]})]
     return None
 
 

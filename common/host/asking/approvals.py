@@ -8,7 +8,7 @@ from typing import Any
 from ..contract import table
 
 _NEEDED = (
-    *(table.APPROVAL_LOCK, table.APPROVAL_QUEUES, table.APPROVAL_ENTRY, table.RESOLVE_APPROVAL),
+    *(table.APPROVAL_LOCK, table.APPROVAL_QUEUES, table.APPROVAL_ENTRY),
     *(table.APPROVAL_SECONDS, table.REDACT_COMMAND, table.RESUME_TYPING),
 )
 
@@ -42,10 +42,10 @@ def waits(session_key: str, entry: Any) -> bool:
 
 
 def resolve(session_key: str, entry: Any, choice: str, reason: str | None = None) -> bool:
-    """Answer exactly this entry; False if it waits no more. `choice` is once, session, always or deny."""
-    if (by_request := table.RESOLVE_REQUEST.optional()) is not None:
-        return bool(by_request(session_key, choice, reason=reason, request_id=entry.data["request_id"]))
-    # Before 0.20.6 the host's own function answers the oldest entry.
+    """Answer exactly this entry; False if it waits no more. `choice` is once, session, always or deny.
+
+    The host's own function answers the oldest entry before 0.20.6.
+    """
     with table.APPROVAL_LOCK.load():
         queues = table.APPROVAL_QUEUES.load()
         queue = queues.get(session_key, [])

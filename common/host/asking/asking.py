@@ -110,6 +110,9 @@ class Asking:
             return False
         if (await_text := table.AWAIT_CLARIFY_TEXT.optional()) is None or not 0 < len(choices) <= texts.MOST_CHOICES:
             return False
+        pending = table.PENDING_CLARIFY(session_key, include_choice_prompts=True)
+        if pending is None or table.SEVERAL_CHOICES.of(pending):
+            return False
         named = [str(choice) for choice in choices]
         # A typed answer counts as before.
         await_text(clarify_id)

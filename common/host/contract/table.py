@@ -92,11 +92,9 @@ _PROMPTS = "answers by reaction, and outcomes shown on a question: questions are
 APPROVAL_LOCK = HostName(("tools.approval:_lock",), without=_PROMPTS)
 APPROVAL_QUEUES = HostName(("tools.approval:_gateway_queues",), without=_PROMPTS)
 APPROVAL_ENTRY = HostName(
-    ("tools.approval_gateway_wait:_ApprovalEntry", "tools.approval:_ApprovalEntry"), without=_PROMPTS
-)
-RESOLVE_APPROVAL = HostName(("tools.approval:resolve_gateway_approval",), ("reason",), without=_PROMPTS)
-RESOLVE_REQUEST = HostName(
-    ("tools.approval:resolve_gateway_approval",), ("reason", "request_id"), without=_PROMPTS, since="0.20.6"
+    ("tools.approval_gateway_wait:_ApprovalEntry", "tools.approval:_ApprovalEntry"),
+    ("data", "result", "reason", "event"),
+    without=_PROMPTS,
 )
 APPROVAL_SECONDS = HostName(
     ("tools.approval_context:_get_approval_timeout", "tools.approval:_get_approval_timeout"), without=_PROMPTS
@@ -107,8 +105,14 @@ AWAIT_CLARIFY_TEXT = HostName(("tools.clarify_gateway:mark_awaiting_text",), wit
 PENDING_CLARIFY = HostName(
     ("tools.clarify_gateway:get_pending_for_session",), ("include_choice_prompts",), without=_PROMPTS
 )
+CLARIFY_ID = HostName(("tools.clarify_gateway:_ClarifyEntry",), ("clarify_id",), without=_PROMPTS)
+SEVERAL_CHOICES = HostName(("tools.clarify_gateway:_ClarifyEntry.multi_select",), without=_PROMPTS, since="0.20")
 RESOLVE_CONFIRMATION = HostName(("tools.slash_confirm:resolve",), without=_PROMPTS)
-TIMEOUT_NOTICE = HostName(("gateway.run_turn_runner_approval_settle:register_timeout_notice",), since="0.22")
+TIMEOUT_NOTICE = HostName(
+    ("gateway.run_turn_runner_approval_settle:register_timeout_notice",),
+    without="Hermes' own word to the chat that nobody answered in time, in whose place comes ours",
+    since="0.22",
+)
 RESUME_TYPING = HostName(("gateway.platforms.base:BasePlatformAdapter.resume_typing_for_chat",), without=_PROMPTS)
 
 # -- people
