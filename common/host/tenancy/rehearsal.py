@@ -17,6 +17,7 @@ from typing import Any
 
 from ...tenancy import memory, sealing
 from ...tenancy.contexts import BUILT_IN, Contexts
+from .. import profile
 from ..contract import table
 from . import recall, store
 
@@ -45,7 +46,7 @@ def faults() -> list[str]:
 def _rehearse() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="hermes-rehearsal-", ignore_cleanup_errors=True) as folder:
         home = Path(folder).resolve()
-        with _at_home(home):
+        with profile.entered(home):
             for scene in (_sealed_memory, _own_memory, _sealed_search, _own_search):
                 try:
                     fault = scene(home)
@@ -54,15 +55,6 @@ def _rehearse() -> Iterator[str]:
                     fault = f"{scene.__name__.strip('_')} stopped with {type(exc).__name__}"
                 if fault:
                     yield fault
-
-
-@contextmanager
-def _at_home(home: Path) -> Iterator[None]:
-    token = table.ENTER_HOME(str(home))
-    try:
-        yield
-    finally:
-        table.LEAVE_HOME(token)
 
 
 # -- scenes: each returns a fault, empty if there is none

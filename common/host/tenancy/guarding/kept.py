@@ -111,16 +111,14 @@ def may_be_sent(path: str, home: Path, platform: str, chat_id: str) -> bool:
     owner = _files.get("", path)
     if owner is None or (owner.chat and (owner.chat.platform, owner.chat.chat_id) == (platform, chat_id)):
         return True
-    entered = table.ENTER_HOME(str(home))
-    try:
-        here = tenant()
-        chat = session.addressed(platform, chat_id)
-        return here.settings.trusts(chat) or (owner.chat is not None and _shares(here, owner.chat, chat))
-    except Exception as exc:
-        logger.error("a file is not sent, because its owner cannot be told (%s)", type(exc).__name__)
-        return False
-    finally:
-        table.LEAVE_HOME(entered)
+    with profile.entered(home):
+        try:
+            here = tenant()
+            chat = session.addressed(platform, chat_id)
+            return here.settings.trusts(chat) or (owner.chat is not None and _shares(here, owner.chat, chat))
+        except Exception as exc:
+            logger.error("a file is not sent, because its owner cannot be told (%s)", type(exc).__name__)
+            return False
 
 
 def _shares(here: Tenant, owner: Chat, chat: Chat) -> bool:
