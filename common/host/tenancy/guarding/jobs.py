@@ -55,13 +55,12 @@ def carry_out(args: Mapping[str, Any], next_call: Callable[[Any], Any], session_
 
 def _limited(session_id: str) -> Chat | None:
     """Return the chat whose jobs a call may concern, None if it may concern all. Raises Unknown."""
-    try:
-        chat = guards.guarded(session_id)
-    except Unknown:
-        if tenant().is_off:
-            return None
-        raise
-    return None if chat is None or tenant().is_off or tenant().settings.trusts(chat) else chat
+    who = guards.guarded(session_id)
+    if who is None or who.is_trusted:
+        return None
+    if who.chat is None:
+        raise Unknown
+    return who.chat
 
 
 class _Own:
