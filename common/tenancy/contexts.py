@@ -125,6 +125,11 @@ def checked(answer: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(contexts))
 
 
+def reads(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Return True if a chat of the contexts `mine` reads what one of the contexts `theirs` writes."""
+    return theirs[0] in mine if theirs else not mine
+
+
 def is_context(name: str) -> bool:
     """Return True if a text can name a context. The word `global`, however written, cannot."""
     if not name.strip() or name.strip().casefold() == GLOBAL_WORD or len(name) > _LONGEST:

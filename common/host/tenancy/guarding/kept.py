@@ -17,6 +17,7 @@ from typing import Any
 
 from ....tenancy import owners
 from ....tenancy.chats import Chat, Operation, Unknown
+from ....tenancy.contexts import reads
 from ....tenancy.owners import Kind, Owner, Owners
 from ... import files, profile
 from ...contract import table
@@ -124,10 +125,9 @@ def may_be_sent(path: str, home: Path, platform: str, chat_id: str) -> bool:
 def _shares(here: Tenant, owner: Chat, chat: Chat) -> bool:
     """Return True if a chat recalls its owner's conversations, or is the same chat where people share a session."""
     try:
-        theirs, mine = here.of(owner, Operation.RECALL), here.of(chat, Operation.RECALL)
+        return reads(here.of(chat, Operation.RECALL), here.of(owner, Operation.RECALL))
     except Unknown:
         return owner.key == chat.key
-    return theirs[0] in mine if theirs else not mine
 
 
 def _owner(path: Path, kind: Kind) -> Owner | None:
