@@ -160,12 +160,12 @@ def _of_variables(platform: str, session_id: str) -> Chat:
     )
     known = _details(chat)
     kind = chat.chat_type or (known.chat_type if known else "") or _type_in_key(chat)
-    origin = dict(known.origin) if known else {}
-    # Several people may speak in one session.
-    if known and known.user_id != chat.user_id:
-        origin.pop("user_id_alt", None)
+    origin: Mapping[str, str] = {}
+    if known:
+        # Several people may speak in one session.
+        origin = known.origin if known.user_id == chat.user_id else known.common_origin
     bound = origins.details({name: _bound(name.upper()) for name in origins.DETAILS})
-    return replace(chat, chat_type=kind, origin=origin | bound)
+    return replace(chat, chat_type=kind, origin={**origin, **bound})
 
 
 def _details(chat: Chat) -> Chat | None:
@@ -280,8 +280,7 @@ def _described(chat: Chat | None) -> Chat | None:
     found = next(_known(chat), None)
     if found is None:
         return chat
-    origin = {name: text for name, text in found.origin.items() if name != "user_id_alt"}
-    return replace(chat, chat_type=chat.chat_type or found.chat_type, origin=origin | dict(chat.origin))
+    return replace(chat, chat_type=chat.chat_type or found.chat_type, origin={**found.common_origin, **chat.origin})
 
 
 def _known(chat: Chat) -> Iterator[Chat]:
