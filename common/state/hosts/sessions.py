@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Set
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
+from .lineage import Stored
+
 STORED = "stored"
 """The name under which Hermes' database is attached."""
 JOBS = "cron"
 """The source of the sessions of jobs, which are told by their ids."""
 HELPER = "subagent"
 """The source of the sessions of an agent's helpers, which newer hosts give the chat of their parent too."""
-_COLUMNS = ("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json")
+_COLUMNS = Stored._fields
 # The parent is stored behind the system prompt, which is long: it is read for those alone that need it.
 _PARENT = f"CASE WHEN chat_id > '' AND source <> '{HELPER}' THEN NULL ELSE parent_session_id END"
 _SEEN = (*_COLUMNS, "parent")
