@@ -6,16 +6,16 @@ calls, writes memory where its store says, and searches the sessions of our conn
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ...tenancy import memory, sealing
+from ...tenancy.answers import succeeded
 from ...tenancy.contexts import BUILT_IN, Contexts
 from .. import profile
 from ..contract import table
@@ -66,7 +66,7 @@ def _sealed_memory(home: Path) -> str:
         hosts = table.MEMORY_STORE(memory_char_limit=_SIZES.memory, user_char_limit=_SIZES.user)
         sealed = sealing.sealed(sealing.MEMORY, {"target": "memory", **call})
         answer = table.MEMORY_TOOL(**{"action": "", "content": None, "operations": None, **sealed}, store=hosts)
-        if _succeeded(answer) or _written(home):
+        if succeeded(answer) or _written(home):
             return "its memory tool carries out a sealed call"
     return ""
 
@@ -90,7 +90,7 @@ def _sealed_search(home: Path) -> str:
         sealed = sealing.sealed(sealing.SEARCH, {"query": _WORD})
         known = {name: sealed[name] for name in ("query", "session_id")}
         answer = str(table.SESSION_SEARCH(**known, db=database, current_session_id=_MINE))
-    return "its session_search carries out a sealed call" if _succeeded(answer) or _WORD in answer else ""
+    return "its session_search carries out a sealed call" if succeeded(answer) or _WORD in answer else ""
 
 
 def _own_search(home: Path) -> str:
@@ -130,12 +130,3 @@ def _written(home: Path) -> list[Path]:
     """Return the files of memory in a home that hold the word."""
     files = (path for path in home.rglob("*") if path.is_file() and not path.name.startswith("state.db"))
     return [path for path in files if _WORD.encode() in path.read_bytes()]
-
-
-def _succeeded(answer: object) -> bool:
-    """Return True unless an answer of a tool says that it failed."""
-    try:
-        found = json.loads(str(answer))
-    except ValueError:
-        return True
-    return not isinstance(found, Mapping) or found.get("success") is not False
