@@ -28,7 +28,8 @@ from tests.fakes.signal_daemon import ACCOUNT, ALICE, CAROL, CAROL_ACI, GROUP, F
 from tests.gateway_process import GatewayProcess, gateway_config
 from tests.hosted import SignalHosted, hosted, hosted_mattermost
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, MALLORY, environment, in_group, stage, variant
-from tests.test_tenancy_gateway import SECRET, TOOLS, Chats, asks, says
+from tests.scripted_tools import asks, says
+from tests.test_tenancy_gateway import SECRET, TOOLS, Chats
 
 DIRECT, HERE = f"signal:{ALICE}", f"signal:group:{GROUP}"
 

@@ -20,9 +20,10 @@ from tests.fakes.echo_model import EchoModel
 from tests.fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
 from tests.gateway_process import GatewayProcess, gateway_config, merged, signal_env
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, Person, in_group
+from tests.scripted_tools import asks, says
 from tests.stored_sessions import StoredSessions
 from tests.tenancy_host import gateway, in_chat
-from tests.test_tenancy_gateway import TOOLS, Chats, asks, says
+from tests.test_tenancy_gateway import TOOLS, Chats
 
 OTHER = Person("the other bot", "99999999-9999-4999-8999-999999999999", "+15550007777")
 BOTS = {"default": BOT_ITSELF, "other": OTHER}

@@ -20,8 +20,9 @@ from tests.fakes.signal_daemon import ALICE as NUMBER
 from tests.fakes.signal_daemon import GROUP, FakeSignalDaemon
 from tests.gateway_process import GatewayProcess, gateway_config, merged
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, Person, in_group, variant
+from tests.scripted_tools import asks, says
 from tests.tenancy.reach import Reach
-from tests.test_tenancy_gateway import SECRET, asks, says, system
+from tests.test_tenancy_gateway import SECRET, system
 
 FOUND = "is on the ninth"
 """What a result shows of it in any case: it marks the word that was searched for."""
