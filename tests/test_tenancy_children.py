@@ -20,7 +20,7 @@ CONFIG = {**TOOLS, "platform_toolsets": {"signal": _TOOLSETS, "cron": _TOOLSETS}
 
 
 def own_calls(requests: Sequence[dict[str, Any]]) -> list[str]:
-    """The results of tools in conversations in which nobody asked for another agent: those of such agents."""
+    """Return the results of tools in conversations in which nobody asked for another agent: those of such agents."""
     return [
         text_of(request["messages"][-1]["content"])
         for request in requests

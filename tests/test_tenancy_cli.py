@@ -37,7 +37,7 @@ def config(hermes_home: Path) -> Callable[..., None]:
 
 @pytest.fixture
 def sessions(hermes_home: Path) -> Iterator[Callable[..., None]]:
-    """Sessions in Hermes' own database, which stays open, as in a running gateway."""
+    """Open Hermes' own database with sessions; it stays open, as in a running gateway."""
     database = SessionDB(db_path=hermes_home / "state.db")
 
     def add(platform: str, chat_id: str, name: str = "", kind: str = "dm", user: str = "u", **origin: str) -> None:

@@ -1,4 +1,4 @@
-"""Whose memory a chat's is: every policy, the table, and ids that somebody made up to share another chat's context."""
+"""The contexts of chats: every policy, the table, and ids that somebody made up to share another chat's context."""
 
 from __future__ import annotations
 

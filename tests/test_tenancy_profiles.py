@@ -113,7 +113,7 @@ async def test_two_bots_share_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def shared(hermes_home: Path) -> Iterator[StoredSessions]:
-    """The database of the default profile, with sessions of one chat with the bots of three profiles."""
+    """Fill the database of the default profile with sessions of one chat with the bots of three profiles."""
     for name in ("other", "third"):
         (hermes_home / "profiles" / name).mkdir(parents=True)
     with StoredSessions(hermes_home) as stored:

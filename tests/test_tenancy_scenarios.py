@@ -1,4 +1,4 @@
-"""Who reads and recalls what, in the real gateway process: policies, compaction, reviews, restarts, the terminal."""
+"""Reading and recalling in the real gateway process: policies, compaction, reviews, restarts, the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.tenancy.reach import Reach
 from tests.test_tenancy_gateway import SECRET, system
 
 FOUND = "is on the ninth"
-"""What a result shows of it in any case: it marks the word that was searched for."""
+"""The part that a result shows in any case: it marks the word that was searched for."""
 SHARED = "the office has moved to Berlin"
 """An entry of the operator's, for every chat."""
 REVIEWED = "likes short answers"
@@ -61,14 +61,14 @@ SEARCH = says("session_search", query="wedding")
 
 
 class Seen(NamedTuple):
-    """What the model saw in a new session."""
+    """The model's view of a new session."""
 
     prompt: str
     result: str
 
 
 class Chats:
-    """What people say in five places, and what they are answered."""
+    """Five places in which people say something and are answered."""
 
     def __init__(self, model: EchoModel, daemon: FakeSignalDaemon, server: FakeMattermostServer) -> None:
         self.model, self.daemon, self.server = model, daemon, server

@@ -61,7 +61,7 @@ class Chat:
 
     @property
     def common_origin(self) -> dict[str, str]:
-        """What `origin` says of the chat, whoever speaks in it."""
+        """The part of `origin` that is the chat's, whoever speaks in it."""
         return {name: text for name, text in self.origin.items() if name != "user_id_alt"}
 
     def metadata(self) -> dict[str, str]:

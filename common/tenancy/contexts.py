@@ -1,4 +1,4 @@
-"""Which context a chat's memory belongs to: the operator's policy and its table of exceptions."""
+"""The context that a chat's memory belongs to: the operator's policy and its table of exceptions."""
 
 from __future__ import annotations
 

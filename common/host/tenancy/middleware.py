@@ -1,4 +1,4 @@
-"""What Hermes calls: hooks and middleware that keep the memory of each chat apart.
+"""The hooks and middleware that Hermes calls, which keep the memory of each chat apart.
 
 `seal` rewrites a chat's call into one that Hermes alone refuses, `carry_out` carries it out on the chat's own files and
 sessions, and refuses what reaches around them, `show` puts the chat's memory into the system prompt.
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _WRONG_SETTINGS = "The settings of memory are wrong: `hermes adapters doctor` names every fault."
 _SPARES = 7
-"""How many more times `answers` is registered: as many answers more than one can be checked at once."""
+"""Further registrations of `answers`: as many answers more than one can be checked at once."""
 _OPERATIONS = {sealing.MEMORY: Operation.WRITE, sealing.SEARCH: Operation.RECALL}
 
 

@@ -61,7 +61,7 @@ def _rehearse() -> Iterator[str]:
 
 
 def _sealed_memory(home: Path) -> str:
-    """The host's memory tool must refuse a sealed call, for a single entry and for a batch."""
+    """Try whether the host's memory tool refuses a sealed call, for a single entry and for a batch."""
     for call in _calls():
         hosts = table.MEMORY_STORE(memory_char_limit=_SIZES.memory, user_char_limit=_SIZES.user)
         sealed = sealing.sealed(sealing.MEMORY, {"target": "memory", **call})
@@ -72,7 +72,7 @@ def _sealed_memory(home: Path) -> str:
 
 
 def _own_memory(home: Path) -> str:
-    """The host's store must write the files that `_path_for` names, and no other."""
+    """Try whether the host's store writes the files that `_path_for` names, and no other."""
     opened = store.open_store(home, _MINE, _SIZES)
     for target, name in memory.FILES.items():
         for call in _calls():
@@ -85,7 +85,7 @@ def _own_memory(home: Path) -> str:
 
 
 def _sealed_search(home: Path) -> str:
-    """The host's session_search must find nothing for a sealed call, whatever is stored."""
+    """Try whether the host's session_search finds nothing for a sealed call, whatever is stored."""
     with _sessions(home) as database:
         sealed = sealing.sealed(sealing.SEARCH, {"query": _WORD})
         known = {name: sealed[name] for name in ("query", "session_id")}
@@ -94,7 +94,7 @@ def _sealed_search(home: Path) -> str:
 
 
 def _own_search(home: Path) -> str:
-    """The host's session_search must find the sessions of one chat through our connection, and no other."""
+    """Try whether the host's session_search finds the sessions of one chat through our connection, and no other."""
     contexts = Contexts(BUILT_IN["chat"])
     answer = recall.search({"query": _WORD}, "", contexts, (f"{_PLATFORM}:{_MINE}",))
     if f"{_WORD} {_OTHERS}" in answer:

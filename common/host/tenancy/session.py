@@ -24,7 +24,7 @@ from ..contract import table
 from . import origins, profiles
 
 _BACKGROUND = "bg_"
-"""How the ids of sessions begin that `/background` runs in."""
+"""The beginning of the ids of sessions that `/background` runs in."""
 _CURATOR = "curator"
 _KEEP = 4_000
 
@@ -36,7 +36,7 @@ _stored: Bounded[tuple[str, str], Stored] = Bounded(_KEEP)
 _background: Bounded[tuple[str, str], Chat] = Bounded(_KEEP)
 """The chats of sessions of `/background`, of which Hermes stores little, and nothing at all before 0.20."""
 _sub_agents: Bounded[str, tuple[Path, Chat | Unknown | None]] = Bounded(_KEEP)
-"""Whose sub-agents sessions are, and the HERMES_HOME of the agent that started them."""
+"""The chats that sub-agents work for, and the HERMES_HOME of the agents that started them, by session."""
 _jobs: Bounded[tuple[str, str], Chat | None] = Bounded(_KEEP)
 """The chats of runs of jobs, as they were when the run began: a job may be gone before its run ends."""
 _described_chats: Bounded[tuple[str, ...], Chat] = Bounded(_KEEP)

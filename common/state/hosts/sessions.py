@@ -1,4 +1,4 @@
-"""Whose the stored sessions of Hermes are."""
+"""The owners of the sessions that Hermes stores."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ Row = Mapping[str, Any]
 
 
 class Whose(NamedTuple):
-    """How to tell whose a session is, from its row."""
+    """Tells whose a session is, from its row."""
 
     is_own: Callable[[Row], bool]
     inherits: Callable[[Row], bool]
-    """Whether a session belongs to its parent's chat."""
+    """Tells whether a session belongs to its parent's chat."""
     job: Callable[[Row], str]
     """The job whose session it is; empty if it is none's."""
     by_chat: bool
     """True if nothing depends on the session's own id."""
     basis: object = None
-    """What else it depends on, the jobs excepted. Equal for equal answers; None if nobody can say."""
+    """All else that the answers depend on, the jobs excepted. Equal for equal answers; None if nobody can say."""
 
 
 class OwnSessions:

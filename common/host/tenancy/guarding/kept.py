@@ -32,12 +32,12 @@ FOLDERS: Mapping[Path, Kind] = {
     **dict.fromkeys(map(Path, ("cache/delegation", "delegation_cache")), Kind.DELEGATION),
     Path("cache/spillover"): Kind.RESULT,
 }
-"""Where in HERMES_HOME the host keeps files that it tells the model to read."""
+"""The folders of HERMES_HOME in which the host keeps files that it tells the model to read."""
 RESULTS = "hermes-results"
 """Holds results of tools that were too long to show, in the temporary folder (tools/tool_result_storage.py)."""
 
 MOUNTED = Path("/root/.hermes")
-"""Where containers have part of HERMES_HOME (tools/credential_files.py), and Hermes names it so where it uses one."""
+"""The path of a part of HERMES_HOME in containers (tools/credential_files.py), by which Hermes names it there."""
 
 _KEEP = 20_000
 _CLOCKS = 0.1
