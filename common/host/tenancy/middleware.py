@@ -21,7 +21,7 @@ from ...tenancy.answers import failed
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
-from . import commands, origins, profiles, readiness, recall, session, store, strict_tool
+from . import commands, memory_tool, origins, profiles, readiness, recall, session, store, strict_tool
 from .guarding import guards, jobs, kept, texts
 from .tenant import Tenant, tenant
 
@@ -278,5 +278,5 @@ def _memory(
     if mine == GLOBAL or scope == sealing.GLOBAL:
         if chat is not None and not here.may_write_global(chat, mine):
             return failed("Memory of all chats cannot be written here. Save it for this chat (scope 'chat').")
-        return store.call(args, here.store(turn_id, store.HOST_MEMORY)) if here.settings.strict else None
-    return store.call(args, here.store(turn_id, mine[0]))
+        return memory_tool.call(args, here.store(turn_id, store.HOST_MEMORY)) if here.settings.strict else None
+    return memory_tool.call(args, here.store(turn_id, mine[0]))

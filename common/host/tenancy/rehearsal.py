@@ -19,7 +19,7 @@ from ...tenancy.answers import succeeded
 from ...tenancy.contexts import BUILT_IN, Contexts
 from .. import profile
 from ..contract import table
-from . import recall, store
+from . import memory_tool, recall, store
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def _own_memory(home: Path) -> str:
     opened = store.open_store(home, _MINE, _SIZES)
     for target, name in memory.FILES.items():
         for call in _calls():
-            store.call({"target": target, **call}, opened)
+            memory_tool.call({"target": target, **call}, opened)
         if not any(_WORD in entry for entry in memory.entries(opened.folder / name)):
             return "its memory store writes nothing where it is told to"
     if any(opened.folder not in file.parents for file in _written(home)):

@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...tenancy.answers import failed
 from ...tenancy.memory import FILES
 from ...tenancy.reviews import Full, stage
 from ..contract import table
-
-if TYPE_CHECKING:
-    from .store import Store
+from .store import Store
 
 MEMORY = "memory"
 """The host's name of these writes; skills have a queue of their own."""
