@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -248,19 +247,10 @@ async def test_the_terminal_and_chats_read_global_entries_and_not_each_others(tm
             assert SHARED in direct.prompt
             assert SHARED in group.prompt
             assert SECRET not in group.prompt
-            program = running.program
         whole = merged(gateway_config(chats.model.base_url, plugin=True), CONFIG)
         (tmp_path / "config.yaml").write_text(json.dumps(whole))
-        environment = {"HOME": str(tmp_path), "HERMES_HOME": str(tmp_path), "PATH": os.environ["PATH"], "NO_COLOR": "1"}
-        process = await asyncio.create_subprocess_exec(
-            *(str(program), "chat", "-q", "from the terminal"),
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        assert process.returncode == 0, output.decode(errors="replace")
+        status, output = await running.command("chat", "-q", "from the terminal")
+        assert status == 0, output
         asked = chats.model.asked("from the terminal")[0]
         assert SHARED in system(asked)
         assert SECRET not in json.dumps(asked, ensure_ascii=False)
