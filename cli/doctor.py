@@ -17,7 +17,7 @@ from ..adapters.networks import NETWORKS
 from ..common.doctor.checks import run_checks
 from ..common.doctor.findings import Finding, Status
 from ..common.doctor.strict import strict_check
-from ..common.host import checks
+from ..common.host import checks, facts
 from ..common.host.strict_mode import written
 from ..common.settings import strict
 from . import host_names
@@ -83,13 +83,13 @@ async def _network(network: str, hermes: checks.Context, *, asked: bool) -> Asyn
     """Yield a network's findings. If the operator `asked` for this network, check it even if it is not configured."""
     setup = hermes.setup
     check = f"{network}.enabled"
-    if checks.switched_off(hermes.config, network):
+    if facts.switched_off(hermes.config, network):
         status = Status.FAILED if asked else Status.SKIPPED
         what = f"The platform {network} is switched off by `enabled: false` in config.yaml."
         yield Finding(check, status, what, f"Remove `enabled: false` from the `{network}:` block to switch it on.")
         if not asked:
             return
-    extra = setup.extras.get(network) or next(checks.blocks(hermes.config, network), {})
+    extra = setup.extras.get(network) or next(facts.blocks(hermes.config, network), {})
     if not (asked or network in setup.extras or _is_partly_configured(network, extra, setup.environment)):
         what = f"The platform {network} is not configured."
         names = strict.variables(NETWORKS[network].stock).values()

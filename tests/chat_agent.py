@@ -15,29 +15,13 @@ from hermes_hardened_adapters.common.host.tenancy import session
 from hermes_state import SessionDB
 from run_agent import AIAgent
 
-from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text, text_of
+from tests.fakes.echo_model import EchoModel, text_of
 from tests.gateway_process import gateway_config, merged
+from tests.scripted_tools import says
 
 GROUP = {"platform": "signal", "chat_id": "group:one", "user_id": "+15550000002"}
 DIRECT = {"platform": "signal", "chat_id": "+15550000002", "user_id": "+15550000002"}
 CLI: Mapping[str, str] = {}
-
-
-def says(tool: str, **args: Any) -> str:
-    """Return a message upon which the scripted model calls a tool."""
-    return f"call {json.dumps({tool: args})}"
-
-
-def asks(request: dict[str, Any]) -> Answer | None:
-    """Call the tool whose call stands in the message, once; then answer with its result."""
-    last = request["messages"][-1]
-    if last["role"] == "tool":
-        return f"result: {text_of(last['content'])}"
-    _, found, call = last_user_text(request).partition("call ")
-    if not found:
-        return None
-    wanted, _ = json.JSONDecoder().raw_decode(call)
-    return [ToolCall(name, args) for name, args in wanted.items()]
 
 
 DIRECT_TOOLS = {"tools": {"tool_search": {"enabled": "off"}}}

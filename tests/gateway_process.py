@@ -163,6 +163,23 @@ class GatewayProcess:
             await self.until(lambda: SETTLED in self.log, "start-up restore done", self.ready_within)
         self.ready_after = time.monotonic() - began
 
+    async def command(self, *words: str) -> tuple[int | None, str]:
+        """Run `hermes` with these words, in the home of the gateway and without its settings; return status and output.
+
+        The gateway need not be running.
+        """
+        home = str(self.home)
+        process = await asyncio.create_subprocess_exec(
+            *(str(self.program), *words),
+            env={"HOME": home, "HERMES_HOME": home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "NO_COLOR": "1"},
+            cwd=home,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return process.returncode, output.decode(errors="replace")
+
     async def stop(self, patience: float = 15.0) -> int | None:
         """SIGTERM, then SIGKILL after `patience` seconds; removes the temporary home. Returns the exit status."""
         process, self._process = self._process, None

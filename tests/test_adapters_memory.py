@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from tests.fakes.signal_daemon import ACCOUNT, ALICE, CAROL, CAROL_ACI, GROUP, F
 from tests.gateway_process import GatewayProcess, gateway_config
 from tests.hosted import SignalHosted, hosted, hosted_mattermost
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, MALLORY, environment, in_group, stage, variant
-from tests.test_tenancy_gateway import SECRET, TOOLS, Chats, asks, says
+from tests.scripted_tools import asks, says
+from tests.test_tenancy_gateway import SECRET, TOOLS, Chats
 
 DIRECT, HERE = f"signal:{ALICE}", f"signal:group:{GROUP}"
 
@@ -215,6 +217,16 @@ def test_a_persons_memory_is_not_listed_before_the_group(
         assert "1. secret" in own.answer(source(ALICE, "dm"), [], hermes_home)
     assert "Deleted 1 entry" in own.answer(source(), ["forget", "all"], hermes_home)
     assert stored(hermes_home, context) == []
+
+
+def by_other_id(metadata: dict[str, str]) -> str:
+    return metadata["user_id_alt"] or "nobody"
+
+
+def test_a_persons_memory_may_go_by_their_other_id(hermes_home: Path, config: Callable[..., None]) -> None:
+    config(policy=f"{__name__}:by_other_id")
+    keep(hermes_home, "alices-aci", "secret")
+    assert "about you alone" in own.answer(replace(source(), user_id_alt="alices-aci"), [], hermes_home)
 
 
 def test_hidden_global_memory_is_not_counted(hermes_home: Path, config: Callable[..., None]) -> None:

@@ -23,7 +23,7 @@ from hermes_hardened_adapters.common.doctor import state_file as state_files
 from hermes_hardened_adapters.common.doctor.checks import Check, Results, run_checks
 from hermes_hardened_adapters.common.doctor.findings import Finding, Result, Status, failed, masked, ok
 from hermes_hardened_adapters.common.doctor.state_file import state_file
-from hermes_hardened_adapters.common.host import checks
+from hermes_hardened_adapters.common.host import checks, facts
 from hermes_hardened_adapters.common.host.checks import CheckName
 from hermes_hardened_adapters.common.host.contract.names import HostName
 from hermes_hardened_adapters.common.host.wrapper import files, origin
@@ -439,7 +439,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_no_gateway_is_running(hermes_home: Path) -> None:
     finding = only(checks.gateway(context()))
     assert (finding.status, "hermes gateway run" in finding.remedy) == (Status.ADVICE, True)
-    assert not checks.listening("signal")
+    assert not facts.listening("signal")
 
 
 def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
@@ -448,19 +448,19 @@ def test_a_gateway_that_is_not_connected(gateway: dict[str, Any]) -> None:
     findings = list(checks.gateway(context(signal=dict, mattermost=dict)))
     assert [f.status for f in findings] == [Status.OK, Status.ADVICE]
     assert "signal_host_pinned" in findings[1].what
-    assert not checks.listening("signal")
+    assert not facts.listening("signal")
 
 
 def test_a_gateway_that_is_connected(gateway: dict[str, Any]) -> None:
     gateway["signal"] = {"state": "connected"}
     assert only(checks.gateway(context(signal=dict))).status is Status.OK
-    assert checks.listening("signal")
-    assert not checks.listening("mattermost")
+    assert facts.listening("signal")
+    assert not facts.listening("mattermost")
 
 
 def test_what_hermes_is_asked_for(hermes_home: Path) -> None:
-    assert checks.outgoing_files().is_dir()
-    assert checks.paired("signal") == 0
+    assert facts.outgoing_files().is_dir()
+    assert facts.paired("signal") == 0
 
 
 @pytest.mark.parametrize("config", ["[]", "7", "plugins: 7", "plugins: {enabled: hardened-adapters}", "\x00"])
@@ -468,7 +468,7 @@ def test_odd_configurations(tmp_path: Path, config: str) -> None:
     (tmp_path / "config.yaml").write_text(config)
     odd = context(tmp_path)
     assert only(checks.plugin(odd)).status is Status.FAILED
-    assert not checks.switched_off(odd.config, "signal")
+    assert not facts.switched_off(odd.config, "signal")
     assert only(checks.configuration(odd)).status in Status
 
 
@@ -484,7 +484,7 @@ def test_odd_configurations(tmp_path: Path, config: str) -> None:
     ],
 )
 def test_where_a_platform_is_switched_off(config: Mapping[str, Any], off: bool) -> None:
-    assert checks.switched_off(config, "signal") is off
+    assert facts.switched_off(config, "signal") is off
 
 
 # -- the state file

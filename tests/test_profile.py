@@ -27,6 +27,14 @@ def test_the_state_file_lies_in_the_profiles_home(hermes_home: Path) -> None:
     assert profile.state_file(profile.home()).is_relative_to(hermes_home)
 
 
+def test_another_home_is_left_again_whatever_happens_there(hermes_home: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    with pytest.raises(OSError, match="full"), profile.entered(other):
+        assert profile.home() == other
+        raise OSError("the disk is full")
+    assert profile.home() == hermes_home
+
+
 def test_a_profile_in_a_scope_has_an_environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNAL_ACCOUNT", "+15550001111")
     assert profile.environment()["SIGNAL_ACCOUNT"] == "+15550001111"

@@ -11,7 +11,8 @@ from tests.fakes.echo_model import EchoModel, text_of
 from tests.fakes.signal_daemon import FakeSignalDaemon
 from tests.gateway_process import GatewayProcess
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, environment, in_group, stage, variant
-from tests.test_tenancy_gateway import TOOLS, asks, says
+from tests.scripted_tools import asks, says
+from tests.test_tenancy_gateway import TOOLS
 
 MARK = "oystercatcher"
 _TOOLSETS = ["memory", "file", "delegation", "cronjob"]
@@ -19,7 +20,7 @@ CONFIG = {**TOOLS, "platform_toolsets": {"signal": _TOOLSETS, "cron": _TOOLSETS}
 
 
 def own_calls(requests: Sequence[dict[str, Any]]) -> list[str]:
-    """The results of tools in conversations in which nobody asked for another agent: those of such agents."""
+    """Return the results of tools in conversations in which nobody asked for another agent: those of such agents."""
     return [
         text_of(request["messages"][-1]["content"])
         for request in requests

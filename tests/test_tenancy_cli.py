@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hermes_hardened_adapters.cli import main, memory_sort
 from hermes_hardened_adapters.common.core.errors import MemoryRefused
-from hermes_hardened_adapters.common.host.tenancy import store
+from hermes_hardened_adapters.common.host.tenancy import memory_tool, store
 from hermes_hardened_adapters.common.host.tenancy.managing import editing, overview
 from hermes_hardened_adapters.common.tenancy import inventory, memory
 from hermes_hardened_adapters.common.tenancy.inventory import Entry
@@ -37,7 +37,7 @@ def config(hermes_home: Path) -> Callable[..., None]:
 
 @pytest.fixture
 def sessions(hermes_home: Path) -> Iterator[Callable[..., None]]:
-    """Sessions in Hermes' own database, which stays open, as in a running gateway."""
+    """Open Hermes' own database with sessions; it stays open, as in a running gateway."""
     database = SessionDB(db_path=hermes_home / "state.db")
 
     def add(platform: str, chat_id: str, name: str = "", kind: str = "dm", user: str = "u", **origin: str) -> None:
@@ -335,7 +335,7 @@ def test_a_context_is_forgotten_after_a_yes(hermes_home: Path, run: Run) -> None
 def test_a_store_that_was_open_meanwhile_makes_its_folder_anew(hermes_home: Path, run: Run) -> None:
     opened = store.open_store(hermes_home, ALICE, store.Limits(500, 500))
     assert run("forget", ALICE, "--yes") == 0
-    assert '"success": true' in store.call({"action": "add", "target": "memory", "content": "new"}, opened)
+    assert '"success": true' in memory_tool.call({"action": "add", "target": "memory", "content": "new"}, opened)
     assert [each.context for each in memory.stored(hermes_home)] == [ALICE]
     assert stat.S_IMODE(memory.folder(hermes_home, ALICE).stat().st_mode) == 0o700
 

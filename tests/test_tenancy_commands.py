@@ -93,7 +93,7 @@ class Gateway:
         self.runner._startup_restore_in_progress = False
 
     async def types(self, text: str, who: str = MEMBER, *, group: bool = False) -> str:
-        """What the chat is answered, by us or by the host."""
+        """Return what the chat is answered, by us or by the host."""
         chat = {"chat_id": "-100", "chat_type": "group"} if group else {"chat_id": who, "chat_type": "dm"}
         source = SessionSource(platform=Platform.TELEGRAM, user_id=who, **chat)
         before = len(self.adapter.said)
@@ -121,7 +121,7 @@ def fresh() -> Iterator[None]:
 
 @pytest.fixture
 def gateway(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Gateway]:
-    """Everybody but the stranger is allowed there; nobody is an admin unless a test says so."""
+    """Start a gateway that allows everybody but the stranger; nobody is an admin unless a test says so."""
     monkeypatch.setenv("TELEGRAM_ALLOWED_USERS", f"{ADMIN},{MEMBER}")
     # It keeps the path from when it was imported.
     monkeypatch.setattr("gateway.run._hermes_home", hermes_home)
@@ -264,7 +264,7 @@ async def test_an_error_of_ours_shows_nobody_anything(
 
 
 def by_session(metadata: dict[str, str]) -> str:
-    """A policy of an operator."""
+    """Decide as a policy of an operator does."""
     return metadata["session_key"]
 
 
@@ -303,7 +303,7 @@ async def test_every_profile_has_its_own_queues(gateway: Callable[..., Gateway],
 
 @pytest.fixture
 def alice(daemon: FakeSignalDaemon, alice_on_signal: None) -> Callable[..., Any]:
-    """What the host and the chat get when Alice says something."""
+    """Return what the host and the chat get when Alice says something."""
 
     async def says(text: str, *, group: bool = False, **extra: Any) -> tuple[list[str], list[str]]:
         async with hosted(daemon, **extra) as host:

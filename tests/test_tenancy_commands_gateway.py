@@ -11,7 +11,8 @@ from tests.fakes.echo_model import EchoModel
 from tests.fakes.signal_daemon import ALICE
 from tests.gateway_process import GatewayProcess
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, environment, in_group, stage, variant
-from tests.test_tenancy_gateway import SECRET, TOOLS, Chats, asks, says, system
+from tests.scripted_tools import asks, says
+from tests.test_tenancy_gateway import SECRET, TOOLS, Chats, system
 
 QUEUED = TOOLS | {"display": {"busy_input_mode": "queue"}}
 

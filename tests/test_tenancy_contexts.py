@@ -1,4 +1,4 @@
-"""Whose memory a chat's is: every policy, the table, and ids that somebody made up to share another chat's context."""
+"""The contexts of chats: every policy, the table, and ids that somebody made up to share another chat's context."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import pytest
 from hermes_hardened_adapters.common.tenancy.chats import Chat, Operation, Unknown
-from hermes_hardened_adapters.common.tenancy.contexts import BUILT_IN, GLOBAL, Contexts, checked
+from hermes_hardened_adapters.common.tenancy.contexts import BUILT_IN, GLOBAL, Contexts, checked, reads
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -225,6 +225,21 @@ def test_answers() -> None:
     assert checked(None) == checked("global") == GLOBAL
     assert checked("x" * 5_000) == ("x" * 5_000,)
     assert checked(["b", "a", "b"]) == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "read"),
+    [
+        (("a",), ("a",), True),
+        (("a", "shared"), ("shared",), True),
+        (("shared",), ("a", "shared"), False),
+        (GLOBAL, GLOBAL, True),
+        (GLOBAL, ("a",), False),
+        (("a",), GLOBAL, False),
+    ],
+)
+def test_what_is_read_is_what_is_written_first(mine: tuple[str, ...], theirs: tuple[str, ...], read: bool) -> None:
+    assert reads(mine, theirs) is read
 
 
 async def test_a_coroutine_is_unknown_and_closed() -> None:

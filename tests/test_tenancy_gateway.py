@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text, text_of
+from tests.fakes.echo_model import EchoModel, text_of
 from tests.fakes.signal_daemon import FakeSignalDaemon
 from tests.gateway_process import GatewayProcess
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, environment, in_group, stage, variant
+from tests.scripted_tools import asks, says
 
 SECRET = "the wedding is on the ninth"
 TOOLS = {
@@ -19,27 +20,6 @@ TOOLS = {
     "display": {"busy_input_mode": "queue", "busy_ack_enabled": False},
     "platform_toolsets": {"signal": ["memory", "session_search"]},
 }
-
-
-def asks(request: dict[str, Any]) -> Answer | None:
-    """Call the tool whose call stands in the message as JSON, once; then answer with its result."""
-    last = request["messages"][-1]
-    if last["role"] == "tool":
-        return f"result: {text_of(last['content'])}"
-    _, found, call = last_user_text(request).partition("call {")
-    if not found:
-        return None
-    wanted, _ = json.JSONDecoder().raw_decode(f"{{{call}")
-    offered = {tool["function"]["name"] for tool in request["tools"]}
-    # Since 0.21.5, Hermes offers some tools through another one.
-    return [
-        ToolCall(name, args) if name in offered else ToolCall("tool_call", {"name": name, "arguments": args})
-        for name, args in wanted.items()
-    ]
-
-
-def says(tool: str, **args: Any) -> str:
-    return f"call {json.dumps({tool: args})}"
 
 
 def system(request: Mapping[str, Any]) -> str:

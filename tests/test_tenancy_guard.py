@@ -1,4 +1,4 @@
-"""What calls of tools name, and what is refused to whom: decisions without Hermes."""
+"""The things that calls of tools name, and those that are refused: decisions without Hermes."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ LISTS = [
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    """A person's home with HERMES_HOME of a profile, other homes, and a working folder with ways into them."""
+    """Make a person's home with HERMES_HOME of a profile, other homes, and a working folder with ways into them."""
     top = tmp_path / "top"
     home = top / "root" / "profiles" / "work"
     for each in (home, top / "root", top / "root" / "profiles" / "play", top / ".hermes"):
@@ -321,7 +321,7 @@ PROCESS = _tool("process_manage", "process")
 
 @pytest.fixture
 def processes() -> Iterator[None]:
-    """A background process of each of two chats, and one of a task."""
+    """Register a background process of each of two chats, and one of a task."""
     for name, key, task in (("alice", ALICE["chat_id"], "t-a"), ("bob", BOB["chat_id"], "t-b")):
         entry = ProcessSession(id=f"proc_{name}", command=f"say {name}", task_id=task, exited=True)
         entry.session_key = f"agent:main:signal:dm:{key}"

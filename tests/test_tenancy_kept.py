@@ -20,9 +20,10 @@ from hermes_hardened_adapters.common.host.tenancy import middleware, session
 from hermes_hardened_adapters.common.host.tenancy.guarding import kept
 from hermes_hardened_adapters.common.tenancy.owners import Owners
 
-from tests.chat_agent import DIRECT, Agents, asks, says
+from tests.chat_agent import DIRECT, Agents
 from tests.chat_agent import GROUP as CHANNEL
 from tests.fakes.echo_model import EchoModel
+from tests.scripted_tools import asks, says
 from tests.tenancy_host import ALICE, BOB, GROUP, UNKNOWN, Host, forget_shells, gateway, in_chat
 
 WORD = "lapwing"

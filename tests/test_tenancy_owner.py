@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -81,19 +80,8 @@ class Owner:
 
     async def in_the_terminal(self, text: str) -> str:
         """Run `hermes` once, with the home of the gateway and nothing else."""
-        home = str(self.running.home)
-        process = await asyncio.create_subprocess_exec(
-            str(self.running.program),
-            "-z",
-            text,
-            env={"HOME": home, "HERMES_HOME": home, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "NO_COLOR": "1"},
-            cwd=home,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        return output.decode()
+        _, output = await self.running.command("-z", text)
+        return output
 
     def _posts(self) -> list[str]:
         return [str(call.json["message"]) for call in self.server.called("POST", "/posts") if call.json]

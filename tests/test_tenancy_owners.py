@@ -1,4 +1,4 @@
-"""Who owns a name: the first to whom it was said, and nobody what two chats use."""
+"""The owner of a name: the first to whom it was said, and nobody what two chats use."""
 
 from __future__ import annotations
 

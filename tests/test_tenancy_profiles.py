@@ -20,9 +20,10 @@ from tests.fakes.echo_model import EchoModel
 from tests.fakes.signal_daemon import ALICE, ALICE_ACI, GROUP, FakeSignalDaemon, contact, group
 from tests.gateway_process import GatewayProcess, gateway_config, merged, signal_env
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, Person, in_group
+from tests.scripted_tools import asks, says
 from tests.stored_sessions import StoredSessions
 from tests.tenancy_host import gateway, in_chat
-from tests.test_tenancy_gateway import TOOLS, Chats, asks, says
+from tests.test_tenancy_gateway import TOOLS, Chats
 
 OTHER = Person("the other bot", "99999999-9999-4999-8999-999999999999", "+15550007777")
 BOTS = {"default": BOT_ITSELF, "other": OTHER}
@@ -112,7 +113,7 @@ async def test_two_bots_share_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def shared(hermes_home: Path) -> Iterator[StoredSessions]:
-    """The database of the default profile, with sessions of one chat with the bots of three profiles."""
+    """Fill the database of the default profile with sessions of one chat with the bots of three profiles."""
     for name in ("other", "third"):
         (hermes_home / "profiles" / name).mkdir(parents=True)
     with StoredSessions(hermes_home) as stored:

@@ -1,4 +1,4 @@
-"""What a chat's memory adds to the system prompt: the same bytes until a compaction, whoever writes meanwhile."""
+"""A chat's memory in the system prompt: the same bytes until a compaction, whoever writes meanwhile."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def home(hermes_home: Path, alice_on_signal: None, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def loaded(home: Path) -> None:
-    """Hermes has loaded the plugin."""
+    """Let Hermes load the plugin."""
     discover_plugins()
 
 
@@ -201,7 +201,7 @@ def test_what_fails_in_the_rehearsal_is_a_fault_and_is_tried_again(monkeypatch: 
 
 
 class Context:
-    """What Hermes gives a plugin, without the middleware. A fake."""
+    """The context that Hermes gives a plugin, without the middleware. A fake."""
 
     def __init__(self) -> None:
         self.platforms: list[str] = []

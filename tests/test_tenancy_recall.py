@@ -138,7 +138,7 @@ class History:
 
 
 def asked(own: set[str], chance: random.Random) -> Iterator[tuple[dict[str, Any], str]]:
-    """Calls and the session that makes them."""
+    """Yield calls, and the session that makes them."""
     names = sorted(own)
     for query in QUERIES:
         yield query, chance.choice([*names, ""])

@@ -29,14 +29,14 @@ PINS = table.PIN_ENTRIES.optional() is not None
 
 
 def in_chat(chat: Chat) -> None:
-    """The message of a chat arrived in this task, whose session the host has bound."""
+    """Let the message of a chat arrive in this task, whose session the host has bound."""
     kind = {"chat_type": chat.chat_type, "user_id": chat.user_id}
     session.arrived(SessionSource(platform=Platform(chat.platform), chat_id=chat.chat_id, **kind))
     set_session_vars(platform=chat.platform, chat_id=chat.chat_id, user_id=chat.user_id)
 
 
 class Chats:
-    """What the model and people do in chats of one home."""
+    """The model and people in chats of one home."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -46,7 +46,7 @@ class Chats:
         return tenant.tenant()
 
     def calls(self, chat: Chat, **args: Any) -> dict[str, Any]:
-        """A call of the memory tool by a chat's agent, through our middleware. The host's half must not be asked."""
+        """Call the memory tool as a chat's agent, through our middleware. The host's half must not be asked."""
 
         def not_the_hosts(args: object) -> str:
             raise AssertionError("the host would carry it out on the memory of all chats")

@@ -1,10 +1,9 @@
-"""Who reads and recalls what, in the real gateway process: policies, compaction, reviews, restarts, the terminal."""
+"""Reading and recalling in the real gateway process: policies, compaction, reviews, restarts, the terminal."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,11 +19,12 @@ from tests.fakes.signal_daemon import ALICE as NUMBER
 from tests.fakes.signal_daemon import GROUP, FakeSignalDaemon
 from tests.gateway_process import GatewayProcess, gateway_config, merged
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, CAROL_C, Person, in_group, variant
+from tests.scripted_tools import asks, says
 from tests.tenancy.reach import Reach
-from tests.test_tenancy_gateway import SECRET, asks, says, system
+from tests.test_tenancy_gateway import SECRET, system
 
 FOUND = "is on the ninth"
-"""What a result shows of it in any case: it marks the word that was searched for."""
+"""The part that a result shows in any case: it marks the word that was searched for."""
 SHARED = "the office has moved to Berlin"
 """An entry of the operator's, for every chat."""
 REVIEWED = "likes short answers"
@@ -60,14 +60,14 @@ SEARCH = says("session_search", query="wedding")
 
 
 class Seen(NamedTuple):
-    """What the model saw in a new session."""
+    """The model's view of a new session."""
 
     prompt: str
     result: str
 
 
 class Chats:
-    """What people say in five places, and what they are answered."""
+    """Five places in which people say something and are answered."""
 
     def __init__(self, model: EchoModel, daemon: FakeSignalDaemon, server: FakeMattermostServer) -> None:
         self.model, self.daemon, self.server = model, daemon, server
@@ -247,19 +247,10 @@ async def test_the_terminal_and_chats_read_global_entries_and_not_each_others(tm
             assert SHARED in direct.prompt
             assert SHARED in group.prompt
             assert SECRET not in group.prompt
-            program = running.program
         whole = merged(gateway_config(chats.model.base_url, plugin=True), CONFIG)
         (tmp_path / "config.yaml").write_text(json.dumps(whole))
-        environment = {"HOME": str(tmp_path), "HERMES_HOME": str(tmp_path), "PATH": os.environ["PATH"], "NO_COLOR": "1"}
-        process = await asyncio.create_subprocess_exec(
-            *(str(program), "chat", "-q", "from the terminal"),
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        assert process.returncode == 0, output.decode(errors="replace")
+        status, output = await running.command("chat", "-q", "from the terminal")
+        assert status == 0, output
         asked = chats.model.asked("from the terminal")[0]
         assert SHARED in system(asked)
         assert SECRET not in json.dumps(asked, ensure_ascii=False)

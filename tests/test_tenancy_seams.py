@@ -10,8 +10,9 @@ import pytest
 from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.tenancy import middleware, session, tenant
 
-from tests.chat_agent import CLI, DIRECT, GROUP, Agents, asks, says, through_search
+from tests.chat_agent import CLI, DIRECT, GROUP, Agents, through_search
 from tests.fakes.echo_model import EchoModel
+from tests.scripted_tools import asks, says
 
 SECRET = "the wedding is on the ninth"
 SAVE = says("memory", action="add", target="memory", content=SECRET)

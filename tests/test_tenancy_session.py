@@ -1,4 +1,4 @@
-"""Which chat the current thread works for, with Hermes' own context variables, sessions and jobs."""
+"""The chat that the current thread works for, with Hermes' own context variables, sessions and jobs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOBODYS = "no chat is bound here"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A fresh process in a home of its own, in which nothing is bound."""
+    """Forget all that this process knows of sessions, and return a home of its own."""
     monkeypatch.setenv("HERMES_HOME", str(tmp_path))
     for name in ("HERMES_CRON_SESSION", "HERMES_KANBAN_TASK", "HERMES_SESSION_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
@@ -61,7 +61,7 @@ def store(home: Path, session_id: str, parent: str | None = None, **columns: str
 
 
 def said(session_id: str = "s") -> Chat | str | None:
-    """The chat, or why it is unknown."""
+    """Return the chat, or why it is unknown."""
     try:
         return session.current(session_id)
     except Unknown as exc:

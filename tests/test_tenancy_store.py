@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.common.host.contract import table
-from hermes_hardened_adapters.common.host.tenancy import store
+from hermes_hardened_adapters.common.host.tenancy import memory_tool, store
 from hermes_hardened_adapters.common.host.tenancy.tenant import Tenant
 from hermes_hardened_adapters.common.tenancy import memory, sealing
 from hermes_hardened_adapters.common.tenancy.chats import Unknown
@@ -34,7 +34,7 @@ def call(home: Path, context: str = "me", **args: Any) -> dict[str, Any]:
 
 
 def answer(args: dict[str, Any], opened: store.Store) -> dict[str, Any]:
-    found = json.loads(store.call({"action": "add", "target": "memory", **args}, opened))
+    found = json.loads(memory_tool.call({"action": "add", "target": "memory", **args}, opened))
     assert isinstance(found, dict)
     return found
 
@@ -100,7 +100,7 @@ def test_a_folder_of_another_context_is_not_opened(hermes_home: Path, monkeypatc
         store.open_store(hermes_home, "you", SIZES)
     (opened.folder / "context.json").write_text('{"context": "you"}')
     with pytest.raises(Unknown):
-        store.call({"action": "add", "target": "memory", "content": "x"}, opened)
+        memory_tool.call({"action": "add", "target": "memory", "content": "x"}, opened)
 
 
 def test_the_limits_are_the_hosts_and_only_own_entries_count(hermes_home: Path) -> None:
@@ -124,7 +124,7 @@ def test_three_failed_consolidations_of_a_turn_end_it(hermes_home: Path) -> None
 
     def fails(turn: str) -> bool:
         """Return whether the host tells the model to stop trying."""
-        found = json.loads(store.call(too_long, here.store(turn, "me")))
+        found = json.loads(memory_tool.call(too_long, here.store(turn, "me")))
         assert not found["success"]
         return bool(found.get("done"))
 
@@ -172,7 +172,7 @@ def test_adds_of_many_threads_at_once_are_all_kept(hermes_home: Path) -> None:
             # Two sessions of four parallel calls each.
             opened = here.store(f"turn {worker % 2}", "me" if n % 2 else "you")
             args = {"action": "add", "target": "memory", "content": f"entry {worker} {n}"}
-            if not json.loads(store.call(args, opened))["success"]:
+            if not json.loads(memory_tool.call(args, opened))["success"]:
                 failed.append(args)
 
     threads = [threading.Thread(target=add, args=(worker,)) for worker in range(8)]

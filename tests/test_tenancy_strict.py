@@ -14,12 +14,13 @@ from hermes_hardened_adapters.common.host.tenancy import readiness, session, str
 from hermes_hardened_adapters.common.tenancy import memory
 from hermes_hardened_adapters.common.tenancy.requests import offers_tool
 
-from tests.chat_agent import CLI, DIRECT, GROUP, Agents, asks, says, through_search
+from tests.chat_agent import CLI, DIRECT, GROUP, Agents, through_search
 from tests.fakes.echo_model import EchoModel
 from tests.fakes.signal_daemon import FakeSignalDaemon
 from tests.gateway_process import GatewayProcess
 from tests.host_without import take_away
 from tests.scene_signal import ALICE_A, environment, stage, variant
+from tests.scripted_tools import asks, says
 
 SECRET, PUBLIC = "the wedding is on the ninth", "the office opens at eight"
 OFF = {"memory_enabled": False, "user_profile_enabled": False}

@@ -1,4 +1,4 @@
-"""Whose turn it is, in the real gateway process: every hook and middleware of a turn names the chat it came from."""
+"""The chat of a turn, in the real gateway process: every hook and middleware of a turn names the chat it came from."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Turns:
         await self.running.until(lambda: bool(true()), what)
 
     def answered(self, command: bool) -> int:
-        """How many answers of the model were sent; of a command, anything. The host adds notices of its own."""
+        """Count the answers of the model that were sent; of a command, anything. The host adds notices of its own."""
         texts = [str(params["message"]) for params in self.daemon.called("send")]
         return len(texts) if command else sum(text.startswith(("echo: ", "result: ")) for text in texts)
 
@@ -98,7 +98,7 @@ async def turns(home: Path, **config: Any) -> AsyncIterator[Turns]:
 
 
 def chats(rows: list[dict[str, Any]]) -> set[tuple[str, str, str, str] | str]:
-    """Every chat and every refusal in the notes."""
+    """Return every chat and every refusal in the notes."""
     return {
         row["unknown"] or tuple(row["chat"][name] for name in ("platform", "chat_id", "chat_type", "user_id"))
         if row["unknown"] or row["chat"]

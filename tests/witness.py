@@ -136,9 +136,9 @@ class Witness:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def answers(self) -> list[list[str]]:
-        """The chat and the text of each answer on its own platform."""
+        """Return the chat and the text of each answer on its own platform."""
         return self._lines("outbox")
 
     def rows(self) -> list[dict[str, Any]]:
-        """What it noted, in order."""
+        """Return its notes, in order."""
         return self._lines("log")

@@ -1,7 +1,6 @@
 """The names of Hermes' own code that the Mattermost adapter uses, besides those that all networks use."""
 
-from ...common.host.contract.names import HostName
-from ...common.host.contract.table import members, needed, one_of
+from ...common.host.contract.names import HostName, members, needed, one_of
 from .stock import STOCK
 
 _MODULE = STOCK.places[0].partition(":")[0]

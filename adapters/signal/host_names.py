@@ -1,7 +1,6 @@
 """The names of Hermes' own code that the Signal adapter uses, besides those that all networks use."""
 
-from ...common.host.contract.names import HostName
-from ...common.host.contract.table import members, needed
+from ...common.host.contract.names import HostName, members, needed
 from .stock import STOCK
 
 _LIMITS = "gateway.platforms.signal_rate_limit"

@@ -1,4 +1,4 @@
-"""The checks of Hermes itself, and the facts about it that other checks need."""
+"""The checks of Hermes itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from .contract.check import examine
 from .contract.names import HostName
 from .contract.version import VERIFIED_HERMES, check_version, host_version, version_tuple
 from .documents import parse_yaml, yaml_error
-from .setup import Setup, gateway_runs, load_setup
+from .facts import platform_states
+from .setup import Setup, load_setup
 from .tenancy import checks as tenancy
 from .wrapper import files
 from .wrapper.enabling import listed
@@ -233,7 +234,7 @@ def shared(context: Context) -> Iterator[Result]:
 
 def gateway(context: Context) -> Iterator[Result]:
     """Check that a gateway is running and connected to our platforms."""
-    states = _platform_states()
+    states = platform_states()
     if states is None:
         what = "No gateway is running for this Hermes home."
         yield advice(what, "Start it with `hermes gateway run`, or `hermes gateway start`.")
@@ -266,46 +267,6 @@ CHECKS: tuple[Check[Context], ...] = (
     Check(CheckName.GATEWAY, gateway, needs=_READABLE),
     Check(CheckName.STATE, state, needs=_READABLE),
 )
-
-
-def blocks(config: Mapping[str, Any], network: str) -> Iterator[Mapping[str, Any]]:
-    """Yield a platform's blocks in config.yaml, the one that wins first."""
-    gateway = config.get("gateway")
-    for section in (config, config.get("platforms"), gateway.get("platforms") if isinstance(gateway, dict) else None):
-        if isinstance(section, dict) and isinstance(block := section.get(network), dict):
-            yield block
-
-
-def switched_off(config: Mapping[str, Any], network: str) -> bool:
-    """Return True if the operator disabled the platform with `enabled: false`."""
-    written = [block["enabled"] for block in blocks(config, network) if "enabled" in block]
-    return bool(written) and written[0] is False
-
-
-def listening(network: str) -> bool:
-    """Return True if a running gateway reports that it is connected to a network. Raises HostContractError."""
-    return ((_platform_states() or {}).get(network) or {}).get("state") == "connected"
-
-
-def paired(network: str) -> int:
-    """Return the number of people whom the host admits because of a pairing. Raises HostContractError."""
-    return len(table.PAIRING_LIST(table.PAIRING_STORE(), network))
-
-
-def outgoing_files() -> Path:
-    """Return the folder of the documents that Hermes sends. Raises HostContractError."""
-    return Path(table.DOCUMENT_CACHE())
-
-
-def _platform_states() -> Mapping[str, Mapping[str, Any]] | None:
-    """Return the platform states that the gateway of this home reports, None if no gateway runs.
-
-    Raises HostContractError if Hermes does not tell.
-    """
-    if not gateway_runs():
-        return None
-    states = (table.RUNTIME_STATUS() or {}).get("platforms")
-    return {n: s for n, s in states.items() if isinstance(s, dict)} if isinstance(states, dict) else {}
 
 
 def _read(path: Path) -> Mapping[str, Any]:

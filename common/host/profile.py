@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..settings.environment import value
@@ -28,6 +29,16 @@ def environment() -> Mapping[str, str]:
 def home() -> Path:
     """Return HERMES_HOME of the profile whose scope is active."""
     return Path(table.HERMES_HOME())
+
+
+@contextmanager
+def entered(home: Path) -> Iterator[None]:
+    """Work in another HERMES_HOME."""
+    token = table.ENTER_HOME(str(home))
+    try:
+        yield
+    finally:
+        table.LEAVE_HOME(token)
 
 
 def state_file(home: Path) -> Path:

@@ -59,6 +59,11 @@ class Chat:
         people = tuple(f":{person}" for person in (self.user_id, self.origin.get("user_id_alt")) if person)
         return self.chat_type != "dm" and bool(self.session_key) and not self.session_key.endswith(people)
 
+    @property
+    def common_origin(self) -> dict[str, str]:
+        """The part of `origin` that is the chat's, whoever speaks in it."""
+        return {name: text for name, text in self.origin.items() if name != "user_id_alt"}
+
     def metadata(self) -> dict[str, str]:
         """Return what a policy function gets besides the ids. Shapes: texts, empty where unknown."""
         return {

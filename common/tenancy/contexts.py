@@ -1,4 +1,4 @@
-"""Which context a chat's memory belongs to: the operator's policy and its table of exceptions."""
+"""The context that a chat's memory belongs to: the operator's policy and its table of exceptions."""
 
 from __future__ import annotations
 
@@ -123,6 +123,11 @@ def checked(answer: object) -> tuple[str, ...]:
     if not contexts or len(contexts) != len(found):
         raise Unknown("the policy gave no context")
     return tuple(dict.fromkeys(contexts))
+
+
+def reads(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """Return True if a chat of the contexts `mine` reads what one of the contexts `theirs` writes."""
+    return theirs[0] in mine if theirs else not mine
 
 
 def is_context(name: str) -> bool:

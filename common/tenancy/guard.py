@@ -1,4 +1,4 @@
-"""Which tool calls a chat may have: what a call names, and what is refused to whom."""
+"""The tool calls that a chat may have: what a call names, and what is refused to whom."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DEEPEST = 12
 
 
 class Use(Enum):
-    """What a call does with a path."""
+    """The use that a call makes of a path."""
 
     READ = auto()
     WRITE = auto()
@@ -39,7 +39,7 @@ class Use(Enum):
 
 
 class Place(Enum):
-    """Where a path leads, from the point of view of a chat."""
+    """The place that a path leads to, from the point of view of a chat."""
 
     OUTSIDE = auto()
     RECEIVED = auto()
@@ -70,7 +70,7 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a chat may use besides its own. The default is that of an unknown chat: nothing."""
+    """Things besides its own that a chat may use. The default is that of an unknown chat: nothing."""
 
     trusted: bool = False
     writes_skills: bool = False

@@ -1,4 +1,4 @@
-"""What the memory of a HERMES_HOME holds: that of all chats, that of each context, and folders without a label."""
+"""All memory of a HERMES_HOME: that of all chats, that of each context, and folders without a label."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEPARATORS = re.compile(r"[/\\_.]+")
 
 
 class Kind(StrEnum):
-    """Whose memory a folder holds."""
+    """The kind of memory that a folder holds."""
 
     GLOBAL = "global"
     """That of all chats: Hermes' own."""

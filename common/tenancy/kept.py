@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from .inventory import Entry
+from .memory import write_private
 
 _NAME = "memory_kept.json"
 
@@ -26,10 +26,7 @@ class Kept:
         """Keep an entry. Raises OSError if that cannot be written."""
         self._digests.add(_digest(entry))
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = self._path.with_suffix(".new")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            json.dump(sorted(self._digests), file)
-        new.replace(self._path)
+        write_private(self._path, json.dumps(sorted(self._digests)).encode())
 
 
 def _read(path: Path) -> set[str]:

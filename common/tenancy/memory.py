@@ -57,11 +57,16 @@ def make_folder(home: Path, context: str) -> Path:
     for each in (path.parent, path):
         each.chmod(0o700)
     if label(path) is None:
-        descriptor, draft = tempfile.mkstemp(prefix=f".{_LABEL}.", dir=path)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"context": context}, file)
-        os.replace(draft, path / _LABEL)
+        write_private(path / _LABEL, json.dumps({"context": context}).encode())
     return path
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file as a whole, readable for its owner only. Raises OSError; a file that was there is unchanged then."""
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    os.replace(draft, path)
 
 
 def make_private(path: Path) -> None:

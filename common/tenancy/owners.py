@@ -1,4 +1,4 @@
-"""Whose the files are that Hermes keeps for chats: each belongs to the chat that it was named to."""
+"""The owners of files that Hermes keeps for chats: each file belongs to the chat that it was named to."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .chats import Chat
 
 
 class Kind(Enum):
-    """What Hermes keeps in a folder."""
+    """A kind of files that Hermes keeps for chats."""
 
     MEDIA = auto()
     """Files received or generated, under names that nobody guesses."""
     WEB = auto()
     """Pages, under names made of their addresses: the next chat that fetches one has it written anew."""
     DELEGATION = auto()
-    """What sub-agents do and say."""
+    """Records of what sub-agents do and say."""
     RESULT = auto()
     """Results of tools that were too long to show, each named by the id of its call."""
 
@@ -30,7 +30,7 @@ NAMED_BY: Mapping[Kind, tuple[str, ...]] = {
     Kind.DELEGATION: ("delegate_task",),
     Kind.RESULT: (),
 }
-"""How the names of the tools begin whose answers name new files of a kind. Nobody gets a file by another's answer."""
+"""The beginnings of names of tools whose answers name new files of a kind. Nobody gets a file by another's answer."""
 
 
 def named_by(tool: str) -> frozenset[Kind]:
@@ -44,7 +44,7 @@ def outlives_owner(kind: Kind) -> bool:
 
 
 class Owner(NamedTuple):
-    """Whose something is. `chat` is None for what no chat may have, `since` is a time of the system's clock."""
+    """An owner. `chat` is None for what no chat may have, `since` is a time of the system's clock."""
 
     chat: Chat | None
     since: float

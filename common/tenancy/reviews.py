@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from .memory import write_private
 
 MOST = 50
 """Writes that may wait in one context."""
@@ -49,11 +50,7 @@ def stage(folder: Path, summary: str, origin: str, at: float, payload: Mapping[s
     if len(content) > LONGEST or len(_files(folder)) >= MOST:
         raise Full
     identity = secrets.token_hex(4)
-    unfinished = path / f".{identity}"
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    unfinished.rename(path / f"{identity}.json")
+    write_private(path / f"{identity}.json", content)
     return identity
 
 

@@ -12,7 +12,7 @@ MEMORY, SEARCH = "memory", "session_search"
 SEALED = frozenset({MEMORY, SEARCH})
 """The tools of the host whose calls are sealed."""
 CHAT, GLOBAL = SCOPES = ("chat", "global")
-"""Who sees an entry of memory: the context of its chat, or every chat."""
+"""The readers of an entry of memory: the context of its chat, or every chat."""
 _TARGET = "chat:"
 _TEXTS = ("action", "content", "new_text", "old_text")
 _WRAPPED = "sealed"

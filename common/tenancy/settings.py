@@ -42,10 +42,7 @@ def _texts(value: object) -> object:
         return value
     if not isinstance(value, (list, tuple)):
         raise ValueError("must be a list of texts")
-    if faults := [
-        f"entry {n} must be a text in quotes" for n, each in enumerate(value, 1) if not isinstance(each, str)
-    ]:
-        raise ValueError("; ".join(faults))
+    _refuse([f"entry {n} must be a text in quotes" for n, each in enumerate(value, 1) if not isinstance(each, str)])
     return value
 
 
@@ -160,13 +157,8 @@ class MemorySettings(BaseModel):
     @classmethod
     def _chats(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
         words = {_ALL, _DIRECT} if info.field_name == "global_readers" else set()
-        faults = [
-            f"entry {n} {_EXAMPLE}"
-            for n, each in enumerate(value, 1)
-            if each not in words and not _CHAT.fullmatch(each)
-        ]
-        if faults:
-            raise ValueError("; ".join(faults))
+        wrong = (n for n, each in enumerate(value, 1) if each not in words and not _CHAT.fullmatch(each))
+        _refuse([f"entry {n} {_EXAMPLE}" for n in wrong])
         return value
 
     def resolved(self, agent_id: str) -> Contexts:
@@ -177,17 +169,21 @@ class MemorySettings(BaseModel):
 
     def writes_global(self, chat: Chat) -> bool:
         """Return True if the chat's explicit wish writes the memory of all chats."""
-        return not set(self.global_writers).isdisjoint(chat.names)
+        return _lists(self.global_writers, chat)
 
     def reads_global(self, chat: Chat) -> bool:
         """Return True if the chat is shown the memory of all chats; strict memory can hide it."""
         if _ALL in self.global_readers or (_DIRECT in self.global_readers and chat.chat_type == "dm"):
             return True
-        return not set(self.global_readers).isdisjoint(chat.names)
+        return _lists(self.global_readers, chat)
 
     def trusts(self, chat: Chat) -> bool:
         """Return True if the chat may use what is everybody's, and the denied tools."""
-        return not set(self.trusted_chats).isdisjoint(chat.names)
+        return _lists(self.trusted_chats, chat)
+
+
+def _lists(chats: tuple[str, ...], chat: Chat) -> bool:
+    return not set(chats).isdisjoint(chat.names)
 
 
 def _found(policy: str) -> Callable[..., object]:

@@ -27,7 +27,7 @@ Plan = Callable[[list[dict[str, Any]]], list[ToolCall]]
 
 @dataclass
 class Turn:
-    """What one message, job or sub-agent is to do."""
+    """The task of one message, job or sub-agent."""
 
     owner: str
     plan: Plan

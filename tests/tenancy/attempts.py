@@ -32,7 +32,7 @@ Args = dict[str, Any]
 
 @dataclass
 class Attempt:
-    """What one call is made of."""
+    """The parts of one call."""
 
     chance: Random
     reach: Reach

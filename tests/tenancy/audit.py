@@ -1,4 +1,4 @@
-"""What a run shows: foreign marks, and own ones that were not found again."""
+"""The findings of a run: foreign marks, and own ones that were not found again."""
 
 from __future__ import annotations
 

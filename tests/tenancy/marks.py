@@ -21,9 +21,9 @@ class Sighting(NamedTuple):
     """A mark where it may not be."""
 
     owner: str
-    """Who saw it."""
+    """The chat that saw it."""
     foreign: str
-    """Whose it is."""
+    """The chat that it belongs to."""
     where: str
     mark: str
 

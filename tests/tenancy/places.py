@@ -18,7 +18,7 @@ LABELS = ("maple", "otter", "comet", "ferry", "amber", "quilt", "basil", "heron"
 
 
 class Sent(NamedTuple):
-    """What left the gateway."""
+    """A message that left the gateway."""
 
     chat: str
     text: str
@@ -27,7 +27,7 @@ class Sent(NamedTuple):
 
 @dataclass
 class Place:
-    """Where one person talks. Several places may share an owner: a channel and its threads, a group's people."""
+    """A place in which one person talks. Several may share an owner: a channel and its threads, a group's people."""
 
     name: str
     owner: str
@@ -49,7 +49,7 @@ class Networks:
     """By the name of their profile."""
     places: list[Place] = field(default_factory=list)
     _on_signal: list[Sent] = field(default_factory=list)
-    """What was sent on Signal: files are read at once, while they are there."""
+    """All that was sent on Signal: files are read at once, while they are there."""
 
     def sent(self) -> Iterator[Sent]:
         """Yield all that left the gateway."""

@@ -1,4 +1,4 @@
-"""What an attacker could have guessed: every id and path of every chat, but no words."""
+"""All that an attacker could have guessed: every id and path of every chat, but no words."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Look:
 
 @dataclass
 class Run:
-    """What a run did, and everything that could be seen."""
+    """A run, and everything that could be seen of it."""
 
     seed: int
     home: Path

@@ -7,7 +7,6 @@ count as ordinary characters. Every step moves forward, and its look-ahead is bo
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,12 @@ from itertools import accumulate
 from operator import itemgetter
 from string import ascii_letters, digits
 
+from . import links
 from .blocks import paragraphs
+from .links import ESCAPED
 
-_DEEPEST = 32
-"""Maximum number of open parentheses in a link's destination."""
-
-_ESCAPED = r"\\[!-/:-@\[-`{-~]"
 _TOKEN = re.compile(
-    rf"(?P<escape>{_ESCAPED})"
+    rf"(?P<escape>{ESCAPED})"
     r"|(?P<ticks>`+)"
     r"|&(?P<entity>#[xX][0-9a-fA-F]{1,8}|#[0-9]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});"
     r"|(?P<opening>!?\[)"
@@ -39,16 +36,7 @@ _MARKS = "`\\&]\t"
 _LONGER_MARKS = (b"~~~", b"://", b"    ", b"www")
 _EMOJI = re.compile(":[a-z0-9_+-]++:")
 _TICKS = re.compile("`+")
-_BLANK = re.compile(r"\s*", re.ASCII)
-_LABEL = re.compile(rf"\[((?:{_ESCAPED}|[^\[\]]){{0,999}}+)\]")
-_ANGLED = re.compile(rf"<(?:{_ESCAPED}|[^<>\s])*+>", re.ASCII)
-_DESTINATION_MARK = re.compile(rf"{_ESCAPED}|[()\s]", re.ASCII)
-_DIMENSIONS = re.compile(r"\s++=(?:[0-9]++(?:[xX][0-9]*+)?|[xX][0-9]++)(?=[\s)])", re.ASCII)
-_TITLE = re.compile(rf"\s++(?:\"(?:{_ESCAPED}|[^\"])*+\"|'(?:{_ESCAPED}|[^'])*+'|\((?:{_ESCAPED}|[^()])*+\))", re.ASCII)
-_LINE_REST = re.compile(r"[ \t\v\f]*(?:\r\n?|\n|\Z)")
-_HOST = re.compile(r"[^\s!-#%-*,/:;?@\[-\]_{}\x80-\U0010ffff]{0,255}+", re.ASCII)
-# The server treats punctuation at the end of a URL as text. It cannot contain a mention, so that is ignored here.
-_URL = re.compile(r"[^\s<>]*", re.ASCII)
+_LABEL = re.compile(rf"\[((?:{ESCAPED}|[^\[\]]){{0,999}}+)\]")
 _WORD = frozenset(ascii_letters + digits + "_")
 _BEFORE_WWW = " \t\n\v\f\r*_~)<(>"
 
@@ -130,10 +118,10 @@ class _Reader:
     def take_definitions(self) -> set[str]:
         """Skip the link definitions that the paragraph begins with, and return their labels."""
         labels = set()
-        at = _skip(self.raw, 0)
-        while (label := _LABEL.match(self.raw, at)) and (end := _definition_end(self.raw, label.end())):
+        at = links.skip_blanks(self.raw, 0)
+        while (label := _LABEL.match(self.raw, at)) and (end := links.definition_end(self.raw, label.end())):
             labels.add(_normal(label[1]))
-            at = _skip(self.raw, end)
+            at = links.skip_blanks(self.raw, end)
         self.position = self.start = at
         return labels
 
@@ -210,7 +198,7 @@ class _Reader:
         self.dead = min(self.dead, len(self.openings))
         if not alive:
             return start + 1
-        end = _destination_and_title_end(self.raw, start + 1, is_image=is_image)
+        end = links.destination_and_title_end(self.raw, start + 1, is_image=is_image)
         if end is None and labels:
             end = self._reference_end(inside, start, labels)
         if end is None:
@@ -233,7 +221,7 @@ class _Reader:
         """
         in_word = is_www and start > self.start + 1 and self.raw[start - 1] not in _BEFORE_WWW
         if not in_word and not self.images and len(self.openings) <= self.dead:
-            link = _url_end(self.raw, start, start if is_www else end)
+            link = links.url_end(self.raw, start, start if is_www else end)
             if link > start:
                 self._hide(start)
                 return link
@@ -247,61 +235,8 @@ def _next(raw: str, position: int) -> re.Match[str] | None:
     return next((token for token in tokens if token), None)
 
 
-def _skip(raw: str, at: int) -> int:
-    blank = _BLANK.match(raw, at)
-    return blank.end() if blank else at
-
-
 def _normal(label: str) -> str:
     return " ".join(label.split()).casefold()
-
-
-def _definition_end(raw: str, at: int) -> int | None:
-    """Return the end of the link definition whose label ends at `at`; None if there is no definition."""
-    if not raw.startswith(":", at):
-        return None
-    end = _destination_end(raw, _skip(raw, at + 1))
-    if end is None:
-        return None
-    title = _TITLE.match(raw, end)
-    rest = (title and _LINE_REST.match(raw, title.end())) or _LINE_REST.match(raw, end)
-    return rest.end() if rest else None
-
-
-def _destination_end(raw: str, at: int) -> int | None:
-    if at >= len(raw):
-        return None
-    if angled := _ANGLED.match(raw, at):
-        return angled.end()
-    depth = 0
-    for mark in _DESTINATION_MARK.finditer(raw, at):
-        if mark[0] == "(":
-            depth += 1
-            if depth > _DEEPEST:
-                return None
-        elif mark[0] == ")" and depth:
-            depth -= 1
-        elif len(mark[0]) == 1:
-            return mark.start()
-    return len(raw)
-
-
-def _destination_and_title_end(raw: str, at: int, *, is_image: bool) -> int | None:
-    """Return the end of the `(destination "title")` that begins at `at`; None if there is none."""
-    if not raw.startswith("(", at):
-        return None
-    at = _skip(raw, at + 1)
-    if raw.startswith(")", at):
-        return at + 1
-    end = _destination_end(raw, at)
-    if end is None:
-        return None
-    if is_image and (dimensions := _DIMENSIONS.match(raw, end)):
-        end = dimensions.end()
-    if title := _TITLE.match(raw, end):
-        end = title.end()
-    end = _skip(raw, end)
-    return end + 1 if raw.startswith(")", end) else None
 
 
 def _entity(name: str) -> str:
@@ -309,16 +244,3 @@ def _entity(name: str) -> str:
         return html5.get(f"{name};", "&")
     number = int(name[2:], 16) if name[1] in "xX" else int(name[1:])
     return chr(number) if 0 < number < 0xD800 or 0xDFFF < number < 0x110000 else "\ufffd"
-
-
-def _url_end(raw: str, start: int, host: int) -> int:
-    """Return the end of a URL, or `start` if it is none: a host contains no underscore and starts with a letter or
-    digit."""
-    first = raw[host : host + 1]
-    if not first or first.isspace() or unicodedata.category(first).startswith("P"):
-        return start
-    name = _HOST.match(raw, host + 1)
-    if name and raw.startswith("_", name.end()) and name.end() < len(raw) - 1:
-        return start
-    url = _URL.match(raw, start)
-    return url.end() if url else start

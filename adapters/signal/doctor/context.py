@@ -13,7 +13,7 @@ from typing import Any
 
 from ....common.core.events import Me
 from ....common.doctor.checks import NetworkContext
-from ....common.host import checks
+from ....common.host import facts
 from ..client import SignalClient
 from ..failures import RpcError
 from ..settings import SignalSettings
@@ -66,10 +66,10 @@ class Context(NetworkContext):
     commands: Callable[[], Iterable[Sequence[str]]] = command_lines
     which: Callable[[str], str | None] = shutil.which
     clock: Callable[[], float] = time.monotonic
-    listening: Callable[[], bool] = lambda: checks.listening("signal")
+    listening: Callable[[], bool] = lambda: facts.listening("signal")
     """Returns True if a gateway with this set-up is connected now."""
-    paired: Callable[[], int] = lambda: checks.paired("signal")
-    outgoing: Callable[[], Path] = checks.outgoing_files
+    paired: Callable[[], int] = lambda: facts.paired("signal")
+    outgoing: Callable[[], Path] = facts.outgoing_files
     headers_within: float = 20.0
     keepalive_within: float = 20.0
     answer_within: float = 10.0

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ...core.errors import HostContractError
 from ...settings.stock import Stock
-from .names import Found, HostName, State
-from .table import ADAPTER_MEMBERS, MEMORY_NAMES, NAMES, members
+from .names import Found, HostName, State, members
+from .table import ADAPTER_MEMBERS, MEMORY_NAMES, NAMES
 from .version import check_version, host_version, version_tuple
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import importlib
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -108,6 +108,23 @@ class HostName:
             if inspect.isclass(cls) and attribute in _set_on_instances(cls.__mro__):
                 return place
         return ""
+
+
+def needed(place: str, *takes: str) -> HostName:
+    """Return a name without which no platform starts."""
+    return HostName((place,), takes)
+
+
+def members(places: Iterable[str], wanted: Mapping[str, tuple[str, ...]]) -> tuple[HostName, ...]:
+    """Return the members of a class, each with the parameters that it must take. No platform starts without them."""
+    owners = tuple(places)
+    return tuple(HostName(tuple(f"{owner}.{name}" for owner in owners), takes) for name, takes in wanted.items())
+
+
+def one_of(owners: Iterable[str], *names: str) -> HostName:
+    """Return a member of a class that was renamed, with its names newest first. No platform starts without one."""
+    places = tuple(owners)
+    return HostName(tuple(f"{owner}.{name}" for name in names for owner in places))
 
 
 def _at(place: str) -> Any:

@@ -6,27 +6,9 @@ using its name: Hermes would call a method that it renamed past ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from .names import HostName
-
-
-def needed(place: str, *takes: str) -> HostName:
-    """Return a name without which no platform starts."""
-    return HostName((place,), takes)
-
-
-def members(places: Iterable[str], wanted: Mapping[str, tuple[str, ...]]) -> tuple[HostName, ...]:
-    """Return the members of a class, each with the parameters that it must take. No platform starts without them."""
-    owners = tuple(places)
-    return tuple(HostName(tuple(f"{owner}.{name}" for owner in owners), takes) for name, takes in wanted.items())
-
-
-def one_of(owners: Iterable[str], *names: str) -> HostName:
-    """Return a member of a class that was renamed, with its names newest first. No platform starts without one."""
-    places = tuple(owners)
-    return HostName(tuple(f"{owner}.{name}" for name in names for owner in places))
-
+from .names import HostName, needed, one_of
 
 # -- events and results
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ...core.wording import Foreign
 from ...tenancy.chats import Unknown
-from .. import people, questions, sessions
+from .. import people, profile, questions, sessions
 from ..contract import table
 from . import memory_command, origins
 from .tenant import tenant
@@ -170,15 +171,9 @@ def _is_off(asked: _Asked) -> bool:
         return False
 
 
-@contextmanager
-def _home(asked: _Asked) -> Iterator[None]:
+def _home(asked: _Asked) -> AbstractContextManager[None]:
     """Work in HERMES_HOME of the profile that serves the chat."""
     config = table.RUNNER_CONFIG.of(asked.runner)
     if config is None or not table.MULTIPLEX.of(config):
-        yield
-        return
-    token = table.ENTER_HOME(str(table.PROFILE_HOME(asked.runner, asked.source)))
-    try:
-        yield
-    finally:
-        table.LEAVE_HOME(token)
+        return nullcontext()
+    return profile.entered(Path(table.PROFILE_HOME(asked.runner, asked.source)))

@@ -1,4 +1,4 @@
-"""What Hermes calls: hooks and middleware that keep the memory of each chat apart.
+"""The hooks and middleware that Hermes calls, which keep the memory of each chat apart.
 
 `seal` rewrites a chat's call into one that Hermes alone refuses, `carry_out` carries it out on the chat's own files and
 sessions, and refuses what reaches around them, `show` puts the chat's memory into the system prompt.
@@ -17,10 +17,11 @@ from typing import Any
 
 from ...core.errors import ConfigError
 from ...tenancy import memory, requests, sealing
+from ...tenancy.answers import failed
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import table
-from . import commands, origins, profiles, readiness, recall, session, store, strict_tool
+from . import commands, memory_tool, origins, profiles, readiness, recall, session, store, strict_tool
 from .guarding import guards, jobs, kept, texts
 from .tenant import Tenant, tenant
 
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _WRONG_SETTINGS = "The settings of memory are wrong: `hermes adapters doctor` names every fault."
 _SPARES = 7
-"""How many more times `answers` is registered: as many answers more than one can be checked at once."""
+"""Further registrations of `answers`: as many answers more than one can be checked at once."""
 _OPERATIONS = {sealing.MEMORY: Operation.WRITE, sealing.SEARCH: Operation.RECALL}
 
 
@@ -183,12 +184,12 @@ def carry_out(
         asked = sealing.unsealed(tool_name, args)
         answer = _own(tenant(), tool_name, asked, session_id, turn_id)
     except Unknown as exc:
-        return _failed(f"Not available here: {exc}.")
+        return failed(f"Not available here: {exc}.")
     except ConfigError:
-        return _failed(_WRONG_SETTINGS)
+        return failed(_WRONG_SETTINGS)
     except Exception as exc:
         logger.error("%s of a chat failed (%s)", tool_name, type(exc).__name__)
-        return _failed(f"{tool_name} failed; nothing was read or written.")
+        return failed(f"{tool_name} failed; nothing was read or written.")
     if answer is not None:
         return answer
     asked.pop("scope", None)
@@ -270,16 +271,12 @@ def _memory(
         sealing.check_form(args)
         scope = sealing.scope(args)
     except ValueError as exc:
-        return _failed(str(exc))
+        return failed(str(exc))
     # The host says what it does without a target, and what is wrong with another one.
     if args["target"] in memory.FILES and args["target"] not in here.targets:
-        return _failed("This memory is switched off in config.yaml.")
+        return failed("This memory is switched off in config.yaml.")
     if mine == GLOBAL or scope == sealing.GLOBAL:
         if chat is not None and not here.may_write_global(chat, mine):
-            return _failed("Memory of all chats cannot be written here. Save it for this chat (scope 'chat').")
-        return store.call(args, here.store(turn_id, store.HOST_MEMORY)) if here.settings.strict else None
-    return store.call(args, here.store(turn_id, mine[0]))
-
-
-def _failed(text: str) -> str:
-    return json.dumps({"success": False, "error": text})
+            return failed("Memory of all chats cannot be written here. Save it for this chat (scope 'chat').")
+        return memory_tool.call(args, here.store(turn_id, store.HOST_MEMORY)) if here.settings.strict else None
+    return memory_tool.call(args, here.store(turn_id, mine[0]))

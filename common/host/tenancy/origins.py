@@ -12,11 +12,11 @@ from ...tenancy.chats import Chat, Unknown
 LOCAL = frozenset({"local", "cli", "tui", "desktop", "acp"})
 """Platforms that are the operator's own machine."""
 JOB = "cron_"
-"""How the ids of the sessions begin that jobs run in: `cron_<job>_<day>_<time>`."""
+"""The beginning of the ids of sessions that jobs run in: `cron_<job>_<day>_<time>`."""
 _KEEPERS = {"main", "custom"}
-"""What stands in keys for the profile of the process, whatever its name is."""
+"""The words in keys for the profile of the process, whatever its name is."""
 DETAILS = ("scope_id", "parent_chat_id", "chat_name", "user_id_alt")
-"""What a source knows besides the ids of its chat and its person."""
+"""The details of a source besides the ids of its chat and its person."""
 
 
 def of_source(source: Any) -> Chat:

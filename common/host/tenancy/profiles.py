@@ -19,7 +19,7 @@ from ..contract import table
 from . import origins
 
 DEFAULT = "default"
-"""How Hermes calls the profile of the root home."""
+"""Hermes' name of the profile of the root home."""
 _FILE = "state.db"
 
 
@@ -61,7 +61,7 @@ def database(session_id: str) -> Path:
 
 
 class Owner(NamedTuple):
-    """Whose the sessions in a database are, from the current profile's point of view."""
+    """The owner of the sessions in a database, from the current profile's point of view."""
 
     mine: str
     """The current profile."""

@@ -1,4 +1,4 @@
-"""What a chat's memory adds to the system prompt: the same bytes within a session, until it is compacted."""
+"""A chat's memory in the system prompt: the same bytes within a session, until it is compacted."""
 
 from __future__ import annotations
 

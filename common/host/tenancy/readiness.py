@@ -1,4 +1,4 @@
-"""Whether memory can be kept apart. If not, no platform starts: Hermes would show every chat's memory everywhere."""
+"""Checks whether memory can be kept apart. If not, no platform starts: Hermes would show all memory in every chat."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from ...core.bounded import Bounded
 from ...state.hosts.own_rows import SUBSTRINGS, TEXT, OwnRows
 from ...state.hosts.sessions import Row, Whose
 from ...tenancy.chats import Operation, Unknown
-from ...tenancy.contexts import BUILT_IN, Contexts
+from ...tenancy.contexts import BUILT_IN, Contexts, reads
 from .. import profile
 from ..contract import table
 from . import origins, profiles, session
@@ -129,10 +129,9 @@ def _whose(contexts: Contexts, mine: tuple[str, ...], path: Path) -> Whose:
         if not job and not owner.is_own(row):
             return False
         try:
-            belongs = contexts.of(jobs[job] if job else origins.of_row(row), Operation.RECALL)
+            return reads(mine, contexts.of(jobs[job] if job else origins.of_row(row), Operation.RECALL))
         except Exception:
             return False
-        return belongs[0] in mine if belongs else not mine
 
     built_in = contexts.policy in BUILT_IN.values()
     return Whose(is_own, origins.inherits, origins.job, built_in, (contexts, owner) if built_in else None)

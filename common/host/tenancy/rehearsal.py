@@ -6,19 +6,20 @@ calls, writes memory where its store says, and searches the sessions of our conn
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ...tenancy import memory, sealing
+from ...tenancy.answers import succeeded
 from ...tenancy.contexts import BUILT_IN, Contexts
+from .. import profile
 from ..contract import table
-from . import recall, store
+from . import memory_tool, recall, store
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def faults() -> list[str]:
 def _rehearse() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="hermes-rehearsal-", ignore_cleanup_errors=True) as folder:
         home = Path(folder).resolve()
-        with _at_home(home):
+        with profile.entered(home):
             for scene in (_sealed_memory, _own_memory, _sealed_search, _own_search):
                 try:
                     fault = scene(home)
@@ -56,35 +57,26 @@ def _rehearse() -> Iterator[str]:
                     yield fault
 
 
-@contextmanager
-def _at_home(home: Path) -> Iterator[None]:
-    token = table.ENTER_HOME(str(home))
-    try:
-        yield
-    finally:
-        table.LEAVE_HOME(token)
-
-
 # -- scenes: each returns a fault, empty if there is none
 
 
 def _sealed_memory(home: Path) -> str:
-    """The host's memory tool must refuse a sealed call, for a single entry and for a batch."""
+    """Try whether the host's memory tool refuses a sealed call, for a single entry and for a batch."""
     for call in _calls():
         hosts = table.MEMORY_STORE(memory_char_limit=_SIZES.memory, user_char_limit=_SIZES.user)
         sealed = sealing.sealed(sealing.MEMORY, {"target": "memory", **call})
         answer = table.MEMORY_TOOL(**{"action": "", "content": None, "operations": None, **sealed}, store=hosts)
-        if _succeeded(answer) or _written(home):
+        if succeeded(answer) or _written(home):
             return "its memory tool carries out a sealed call"
     return ""
 
 
 def _own_memory(home: Path) -> str:
-    """The host's store must write the files that `_path_for` names, and no other."""
+    """Try whether the host's store writes the files that `_path_for` names, and no other."""
     opened = store.open_store(home, _MINE, _SIZES)
     for target, name in memory.FILES.items():
         for call in _calls():
-            store.call({"target": target, **call}, opened)
+            memory_tool.call({"target": target, **call}, opened)
         if not any(_WORD in entry for entry in memory.entries(opened.folder / name)):
             return "its memory store writes nothing where it is told to"
     if any(opened.folder not in file.parents for file in _written(home)):
@@ -93,16 +85,16 @@ def _own_memory(home: Path) -> str:
 
 
 def _sealed_search(home: Path) -> str:
-    """The host's session_search must find nothing for a sealed call, whatever is stored."""
+    """Try whether the host's session_search finds nothing for a sealed call, whatever is stored."""
     with _sessions(home) as database:
         sealed = sealing.sealed(sealing.SEARCH, {"query": _WORD})
         known = {name: sealed[name] for name in ("query", "session_id")}
         answer = str(table.SESSION_SEARCH(**known, db=database, current_session_id=_MINE))
-    return "its session_search carries out a sealed call" if _succeeded(answer) or _WORD in answer else ""
+    return "its session_search carries out a sealed call" if succeeded(answer) or _WORD in answer else ""
 
 
 def _own_search(home: Path) -> str:
-    """The host's session_search must find the sessions of one chat through our connection, and no other."""
+    """Try whether the host's session_search finds the sessions of one chat through our connection, and no other."""
     contexts = Contexts(BUILT_IN["chat"])
     answer = recall.search({"query": _WORD}, "", contexts, (f"{_PLATFORM}:{_MINE}",))
     if f"{_WORD} {_OTHERS}" in answer:
@@ -138,12 +130,3 @@ def _written(home: Path) -> list[Path]:
     """Return the files of memory in a home that hold the word."""
     files = (path for path in home.rglob("*") if path.is_file() and not path.name.startswith("state.db"))
     return [path for path in files if _WORD.encode() in path.read_bytes()]
-
-
-def _succeeded(answer: object) -> bool:
-    """Return True unless an answer of a tool says that it failed."""
-    try:
-        found = json.loads(str(answer))
-    except ValueError:
-        return True
-    return not isinstance(found, Mapping) or found.get("success") is not False

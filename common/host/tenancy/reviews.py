@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ...tenancy.answers import failed
 from ...tenancy.memory import FILES
 from ...tenancy.reviews import Full, stage
 from ..contract import table
-
-if TYPE_CHECKING:
-    from .store import Store
+from .store import Store
 
 MEMORY = "memory"
 """The host's name of these writes; skills have a queue of their own."""
@@ -40,13 +39,13 @@ def reviewed(args: Mapping[str, Any], store: Store) -> str | None:
     if not (wanted or _is_unattended(payload)) or not _is_complete(payload):
         return None
     if not all(operations(payload)):
-        return _refused("operations must be a list of {action, content?, old_text?} objects.")
+        return failed("operations must be a list of {action, content?, old_text?} objects.")
     summary, message = _summary(payload), _UNATTENDED
     if wanted:
         # Asks at once where somebody can answer at once: in the operator's terminal.
         decision = table.EVALUATE_GATE(MEMORY, inline_summary=summary, inline_detail=_detail(payload))
         if decision.blocked:
-            return _refused(str(decision.message))
+            return failed(str(decision.message))
         if decision.allow:
             return _pin(payload, store) or json.dumps(table.APPLY_PENDING(payload, store.hosts), ensure_ascii=False)
         message = str(decision.message)
@@ -65,7 +64,7 @@ def taken_over(answer: str, store: Store) -> str:
     record = table.GET_PENDING(MEMORY, identity)
     table.DISCARD_PENDING(MEMORY, identity)
     if not isinstance(record, dict):
-        return _refused("Nothing was saved.")
+        return failed("Nothing was saved.")
     summary, origin = str(record.get("summary")), str(record.get("origin"))
     return _staged(store, summary, origin, record["payload"], str(reply.get("message")))
 
@@ -80,7 +79,7 @@ def _staged(store: Store, summary: str, origin: str, payload: Mapping[str, Any],
     try:
         identity = stage(store.folder, summary, origin, time.time(), payload)
     except Full:
-        return _refused(_FULL)
+        return failed(_FULL)
     return json.dumps({"success": True, "staged": True, "pending_id": identity, "message": message}, ensure_ascii=False)
 
 
@@ -134,7 +133,3 @@ def _described(operation: Mapping[str, Any]) -> str:
     new = operation.get("content") or operation.get("new_text")
     change = " -> ".join(str(each) for each in (operation.get("old_text"), new) if each)
     return f"{operation.get('action')} {change}"
-
-
-def _refused(text: str) -> str:
-    return json.dumps({"success": False, "error": text}, ensure_ascii=False)

@@ -24,7 +24,7 @@ from ..contract import table
 from . import origins, profiles
 
 _BACKGROUND = "bg_"
-"""How the ids of sessions begin that `/background` runs in."""
+"""The beginning of the ids of sessions that `/background` runs in."""
 _CURATOR = "curator"
 _KEEP = 4_000
 
@@ -36,7 +36,7 @@ _stored: Bounded[tuple[str, str], Stored] = Bounded(_KEEP)
 _background: Bounded[tuple[str, str], Chat] = Bounded(_KEEP)
 """The chats of sessions of `/background`, of which Hermes stores little, and nothing at all before 0.20."""
 _sub_agents: Bounded[str, tuple[Path, Chat | Unknown | None]] = Bounded(_KEEP)
-"""Whose sub-agents sessions are, and the HERMES_HOME of the agent that started them."""
+"""The chats that sub-agents work for, and the HERMES_HOME of the agents that started them, by session."""
 _jobs: Bounded[tuple[str, str], Chat | None] = Bounded(_KEEP)
 """The chats of runs of jobs, as they were when the run began: a job may be gone before its run ends."""
 _described_chats: Bounded[tuple[str, ...], Chat] = Bounded(_KEEP)
@@ -160,12 +160,12 @@ def _of_variables(platform: str, session_id: str) -> Chat:
     )
     known = _details(chat)
     kind = chat.chat_type or (known.chat_type if known else "") or _type_in_key(chat)
-    origin = dict(known.origin) if known else {}
-    # Several people may speak in one session.
-    if known and known.user_id != chat.user_id:
-        origin.pop("user_id_alt", None)
+    origin: Mapping[str, str] = {}
+    if known:
+        # Several people may speak in one session.
+        origin = known.origin if known.user_id == chat.user_id else known.common_origin
     bound = origins.details({name: _bound(name.upper()) for name in origins.DETAILS})
-    return replace(chat, chat_type=kind, origin=origin | bound)
+    return replace(chat, chat_type=kind, origin={**origin, **bound})
 
 
 def _details(chat: Chat) -> Chat | None:
@@ -280,8 +280,7 @@ def _described(chat: Chat | None) -> Chat | None:
     found = next(_known(chat), None)
     if found is None:
         return chat
-    origin = {name: text for name, text in found.origin.items() if name != "user_id_alt"}
-    return replace(chat, chat_type=chat.chat_type or found.chat_type, origin=origin | dict(chat.origin))
+    return replace(chat, chat_type=chat.chat_type or found.chat_type, origin={**found.common_origin, **chat.origin})
 
 
 def _known(chat: Chat) -> Iterator[Chat]:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from ...tenancy import memory
 from ..contract import table
-from . import reviews
 
 _BLOCKED = "[BLOCKED: an entry of {file} contained threat pattern(s): {found}. Remove it with memory(action=remove).]"
 HOST_MEMORY = ""
@@ -65,23 +64,6 @@ def open_folder(home: Path, folder: Path, context: str, sizes: Limits) -> Store:
 
     opened = ContextStore(memory_char_limit=sizes.memory, user_char_limit=sizes.user)
     return Store(opened, home, folder, context)
-
-
-def call(args: Mapping[str, Any], store: Store) -> str:
-    """Carry out a call of the memory tool on a store; return the host's answer. Raises Unknown as `open_store` does."""
-    known = {name: args[name] for name in ("action", "target", "old_text", "operations") if name in args}
-    if store.context:
-        # Somebody may have deleted it since the store was opened.
-        memory.make_folder(store.home, store.context)
-    try:
-        if store.context and (answer := reviews.reviewed(args, store)) is not None:
-            return answer
-        content = args.get("content") or args.get("new_text")
-        answer = str(table.MEMORY_TOOL(**known, content=content, store=store.hosts))
-        return reviews.taken_over(answer, store) if store.context else answer
-    finally:
-        if store.context:
-            memory.make_private(store.folder)
 
 
 def block(folder: Path, target: str, title: str, limit: int) -> str:

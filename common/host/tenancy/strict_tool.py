@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from ...tenancy import requests
+from ...tenancy.answers import failed
 from ..contract import table
 from . import tenant
 
@@ -18,7 +18,6 @@ GUIDANCE = (
 )
 _BEHIND_SEARCH = "tool_call"
 """The tool through which newer versions of Hermes call those of plugins, unless `tools.tool_search` is off."""
-_REFUSED = json.dumps({"success": False, "error": "Memory is not available here."})
 
 
 def register(ctx: Any) -> None:
@@ -44,4 +43,4 @@ def _hosts_is_offered() -> bool:
 
 def _refuse(args: Any, **_: object) -> str:
     """Answer a call that our middleware did not carry out."""
-    return _REFUSED
+    return failed("Memory is not available here.")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import StateError
+from .lineage import Stored
 
 _BUSY_SECONDS = 5.0
-_COLUMNS = ("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json")
 
 
 def chat_rows(path: Path) -> list[Mapping[str, Any]]:
@@ -23,7 +23,7 @@ def chat_rows(path: Path) -> list[Mapping[str, Any]]:
     if not path.exists():
         return []
     query = (
-        f"SELECT {', '.join(_COLUMNS)}, MAX(started_at) FROM sessions WHERE chat_id <> '' AND source <> ''"
+        f"SELECT {', '.join(Stored._fields)}, MAX(started_at) FROM sessions WHERE chat_id <> '' AND source <> ''"
         " GROUP BY source, chat_id, thread_id, user_id, session_key ORDER BY MAX(started_at) DESC"
     )
     try:
@@ -32,6 +32,6 @@ def chat_rows(path: Path) -> list[Mapping[str, Any]]:
             # Hermes keeps more than sessions there.
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sessions'").fetchone():
                 return []
-            return [dict(zip((*_COLUMNS, "last"), row, strict=True)) for row in connection.execute(query)]
+            return [dict(zip((*Stored._fields, "last"), row, strict=True)) for row in connection.execute(query)]
     except sqlite3.Error as exc:
         raise StateError(f"the sessions in {path} cannot be read ({type(exc).__name__})") from exc

@@ -7,24 +7,6 @@ from typing import NamedTuple
 
 from ..database import read
 
-_DEEPEST = 50
-_COLUMNS = ("source", "user_id", "session_key", "chat_id", "chat_type", "thread_id", "origin_json")
-_QUERY = f"""
-WITH RECURSIVE line (id, depth) AS (
-    SELECT ?, 0
-    UNION ALL
-    SELECT sessions.parent_session_id, depth + 1 FROM line JOIN sessions USING (id)
-    WHERE sessions.parent_session_id IS NOT NULL AND depth < {_DEEPEST}
-)
-SELECT line.id, {", ".join(f"sessions.{column}" for column in _COLUMNS)}
-FROM line LEFT JOIN sessions USING (id) ORDER BY depth
-"""
-# SQLite takes the other columns from the row with the maximum.
-_LATEST = f"""
-SELECT id, {", ".join(_COLUMNS)}, MAX(rowid) AS latest FROM sessions
-WHERE source = ? AND chat_id = ? AND origin_json IS NOT NULL GROUP BY session_key ORDER BY latest DESC
-"""
-
 
 class Stored(NamedTuple):
     """A session as Hermes stores it; of one that it does not store, the id alone."""
@@ -37,6 +19,24 @@ class Stored(NamedTuple):
     chat_type: str | None = None
     thread_id: str | None = None
     origin_json: str | None = None
+
+
+_DEEPEST = 50
+_QUERY = f"""
+WITH RECURSIVE line (id, depth) AS (
+    SELECT ?, 0
+    UNION ALL
+    SELECT sessions.parent_session_id, depth + 1 FROM line JOIN sessions USING (id)
+    WHERE sessions.parent_session_id IS NOT NULL AND depth < {_DEEPEST}
+)
+SELECT line.id, {", ".join(f"sessions.{column}" for column in Stored._fields[1:])}
+FROM line LEFT JOIN sessions USING (id) ORDER BY depth
+"""
+# SQLite takes the other columns from the row with the maximum.
+_LATEST = f"""
+SELECT {", ".join(Stored._fields)}, MAX(rowid) AS latest FROM sessions
+WHERE source = ? AND chat_id = ? AND origin_json IS NOT NULL GROUP BY session_key ORDER BY latest DESC
+"""
 
 
 def lineage(database: Path, session_id: str) -> tuple[Stored, ...]:

@@ -1,4 +1,4 @@
-"""Whose the stored sessions of Hermes are."""
+"""The owners of the sessions that Hermes stores."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Set
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
+from .lineage import Stored
+
 STORED = "stored"
 """The name under which Hermes' database is attached."""
 JOBS = "cron"
 """The source of the sessions of jobs, which are told by their ids."""
 HELPER = "subagent"
 """The source of the sessions of an agent's helpers, which newer hosts give the chat of their parent too."""
-_COLUMNS = ("id", "source", "chat_id", "chat_type", "thread_id", "user_id", "session_key", "origin_json")
+_COLUMNS = Stored._fields
 # The parent is stored behind the system prompt, which is long: it is read for those alone that need it.
 _PARENT = f"CASE WHEN chat_id > '' AND source <> '{HELPER}' THEN NULL ELSE parent_session_id END"
 _SEEN = (*_COLUMNS, "parent")
@@ -30,17 +32,17 @@ Row = Mapping[str, Any]
 
 
 class Whose(NamedTuple):
-    """How to tell whose a session is, from its row."""
+    """Tells whose a session is, from its row."""
 
     is_own: Callable[[Row], bool]
     inherits: Callable[[Row], bool]
-    """Whether a session belongs to its parent's chat."""
+    """Tells whether a session belongs to its parent's chat."""
     job: Callable[[Row], str]
     """The job whose session it is; empty if it is none's."""
     by_chat: bool
     """True if nothing depends on the session's own id."""
     basis: object = None
-    """What else it depends on, the jobs excepted. Equal for equal answers; None if nobody can say."""
+    """All else that the answers depend on, the jobs excepted. Equal for equal answers; None if nobody can say."""
 
 
 class OwnSessions:

@@ -1,1 +1,1 @@
-"""What keeps tools, jobs, shells and answers of a chat away from what belongs to others and to the agent."""
+"""Keeps tools, jobs, shells and answers of a chat away from what belongs to others and to the agent."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ....settings.environment import value
 from ....tenancy import guard
@@ -16,23 +16,35 @@ from . import kept, shells
 from .places import Places
 
 
-def turn_began(session_id: str, task_id: str, turn_id: str) -> None:
-    """Give the turn of a chat a shell of its own, where the settings say so. May be called again in the same turn."""
+class Guarded(NamedTuple):
+    """A chat whose agent is guarded, None being an unknown one, and the memory of its HERMES_HOME."""
+
+    here: Tenant
+    chat: Chat | None
+
+    @property
+    def is_trusted(self) -> bool:
+        return self.chat is not None and self.here.settings.trusts(self.chat)
+
+
+def guarded(session_id: str) -> Guarded | None:
+    """Return the current chat if its agent is guarded: not for the operator, nor while all memory is global."""
     try:
-        chat = guarded(session_id)
+        chat = None if session.is_curator(session_id) else session.current(session_id)
     except Unknown:
         chat = None
     else:
         if chat is None:
-            return
+            return None
     here = tenant()
-    if not here.is_off and here.settings.own_shells and task_id:
-        shells.give(here, chat, task_id, turn_id)
+    return None if here.is_off else Guarded(here, chat)
 
 
-def guarded(session_id: str) -> Chat | None:
-    """Return the chat whose calls are guarded, None on the operator's own machine. Raises Unknown, which is guarded."""
-    return None if session.is_curator(session_id) else session.current(session_id)
+def turn_began(session_id: str, task_id: str, turn_id: str) -> None:
+    """Give the turn of a chat a shell of its own, where the settings say so. May be called again in the same turn."""
+    who = guarded(session_id)
+    if who is not None and who.here.settings.own_shells and task_id:
+        shells.give(who.here, who.chat, task_id, turn_id)
 
 
 def refusal(tool: str, args: Mapping[str, Any], session_id: str, task_id: str) -> str | None:
@@ -40,23 +52,15 @@ def refusal(tool: str, args: Mapping[str, Any], session_id: str, task_id: str) -
 
     The operator may everything. An unknown chat may what any chat may that nobody trusts.
     """
-    try:
-        chat = guarded(session_id)
-    except Unknown:
-        chat = None
-    else:
-        if chat is None:
-            return None
-    here = tenant()
-    if here.is_off:
+    if (who := guarded(session_id)) is None:
         return None
-    rights = _rights(here, chat, task_id)
+    rights = _rights(who, task_id)
     try:
         for call in guard.calls(tool, args):
-            owns = call.tool == "process" and _owns_process(call.args, chat, session_id, task_id)
+            owns = call.tool == "process" and _owns_process(call.args, who.chat, session_id, task_id)
             refused = guard.refusal(call, rights, owns_process=owns)
             if not refused and not rights.trusted:
-                refused = _refused_path(here, call, chat, task_id)
+                refused = _refused_path(who, call, task_id)
             if refused:
                 return refused
     except (guard.Malformed, RecursionError):
@@ -64,18 +68,19 @@ def refusal(tool: str, args: Mapping[str, Any], session_id: str, task_id: str) -
     return None
 
 
-def _rights(here: Tenant, chat: Chat | None, task_id: str) -> guard.Rights:
-    settings = here.settings
+def _rights(who: Guarded, task_id: str) -> guard.Rights:
+    settings = who.here.settings
     return guard.Rights(
-        trusted=chat is not None and settings.trusts(chat),
-        writes_skills=settings.write_skills or (chat is not None and settings.writes_global(chat)),
+        trusted=who.is_trusted,
+        writes_skills=settings.write_skills or (who.chat is not None and settings.writes_global(who.chat)),
         denied=frozenset(settings.deny_tools),
         has_shell=not settings.own_shells or shells.has(task_id),
         board_task=value("HERMES_KANBAN_TASK"),
     )
 
 
-def _refused_path(here: Tenant, call: guard.Call, chat: Chat | None, task_id: str) -> str | None:
+def _refused_path(who: Guarded, call: guard.Call, task_id: str) -> str | None:
+    here, chat = who
     places = Places(here.home, shells.root(), shells.folder(here, chat), partial(kept.may_have, here, chat))
     in_shell = call.tool in guard.IN_SHELL
     for text, use in guard.paths(call):

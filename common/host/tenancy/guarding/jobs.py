@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....tenancy import guard
+from ....tenancy.answers import failed
 from ....tenancy.chats import Chat, Operation, Unknown
 from ...contract import table
 from ..tenant import Tenant, tenant
@@ -37,12 +38,12 @@ def carry_out(args: Mapping[str, Any], next_call: Callable[[Any], Any], session_
         chat = _limited(session_id)
         asked = dict(args) if chat is None else _Own(chat).allowed(args)
     except Unknown:
-        return _failed("No chat is known here, so it has no jobs.")
+        return failed("No chat is known here, so it has no jobs.")
     except _Refused as exc:
-        return _failed(str(exc))
+        return failed(str(exc))
     except Exception as exc:
         logger.error("a call about a chat's jobs failed (%s)", type(exc).__name__)
-        return _failed("Jobs cannot be reached here.")
+        return failed("Jobs cannot be reached here.")
     answer = next_call(asked)
     if chat is None:
         return answer
@@ -50,18 +51,17 @@ def carry_out(args: Mapping[str, Any], next_call: Callable[[Any], Any], session_
         return _Own(chat).shown(answer, _action(asked))
     except Exception as exc:
         logger.error("an answer about a chat's jobs was withheld (%s)", type(exc).__name__)
-        return _failed("Jobs cannot be shown here.")
+        return failed("Jobs cannot be shown here.")
 
 
 def _limited(session_id: str) -> Chat | None:
     """Return the chat whose jobs a call may concern, None if it may concern all. Raises Unknown."""
-    try:
-        chat = guards.guarded(session_id)
-    except Unknown:
-        if tenant().is_off:
-            return None
-        raise
-    return None if chat is None or tenant().is_off or tenant().settings.trusts(chat) else chat
+    who = guards.guarded(session_id)
+    if who is None or who.is_trusted:
+        return None
+    if who.chat is None:
+        raise Unknown
+    return who.chat
 
 
 class _Own:
@@ -123,7 +123,7 @@ class _Own:
         if made and str(made) not in ids:
             # Without its chat a job would be the operator's, and might do what they may.
             table.REMOVE_JOB(str(made))
-            return _failed("Jobs cannot be made here.")
+            return failed("Jobs cannot be made here.")
         return answer
 
 
@@ -149,7 +149,3 @@ def _listed(value: object) -> list[str]:
 
 def _action(args: Mapping[str, Any]) -> str:
     return str(args.get("action") or "").strip().lower()
-
-
-def _failed(text: str) -> str:
-    return json.dumps({"success": False, "error": text})

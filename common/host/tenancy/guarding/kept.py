@@ -17,6 +17,7 @@ from typing import Any
 
 from ....tenancy import owners
 from ....tenancy.chats import Chat, Operation, Unknown
+from ....tenancy.contexts import reads
 from ....tenancy.owners import Kind, Owner, Owners
 from ... import files, profile
 from ...contract import table
@@ -31,12 +32,12 @@ FOLDERS: Mapping[Path, Kind] = {
     **dict.fromkeys(map(Path, ("cache/delegation", "delegation_cache")), Kind.DELEGATION),
     Path("cache/spillover"): Kind.RESULT,
 }
-"""Where in HERMES_HOME the host keeps files that it tells the model to read."""
+"""The folders of HERMES_HOME in which the host keeps files that it tells the model to read."""
 RESULTS = "hermes-results"
 """Holds results of tools that were too long to show, in the temporary folder (tools/tool_result_storage.py)."""
 
 MOUNTED = Path("/root/.hermes")
-"""Where containers have part of HERMES_HOME (tools/credential_files.py), and Hermes names it so where it uses one."""
+"""The path of a part of HERMES_HOME in containers (tools/credential_files.py), by which Hermes names it there."""
 
 _KEEP = 20_000
 _CLOCKS = 0.1
@@ -111,25 +112,22 @@ def may_be_sent(path: str, home: Path, platform: str, chat_id: str) -> bool:
     owner = _files.get("", path)
     if owner is None or (owner.chat and (owner.chat.platform, owner.chat.chat_id) == (platform, chat_id)):
         return True
-    entered = table.ENTER_HOME(str(home))
-    try:
-        here = tenant()
-        chat = session.addressed(platform, chat_id)
-        return here.settings.trusts(chat) or (owner.chat is not None and _shares(here, owner.chat, chat))
-    except Exception as exc:
-        logger.error("a file is not sent, because its owner cannot be told (%s)", type(exc).__name__)
-        return False
-    finally:
-        table.LEAVE_HOME(entered)
+    with profile.entered(home):
+        try:
+            here = tenant()
+            chat = session.addressed(platform, chat_id)
+            return here.settings.trusts(chat) or (owner.chat is not None and _shares(here, owner.chat, chat))
+        except Exception as exc:
+            logger.error("a file is not sent, because its owner cannot be told (%s)", type(exc).__name__)
+            return False
 
 
 def _shares(here: Tenant, owner: Chat, chat: Chat) -> bool:
     """Return True if a chat recalls its owner's conversations, or is the same chat where people share a session."""
     try:
-        theirs, mine = here.of(owner, Operation.RECALL), here.of(chat, Operation.RECALL)
+        return reads(here.of(chat, Operation.RECALL), here.of(owner, Operation.RECALL))
     except Unknown:
         return owner.key == chat.key
-    return theirs[0] in mine if theirs else not mine
 
 
 def _owner(path: Path, kind: Kind) -> Owner | None:

@@ -1,4 +1,4 @@
-"""Where the paths in tool calls lead, as Hermes resolves them."""
+"""The places that paths in tool calls lead to, as Hermes resolves them."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class KnownChat:
 
     @property
     def spellings(self) -> set[str]:
-        """What an operator may call the chat."""
+        """Every name by which an operator may call the chat."""
         return {*self.chat.names, self.chat.chat_id, str(self.name)} - {""}
 
     def __str__(self) -> str:

@@ -110,8 +110,7 @@ class _Own:
         """Return True in a group where the policy gives other people another memory."""
         if self._chat.chat_type == "dm":
             return False
-        origin = {name: text for name, text in self._chat.origin.items() if name != "user_id_alt"}
-        somebody = replace(self._chat, user_id="", origin=origin)
+        somebody = replace(self._chat, user_id="", origin=self._chat.common_origin)
         try:
             return self._here.of(somebody, Operation.READ) != self._reads
         except Unknown:

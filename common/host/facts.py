@@ -1,0 +1,50 @@
+"""Facts about Hermes that checks need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .contract import table
+from .setup import gateway_runs
+
+
+def blocks(config: Mapping[str, Any], network: str) -> Iterator[Mapping[str, Any]]:
+    """Yield a platform's blocks in config.yaml, the one that wins first."""
+    gateway = config.get("gateway")
+    for section in (config, config.get("platforms"), gateway.get("platforms") if isinstance(gateway, dict) else None):
+        if isinstance(section, dict) and isinstance(block := section.get(network), dict):
+            yield block
+
+
+def switched_off(config: Mapping[str, Any], network: str) -> bool:
+    """Return True if the operator disabled the platform with `enabled: false`."""
+    written = [block["enabled"] for block in blocks(config, network) if "enabled" in block]
+    return bool(written) and written[0] is False
+
+
+def listening(network: str) -> bool:
+    """Return True if a running gateway reports that it is connected to a network. Raises HostContractError."""
+    return ((platform_states() or {}).get(network) or {}).get("state") == "connected"
+
+
+def paired(network: str) -> int:
+    """Return the number of people whom the host admits because of a pairing. Raises HostContractError."""
+    return len(table.PAIRING_LIST(table.PAIRING_STORE(), network))
+
+
+def outgoing_files() -> Path:
+    """Return the folder of the documents that Hermes sends. Raises HostContractError."""
+    return Path(table.DOCUMENT_CACHE())
+
+
+def platform_states() -> Mapping[str, Mapping[str, Any]] | None:
+    """Return the platform states that the gateway of this home reports, None if no gateway runs.
+
+    Raises HostContractError if Hermes does not tell.
+    """
+    if not gateway_runs():
+        return None
+    states = (table.RUNTIME_STATUS() or {}).get("platforms")
+    return {n: s for n, s in states.items() if isinstance(s, dict)} if isinstance(states, dict) else {}
