@@ -107,7 +107,7 @@ async def test_what_is_said_meanwhile_denies_nothing(network: Any, tmp_path: Pat
 @NETWORKS
 async def test_a_time_out_shows(network: Any, tmp_path: Path) -> None:
     (target,) = files(tmp_path, "target")
-    async with network() as chat, running(chat, approvals={"mode": "manual", "timeout": 2}):
+    async with network() as chat, running(chat, approvals={"mode": "manual", "timeout": 2, "gateway_timeout": 2}):
         await chat.say("alice", f"erase {target}")
         await chat.prompt("May I run this?")
         await chat.shown("Nobody answered in time")

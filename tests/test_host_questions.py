@@ -78,13 +78,13 @@ APPROVALS = [
     "yes",
     " OK ",
     " " * 5_000 + "YES",
-    "always approve",
     "session",
     "👍",
     "/approve",
-    "/approve always",
+    "/approve session",
     "/deny",
 ]
+FOR_GOOD = ["always", "Always approve", "/approve always", "/approve permanently", "/approve all always"]
 
 
 @pytest.mark.usefixtures("approval_of_bob")
@@ -94,6 +94,13 @@ def test_a_dangerous_command_is_answered_by_admins_and_by_who_asked(text: str) -
     assert may(text, ALLOWED, BOB)
     assert not may(text, ALLOWED, ANN)
     assert not any(may(text, authority, user) for authority in (MEMBER, PROGRAM, STRANGER) for user in (ANN, BOB))
+
+
+@pytest.mark.usefixtures("approval_of_bob")
+@pytest.mark.parametrize("text", FOR_GOOD)
+def test_a_command_is_allowed_for_good_by_admins_alone(text: str) -> None:
+    assert may(text, ADMIN, ANN)
+    assert not any(may(text, authority, user) for authority in sorted(Authority)[:-1] for user in (ANN, BOB))
 
 
 @pytest.fixture
@@ -109,10 +116,12 @@ def german(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("approval_of_bob", "german")
-@pytest.mark.parametrize("text", ["Ja", "immer", " NEIN", "yes", "no"])
+@pytest.mark.parametrize("text", ["Ja", " NEIN", "yes", "no"])
 def test_the_words_of_the_hosts_own_language_answer_too(text: str) -> None:
     assert not may(text, ALLOWED, ANN)
     assert may(text, ALLOWED, BOB)
+    assert not may("immer", ALLOWED, BOB)
+    assert may("immer", ADMIN, ANN)
 
 
 @pytest.mark.usefixtures("confirmation_of_bob", "german")
@@ -130,7 +139,7 @@ def test_the_hosts_lists_still_count_for_who_asked() -> None:
     assert may("yes", ALLOWED, BOB, extra={**listed, "group_user_allowed_commands": ["approve"]})
 
 
-@pytest.mark.parametrize("text", APPROVALS[:6])
+@pytest.mark.parametrize("text", APPROVALS[:5])
 @pytest.mark.parametrize("authority", Authority)
 def test_where_nothing_is_asked_a_yes_is_talk(text: str, authority: Authority) -> None:
     assert may(text, authority)
@@ -143,12 +152,19 @@ def test_other_talk_goes_on_while_something_is_asked(authority: Authority) -> No
 
 
 @pytest.mark.usefixtures("confirmation_of_bob")
-@pytest.mark.parametrize("text", ["once", "Always", "!cancel", "/once", "/always", "/approve", "/cancel", "/no", "no"])
+@pytest.mark.parametrize("text", ["once", "!cancel", "/once", "/approve", "/cancel", "/no", "no"])
 def test_a_confirmation_is_given_by_admins_and_by_who_asked(text: str) -> None:
     assert may(text, ADMIN, ANN)
     assert may(text, ALLOWED, BOB)
     assert not may(text, ALLOWED, ANN)
     assert not any(may(text, authority, user) for authority in (MEMBER, PROGRAM, STRANGER) for user in (ANN, BOB))
+
+
+@pytest.mark.usefixtures("confirmation_of_bob")
+@pytest.mark.parametrize("text", ["Always", "!always", "/always", "/remember"])
+def test_confirmations_are_silenced_by_admins_alone(text: str) -> None:
+    assert may(text, ADMIN, ANN)
+    assert not any(may(text, authority, user) for authority in sorted(Authority)[:-1] for user in (ANN, BOB))
 
 
 @pytest.mark.parametrize("text", ["y", "anything at all", "/approve", "/help"])

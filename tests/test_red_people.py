@@ -248,7 +248,7 @@ def waiting(host_: Hosted, key: str) -> list[tuple[str, str]]:
     return [(event.source.user_name, event.text) for event in events]
 
 
-async def test_nobody_interrupts_an_approval_they_may_not_answer(open_group: SignalHosted) -> None:
+async def test_nobody_interrupts_an_approval(open_group: SignalHosted) -> None:
     """The host denies what is asked when something else is said; the agent reads that the user denied it."""
     async with busy(open_group) as (agent, now):
         with approval._lock:
@@ -257,8 +257,8 @@ async def test_nobody_interrupts_an_approval_they_may_not_answer(open_group: Sig
         await open_group.until(lambda: waiting(open_group, now.key) == [("Mallory", "what is for lunch?")])
         assert now.interrupted == []
         await open_group.daemon.emit_event(in_group(ALICE_A, "wait, not that"))
-        await open_group.until(lambda: now.interrupted == ["wait, not that"])
-        assert [who for who, _ in waiting(open_group, now.key)] == ["Mallory", "Alice"]
+        await open_group.until(lambda: [who for who, _ in waiting(open_group, now.key)] == ["Mallory", "Alice"])
+        assert now.interrupted == []
     assert MALLORY.number in [who for who, _ in agent.turns]
 
 

@@ -123,6 +123,10 @@ class Prompts:
         """Yield the open prompts, the oldest first."""
         yield from {id(prompt): prompt for prompt in self._at.values() if not prompt.outcome}.values()
 
+    def open_places(self) -> list[Place]:
+        """Return the messages in which open prompts stand."""
+        return [place for prompt in self.open() for place in prompt.places]
+
     def open_in(self, chat_id: str, kind: Kind) -> list[Prompt]:
         """Return the open prompts of a kind that arose in a chat."""
         return [prompt for prompt in self.open() if prompt.chat_id == chat_id and prompt.kind is kind]

@@ -25,12 +25,12 @@ _DONE = {
 }
 
 
-def approval(command: str, description: str, seconds: float, *, for_session: bool) -> str:
+def approval(command: str, description: str, *, for_session: bool) -> str:
     """Return the question whether a command may run."""
     session = ", 🔁 to allow it for this session" if for_session else ""
     return (
         f"⚠️ **May I run this?**\n```\n{_shown(command)}\n```\nReason: {description}\n\n"
-        f"React 👍 to allow it once{session}, 👎 to refuse. Or type /approve or /deny. Expires in {seconds:.0f} s."
+        f"React 👍 to allow it once{session}, 👎 to refuse. Or type /approve or /deny."
     )
 
 

@@ -259,4 +259,4 @@ def hardened(stock: Any) -> Any:
 
 def _sent(asked: bool) -> Any:
     """Return the host's result of a question, without the message's id: the host would edit it."""
-    return table.SEND_RESULT(success=asked, **({} if asked else {"error": "cannot be asked by reaction"}))
+    return table.SEND_RESULT(success=asked, error=None if asked else "cannot be asked by reaction")

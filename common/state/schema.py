@@ -54,14 +54,7 @@ CREATE INDEX audit_chat ON audit (network, chat, id);
 """
 """Earlier versions kept the time of arrival, which is the latest possible `sent_at`."""
 
-_PROMPTS = """
-CREATE TABLE prompt (
-    network TEXT NOT NULL, chat TEXT NOT NULL, message TEXT NOT NULL, at REAL NOT NULL,
-    PRIMARY KEY (network, chat, message)
-);
-"""
-
-STEPS = (_FIRST, _AUDIT, _LEDGER, _SENT_AT, _PROMPTS)
+STEPS = (_FIRST, _AUDIT, _LEDGER, _SENT_AT)
 """The statements that migrate to each schema version from the previous one."""
 SCHEMA_VERSION = len(STEPS)
 

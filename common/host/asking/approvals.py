@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import Any
 
 from ..contract import table
 
 _NEEDED = (
-    *(table.APPROVAL_LOCK, table.APPROVAL_QUEUES, table.APPROVAL_ENTRY),
-    *(table.APPROVAL_SECONDS, table.REDACT_COMMAND, table.RESUME_TYPING),
+    *(table.APPROVAL_LOCK, table.APPROVAL_QUEUES),
+    *(table.ENTRY_DATA, table.ENTRY_EVENT, table.ENTRY_RESULT, table.ENTRY_REASON),
+    *(table.REDACT_COMMAND, table.RESUME_TYPING),
 )
 
 
@@ -55,10 +57,5 @@ def resolve(session_key: str, entry: Any, choice: str, reason: str | None = None
         if not queue:
             queues.pop(session_key, None)
         entry.result, entry.reason = choice, reason
-        entry.event.set()
+        threading.Event.set(entry.event)
     return True
-
-
-def seconds() -> float:
-    """Return how long the host waits for an answer."""
-    return float(table.APPROVAL_SECONDS())

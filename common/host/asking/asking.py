@@ -13,11 +13,10 @@ from ...asking.prompts import Answer, Entry, Kind, Prompt, Prompts, Tell, judge
 from ...asking.signs import DIGITS, NAMES, Sign, meaning
 from ...core.authority import Answers
 from ...inbound.delivery import Delivery, Reacted
-from ...state.prompts import OpenPrompts
 from ...state.store import Store
 from .. import questions, sessions
 from ..contract import table
-from . import approvals
+from . import approvals, kept
 from .entries import Approval, Confirmation, Question
 
 logger = logging.getLogger(__name__)
@@ -27,6 +26,8 @@ _LOOK_SECONDS = 0.25
 
 _prompts: dict[tuple[str, str], Prompts] = {}
 """By profile and network: adapters are made anew on every reconnect."""
+_adapters: dict[tuple[str, str], Any] = {}
+"""The latest adapter of each: it shows how a question ended that an earlier one asked."""
 
 
 class Network(Protocol):
@@ -46,18 +47,31 @@ class Asking:
     """The questions in the chats of one adapter."""
 
     def __init__(self, adapter: Any, store: Store) -> None:
-        self._adapter = adapter
-        self._network: Network = adapter
-        self._table = OpenPrompts(store, adapter.platform.value)
-        self._prompts = _prompts.setdefault((str(adapter.home), adapter.platform.value), Prompts())
+        self._store = store
+        self._key = str(adapter.home), adapter.platform.value
+        self._prompts = _prompts.setdefault(self._key, Prompts())
+        _adapters[self._key] = adapter
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def connected(self) -> None:
         """Say on the questions of an earlier run that they have expired."""
-        for place in await self._table.take():
+        for place in await kept.earlier(self._store, self._key[1]):
             if self._prompts.at(place) is None:
                 self._prompts.expire(place)
                 await self._network.edit_prompt(*place, texts.EXPIRED)
+        self._keep()
+
+    @property
+    def _adapter(self) -> Any:
+        return _adapters[self._key]
+
+    @property
+    def _network(self) -> Network:
+        adapter: Network = self._adapter
+        return adapter
+
+    def _keep(self) -> None:
+        kept.keep(self._store, self._key[1], self._prompts)
 
     # -- the host asks
 
@@ -76,7 +90,7 @@ class Asking:
             Kind.APPROVAL,
             session_key,
             chat_id,
-            texts.approval(command, description, approvals.seconds(), for_session=for_session),
+            texts.approval(command, description, for_session=for_session),
             {sign: sign.value for sign in signs},
             Approval(session_key, entry),
             questions.approval_asker(session_key),
@@ -143,7 +157,9 @@ class Asking:
             return False
         prompt = Prompt(kind, session_key, chat_id, text, answers, entry, asker)
         self._prompts.put(prompt, (chat_id, message_id))
-        await self._table.add(chat_id, message_id, time.time())
+        self._keep()
+        # A restart must find it.
+        await self._store.commit()
         self._start(self._watch(prompt))
         self._start(self._network.seed_prompt(message_id, [_name(meant) for meant in answers]))
         return True
@@ -253,8 +269,8 @@ class Asking:
 
     async def _settle(self, prompt: Prompt) -> None:
         """Show how a question ended, on the question itself."""
+        self._keep()
         for chat_id, message_id in prompt.places:
-            self._table.remove(chat_id, message_id)
             await self._network.edit_prompt(chat_id, message_id, texts.settled(prompt.text, prompt.outcome))
 
     def _start(self, work: Any) -> None:

@@ -73,15 +73,37 @@ COMMANDS_FOR_ALL = HostName(
 _PROMPTS = "answers by reaction, and outcomes shown on a question: questions are asked in plain text"
 APPROVAL_LOCK = HostName(("tools.approval:_lock",), without=_PROMPTS)
 APPROVAL_QUEUES = HostName(("tools.approval:_gateway_queues",), without=_PROMPTS)
-APPROVAL_ENTRY = HostName(
-    ("tools.approval_gateway_wait:_ApprovalEntry", "tools.approval:_ApprovalEntry"),
-    ("data", "result", "reason", "event"),
+_ENTRY = ("tools.approval_gateway_wait:_ApprovalEntry", "tools.approval:_ApprovalEntry")
+ENTRY_DATA = HostName(tuple(f"{place}.data" for place in _ENTRY), without=_PROMPTS)
+ENTRY_EVENT = HostName(tuple(f"{place}.event" for place in _ENTRY), without=_PROMPTS)
+ENTRY_RESULT = HostName(tuple(f"{place}.result" for place in _ENTRY), without=_PROMPTS)
+ENTRY_REASON = HostName(tuple(f"{place}.reason" for place in _ENTRY), without=_PROMPTS)
+REDACT_COMMAND = HostName(("gateway.run:_redact_approval_command",), without=_PROMPTS)
+_ADAPTER = "gateway.platforms.base:BasePlatformAdapter"
+SEND_EXEC_APPROVAL = HostName(
+    (f"{_ADAPTER}.send_exec_approval",),
+    ("chat_id", "command", "session_key", "description", "metadata", "smart_denied"),
+    without=_PROMPTS,
+    since="0.21.5",
+)
+SEND_EXEC_PROMPT = HostName((f"{_ADAPTER}._send_exec_approval_prompt",), ("prompt",), without=_PROMPTS, since="0.21.5")
+EXEC_PROMPT = HostName(
+    ("gateway.platforms.base:ExecApprovalPrompt",),
+    ("chat_id", "session_key", "command", "description", "smart_denied", "metadata"),
+    without=_PROMPTS,
+    since="0.21.5",
+)
+EXEC_CHOICES = HostName(("gateway.platforms.base:ExecApprovalPrompt.choices",), without=_PROMPTS, since="0.21.5")
+SEND_CONFIRMATION = HostName(
+    (f"{_ADAPTER}.send_slash_confirm",),
+    ("chat_id", "title", "message", "session_key", "confirm_id", "metadata"),
     without=_PROMPTS,
 )
-APPROVAL_SECONDS = HostName(
-    ("tools.approval_context:_get_approval_timeout", "tools.approval:_get_approval_timeout"), without=_PROMPTS
+SEND_CLARIFY = HostName(
+    (f"{_ADAPTER}.send_clarify",),
+    ("chat_id", "question", "choices", "clarify_id", "session_key", "metadata"),
+    without=_PROMPTS,
 )
-REDACT_COMMAND = HostName(("gateway.run:_redact_approval_command",), without=_PROMPTS)
 RESOLVE_CLARIFY = HostName(("tools.clarify_gateway:resolve_gateway_clarify",), without=_PROMPTS)
 AWAIT_CLARIFY_TEXT = HostName(("tools.clarify_gateway:mark_awaiting_text",), without=_PROMPTS)
 PENDING_CLARIFY = HostName(
