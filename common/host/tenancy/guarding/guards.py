@@ -76,9 +76,11 @@ def _rights(here: Tenant, chat: Chat | None, task_id: str) -> guard.Rights:
 
 
 def _refused_path(here: Tenant, call: guard.Call, chat: Chat | None, task_id: str) -> str | None:
-    places = Places(here.home, shells.root(), shells.folder(here, chat), partial(kept.may_have, here, chat))
+    places = None
     in_shell = call.tool in guard.IN_SHELL
     for text, use in guard.paths(call):
+        if places is None:
+            places = Places(here.home, shells.root(), shells.folder(here, chat), partial(kept.may_have, here, chat))
         if not all(guard.allows(use, place) for place in places.of(text, task_id, in_shell=in_shell)):
             return guard.reason(use)
     return None
