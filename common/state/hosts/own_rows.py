@@ -218,6 +218,9 @@ class OwnRows:
             with self._trusting(), self._writing():
                 for name in needed:
                     self._indexes[name].update(self.connection)
+                # The index keeps what it is given, and would write it with COMMIT, when nothing may be written.
+                self.connection.execute("SAVEPOINT written")
+                self.connection.execute("RELEASE written")
             self._outdated -= needed
         return rewritten
 
