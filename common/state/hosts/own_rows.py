@@ -20,9 +20,9 @@ _WAIT_SECONDS = 5.0
 _CACHE_KIB = 8_000
 _OWN = (
     "CREATE TABLE main.own (at INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)",
-    # One's own sessions are few, whatever Hermes has: SQLite then begins with them, and not with all.
+    # So many that SQLite looks up those whose ids it has, so few that it looks through these and not through all.
     "ANALYZE main",
-    "INSERT INTO main.sqlite_stat1 VALUES ('own', 'sqlite_autoindex_own_1', '100 1')",
+    "INSERT INTO main.sqlite_stat1 VALUES ('own', 'sqlite_autoindex_own_1', '1000 1')",
     "ANALYZE main.sqlite_master",
 )
 """One's own sessions, and their rows in Hermes' table: a row is found faster than an id."""
