@@ -94,7 +94,7 @@ async def _searching(rounds: int, scale: float) -> list[Row]:
         await side(ours)
         await side(stock)
         taken = await interleaved(rounds, {"ours": lambda: side(ours), "stock": lambda: side(stock)})
-        # Newer hosts list recent sessions from an index; to look whether a session changed takes us as long again.
+        # Newer hosts list recent sessions from an index; to look whether a session changed takes us half as long again.
         least = Target("ratio", at_least=0.66) if args else None
         title = f"session_search over {sessions:,} sessions of 10 messages, 5% own: {name}"
         found.append(Row(_GROUP, title, "ms", "less", taken["ours"]["ms"], taken["stock"]["ms"], least))

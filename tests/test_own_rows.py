@@ -141,6 +141,55 @@ def test_sessions_are_looked_at_anew_after_one_of_them_has_changed(rows: OwnRows
         assert asked
 
 
+def test_rows_may_change_their_numbers(rows: OwnRows, path: Path) -> None:
+    """Hermes' table has no number of its own, and SQLite may give its rows others."""
+    whose = ALICES._replace(basis="settings")
+    for _ in range(2):
+        with rows.showing(path, whose):
+            found = rows.connection.execute("SELECT id, chat_id FROM sessions").fetchall()
+            assert [tuple(row) for row in found] == [("a", "alice")]
+        with closing(sqlite3.connect(path)) as writing, writing:
+            for number, session in ((9, "a"), (1, "b"), (2, "a")):
+                writing.execute("UPDATE sessions SET rowid = ? WHERE id = ?", (number, session))
+
+
+def test_what_inherits_follows_its_parent(rows: OwnRows, path: Path) -> None:
+    whose = ALICES._replace(inherits=lambda row: not row["chat_id"], basis="settings")
+    writing = sqlite3.connect(path, isolation_level=None)
+    writing.execute("INSERT INTO sessions (id, source, parent_session_id) VALUES ('c', 'subagent', 'b')")
+    for parent, own in (("b", {"a"}), ("a", {"a", "c"}), (None, {"a"})):
+        writing.execute("UPDATE sessions SET parent_session_id = ? WHERE id = 'c'", (parent,))
+        with rows.showing(path, whose) as shown:
+            assert shown.own == own
+    writing.close()
+
+
+def test_what_hermes_adds_is_hidden_too(rows: OwnRows, path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as writing:
+        writing.executescript(SCHEMA.replace("state_meta", "secrets"))
+    writing = sqlite3.connect(path, isolation_level=None)
+    with rows.showing(path, ALICES):
+        pass
+    writing.execute("CREATE TABLE more AS SELECT * FROM sessions")
+    writing.execute("UPDATE sessions SET parent_session_id = NULL")
+    with rows.showing(path, ALICES):
+        assert not rows.connection.execute("SELECT * FROM more").fetchall()
+    writing.execute("UPDATE sessions SET parent_session_id = 'b' WHERE id = 'a'")
+    with rows.showing(path, ALICES):
+        assert rows.connection.execute("SELECT parent_session_id FROM sessions").fetchone()[0] is None
+    writing.execute("DROP TABLE more")
+    with rows.showing(path, ALICES):
+        pass
+    version = writing.execute("PRAGMA schema_version").fetchone()[0]
+    writing.close()
+    with closing(sqlite3.connect(other, isolation_level=None)) as writing:
+        writing.execute(f"PRAGMA schema_version={version}")
+    other.replace(path)
+    with rows.showing(path, ALICES):
+        assert not rows.connection.execute("SELECT * FROM secrets").fetchall()
+
+
 @pytest.mark.parametrize(
     ("change", "word", "expected"),
     [

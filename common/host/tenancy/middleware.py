@@ -145,7 +145,7 @@ def seal(
     if tool_name not in sealing.SEALED:
         return None
     try:
-        if _is_hosts(tenant(), tool_name, session_id):
+        if _is_hosts(tenant(), session.current(session_id)):
             return None
     except Exception as exc:
         # The other half says why, or nothing happens at all.
@@ -243,9 +243,8 @@ def check(*, tool_name: str, args: Any, session_id: str, task_id: str = "") -> s
 # -- what belongs to whom
 
 
-def _is_hosts(here: Tenant, tool: str, session_id: str) -> bool:
+def _is_hosts(here: Tenant, chat: Chat | None) -> bool:
     """Return True for a call that Hermes carries out itself: the operator's, and of chats if all memory is global."""
-    chat = session.current(session_id)
     if chat is None:
         return not here.settings.strict and not here.settings.cli_context
     return here.is_off
@@ -253,9 +252,9 @@ def _is_hosts(here: Tenant, tool: str, session_id: str) -> bool:
 
 def _own(here: Tenant, tool: str, args: dict[str, Any], session_id: str, turn_id: str) -> str | None:
     """Carry out a call here; return None if it is Hermes' own to carry out."""
-    if _is_hosts(here, tool, session_id):
-        return None
     chat = session.current(session_id)
+    if _is_hosts(here, chat):
+        return None
     mine = here.of(chat, _OPERATIONS[tool])
     if tool == sealing.SEARCH:
         return None if chat is None else recall.search(args, session_id, here.contexts, mine)

@@ -12,8 +12,9 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,9 @@ class _Recall:
                     return json.dumps({"error": f"session_id not found: {wanted}", "success": False})
             else:
                 wanted = None
-            takes = inspect.signature(table.SESSION_SEARCH.load()).parameters
-            given = {name: args[name] for name in _ASKED if name in takes and args.get(name) is not None}
-            return str(table.SESSION_SEARCH(**given, session_id=wanted, db=hosts, current_session_id=session_id))
+            search = table.SESSION_SEARCH.load()
+            given = {name: args[name] for name in _taken(search) if args.get(name) is not None}
+            return str(search(**given, session_id=wanted, db=hosts, current_session_id=session_id))
 
 
 _recalls: Bounded[tuple[int, Path, Path, tuple[str, ...]], _Recall] = Bounded(_KEEP)
@@ -110,6 +111,13 @@ def close() -> None:
 
 
 atexit.register(close)
+
+
+@lru_cache(maxsize=4)
+def _taken(search: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the parameters of Hermes' search that a chat may give."""
+    takes = inspect.signature(search).parameters
+    return tuple(name for name in _ASKED if name in takes)
 
 
 def _open() -> tuple[OwnRows, Any]:

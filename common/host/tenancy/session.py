@@ -89,14 +89,14 @@ def current(session_id: str) -> Chat | None:
         return _of_job(session_id, session_id)
     if value("HERMES_KANBAN_TASK"):
         raise Unknown("a board's worker may serve any chat")
-    platform = _bound("PLATFORM")
+    platform, chat_id = _bound("PLATFORM", "CHAT_ID")
     if platform in origins.LOCAL:
         return None
     if not platform:
         return _unbound(session_id)
     # The API server runs turns that no message began.
     serves_chats()
-    if not _bound("CHAT_ID"):
+    if not chat_id:
         raise Unknown("the session names no chat")
     return _of_variables(platform, session_id)
 
@@ -148,23 +148,17 @@ def _remembered(chat: Chat) -> Chat:
 
 
 def _of_variables(platform: str, session_id: str) -> Chat:
-    chat = Chat(
-        platform,
-        _bound("CHAT_ID"),
-        _bound("CHAT_TYPE"),
-        _bound("THREAD_ID"),
-        _bound("USER_ID"),
-        session_id,
-        _bound("KEY"),
-        _bound("PROFILE"),
+    chat_id, kind, thread_id, user_id, key, named = _bound(
+        "CHAT_ID", "CHAT_TYPE", "THREAD_ID", "USER_ID", "KEY", "PROFILE"
     )
+    chat = Chat(platform, chat_id, kind, thread_id, user_id, session_id, key, named)
     known = _details(chat)
     kind = chat.chat_type or (known.chat_type if known else "") or _type_in_key(chat)
     origin: Mapping[str, str] = {}
     if known:
         # Several people may speak in one session.
         origin = known.origin if known.user_id == chat.user_id else known.common_origin
-    bound = origins.details({name: _bound(name.upper()) for name in origins.DETAILS})
+    bound = origins.details(dict(zip(origins.DETAILS, _bound(*map(str.upper, origins.DETAILS)), strict=True)))
     return replace(chat, chat_type=kind, origin={**origin, **bound})
 
 
@@ -217,7 +211,7 @@ def _unbound(session_id: str) -> Chat | None:
             return chat
     if serving:
         raise Unknown("no chat is bound here")
-    if line[0].source is None and (_bound("CRON_SESSION", "HERMES_") or value("HERMES_CRON_SESSION")):
+    if line[0].source is None and (any(_bound("CRON_SESSION", prefix="HERMES_")) or value("HERMES_CRON_SESSION")):
         raise Unknown("a part of a job that is not stored")
     if value("HERMES_SESSION_PLATFORM") not in {None, "", *origins.LOCAL}:
         raise Unknown("started from the shell of a chat")
@@ -292,9 +286,10 @@ def _known(chat: Chat) -> Iterator[Chat]:
                     yield origins.of_row(stored._asdict())
 
 
-def _bound(name: str, prefix: str = "HERMES_SESSION_") -> str:
-    """Return a variable of the session. The host's own lookup falls back to the environment: a foreign value."""
+def _bound(*names: str, prefix: str = "HERMES_SESSION_") -> list[str]:
+    """Return variables of the session. The host's own lookup falls back to the environment: foreign values."""
     variables: Mapping[str, Any] = table.SESSION_VARIABLES.load()
-    variable = variables.get(prefix + name)
-    found = variable.get() if variable is not None else None
-    return "" if found is None or found is table.SESSION_UNSET.load() else str(found)
+    unset = table.SESSION_UNSET.load()
+    bound = (variables.get(prefix + name) for name in names)
+    found = (None if variable is None else variable.get() for variable in bound)
+    return ["" if each is None or each is unset else str(each) for each in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,9 +18,18 @@ TEXT, SUBSTRINGS = "messages_fts", "messages_fts_trigram"
 """Hermes' indexes of messages: of words, and of parts of words, for scripts that do not separate words."""
 _WAIT_SECONDS = 5.0
 _CACHE_KIB = 8_000
+_OWN = (
+    "CREATE TABLE main.own (at INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)",
+    # So many that SQLite looks up those whose ids it has, so few that it looks through these and not through all.
+    "ANALYZE main",
+    "INSERT INTO main.sqlite_stat1 VALUES ('own', 'sqlite_autoindex_own_1', '1000 1')",
+    "ANALYZE main.sqlite_master",
+)
+"""One's own sessions, and their rows in Hermes' table: a row is found faster than an id."""
+_OWN_SESSION = "JOIN main.own ON own.at = sessions.rowid"
 # The sign keeps SQLite from going through all own messages, where Hermes asks for those of one session.
-_VIEWS = {"sessions": "id", "messages": "+session_id"}
-"""The tables of Hermes of which a part is shown, and the session of a row."""
+_OWN_MESSAGE = "WHERE +session_id IN (SELECT id FROM main.own)"
+_NONE = "WHERE 0"
 _INDEXED_BY = re.compile(r"\bINDEXED\s+BY\s+\w+")
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 
@@ -61,7 +70,8 @@ class OwnRows:
         self.connection.mark = f"/*{secrets.token_hex()}*/"
         for pragma in ("journal_mode=MEMORY", f"cache_size=-{_CACHE_KIB}"):
             self.connection.execute(f"PRAGMA main.{pragma}")
-        self.connection.execute("CREATE TABLE main.own (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        for statement in _OWN:
+            self.connection.execute(statement)
         self._sessions = OwnSessions()
         self._sessions.create(self.connection)
         self._attached: object = None
@@ -118,7 +128,7 @@ class OwnRows:
         found = self.connection.execute(
             f"SELECT id FROM {STORED}.sessions WHERE id NOT IN (SELECT id FROM main.own) LIMIT 1"
         ).fetchone()
-        self._shown, self._version = Shown(own, found[0] if found else ""), version
+        self._shown, self._version = Shown(own.keys(), found[0] if found else ""), version
         return self._shown
 
     @contextmanager
@@ -154,28 +164,29 @@ class OwnRows:
             self._attached = None
             self.connection.execute(f"DETACH {STORED}")
         self.connection.execute(f"ATTACH ? AS {STORED}", (f"{path.absolute().as_uri()}?mode=ro",))
-        self._attached = file
+        self._attached, self._schema = file, None
 
-    def _remember(self, own: Set[str]) -> None:
-        known = {row[0] for row in self.connection.execute("SELECT id FROM main.own")}
-        self.connection.executemany("DELETE FROM main.own WHERE id = ?", ((each,) for each in known - own))
-        self.connection.executemany("INSERT INTO main.own VALUES (?)", ((each,) for each in own - known))
+    def _remember(self, own: Mapping[str, int]) -> None:
+        known = {tuple(row) for row in self.connection.execute("SELECT id, at FROM main.own")}
+        self.connection.executemany("DELETE FROM main.own WHERE id = ? AND at = ?", known - own.items())
+        self.connection.executemany("INSERT INTO main.own (id, at) VALUES (?, ?)", own.items() - known)
 
     def _shadow(self) -> None:
         """Create the views, and hide every other table: some hold other chats' ids, or count their messages."""
-        tables = f"SELECT name, sql FROM {STORED}.sqlite_master WHERE type = 'table' ORDER BY name"
-        stored = [tuple(row) for row in self.connection.execute(tables)]
+        schema = self.connection.execute(f"PRAGMA {STORED}.schema_version").fetchone()[0]
         strangers = self.connection.execute(
-            f"SELECT EXISTS (SELECT 1 FROM {STORED}.sessions WHERE id IN (SELECT id FROM main.own)"
-            " AND parent_session_id NOT IN (SELECT id FROM main.own))"
+            f"SELECT EXISTS (SELECT 1 FROM main.own JOIN {STORED}.sessions AS s ON s.rowid = own.at"
+            " WHERE s.parent_session_id NOT IN (SELECT id FROM main.own))"
         ).fetchone()[0]
-        if self._schema == (stored, strangers):
+        if self._schema == (schema, strangers):
             return
         with self._writing():
-            self._create(stored, strangers)
-        self._schema = (stored, strangers)
+            self._create(strangers)
+        self._schema = (schema, strangers)
 
-    def _create(self, stored: list[tuple[Any, ...]], strangers: int) -> None:
+    def _create(self, strangers: int) -> None:
+        tables = f"SELECT name, sql FROM {STORED}.sqlite_master WHERE type = 'table' ORDER BY name"
+        stored = [tuple(row) for row in self.connection.execute(tables)]
         for (view,) in self.connection.execute("SELECT name FROM temp.sqlite_master WHERE type = 'view'").fetchall():
             self.connection.execute(f'DROP VIEW temp."{view}"')
         found = {name: TextIndex.read(name, sql) for name, sql in stored if name in {TEXT, SUBSTRINGS}}
@@ -185,22 +196,17 @@ class OwnRows:
                 index.create(self.connection)
         self._indexes = indexes
         for name, sql in stored:
-            if name in _VIEWS:
-                rule = f"{_VIEWS[name]} IN (SELECT id FROM main.own)"
-                self._view(name, rule, {"parent_session_id"} if strangers else set())
+            if name == "sessions":
+                link = "CASE WHEN parent_session_id IN (SELECT id FROM main.own) THEN parent_session_id END"
+                self._view(name, _OWN_SESSION, {"id": "own.id", **({"parent_session_id": link} if strangers else {})})
             elif sql.startswith("CREATE TABLE") and not name.startswith("sqlite_"):
-                self._view(name, "0", set())
+                self._view(name, _OWN_MESSAGE if name == "messages" else _NONE, {})
 
-    def _view(self, name: str, rule: str, links: Set[str]) -> None:
-        """Create a view of those rows of a table that a rule allows. `links` are columns that may name other rows."""
+    def _view(self, name: str, rule: str, instead: Mapping[str, str]) -> None:
+        """Create a view of those rows of a table that a rule allows, with something else instead of some columns."""
         columns = [row["name"] for row in self.connection.execute(f'PRAGMA {STORED}.table_info("{name}")')]
-        shown = (
-            f"CASE WHEN {each} IN (SELECT id FROM main.own) THEN {each} END AS {each}" if each in links else f'"{each}"'
-            for each in columns
-        )
-        self.connection.execute(
-            f'CREATE TEMP VIEW "{name}" AS SELECT {", ".join(shown)} FROM {STORED}."{name}" WHERE {rule}'
-        )
+        shown = (f'{instead[each]} AS "{each}"' if each in instead else f'{name}."{each}"' for each in columns)
+        self.connection.execute(f'CREATE TEMP VIEW "{name}" AS SELECT {", ".join(shown)} FROM {STORED}."{name}" {rule}')
 
     def _before(self, sql: str) -> str:
         """Bring the text indexes that a statement uses up to date: many searches need none.
@@ -212,6 +218,9 @@ class OwnRows:
             with self._trusting(), self._writing():
                 for name in needed:
                     self._indexes[name].update(self.connection)
+                # The index keeps what it is given, and would write it with COMMIT, when nothing may be written.
+                self.connection.execute("SAVEPOINT written")
+                self.connection.execute("RELEASE written")
             self._outdated -= needed
         return rewritten
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
@@ -15,17 +15,28 @@ JOBS = "cron"
 HELPER = "subagent"
 """The source of the sessions of an agent's helpers, which newer hosts give the chat of their parent too."""
 _COLUMNS = Stored._fields
+_NAMES_CHAT = f"chat_id > '' AND source <> '{HELPER}'"
 # The parent is stored behind the system prompt, which is long: it is read for those alone that need it.
-_PARENT = f"CASE WHEN chat_id > '' AND source <> '{HELPER}' THEN NULL ELSE parent_session_id END"
-_SEEN = (*_COLUMNS, "parent")
-_QUERY = f"SELECT {', '.join(_COLUMNS)}, {_PARENT} FROM {STORED}.sessions"
-_TABLE = f"CREATE TABLE main.seen (at INTEGER PRIMARY KEY, {', '.join(_SEEN)})"
-_REMEMBER = f"INSERT INTO main.seen SELECT rowid, {', '.join(_COLUMNS)}, {_PARENT} FROM {STORED}.sessions"
+_PARENT = f"CASE WHEN {_NAMES_CHAT} THEN NULL ELSE parent_session_id END"
+_QUERY = f"SELECT {', '.join(_COLUMNS)}, {_PARENT}, rowid FROM {STORED}.sessions"
+_TABLES = (
+    f"CREATE TABLE main.seen (at INTEGER PRIMARY KEY, {', '.join(_COLUMNS)})",
+    "CREATE TABLE main.parents (at INTEGER PRIMARY KEY, parent)",
+)
+_REMEMBER = (
+    "DELETE FROM main.seen",
+    "DELETE FROM main.parents",
+    f"INSERT INTO main.seen SELECT rowid, {', '.join(_COLUMNS)} FROM {STORED}.sessions",
+    "INSERT INTO main.parents SELECT rowid, parent_session_id"
+    f" FROM {STORED}.sessions WHERE ({_NAMES_CHAT}) IS NOT TRUE",
+)
 _CHANGED = f"""
 SELECT (SELECT count(*) FROM {STORED}.sessions) <> (SELECT count(*) FROM main.seen) OR EXISTS (
-    SELECT 1 FROM (SELECT rowid AS at, {", ".join(_COLUMNS)}, {_PARENT} AS parent FROM {STORED}.sessions) AS now
-    LEFT JOIN main.seen AS seen ON seen.at = now.at
-    WHERE {" OR ".join(f"now.{column} IS NOT seen.{column}" for column in _SEEN)})
+    SELECT 1 FROM {STORED}.sessions AS now LEFT JOIN main.seen ON seen.at = now.rowid
+    WHERE {" OR ".join(f"now.{column} IS NOT seen.{column}" for column in _COLUMNS)}
+) OR EXISTS (
+    SELECT 1 FROM main.parents LEFT JOIN {STORED}.sessions AS now ON now.rowid = parents.at
+    WHERE now.parent_session_id IS NOT parents.parent)
 """
 
 Row = Mapping[str, Any]
@@ -49,17 +60,18 @@ class OwnSessions:
     """Knows one's own sessions, and looks at each session anew only after one of them has changed."""
 
     def __init__(self) -> None:
-        self._own: frozenset[str] | None = None
+        self._own: Mapping[str, int] | None = None
         self._basis: object = None
         self._jobs: list[tuple[Row, bool]] = []
         """A session of each job, and whether it is one's own: that can change without a change of a session."""
 
     def create(self, connection: Connection) -> None:
         """Create what `read` needs in the private database."""
-        connection.execute(_TABLE)
+        for statement in _TABLES:
+            connection.execute(statement)
 
-    def known(self, connection: Connection, whose: Whose, *, unchanged: bool) -> Set[str] | None:
-        """Return the ids of one's own sessions if they are the same as at the last `read`; else None.
+    def known(self, connection: Connection, whose: Whose, *, unchanged: bool) -> Mapping[str, int] | None:
+        """Return what the last `read` did if that is still so; else None.
 
         `unchanged` says that Hermes' file is the same as then.
         """
@@ -69,21 +81,21 @@ class OwnSessions:
             return None
         return self._own if all(whose.is_own(row) is verdict for row, verdict in self._jobs) else None
 
-    def read(self, connection: Connection, whose: Whose) -> Set[str]:
-        """Return the ids of one's own sessions, and remember all sessions.
+    def read(self, connection: Connection, whose: Whose) -> Mapping[str, int]:
+        """Return the rows of one's own sessions by their ids, and remember all sessions.
 
         A session without a parent, or in a circle of parents, inherits nothing.
         """
         self._own = None
-        connection.execute("DELETE FROM main.seen")
-        connection.execute(_REMEMBER)
+        for statement in _REMEMBER:
+            connection.execute(statement)
         own, self._jobs = _own_sessions(connection, whose)
-        self._own, self._basis = frozenset(own), whose.basis
-        return self._own
+        self._own, self._basis = own, whose.basis
+        return own
 
 
-def _own_sessions(connection: Connection, whose: Whose) -> tuple[set[str], list[tuple[Row, bool]]]:
-    """Return the ids of one's own sessions, and one session of each job with its verdict."""
+def _own_sessions(connection: Connection, whose: Whose) -> tuple[dict[str, int], list[tuple[Row, bool]]]:
+    """Return the rows of one's own sessions by their ids, and one session of each job with its verdict."""
     rows = {row[0]: tuple(row) for row in connection.execute(_QUERY)}
     answers: dict[tuple[Any, ...], bool] = {}
     verdicts: dict[str, bool] = {}
@@ -101,21 +113,21 @@ def _own_sessions(connection: Connection, whose: Whose) -> tuple[set[str], list[
             row = rows[at]
             named = dict(zip(_COLUMNS, row, strict=False))
             if not whose.inherits(named):
-                key = (whose.job(named), *row[1:-1]) if whose.by_chat else row
+                key = (whose.job(named), *row[1:-2]) if whose.by_chat else row
                 if key not in answers:
                     answers[key] = whose.is_own(named)
                     if whose.job(named):
                         jobs.append((named, answers[key]))
                 verdict = answers[key]
                 break
-            at = row[-1]
+            at = row[-2]
         verdicts.update(dict.fromkeys(path, verdict))
         return verdict
 
-    own = set()
+    own = {}
     for session_id, row in rows.items():
         # Most sessions are like one before, and chats have few kinds of them.
-        known = answers.get(("", *row[1:-1])) if row[1] not in {JOBS, HELPER} else None
+        known = answers.get(("", *row[1:-2])) if row[1] not in {JOBS, HELPER} else None
         if verdict_of(session_id) if known is None else known:
-            own.add(session_id)
+            own[session_id] = row[-1]
     return own, jobs

@@ -81,9 +81,11 @@ def _rights(who: Guarded, task_id: str) -> guard.Rights:
 
 def _refused_path(who: Guarded, call: guard.Call, task_id: str) -> str | None:
     here, chat = who
-    places = Places(here.home, shells.root(), shells.folder(here, chat), partial(kept.may_have, here, chat))
+    places = None
     in_shell = call.tool in guard.IN_SHELL
     for text, use in guard.paths(call):
+        if places is None:
+            places = Places(here.home, shells.root(), shells.folder(here, chat), partial(kept.may_have, here, chat))
         if not all(guard.allows(use, place) for place in places.of(text, task_id, in_shell=in_shell)):
             return guard.reason(use)
     return None
