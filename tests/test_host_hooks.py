@@ -117,7 +117,7 @@ def test_a_turn_that_begins_after_another_took_too_long(
     host: Host, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
 ) -> None:
     """Hermes gives up waiting, and leaves the hook alone for a minute."""
-    host.configure({"plugins": {"enabled": ["hardened-adapters"], "hook_callback_timeout": 1}})
+    host.configure({"plugins": {"enabled": ["hardened-adapters"], "hook_callback_timeout": 3}})
     talk, held = Talk(host.home), Held(monkeypatch, module, step, always=False)
     if not hasattr(plugins, "_resolve_hook_callback_timeout"):
         # Older versions wait.

@@ -349,6 +349,8 @@ def test_what_waits_for_approval_is_shown(hermes_home: Path, run: Run) -> None:
     assert f"{ALICE} waiting {identity}  user\n    add likes\n" in run.out
     assert "    remove two" in run.out
     assert "Nothing is stored" not in run.out
+    wait(hermes_home, GARDEN, HOSTILE, action="add", content="likes coffee")
+    assert run("show") == 0
     assert not [line for line in run.out.splitlines() if line.startswith("global/9")]
     for command in (("show", "--json"), ("export",)):
         found = run.json(*command)

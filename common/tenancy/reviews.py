@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .memory import FILES
+
 MOST = 50
 """Writes that may wait in one context."""
 LONGEST = 65_536
@@ -38,8 +40,9 @@ class Waiting:
 
     @property
     def target(self) -> str:
-        """The file that it changes, by its name in the host's memory tool."""
-        return str(self.payload.get("target"))
+        """The file that it changes, by its name in the host's memory tool; empty if it names none."""
+        found = str(self.payload.get("target"))
+        return found if found in FILES else ""
 
     @property
     def text(self) -> str:
