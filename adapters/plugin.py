@@ -16,8 +16,7 @@ from .networks import NETWORKS
 
 def register(ctx: Any) -> None:
     """Register the platforms, the commands, and the hooks that run before a model call and an approval request."""
-    from ..common.host import hooks
-    from ..common.host.contract import table
+    from ..common.host.contract import hooks, table
     from ..common.host.strict_mode import keep_secret
     from ..common.host.tenancy import middleware as tenancy
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hermes_cli import plugins
 from hermes_hardened_adapters.common.core.authority import Authority
-from hermes_hardened_adapters.common.host import hooks, questions
-from hermes_hardened_adapters.common.host.contract import table
+from hermes_hardened_adapters.common.host import questions
+from hermes_hardened_adapters.common.host.contract import hooks, table
 from hermes_hardened_adapters.common.host.tenancy.guarding import guards, kept
 from hermes_hardened_adapters.common.inbound import observation
 from hermes_hardened_adapters.common.inbound.background import Line

@@ -19,8 +19,7 @@ from ...tenancy import memory, requests, sealing
 from ...tenancy.answers import failed
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
-from .. import hooks
-from ..contract import table
+from ..contract import hooks, table
 from . import commands, memory_tool, origins, profiles, readiness, recall, session, store, strict_tool
 from .guarding import answers, guards, jobs, kept, texts
 from .tenant import Tenant, tenant
