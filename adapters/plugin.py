@@ -16,7 +16,7 @@ from .networks import NETWORKS
 
 def register(ctx: Any) -> None:
     """Register the platforms, the commands, and the hooks that run before a model call and an approval request."""
-    from ..common.host.contract import table
+    from ..common.host.contract import hooks, table
     from ..common.host.strict_mode import keep_secret
     from ..common.host.tenancy import middleware as tenancy
 
@@ -26,8 +26,8 @@ def register(ctx: Any) -> None:
         _register_platform(ctx, network, table.PLATFORM_ENTRY.lacks())
         keep_secret(network.stock)
     if register_hook := table.REGISTER_HOOK.of(ctx):
-        register_hook("pre_llm_call", _before_model_call)
-        register_hook("pre_approval_request", _before_approval)
+        hooks.register(register_hook, "pre_llm_call", _before_model_call)
+        hooks.register(register_hook, "pre_approval_request", _before_approval)
         tenancy.register(ctx)
     if register_command := table.REGISTER_COMMAND.of(ctx):
         titles = " and ".join(network.title for network in NETWORKS.values())

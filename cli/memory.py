@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..common.core.errors import StateError
 from ..common.host.tenancy.managing.overview import Overview
-from ..common.tenancy.inventory import Holding, Kind
+from ..common.tenancy.inventory import Entry, Holding, Kind
 from . import memory_changes, memory_sort
 from .memory_entries import overview, print_entry
 from .output import Rows, console, say, write_json
@@ -27,7 +27,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     listing = actions.add_parser("contexts", help="list every context with its chats, entries, size and last use")
     listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
     listing.set_defaults(run=_contexts)
-    showing = actions.add_parser("show", help="print the entries, numbered")
+    showing = actions.add_parser("show", help="print the entries, numbered, and what waits for approval")
     showing.add_argument("context", nargs="?", help="only this context, folder or chat; `global` for that of all chats")
     showing.add_argument("--json", action="store_true", help="print JSON instead of lines")
     showing.set_defaults(run=_show)
@@ -60,6 +60,7 @@ def _summary(found: Overview, holding: Holding) -> dict[str, Any]:
         "folder": str(holding.path),
         "chats": [{"chat": each.key, "name": each.name, "type": each.chat.chat_type} for each in chats],
         "entries": len(holding.entries),
+        "waiting": len(holding.waiting),
         "bytes": holding.size,
         "last_use": found.last_use(holding) or None,
         "unreadable": holding.unreadable,
@@ -74,12 +75,17 @@ def _table(found: Overview) -> Rows:
         cells = (
             holding.name,
             _chats(found, holding),
-            "unreadable" if holding.unreadable else str(len(holding.entries)),
+            "unreadable" if holding.unreadable else _counts(holding),
             f"{holding.size:,} B",
             _when(found.last_use(holding)),
         )
         result.add_row(*map(Text, cells))
     return result
+
+
+def _counts(holding: Holding) -> str:
+    waits = len(holding.waiting)
+    return f"{len(holding.entries)}, {waits} waiting" if waits else str(len(holding.entries))
 
 
 def _chats(found: Overview, holding: Holding) -> str:
@@ -112,7 +118,9 @@ def _show(arguments: argparse.Namespace) -> int:
             say(f"    {file} cannot be read", style="yellow")
         for number, entry in enumerate(holding.entries, 1):
             print_entry(f"{holding.name}/{number}", entry)
-    if not any(holding.entries for holding in holdings):
+        for write in holding.waiting:
+            print_entry(f"{holding.name} waiting {write.id}", Entry(write.target, write.text))
+    if not any(holding.entries or holding.waiting for holding in holdings):
         say("Nothing is stored.")
     return _faults(found)
 
@@ -139,7 +147,11 @@ def _document(found: Overview, holding: Holding) -> Mapping[str, Any]:
         {"entry": f"{holding.name}/{number}", "target": entry.target, "text": entry.text}
         for number, entry in enumerate(holding.entries, 1)
     ]
-    return {**_summary(found, holding), "entries": numbered}
+    waiting = [
+        {"id": each.id, "target": each.target, "text": each.text, "origin": each.origin, "at": each.at}
+        for each in holding.waiting
+    ]
+    return {**_summary(found, holding), "entries": numbered, "waiting": waiting}
 
 
 def _faults(found: Overview) -> int:

@@ -58,7 +58,8 @@ def _forget(arguments: argparse.Namespace) -> int:
     holding = found.one(arguments.context)
     if holding.kind is Kind.GLOBAL:
         raise StateError("the memory of all chats is Hermes' own: delete its entries with `memory sort`")
-    what = f"{holding.name} with {len(holding.entries)} entries"
+    waits = f" and {len(holding.waiting)} waiting writes" if holding.waiting else ""
+    what = f"{holding.name} with {len(holding.entries)} entries{waits}"
     if not arguments.yes and not confirmed(f"Delete {what} for good?"):
         say("Nothing was deleted.")
         return 1

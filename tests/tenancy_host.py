@@ -11,7 +11,7 @@ from typing import Any
 
 import model_tools
 from gateway.session_context import set_session_vars
-from hermes_cli.plugins import discover_plugins
+from hermes_cli.plugins import discover_plugins, invoke_hook
 from hermes_hardened_adapters.common.host.tenancy import session, tenant
 
 from tools import file_tools, terminal_tool
@@ -54,6 +54,12 @@ def in_chat(chat: Mapping[str, str], function: Any, *args: Any, **kwargs: Any) -
         return function(*args, **kwargs)
 
     return copy_context().run(run)
+
+
+def becomes(chat: Mapping[str, str], answer: str, session_id: str = "s") -> str | None:
+    """Return what Hermes sends to a chat in place of an answer, None for the answer itself."""
+    said = in_chat(chat, invoke_hook, "transform_llm_output", response_text=answer, session_id=session_id)
+    return next(filter(None, said), None)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from hermes_hardened_adapters.common.host import commands
 from hermes_hardened_adapters.common.host.tenancy import origins
 from hermes_hardened_adapters.common.host.tenancy.managing import own
 from hermes_hardened_adapters.common.state import snapshot
-from hermes_hardened_adapters.common.tenancy import inventory, memory
+from hermes_hardened_adapters.common.tenancy import inventory, memory, reviews
 from hermes_hardened_adapters.common.tenancy.chats import Operation
 from hermes_hardened_adapters.common.tenancy.contexts import BUILT_IN
 
@@ -209,7 +209,8 @@ def test_a_persons_memory_is_not_listed_before_the_group(
     config(policy=policy)
     context = str(BUILT_IN[policy](origins.of_source(source()), Operation.READ))
     keep(hermes_home, context, "secret")
-    assert "about you alone" in own.answer(source(), [], hermes_home)
+    reviews.stage(memory.folder(hermes_home, context), "secret", "foreground", 0.0, {"content": "secret"})
+    assert own.answer(source(), [], hermes_home).startswith("What I keep here is about you alone")
     assert "about you alone" in own.answer(source(), ["forget", "1"], hermes_home)
     assert stored(hermes_home, context) == ["secret"]
     assert "secret" not in own.answer(source(user_id=CAROL), [], hermes_home)
@@ -261,6 +262,24 @@ def test_an_unreadable_file_can_be_deleted(hermes_home: Path) -> None:
     assert "cannot read" in own.answer(source(), [], hermes_home)
     own.answer(source(), ["forget", "all"], hermes_home)
     assert not file.exists()
+
+
+def test_what_waits_for_approval_is_shown_and_deleted(hermes_home: Path) -> None:
+    folders = [memory.make_folder(hermes_home, context) for context in (HERE, "elsewhere")]
+    for folder in folders:
+        payload = {"action": "add", "target": "user", "content": "likes tea @all"}
+        reviews.stage(folder, "add in user profile", "foreground", 0.0, payload)
+    (folders[0] / "pending" / "00000000.json").write_text("likes tea, damaged")
+    (folders[0] / "pending" / ".00000001").write_text("likes tea, unfinished")
+    first, waits, _ = own.answer(source(), [], hermes_home).splitlines()
+    assert first == "This chat has stored 0 entries."
+    assert waits.startswith("Waits for approval (/memory): (about people) add likes tea")
+    assert "@all" not in waits
+    answer = own.answer(source(), ["forget", "all"], hermes_home)
+    assert answer.startswith("Deleted 0 entries, and 1 that waited for approval.")
+    assert not list((folders[0] / "pending").iterdir())
+    assert own.answer(source(), [], hermes_home) == "This chat has stored nothing."
+    assert len(reviews.waiting(folders[1])) == 1
 
 
 async def test_what_the_agent_stored_is_what_the_command_deletes(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hermes_hardened_adapters.cli import main, memory_sort
 from hermes_hardened_adapters.common.core.errors import MemoryRefused
 from hermes_hardened_adapters.common.host.tenancy import memory_tool, store
 from hermes_hardened_adapters.common.host.tenancy.managing import editing, overview
-from hermes_hardened_adapters.common.tenancy import inventory, memory
+from hermes_hardened_adapters.common.tenancy import inventory, memory, reviews
 from hermes_hardened_adapters.common.tenancy.inventory import Entry
 from hermes_state import SessionDB
 
@@ -330,6 +330,50 @@ def test_a_context_is_forgotten_after_a_yes(hermes_home: Path, run: Run) -> None
     keep(hermes_home, ALICE, "three")
     assert run("forget", ALICE, "--yes") == 0
     assert not folder.exists()
+
+
+def wait(home: Path, context: str, target: str = "memory", **operation: Any) -> tuple[Path, str]:
+    """Let a write wait for approval; return the context's folder and the write's id."""
+    folder = memory.make_folder(home, context)
+    payload = {"action": "batch", "target": target, "operations": [operation, {"action": "remove", "old_text": "two"}]}
+    return folder, reviews.stage(folder, "batch in memory", "background_review", 5.0, payload)
+
+
+def test_what_waits_for_approval_is_shown(hermes_home: Path, run: Run) -> None:
+    keep(hermes_home, "", "old")
+    _, identity = wait(hermes_home, ALICE, "user", action="add", content="likes\n" + HOSTILE)
+    assert run("contexts") == 0
+    assert "0, 1 waiting" in run.out
+    assert [each["waiting"] for each in run.json("contexts", "--json")] == [0, 1]
+    assert run("show", ALICE) == 0
+    assert f"{ALICE} waiting {identity}  user\n    add likes\n" in run.out
+    assert "    remove two" in run.out
+    assert "Nothing is stored" not in run.out
+    wait(hermes_home, GARDEN, HOSTILE, action="add", content="likes coffee")
+    assert run("show") == 0
+    assert not [line for line in run.out.splitlines() if line.startswith("global/9")]
+    for command in (("show", "--json"), ("export",)):
+        found = run.json(*command)
+        holdings = found["memory"] if command == ("export",) else found
+        ((shown,),) = (each["waiting"] for each in holdings if each["context"] == ALICE)
+        assert shown["text"] == f"add likes\n{HOSTILE}\nremove two"
+        assert (shown["id"], shown["target"], shown["origin"], shown["at"]) == (
+            identity,
+            "user",
+            "background_review",
+            5.0,
+        )
+
+
+def test_what_waits_for_approval_is_forgotten_with_its_context(hermes_home: Path, run: Run) -> None:
+    others, _ = wait(hermes_home, GARDEN, action="add", content="likes coffee")
+    folder, _ = wait(hermes_home, ALICE, action="add", content="likes tea")
+    assert run("forget", ALICE, typed=["no"]) == 1
+    assert "0 entries and 1 waiting writes" in run.out
+    assert len(reviews.waiting(folder)) == 1
+    assert run("forget", ALICE, "--yes") == 0
+    assert not folder.exists()
+    assert len(reviews.waiting(others)) == 1
 
 
 def test_a_store_that_was_open_meanwhile_makes_its_folder_anew(hermes_home: Path, run: Run) -> None:

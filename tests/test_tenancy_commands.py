@@ -16,12 +16,13 @@ from gateway.session import SessionSource
 from hermes_cli.commands import COMMAND_REGISTRY
 from hermes_cli.plugins import discover_plugins
 from hermes_hardened_adapters.common.host.contract import table
-from hermes_hardened_adapters.common.host.tenancy import commands, session, tenant
+from hermes_hardened_adapters.common.host.tenancy import commands, profiles, session, tenant
 from hermes_hardened_adapters.common.tenancy import memory, reviews
 
 from tests.fakes.signal_daemon import ALICE, FakeSignalDaemon
 from tests.hosted import hosted
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, in_group, variant
+from tests.stored_sessions import StoredSessions
 from tools import write_approval
 
 ADMIN, MEMBER, STRANGER = "1000", "2000", "3000"
@@ -336,3 +337,95 @@ async def test_on_our_networks_an_admin_gets_the_hosts_answer_in_a_direct_messag
 
 async def test_on_our_networks_others_commands_reach_the_host(alice: Callable[..., Any]) -> None:
     assert await alice("/status") == (["/status"], [])
+
+
+# -- the sessions of several profiles
+
+
+RESUMING = [
+    "/resume theirs",
+    "/resume of theirs",
+    "/resume <theirs>",
+    "/resume 1",
+    "/resume",
+    "/sessions",
+    "/sessions x",
+]
+RESUMING += ["/sessions theirs", "/sessions search theirs", "/resume after theirs", "/resume unkeyed", "/resume mixed"]
+
+
+class Bots:
+    """A gateway for two profiles: Hermes' database has sessions of one person with the bots of both."""
+
+    def __init__(self, home: Path, gateway: Callable[..., Gateway]) -> None:
+        other = home / "profiles" / "other"
+        other.mkdir(parents=True)
+        (other / "config.yaml").write_bytes((home / "config.yaml").read_bytes())
+        # Since 0.20.6 each profile has its own.
+        is_one = table.SESSIONS_DATABASE.optional() is None
+        with StoredSessions(home) as first, StoredSessions(home if is_one else other) as second:
+            self._add(first, "mine", "main")
+            self._add(second, "theirs", "other")
+            self._add(second, "after", "other", parent="theirs")
+            self._add(second, "unkeyed", "other", key=None)
+            if is_one:
+                self._add(first, "mixed", "main")
+                self._add(first, "mixed further", "other", parent="mixed")
+            self._add(first, "latest", "main")
+        self.at = gateway()
+        self.at.runner.config.multiplex_profiles = True
+
+    def _add(self, stored: StoredSessions, name: str, profile: str, parent: str | None = None, **more: Any) -> None:
+        key = more.get("key", f"agent:{profile}:telegram:dm:{MEMBER}")
+        said = [("user", f"harbour of {name}"), ("assistant", "yes")]
+        stored.add(name, MEMBER, said, source="telegram", user=MEMBER, kind="dm", parent=parent, title=f"of {name}")
+        stored.write("UPDATE sessions SET session_key = ? WHERE id = ?", (key, name))
+
+    async def opened(self, text: str) -> tuple[str, str]:
+        """Return the answer to a command, and the session in which the chat goes on."""
+        answer = await self.at.types(text)
+        source = SessionSource(platform=Platform.TELEGRAM, chat_id=MEMBER, chat_type="dm", user_id=MEMBER)
+        runner = self.at.runner
+        return answer, str(runner.session_store.peek_session_id(runner._session_key_for_source(source)))
+
+
+@pytest.fixture
+def bots(hermes_home: Path, gateway: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch) -> Bots:
+    monkeypatch.setattr("hermes_state.DEFAULT_DB_PATH", hermes_home / "state.db")
+    return Bots(hermes_home, gateway)
+
+
+@pytest.mark.parametrize("text", RESUMING)
+async def test_another_profiles_session_is_neither_shown_nor_gone_on_with(bots: Bots, text: str) -> None:
+    answer, session_id = await bots.opened(text)
+    assert answer
+    assert session_id not in {"theirs", "after", "unkeyed", "mixed", "mixed further"}
+    for name in ("theirs", "after", "unkeyed"):
+        assert f"harbour of {name}" not in answer
+        assert f"of {name}" not in answer or f"of {name}" in text
+
+
+async def test_the_profiles_own_session_is_gone_on_with(bots: Bots) -> None:
+    answer, session_id = await bots.opened("/resume mine")
+    assert session_id == "mine"
+    assert not answer.startswith(NOTICE)
+
+
+async def test_where_all_sessions_of_the_chat_are_its_own_it_gets_all_of_them(bots: Bots, hermes_home: Path) -> None:
+    with StoredSessions(hermes_home) as stored:
+        stored.write("DELETE FROM messages WHERE session_id NOT IN ('mine', 'latest')")
+        stored.write("UPDATE sessions SET parent_session_id = NULL")
+        stored.write("DELETE FROM sessions WHERE id NOT IN ('mine', 'latest')")
+    assert "of mine" in (await bots.opened("/sessions"))[0]
+    assert (await bots.opened("/resume of mine"))[1] == "mine"
+
+
+@pytest.mark.parametrize("text", ["/resume theirs", "/resume mine", "/sessions"])
+async def test_what_cannot_be_told_is_not_shown(bots: Bots, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    def fails(*_: object) -> Any:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(profiles, "may_resume", fails)
+    answer, session_id = await bots.opened(text)
+    assert answer.startswith(NOTICE)
+    assert session_id not in {"mine", "theirs"}

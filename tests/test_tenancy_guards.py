@@ -14,7 +14,6 @@ from typing import Any
 import model_tools
 import pytest
 from gateway.platforms.base import BasePlatformAdapter
-from hermes_cli.plugins import invoke_hook
 from hermes_hardened_adapters.common.host import files
 from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.tenancy import middleware, session
@@ -22,7 +21,7 @@ from hermes_hardened_adapters.common.host.tenancy.guarding import guards
 from tools.process_registry import ProcessSession, process_registry
 from tools.registry import registry
 
-from tests.tenancy_host import ALICE, BOB, GROUP, UNKNOWN, Host, forget_shells, gateway, in_chat
+from tests.tenancy_host import ALICE, BOB, GROUP, UNKNOWN, Host, becomes, forget_shells, gateway, in_chat
 
 MARK = "oystercatcher"
 """In the name and the text of everything that is not the chat's."""
@@ -196,8 +195,8 @@ def test_chats_do_not_wait_for_each_other(host: Host, monkeypatch: pytest.Monkey
             assert done.wait(60)
         return real(session_id)
 
-    def answers(session_id: str) -> list[Any]:
-        return in_chat(GROUP, invoke_hook, "transform_llm_output", response_text=sends, session_id=session_id)
+    def answers(session_id: str) -> str:
+        return becomes(GROUP, sends, session_id) or sends
 
     sends = at(host, "MEDIA:{home}/memories/MEMORY.md")
     monkeypatch.setattr(guards, "guarded", slow)
@@ -213,7 +212,7 @@ def test_chats_do_not_wait_for_each_other(host: Host, monkeypatch: pytest.Monkey
                 assert "belongs to the agent" in host.call(
                     GROUP, "read_file", path=at(host, "{home}/memories/MEMORY.md")
                 )
-                assert str(host.home) not in answers("s")[0]
+                assert str(host.home) not in answers("s")
             finally:
                 done.set()
                 waiting.result()
@@ -463,7 +462,7 @@ def test_references_to_the_agents_files_are_rewritten(host: Host) -> None:
 )
 def test_answers_name_no_files_of_the_agent(host: Host, answer: str) -> None:
     spelt = at(host, answer)
-    changed = in_chat(GROUP, middleware.answers, response_text=spelt, session_id="s")
+    changed = becomes(GROUP, spelt)
     assert isinstance(changed, str)
     assert files.NOT_SENT in changed
     media, rest = BasePlatformAdapter.extract_media(changed)
@@ -478,13 +477,13 @@ def test_answers_name_no_files_of_the_agent(host: Host, answer: str) -> None:
 def test_an_answer_is_withheld_if_a_file_is_spelt_unlike_its_path(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = str(host.home / "memories" / "MEMORY.md")
     monkeypatch.setattr(table, "EXTRACT_MEDIA", lambda text: ([(secret, False)] if "MEDIA:" in text else [], text))
-    answer = in_chat(GROUP, middleware.answers, response_text="MEDIA:otherwise", session_id="s")
+    answer = becomes(GROUP, "MEDIA:otherwise")
     assert answer == files.NOT_SENT
 
 
 def test_other_answers_stay_as_they_are(host: Host) -> None:
     def answered(text: str, chat: dict[str, str] = GROUP) -> Any:
-        return in_chat(chat, middleware.answers, response_text=text, session_id="s")
+        return becomes(chat, text)
 
     assert answered("hello") is None
     assert answered(at(host, "MEDIA:{work}/notes/mine.txt")) is None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cron import jobs as hosts
 from hermes_hardened_adapters.common.host.contract import table
+from hermes_hardened_adapters.common.host.contract.names import HostName
 from hermes_hardened_adapters.common.host.tenancy import middleware, session
 from tools.registry import registry
 
@@ -68,6 +69,24 @@ def test_trusted_chats_and_the_operator_see_all_jobs(host: Host) -> None:
     host.configure(policy="global")
     assert names(ask(host, BOB, "list")) == {"dunlin", "oystercatcher"}
     assert names(ask(host, UNKNOWN, "list")) == {"dunlin", "oystercatcher"}
+
+
+@pytest.mark.parametrize("action", ["list", "create", *ACTIONS])
+def test_where_all_profiles_have_one_list_a_chat_has_no_jobs(
+    host: Host, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """As before 0.19: the job may have been made in a chat of another profile's bot with the same person."""
+    made(host, ALICE, "dunlin")
+    before = hosts.load_jobs()
+    monkeypatch.setattr(table, "OWN_JOBS", HostName(("cron.jobs:not_in_this_hermes",)))
+    assert names(ask(host, ALICE, "list")) == {"dunlin"}
+    (host.home / "profiles" / "other").mkdir(parents=True)
+    told = ask(host, ALICE, action, job_id="dunlin", name="knot", prompt="tell of it", schedule="every 2h")
+    assert "profiles" in told["error"]
+    assert "dunlin" not in json.dumps(told)
+    assert hosts.load_jobs() == before
+    host.configure(trusted_chats=["signal:+15550000002"])
+    assert names(ask(host, ALICE, "list")) == {"dunlin"}
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -24,7 +24,7 @@ from tests.chat_agent import DIRECT, Agents
 from tests.chat_agent import GROUP as CHANNEL
 from tests.fakes.echo_model import EchoModel
 from tests.scripted_tools import asks, says
-from tests.tenancy_host import ALICE, BOB, GROUP, UNKNOWN, Host, forget_shells, gateway, in_chat
+from tests.tenancy_host import ALICE, BOB, GROUP, UNKNOWN, Host, becomes, forget_shells, gateway, in_chat
 
 WORD = "lapwing"
 """In every kept file."""
@@ -366,13 +366,13 @@ def test_answers_leave_out_files_of_others(host: Host) -> None:
     arrives(ALICE, path)
     text = f"MEDIA:{path}\nMEDIA:{other}"
     for chat, is_sent in ((ALICE, True), (BOB, False), (UNKNOWN, False)):
-        said = in_chat(chat, middleware.answers, response_text=text, session_id="s")
+        said = becomes(chat, text)
         assert (said is None) is is_sent
         if said is not None:
             assert str(path) not in said
             assert str(other) in said
     host.configure(trusted_chats=["signal:" + BOB["chat_id"]])
-    assert in_chat(BOB, middleware.answers, response_text=text, session_id="s") is None
+    assert becomes(BOB, text) is None
 
 
 def test_whom_a_file_may_be_sent_to(host: Host) -> None:

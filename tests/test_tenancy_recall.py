@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,26 @@ def test_a_policy_is_asked_for_each_session_and_its_failures_hide(home: Path) ->
     assert set(found(ours({"query": "wedding", "limit": 10}, ("x",), contexts=contexts))) == {"one", "three"}
     assert sorted(asked) == ["four", "one", "three", "two"]
     assert not found(ours({"query": "wedding"}, ("y",), contexts=contexts))
+
+
+def test_nothing_is_being_read_while_a_policy_takes_its_time(home: Path) -> None:
+    """Hermes' write-ahead log can be put away while a policy is asked, and what is written meanwhile is nobody's."""
+    busy: list[int] = []
+
+    def policy() -> str:
+        with closing(sqlite3.connect(home / "state.db", timeout=0)) as connection, connection:
+            connection.execute("UPDATE sessions SET chat_id = 'bob' WHERE id = 'changing'")
+            connection.commit()
+            busy.append(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+        return "x"
+
+    with StoredSessions(home) as stored:
+        for name in ("one", "changing"):
+            stored.add(name, "alice", [("user", "wedding")])
+        contexts = Contexts(policy_of(policy, "agent"))
+        assert found(ours({"query": "wedding", "limit": 10}, ("x",), contexts=contexts)) == ["one"]
+        assert set(found(ours({"query": "wedding", "limit": 10}, ("x",), contexts=contexts))) == {"one", "changing"}
+    assert busy == [0, 0, 0, 0]
 
 
 def test_settings_jobs_and_policies_may_change_while_no_session_does(home: Path) -> None:

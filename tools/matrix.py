@@ -60,6 +60,7 @@ SCENARIOS = (
     "test_host_adapter.py",
     "test_host_events.py",
     "test_host_files.py",
+    "test_host_hooks.py",
     "test_host_people.py",
     "test_host_questions.py",
     "test_host_redelivery.py",

@@ -110,11 +110,12 @@ def turn_began(turn_id: str, user_id: str) -> None:
 def approval_asked(session_key: str, turn_id: str = "") -> None:
     """Record the user whose turn asks for an approval. Called by the hook `pre_approval_request`, within the turn.
 
-    The turn id takes precedence: in a series of turns without a pause, the session's variables name the author of the
-    first one.
+    Only turns without an id are told by the session's variables: in a series of turns without a pause, these name the
+    author of the first one.
     """
     variable = table.SESSION_ENV.optional()
-    _approvals.put(session_key, _turns.get(turn_id, variable("HERMES_SESSION_USER_ID", "") if variable else ""))
+    unnamed = variable("HERMES_SESSION_USER_ID", "") if variable and not turn_id else ""
+    _approvals.put(session_key, _turns.get(turn_id, unnamed))
 
 
 def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:

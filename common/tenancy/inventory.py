@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..core.wording import printable
 from . import memory
 from .contexts import GLOBAL_WORD
+from .reviews import Waiting, waiting
 
 _LONGEST_NAME = 120
 _SEPARATORS = re.compile(r"[/\\_.]+")
@@ -49,6 +50,8 @@ class Holding:
     """Unix time of the last change, 0 without files."""
     unreadable: tuple[str, ...]
     """Files that exist, but cannot be read."""
+    waiting: tuple[Waiting, ...] = ()
+    """Writes that wait for approval, and are no entries yet."""
 
     def entry(self, number: int) -> Entry | None:
         """Return the entry of that number, counted from 1."""
@@ -107,7 +110,8 @@ def read(path: Path, name: str, kind: Kind, context: str = "") -> Holding:
         return Holding(name, kind, context, path, (), 0, 0.0, tuple(memory.FILES.values()))
     size, changed = sum(state.st_size for state in states), max((state.st_mtime for state in states), default=0.0)
     unreadable = tuple(file.name for file in files if not _is_readable(file))
-    return Holding(name, kind, context, path, entries(path), size, changed, unreadable)
+    waits = tuple(waiting(path)) if kind is Kind.CONTEXT else ()
+    return Holding(name, kind, context, path, entries(path), size, changed, unreadable, waits)
 
 
 def _is_readable(file: Path) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .memory import write_private
+from .memory import FILES, write_private
 
 MOST = 50
 """Writes that may wait in one context."""
@@ -36,6 +36,17 @@ class Waiting:
     """When it was made, in Unix time."""
     payload: Mapping[str, Any]
     """The host's own form of it (tools/memory_tool.py, apply_memory_pending)."""
+
+    @property
+    def target(self) -> str:
+        """The file that it changes, by its name in the host's memory tool; empty if it names none."""
+        found = str(self.payload.get("target"))
+        return found if found in FILES else ""
+
+    @property
+    def text(self) -> str:
+        """What it changes, one operation a line."""
+        return "\n".join(map(described, operations(self.payload)))
 
 
 def stage(folder: Path, summary: str, origin: str, at: float, payload: Mapping[str, Any]) -> str:
@@ -75,8 +86,23 @@ def discard(folder: Path, identity: str) -> bool:
 
 
 def discard_all(folder: Path) -> int:
-    """Drop every write, damaged ones as well; return their number."""
+    """Drop every write, damaged and unfinished ones as well; return the number of the finished ones."""
+    for unfinished in _pending(folder).glob(".*"):
+        unfinished.unlink(missing_ok=True)
     return sum(discard(folder, path.stem) for path in _files(folder))
+
+
+def operations(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the single operations of a write; an empty one stands for what is none."""
+    found = payload.get("operations") if payload.get("action") == "batch" else [payload]
+    return [each if isinstance(each, dict) else {} for each in found] if isinstance(found, list) else [{}]
+
+
+def described(operation: Mapping[str, Any]) -> str:
+    """Return what an operation changes, in words."""
+    new = operation.get("content") or operation.get("new_text")
+    change = " -> ".join(str(each) for each in (operation.get("old_text"), new) if each)
+    return f"{operation.get('action')} {change}"
 
 
 def _pending(folder: Path) -> Path:

@@ -342,7 +342,9 @@ SESSION_VARIABLES = needed(
 SESSION_UNSET = needed("gateway.session_context:_UNSET")
 GET_JOB = needed("cron.jobs:get_job")
 OWN_JOBS = HostName(
-    ("cron.jobs:use_cron_store",), without="memory and recall in jobs, where there are other profiles", since="0.19"
+    ("cron.jobs:use_cron_store",),
+    without="the jobs of chats, and memory and recall in jobs, where there are other profiles",
+    since="0.19",
 )
 """Where it is, each profile has its own list of jobs; before, one process has one."""
 LIST_JOBS = needed("cron.jobs:list_jobs", "include_disabled")

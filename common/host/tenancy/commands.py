@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -18,13 +19,14 @@ from ...core.wording import Foreign
 from ...tenancy.chats import Unknown
 from .. import people, profile, questions, sessions
 from ..contract import table
-from . import memory_command, origins
+from . import memory_command, origins, profiles
 from .tenant import tenant
 
 logger = logging.getLogger(__name__)
 
 _FAILED = "⛔ That did not work; nothing was shown or changed."
 _QUOTES = str.maketrans("", "", "\"'\\")
+_ID = re.compile(r"[\w-]+")
 
 _replies: set[asyncio.Task[None]] = set()
 """Answers that are being sent. The event loop keeps no task alive."""
@@ -48,8 +50,8 @@ class _Row:
 
     shows: str
     """The things of other chats that it shows or changes."""
-    when: Callable[[str], bool] = lambda arguments: True
-    """Returns True for arguments with which it does."""
+    when: Callable[[_Asked], bool] = lambda asked: True
+    """Returns True if it does, as it was given."""
     instead: Callable[[_Asked], str] | None = None
     """Makes the chat's own part of it."""
 
@@ -76,10 +78,35 @@ def _memory(asked: _Asked) -> str:
     return memory_command.answer(tenant(), chat, asked.arguments.split(), asked.is_operator)
 
 
-def _widens(arguments: str) -> bool:
+def _resume(asked: _Asked) -> bool:
+    """Return True for `/resume` if it may open a session of another chat."""
+    given = asked.arguments.strip()
+    # Hermes takes a number for a place in its list, and other words for a title.
+    named = given if _ID.fullmatch(given) and not given.isdigit() else ""
+    return _widens(asked) or not _may_resume(asked, named)
+
+
+def _sessions(asked: _Asked) -> bool:
+    """Return True for `/sessions` if it may show those of other chats."""
+    return _widens(asked) or "all" in _bare(asked).split() or not _may_resume(asked, "")
+
+
+def _widens(asked: _Asked) -> bool:
     """Return True for flags that take in the sessions of other chats (gateway/slash_commands.py)."""
-    bare = arguments.translate(_QUOTES).lower()
-    return "--all" in bare or "--cross-room" in bare
+    return "--all" in _bare(asked) or "--cross-room" in _bare(asked)
+
+
+def _bare(asked: _Asked) -> str:
+    return asked.arguments.translate(_QUOTES).lower()
+
+
+def _may_resume(asked: _Asked, session_id: str) -> bool:
+    try:
+        with _home(asked):
+            return profiles.may_resume(asked.source, asked.runner, session_id)
+    except Exception as exc:
+        logger.error("whose a session is cannot be told (%s)", type(exc).__name__)
+        return False
 
 
 _TABLE = {
@@ -89,12 +116,9 @@ _TABLE = {
     "insights": _Row("the use of the agent in every chat"),
     "kanban": _Row("the tasks of every chat"),
     "memory": _Row("the memory of every chat", instead=_memory),
-    "resume": _Row("the sessions of other chats", _widens),
+    "resume": _Row("the sessions of other chats", _resume),
     "rollback": _Row("the files that every chat works on"),
-    "sessions": _Row(
-        "the sessions of other chats",
-        lambda arguments: _widens(arguments) or "all" in arguments.translate(_QUOTES).lower().split(),
-    ),
+    "sessions": _Row("the sessions of other chats", _sessions),
     "skills": _Row("the skills of every chat"),
     "suggestions": _Row("the suggestions for every chat"),
 }
@@ -107,12 +131,12 @@ def answer(event: Any, adapter: Any, runner: Any) -> Callable[[], str] | None:
     The function reads and writes files.
     """
     name = questions.command_of(event) or ""
-    if event.internal or (row := _TABLE.get(name)) is None or not row.when(event.get_command_args()):
+    if event.internal or (row := _TABLE.get(name)) is None:
         return None
     source, extra = event.source, adapter.config.extra
     is_operator = people.is_admin(source, extra) and source.chat_type == "dm"
     asked = _Asked(source, event.get_command_args(), is_operator, adapter, runner)
-    if _is_off(asked):
+    if not row.when(asked) or _is_off(asked):
         return None
     if is_operator and (name != "memory" or memory_command.is_switch(asked.arguments.split())):
         return None

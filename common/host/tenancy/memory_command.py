@@ -12,7 +12,7 @@ from ...core.wording import Foreign
 from ...tenancy import memory
 from ...tenancy.chats import Chat, Operation
 from ...tenancy.contexts import GLOBAL
-from ...tenancy.reviews import Waiting, discard, discard_all, waiting
+from ...tenancy.reviews import Waiting, discard, discard_all, operations, waiting
 from ..contract import table
 from . import reviews, store
 from .tenant import Tenant
@@ -117,7 +117,7 @@ def _changed(write: Waiting) -> list[str]:
     """Return the whole entries that a write changes, in hosts that note them."""
     return [
         f"{each.get('action')}s entry: {Foreign(str(each['matched_entry']), _SHOWN)}"
-        for each in reviews.operations(write.payload)
+        for each in operations(write.payload)
         if each.get("matched_entry")
     ]
 

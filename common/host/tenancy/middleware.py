@@ -3,8 +3,8 @@
 `seal` rewrites a chat's call into one that Hermes alone refuses, `carry_out` carries it out on the chat's own files and
 sessions, and refuses what reaches around them, `show` puts the chat's memory into the system prompt.
 
-Middleware checks calls, because Hermes since 0.20.6 may run a plugin's hook for one chat at a time: it skips the hook
-for others then, and refuses their calls if it is `pre_tool_call`.
+Middleware checks calls, because Hermes since 0.20.6 may skip a hook that is at work for another turn (`hooks`), and
+refuses the call then if the hook is `pre_tool_call`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from ...core.errors import ConfigError
@@ -20,16 +19,13 @@ from ...tenancy import memory, requests, sealing
 from ...tenancy.answers import failed
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
-from ..contract import table
+from ..contract import hooks, table
 from . import commands, memory_tool, origins, profiles, readiness, recall, session, store, strict_tool
-from .guarding import guards, jobs, kept, texts
+from .guarding import answers, guards, jobs, kept, texts
 from .tenant import Tenant, tenant
 
 logger = logging.getLogger(__name__)
 
-_WRONG_SETTINGS = "The settings of memory are wrong: `hermes adapters doctor` names every fault."
-_SPARES = 7
-"""Further registrations of `answers`: as many answers more than one can be checked at once."""
 _OPERATIONS = {sealing.MEMORY: Operation.WRITE, sealing.SEARCH: Operation.RECALL}
 
 
@@ -50,19 +46,18 @@ def _register(ctx: Any) -> None:
         "tool_execution": carry_out,
         "llm_request": show,
     }
-    hooks: dict[str, Callable[..., object]] = {
+    callbacks: dict[str, Callable[..., object]] = {
         "pre_gateway_dispatch": message_arrived,
         "pre_llm_call": turn_began,
         "subagent_start": sub_agent_started,
-        "transform_llm_output": answers,
+        "transform_llm_output": answers.checked,
     }
-    readiness.expect({**middleware, **hooks})
+    readiness.expect({**middleware, **callbacks})
     for kind, callback in middleware.items():
         ctx.register_middleware(kind, callback)
-    for kind, hook in hooks.items():
-        ctx.register_hook(kind, hook)
-    for _ in range(_SPARES):
-        ctx.register_hook("transform_llm_output", partial(answers))
+    for kind, hook in callbacks.items():
+        hooks.register(ctx.register_hook, kind, hook)
+    ctx.register_hook("transform_llm_output", answers.unchecked)
     table.MEMORY_SCHEMA.load()["parameters"]["properties"]["scope"] = {
         "type": "string",
         "enum": list(sealing.SCOPES),
@@ -96,17 +91,6 @@ def message_arrived(
         logger.error("a session could not be kept apart from other profiles' (%s)", type(exc).__name__)
         return {"action": "skip", "reason": "its session may be another profile's"}
     return None if text is None else {"action": "rewrite", "text": text}
-
-
-def answers(*, response_text: str = "", session_id: str = "", **_: object) -> str | None:
-    """Take the agent's files from an answer. Called by the hook `transform_llm_output`; no answer on any error."""
-    try:
-        return texts.without_files(response_text, session_id)
-    except ConfigError:
-        return _WRONG_SETTINGS
-    except Exception as exc:
-        logger.error("an answer could not be checked (%s)", type(exc).__name__)
-        return "The check of this answer failed."
 
 
 def turn_began(
@@ -186,7 +170,7 @@ def carry_out(
     except Unknown as exc:
         return failed(f"Not available here: {exc}.")
     except ConfigError:
-        return failed(_WRONG_SETTINGS)
+        return failed(answers.WRONG_SETTINGS)
     except Exception as exc:
         logger.error("%s of a chat failed (%s)", tool_name, type(exc).__name__)
         return failed(f"{tool_name} failed; nothing was read or written.")
@@ -234,7 +218,7 @@ def check(*, tool_name: str, args: Any, session_id: str, task_id: str = "") -> s
     try:
         return guards.refusal(tool_name, args if isinstance(args, Mapping) else {}, session_id, task_id)
     except ConfigError:
-        return _WRONG_SETTINGS
+        return answers.WRONG_SETTINGS
     except Exception as exc:
         logger.error("a call of %s could not be checked (%s)", tool_name, type(exc).__name__)
         return "The check of this call failed."

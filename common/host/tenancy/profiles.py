@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...core.errors import StateError
-from ...state.hosts.lineage import Stored, lineage
+from ...state.hosts.chats import chat_rows
+from ...state.hosts.lineage import Stored, descent, lineage
 from ...tenancy.chats import Unknown
 from .. import profile
 from ..contract import table
@@ -100,8 +101,7 @@ def keep_apart(source: Any, gateway: Any, sessions: Any) -> None:
     all profiles share a database, that may be their session with another profile's bot (hermes_state.py,
     find_latest_gateway_session_for_peer).
     """
-    # Where it belongs to the class, there is one for each profile.
-    if table.SESSIONS_DATABASE.optional() is not None or not table.MULTIPLEX.of(table.RUNNER_CONFIG.of(gateway)):
+    if not _share_database(gateway):
         return
     stored, key = table.SESSIONS_DATABASE.of(sessions), table.RUNNER_SESSION_KEY.of(gateway)(source)
     if stored is None:
@@ -121,6 +121,30 @@ def keep_apart(source: Any, gateway: Any, sessions: Any) -> None:
         )
     if found and str(found.get("session_key") or "").split(":")[:2] != key.split(":")[:2]:
         table.BEGIN_SESSION.of(sessions)(source, force_new=True)
+
+
+def may_resume(source: Any, gateway: Any, session_id: str) -> bool:
+    """Return True if Hermes can show a chat no session of another profile that it looks up by an id.
+
+    With an empty id: if it can show none at all, whatever it looks up. Where profiles share a database, Hermes takes
+    the sessions of one person with the bots of all for one chat's. Raises StateError.
+    """
+    if not _share_database(gateway):
+        return True
+    chat = (source.platform.value, source.chat_id)
+    stored = [(path, owner(path)) for path in databases() if path.exists()]
+    rows = [(whose, row) for path, whose in stored for row in chat_rows(path)]
+    if all(whose.is_own(row) for whose, row in rows if (row["source"], row["chat_id"]) == chat):
+        return True
+    found = [(whose, each._asdict()) for path, whose in stored for each in descent(path, session_id)]
+    # What has no chat works for the session, and is never gone on with.
+    return bool(found) and all(whose.is_own(row) for whose, row in found if row["id"] == session_id or row["chat_id"])
+
+
+def _share_database(gateway: Any) -> bool:
+    """Return True if the gateway keeps the sessions of several profiles in one database."""
+    # Where it belongs to the class, there is one for each profile.
+    return table.SESSIONS_DATABASE.optional() is None and bool(table.MULTIPLEX.of(table.RUNNER_CONFIG.of(gateway)))
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...tenancy.answers import failed
 from ...tenancy.memory import FILES
-from ...tenancy.reviews import Full, stage
+from ...tenancy.reviews import Full, described, operations, stage
 from ..contract import table
 from .store import Store
 
@@ -69,12 +69,6 @@ def taken_over(answer: str, store: Store) -> str:
     return _staged(store, summary, origin, record["payload"], str(reply.get("message")))
 
 
-def operations(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the single operations of a write; an empty one stands for what is none."""
-    found = payload.get("operations") if payload.get("action") == "batch" else [payload]
-    return [each if isinstance(each, dict) else {} for each in found] if isinstance(found, list) else [{}]
-
-
 def _staged(store: Store, summary: str, origin: str, payload: Mapping[str, Any], message: str) -> str:
     try:
         identity = stage(store.folder, summary, origin, time.time(), payload)
@@ -126,10 +120,4 @@ def _summary(payload: Mapping[str, Any]) -> str:
 
 
 def _detail(payload: Mapping[str, Any]) -> str:
-    return "; ".join(_described(op) for op in operations(payload))
-
-
-def _described(operation: Mapping[str, Any]) -> str:
-    new = operation.get("content") or operation.get("new_text")
-    change = " -> ".join(str(each) for each in (operation.get("old_text"), new) if each)
-    return f"{operation.get('action')} {change}"
+    return "; ".join(described(op) for op in operations(payload))

@@ -1,4 +1,4 @@
-"""The stored sessions that a piece of work belongs to, and those of a chat."""
+"""The stored sessions that a piece of work belongs to, those that go on with one, and those of a chat."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ WITH RECURSIVE line (id, depth) AS (
 SELECT line.id, {", ".join(f"sessions.{column}" for column in Stored._fields[1:])}
 FROM line LEFT JOIN sessions USING (id) ORDER BY depth
 """
+_DESCENT = f"""
+WITH RECURSIVE descent (id) AS (
+    SELECT ?
+    UNION
+    SELECT sessions.id FROM descent JOIN sessions ON sessions.parent_session_id = descent.id
+)
+SELECT {", ".join(Stored._fields)} FROM descent JOIN sessions USING (id)
+"""
 # SQLite takes the other columns from the row with the maximum.
 _LATEST = f"""
 SELECT {", ".join(Stored._fields)}, MAX(rowid) AS latest FROM sessions
@@ -45,6 +53,11 @@ def lineage(database: Path, session_id: str) -> tuple[Stored, ...]:
     Nothing is written: Hermes' own class would create and upgrade tables first.
     """
     return tuple(Stored(*row) for row in read(database, _QUERY, (session_id,)))
+
+
+def descent(database: Path, session_id: str) -> tuple[Stored, ...]:
+    """Return a session and all that come from it, none if it is not stored. Raises StateError."""
+    return tuple(Stored(*row) for row in read(database, _DESCENT, (session_id,)))
 
 
 def latest(database: Path, source: str, chat_id: str) -> tuple[Stored, ...]:

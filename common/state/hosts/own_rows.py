@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .sessions import STORED, OwnSessions, Whose
+from .sessions import STORED, OwnSessions, Whose, asked
 from .text_index import TextIndex
 
 TEXT, SUBSTRINGS = "messages_fts", "messages_fts_trigram"
@@ -100,6 +100,8 @@ class OwnRows:
         """
         with self._trusting():
             self._attach(path)
+            if whose.basis is None:
+                whose = asked(self.connection, whose)
             self.connection.execute("BEGIN")
             shown = self._look(whose)
         self.connection.before = self._before

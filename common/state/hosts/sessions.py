@@ -89,14 +89,33 @@ class OwnSessions:
         self._own = None
         for statement in _REMEMBER:
             connection.execute(statement)
-        own, self._jobs = _own_sessions(connection, whose)
+        own, self._jobs = _own_sessions(_rows(connection), whose)
         self._own, self._basis = own, whose.basis
         return own
 
 
-def _own_sessions(connection: Connection, whose: Whose) -> tuple[dict[str, int], list[tuple[Row, bool]]]:
+def asked(connection: Connection, whose: Whose) -> Whose:
+    """Ask about all sessions, and return the answers in the same form: whoever is asked may take their time.
+
+    Nothing is being read meanwhile. A session that is new or changed afterwards is nobody's.
+    """
+    answers: dict[tuple[Any, ...], bool] = {}
+
+    def is_own(row: Row) -> bool:
+        answers[tuple(row.values())] = own = whose.is_own(row)
+        return own
+
+    _own_sessions(_rows(connection), whose._replace(is_own=is_own))
+    return whose._replace(is_own=lambda row: answers.get(tuple(row.values()), False))
+
+
+def _rows(connection: Connection) -> dict[str, tuple[Any, ...]]:
+    """Return all sessions by their ids."""
+    return {row[0]: tuple(row) for row in connection.execute(_QUERY)}
+
+
+def _own_sessions(rows: Mapping[str, tuple[Any, ...]], whose: Whose) -> tuple[dict[str, int], list[tuple[Row, bool]]]:
     """Return the rows of one's own sessions by their ids, and one session of each job with its verdict."""
-    rows = {row[0]: tuple(row) for row in connection.execute(_QUERY)}
     answers: dict[tuple[Any, ...], bool] = {}
     verdicts: dict[str, bool] = {}
     jobs: list[tuple[Row, bool]] = []

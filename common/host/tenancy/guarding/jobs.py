@@ -16,6 +16,7 @@ from ....tenancy import guard
 from ....tenancy.answers import failed
 from ....tenancy.chats import Chat, Operation, Unknown
 from ...contract import table
+from .. import profiles
 from ..tenant import Tenant, tenant
 from . import guards
 
@@ -65,9 +66,12 @@ def _limited(session_id: str) -> Chat | None:
 
 
 class _Own:
-    """The jobs of one chat, as they are now."""
+    """The jobs of one chat, as they are now. Raises _Refused if they may be another profile's."""
 
     def __init__(self, chat: Chat) -> None:
+        # Another bot's chat with the same person has the same ids.
+        if not profiles.has_own_jobs():
+            raise _Refused("Whose jobs these are cannot be told, because this Hermes keeps those of all profiles.")
         self._here, self._chat = tenant(), chat
         self._jobs = [job for job in table.LIST_JOBS(include_disabled=True) if self._is_own(job)]
 

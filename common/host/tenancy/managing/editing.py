@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ....core.errors import MemoryRefused
-from ....tenancy import memory
+from ....tenancy import memory, reviews
 from ....tenancy.inventory import Entry
 from ..store import Store
 
@@ -61,8 +61,9 @@ def remove(entry: Entry, store: Store) -> None:
 
 
 def clear(store: Store) -> None:
-    """Delete all entries of a context, and the copies that Hermes makes of files before it refuses to change them."""
+    """Delete all entries of a context, the copies that Hermes makes of files, and what waits for approval."""
     with _translated():
+        reviews.discard_all(store.folder)
         for name in memory.FILES.values():
             path = store.folder / name
             with store.hosts._file_lock(path):

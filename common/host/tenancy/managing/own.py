@@ -81,7 +81,7 @@ class _Own:
     def _list(self, mine: Holding) -> str:
         if mine.unreadable:
             return f"I cannot read what this chat has stored. To delete it: {COMMAND} forget all"
-        if not mine.entries:
+        if not mine.entries and not mine.waiting:
             return f"This chat has stored nothing.{self._others()}"
         if self._is_personal():
             return _PERSONAL
@@ -89,6 +89,7 @@ class _Own:
             (
                 f"This chat has stored {_counted(len(mine.entries))}.{self._others()}",
                 *(f"{number}. {_shown(entry)}" for number, entry in enumerate(mine.entries, 1)),
+                *(f"Waits for approval (/memory): {_shown(Entry(each.target, each.text))}" for each in mine.waiting),
                 f"To delete: {COMMAND} forget NUMBER, or {COMMAND} forget all",
             )
         )
@@ -104,7 +105,8 @@ class _Own:
 
     def _forget_all(self, mine: Holding) -> str:
         editing.clear(self._here.open(self._context))
-        return f"Deleted {_counted(len(mine.entries))}.\n{_STAYS}"
+        waits = f", and {len(mine.waiting)} that waited for approval" if mine.waiting else ""
+        return f"Deleted {_counted(len(mine.entries))}{waits}.\n{_STAYS}"
 
     def _is_personal(self) -> bool:
         """Return True in a group where the policy gives other people another memory."""
