@@ -56,12 +56,20 @@ class Chat(ABC):
         """Return the id and the text of what the bot sent, edits included."""
 
     @abstractmethod
+    def in_group(self) -> list[str]:
+        """Return the texts that the bot sent to the group."""
+
+    @abstractmethod
     async def say(self, who: str, text: str) -> None:
         """Say something to the bot in the group."""
 
     @abstractmethod
     async def mutter(self, who: str, text: str) -> None:
         """Say something in the group, not to the bot."""
+
+    @abstractmethod
+    async def react_privately(self, who: str, message_id: str, sign: str) -> None:
+        """React to a message of the bot's in the person's direct chat."""
 
     @abstractmethod
     async def react(self, who: str, message_id: str, sign: str) -> None:
@@ -87,6 +95,7 @@ class OnSignal(Chat):
     def __init__(self, daemon: FakeSignalDaemon) -> None:
         self.daemon = daemon
         self.sent: list[tuple[str, str]] = []
+        self.group: list[str] = []
         daemon.handlers["send"] = self.keep
 
     async def connected(self) -> None:
@@ -96,10 +105,15 @@ class OnSignal(Chat):
         """Keep what the bot sends, under its timestamp."""
         stamp = 1_795_000_000_000 + len(self.sent)
         self.sent.append((str(stamp), str(params.get("message") or "")))
+        if params.get("groupId"):
+            self.group.append(self.sent[-1][1])
         return {"timestamp": stamp, "results": []}
 
     def texts(self) -> list[tuple[str, str]]:
         return self.sent
+
+    def in_group(self) -> list[str]:
+        return self.group
 
     async def say(self, who: str, text: str) -> None:
         await self.daemon.emit_event(in_group(self.PEOPLE[who], f"{BOT} {text}", BOT_ITSELF))
@@ -107,8 +121,13 @@ class OnSignal(Chat):
     async def mutter(self, who: str, text: str) -> None:
         await self.daemon.emit_event(in_group(self.PEOPLE[who], text))
 
-    async def react(self, who: str, message_id: str, sign: str) -> None:
-        event = variant("reaction", self.PEOPLE[who], group_id=GROUP, group_name="Family")
+    async def react_privately(self, who: str, message_id: str, sign: str) -> None:
+        await self.react(who, message_id, sign, group_id=None)
+
+    async def react(self, who: str, message_id: str, sign: str, group_id: str | None = GROUP) -> None:
+        event = variant("reaction", self.PEOPLE[who], group_id=group_id, group_name="Family")
+        if group_id is None:
+            event["envelope"]["dataMessage"].pop("groupInfo", None)
         event["envelope"]["dataMessage"]["reaction"] |= {
             "emoji": self.EMOJI[sign],
             "targetAuthor": BOT_ITSELF.number,
@@ -134,11 +153,18 @@ class OnMattermost(Chat):
         own = [post for post in self.server.posts.values() if post["user_id"] == self.server.me_id]
         return [(post["id"], post["message"]) for post in own]
 
+    def in_group(self) -> list[str]:
+        own = [post for post in self.server.posts.values() if post["user_id"] == self.server.me_id]
+        return [post["message"] for post in own if post["channel_id"] == OPS]
+
     async def say(self, who: str, text: str) -> None:
         await self.server.post(self.PEOPLE[who], OPS, f"@hermes {text}")
 
     async def mutter(self, who: str, text: str) -> None:
         await self.server.post(self.PEOPLE[who], OPS, text)
+
+    async def react_privately(self, who: str, message_id: str, sign: str) -> None:
+        await self.react(who, message_id, sign)
 
     async def react(self, who: str, message_id: str, sign: str) -> None:
         await self.server.react(self.PEOPLE[who], message_id, self.EMOJI[sign])
@@ -158,6 +184,7 @@ async def on_signal() -> AsyncIterator[Chat]:
 @asynccontextmanager
 async def on_mattermost() -> AsyncIterator[Chat]:
     async with scene_mattermost.stage() as server, EchoModel(script) as model:
+        server.add_channel("ada__hermes", "D", {server.me_id, scene_mattermost.ADMIN})
         chat = OnMattermost(server)
         chat.model = model
         chat.env = scene_mattermost.environment(server)

@@ -157,3 +157,26 @@ async def test_a_slash_command_is_confirmed_by_reaction(network: Any) -> None:
         await chat.react("ada", prompt, "no")
         await chat.shown("Cancelled by")
         assert chat.count("Allowed once") == 0
+
+
+@NETWORKS
+async def test_where_admins_are_asked_the_group_sees_no_command(network: Any, tmp_path: Path) -> None:
+    first, second = files(tmp_path, "first", "second")
+    async with network() as chat:
+        chat.env = {**chat.env, f"{chat.name.upper()}_APPROVALS_TO": "admins"}
+        # Hermes' own progress messages show commands.
+        async with running(chat, display={"tool_progress": "off"}):
+            await chat.say("alice", f"erase {first}")
+            prompt = await chat.prompt(str(first))
+            assert not [text for text in chat.in_group() if str(first) in text]
+            await chat.shown("I asked an admin")
+            await chat.react("alice", prompt, "yes")
+            await chat.react_privately("ada", prompt, "yes")
+            await chat.running.until(lambda: not first.exists(), "the first one erased")
+            await chat.running.until(lambda: any("Allowed once by" in text for text in chat.in_group()), "the outcome")
+            await chat.say("alice", f"erase {second}")
+            prompt = await chat.prompt(str(second))
+            await chat.react_privately("ada", prompt, "no")
+            await chat.running.until(lambda: any("Refused by" in text for text in chat.in_group()), "the outcome")
+            assert second.exists()
+            assert not [text for text in chat.in_group() if "rm -rf" in text and "result: " not in text]

@@ -161,6 +161,14 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if not (edited := await self.edit_message(chat_id, message_id, text)).success:
             logger.warning("Mattermost: the outcome of a question is not shown: %s", edited.error_kind)
 
+    async def direct_chat(self, user_id: str) -> str | None:
+        """See `Network`."""
+        try:
+            return await self._client().direct_channel(user_id)
+        except (HardenedError, ValueError) as exc:
+            logger.warning("Mattermost: an admin's direct channel was not found: %s", type(exc).__name__)
+            return None
+
     async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
         """See `Network`."""
         for name in names:

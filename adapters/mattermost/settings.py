@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import FilePath, SecretStr, field_validator
 
 from ...common.core.policy import Policy
-from ...common.settings.config import Entries, Flag, Settings, base_url, setting
+from ...common.settings.config import APPROVALS_TO, Entries, Flag, Settings, base_url, setting
 from ...common.settings.stock import Stock
 from .stock import STOCK
 
@@ -35,6 +35,7 @@ class MattermostSettings(Settings):
         "Who may add the bot to a channel; it leaves channels to which others add it. `ignore`: only the list of"
         " channels decides.",
     )
+    approvals_to: Literal["chat", "admins"] = setting("MATTERMOST_APPROVALS_TO", "chat", APPROVALS_TO)
     require_mention: Flag = setting(
         "MATTERMOST_REQUIRE_MENTION", True, "In channels, require a mention of the bot or a reply to it."
     )

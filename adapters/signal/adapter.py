@@ -146,6 +146,10 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         except (HardenedError, ValueError) as exc:
             logger.warning("Signal: the outcome of a question is not shown: %s", type(exc).__name__)
 
+    async def direct_chat(self, user_id: str) -> str | None:
+        """See `Network`."""
+        return self.connection.source.senders.direct_chat_id(user_id) if self.connection else None
+
     async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
         """Do nothing: an account has one reaction a message, which says nothing about the others."""
 

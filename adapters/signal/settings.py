@@ -11,7 +11,7 @@ from pydantic import field_validator
 
 from ...common.core.people import as_aci, as_number
 from ...common.core.policy import Policy
-from ...common.settings.config import Entries, Flag, Settings, base_url, setting
+from ...common.settings.config import APPROVALS_TO, Entries, Flag, Settings, base_url, setting
 from ...common.settings.stock import Stock
 from .stock import STOCK
 
@@ -47,6 +47,7 @@ class SignalSettings(Settings):
         False,
         "Leave the group, or decline the invitation, when an invitation is not approved.",
     )
+    approvals_to: Literal["chat", "admins"] = setting("SIGNAL_APPROVALS_TO", "chat", APPROVALS_TO)
     require_mention: Flag = setting(
         "SIGNAL_REQUIRE_MENTION", False, "In groups, require a mention of the bot or a reply to it."
     )

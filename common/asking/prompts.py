@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..core.bounded import Bounded
 from . import texts
@@ -57,6 +57,10 @@ class Prompt:
     answers: Mapping[Sign | int, str]
     entry: Entry
     asker: str | None
+    metadata: Any = None
+    """The host's, which leads to the thread that it arose in."""
+    of_admins: bool = False
+    """True if the copies in the admins' direct chats are asked, and not the chat itself."""
     places: list[Place] = field(default_factory=list)
     outcome: str = ""
     """How it ended, empty while it is open."""
@@ -128,8 +132,12 @@ class Prompts:
         return [place for prompt in self.open() for place in prompt.places]
 
     def open_in(self, chat_id: str, kind: Kind) -> list[Prompt]:
-        """Return the open prompts of a kind that arose in a chat."""
-        return [prompt for prompt in self.open() if prompt.chat_id == chat_id and prompt.kind is kind]
+        """Return the open prompts of a kind that arose in a chat or stand in it."""
+        return [
+            prompt
+            for prompt in self.open()
+            if prompt.kind is kind and chat_id in {prompt.chat_id, *(chat for chat, _ in prompt.places)}
+        ]
 
     def expire(self, place: Place) -> None:
         """Record that a prompt of an earlier run stands in a message."""

@@ -14,6 +14,7 @@ ADMINS_ONLY = "⛔ Only an admin may answer this."
 EXPIRED = "⌛ I was restarted since, and this question has expired. Ask me again if you still want it."
 TIMED_OUT = "⌛ Nobody answered in time: not done."
 ENDED = "This question waits no more."
+NO_ADMIN = "No admin could be asked whether that may be done: not done."
 WAITS = "⏳ I read that once the request above is answered."
 WHICH = "Several requests wait here: reply to the one you mean, or react to it."
 _DONE = {
@@ -32,6 +33,16 @@ def approval(command: str, description: str, *, for_session: bool) -> str:
         f"⚠️ **May I run this?**\n```\n{_shown(command)}\n```\nReason: {description}\n\n"
         f"React 👍 to allow it once{session}, 👎 to refuse. Or type /approve or /deny."
     )
+
+
+def for_admin(question: str, who: str, where: str) -> str:
+    """Return a question as it is put to an admin, with who made the agent ask, and where; empty if unknown."""
+    return f"{who or 'Somebody'} in {where or 'a group'}:\n{question}"
+
+
+def admins_asked(description: str) -> str:
+    """Return what a group sees of a question to its admins."""
+    return f"⏳ I asked an admin whether I may do that ({description})."
 
 
 def confirmation(message: str) -> str:

@@ -76,18 +76,18 @@ _confirmations: Bounded[str, str] = Bounded(_KEEP)
 """The user id of the command that asks for a confirmation, by `_confirmation_key`."""
 
 
-_speakers: Bounded[str, str] = Bounded(_KEEP)
-"""The user id of the latest message that a session began to work on, by session key."""
+_speakers: Bounded[str, Any] = Bounded(_KEEP)
+"""The source of the latest message that a session began to work on, by session key."""
 
 
 def begins(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
     """Record the author of a message that its session begins to work on."""
     for key in sessions.session_keys(event.source, extra, adapter):
-        _speakers.put(key, str(event.source.user_id))
+        _speakers.put(key, event.source)
 
 
-def speaker(session_key: str) -> str | None:
-    """Return the user id of the message that a session works on, None if unknown."""
+def speaker(session_key: str) -> Any:
+    """Return the source of the message that a session works on, None if unknown."""
     return _speakers.get(session_key)
 
 

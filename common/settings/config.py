@@ -44,6 +44,12 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 Entries = Annotated[tuple[str, ...], BeforeValidator(_entries)]
 
 
+APPROVALS_TO = (
+    "Where a command that needs approval in a group is shown: in the group, or in direct messages to"
+    " `group_allow_admin_from`, while the group sees that they were asked, and how it ended."
+)
+
+
 def setting(env: str, default: Any, description: str, **constraints: Any) -> Any:
     """Declare a field that the environment variable `env` can set as well; `""` means no variable."""
     return Field(default, description=description, json_schema_extra={"env": env}, **constraints)

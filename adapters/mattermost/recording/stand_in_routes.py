@@ -46,6 +46,7 @@ class Routes:
             "POST /users/ids": self._users_by_ids,
             "POST /users/usernames": self._users_by_names,
             "POST /users/ID/typing": self._ok,
+            "POST /channels/direct": self._direct_channel,
             "GET /channels/ID": self._channel,
             "GET /channels/ID/posts": self.posts,
             "GET /channels/ID/members/ID": self._member,
@@ -90,6 +91,13 @@ class Routes:
         if channel["type"] != "O":
             self.must_be_member(channel_id)
         return channel
+
+    async def _direct_channel(self, call: Call) -> Object:
+        wanted: Any = call.json
+        for channel_id, channel in self.server.channels.items():
+            if channel["type"] == "D" and self.server.members[channel_id] == set(wanted):
+                return channel
+        raise Refused(403, "api.context.permissions.app_error", "You do not have the appropriate permissions.")
 
     async def _member(self, _: Call, channel_id: str, user_id: str) -> Object:
         self.must_be_member(channel_id)

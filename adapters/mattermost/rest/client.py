@@ -200,6 +200,11 @@ class MattermostClient:
 
     # -- files
 
+    async def direct_channel(self, user_id: str) -> str:
+        """Return the id of the direct channel with a user, made if there is none."""
+        channel = await self._rest.make_request("POST", "/channels/direct", [await self._me(), user_id])
+        return str(self._object(channel)["id"])
+
     async def react(self, post_id: str, name: str) -> None:
         """React to a post with the emoji of that name."""
         await self.call("POST", "/reactions", {"user_id": await self._me(), "post_id": post_id, "emoji_name": name})

@@ -46,6 +46,12 @@ class DirectChats:
         self._make_room()
         return chat_id
 
+    def known_id(self, aliases: tuple[str, ...]) -> str:
+        """Return the chat id for a person without fixing it: that of their next message may be another."""
+        aci = next((alias for alias in aliases if as_aci(alias)), None)
+        known = (self._ids[alias] for alias in aliases if alias in self._ids)
+        return next((chat_id for chat_id in known if self._is_theirs(chat_id, aci)), aliases[0])
+
     def _is_theirs(self, chat_id: str, aci: str | None) -> bool:
         """Return True if the chat belongs to the person with that ACI. A number may have moved to somebody else."""
         return aci is None or (as_aci(chat_id) or self._owner(chat_id) or aci) == aci

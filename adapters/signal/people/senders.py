@@ -114,7 +114,13 @@ class Senders:
             return f"group:{inbound.chat.id}"
         aliases = self.directory.aliases(inbound.sender) or (inbound.sender.number or "",)
         # A receipt or typing sign must not fix the id of a chat: the first message may come with the other alias.
-        return self._direct_chats.id_for(aliases) if inbound.contentless is None else aliases[0]
+        chats = self._direct_chats
+        return chats.id_for(aliases) if inbound.contentless is None else chats.known_id(aliases)
+
+    def direct_chat_id(self, user_id: str) -> str:
+        """Return the host's id of the direct chat with somebody whom the operator listed."""
+        aliases = self.directory.aliases(Address(as_aci(user_id), as_number(user_id)))
+        return self._direct_chats.known_id(aliases or (user_id,))
 
     def _look_up(self, person: Address, chat_type: str, chat_id: str) -> Authorization:
         return self.directory.authorize(

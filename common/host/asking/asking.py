@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from ...asking import texts
-from ...asking.prompts import Answer, Entry, Kind, Prompt, Prompts, Tell, judge
+from ...asking.prompts import Answer, Kind, Prompt, Prompts, Tell, judge
 from ...asking.signs import DIGITS, NAMES, Sign, meaning
 from ...core.authority import Answers
 from ...inbound.delivery import Delivery, Reacted
@@ -38,6 +38,9 @@ class Network(Protocol):
 
     async def edit_prompt(self, chat_id: str, message_id: str, text: str) -> None:
         """Replace the text of a question. Never raises."""
+
+    async def direct_chat(self, user_id: str) -> str | None:
+        """Return the host's id of the direct chat with somebody, None if there can be none."""
 
     async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
         """Put the reactions below a question that answer it, where the network lets a bot do that. Never raises."""
@@ -86,7 +89,7 @@ class Asking:
         if entry is None:
             return False
         signs = [Sign.ONCE, *([Sign.SESSION] if for_session else []), Sign.DENY]
-        return await self._ask(
+        prompt = Prompt(
             Kind.APPROVAL,
             session_key,
             chat_id,
@@ -96,6 +99,10 @@ class Asking:
             questions.approval_asker(session_key),
             metadata,
         )
+        source, settings = questions.speaker(session_key), self._adapter._settings
+        if settings.approvals_to == "admins" and (source is None or source.chat_type != "dm"):
+            return await self._ask_admins(prompt, description, source, settings.group_allow_admin_from)
+        return await self._ask(prompt)
 
     async def confirmation(self, chat_id: str, session_key: str, message: str, confirm_id: str, metadata: Any) -> bool:
         """Ask whether a slash command shall run; False if the host must ask in its own way."""
@@ -106,14 +113,16 @@ class Asking:
             return await self._adapter.send(chat_id, text, metadata=metadata)
 
         return await self._ask(
-            Kind.CONFIRMATION,
-            session_key,
-            chat_id,
-            texts.confirmation(message),
-            {Sign.ONCE: "once", Sign.DENY: "cancel"},
-            Confirmation(session_key, confirm_id, say),
-            questions.speaker(session_key),
-            metadata,
+            Prompt(
+                Kind.CONFIRMATION,
+                session_key,
+                chat_id,
+                texts.confirmation(message),
+                {Sign.ONCE: "once", Sign.DENY: "cancel"},
+                Confirmation(session_key, confirm_id, say),
+                _user(session_key),
+                metadata,
+            )
         )
 
     async def question(
@@ -131,37 +140,47 @@ class Asking:
         # A typed answer counts as before.
         await_text(clarify_id)
         return await self._ask(
-            Kind.QUESTION,
-            session_key,
-            chat_id,
-            texts.question(text, named),
-            dict(enumerate(named, 1)),
-            Question(session_key, clarify_id),
-            questions.speaker(session_key),
-            metadata,
+            Prompt(
+                Kind.QUESTION,
+                session_key,
+                chat_id,
+                texts.question(text, named),
+                dict(enumerate(named, 1)),
+                Question(session_key, clarify_id),
+                _user(session_key),
+                metadata,
+            )
         )
 
-    async def _ask(
-        self,
-        kind: Kind,
-        session_key: str,
-        chat_id: str,
-        text: str,
-        answers: Mapping[Sign | int, str],
-        entry: Entry,
-        asker: str | None,
-        metadata: Any,
-    ) -> bool:
+    async def _ask(self, prompt: Prompt) -> bool:
+        return await self._post(prompt, prompt.chat_id, prompt.text, prompt.metadata) and await self._wait(prompt)
+
+    async def _ask_admins(self, prompt: Prompt, description: str, source: Any, admins: Iterable[str]) -> bool:
+        """Ask each admin in their direct chat; refuse if none is reached. The group never sees the command."""
+        prompt.of_admins = True
+        asked = texts.for_admin(prompt.text, source.user_name if source else "", source.chat_name if source else "")
+        chats = await asyncio.gather(*(self._network.direct_chat(admin) for admin in admins if admin != "*"))
+        posted = [await self._post(prompt, chat, asked, None) for chat in dict.fromkeys(filter(None, chats))]
+        if not any(posted):
+            await self._adapter.send(prompt.chat_id, texts.NO_ADMIN, metadata=prompt.metadata)
+            await prompt.entry.answer(Sign.DENY.value, texts.NO_ADMIN)
+            return True
+        await self._adapter.send(prompt.chat_id, texts.admins_asked(description), metadata=prompt.metadata)
+        return await self._wait(prompt)
+
+    async def _post(self, prompt: Prompt, chat_id: str, text: str, metadata: Any) -> bool:
         message_id = await self._network.post_prompt(chat_id, text, metadata)
         if message_id is None:
             return False
-        prompt = Prompt(kind, session_key, chat_id, text, answers, entry, asker)
         self._prompts.put(prompt, (chat_id, message_id))
+        self._start(self._network.seed_prompt(message_id, [_name(meant) for meant in prompt.answers]))
+        return True
+
+    async def _wait(self, prompt: Prompt) -> bool:
         self._keep()
         # A restart must find it.
         await self._store.commit()
         self._start(self._watch(prompt))
-        self._start(self._network.seed_prompt(message_id, [_name(meant) for meant in answers]))
         return True
 
     # -- people answer
@@ -201,16 +220,19 @@ class Asking:
                     each.answered_by = delivery.author
                     return None
             # Plain words are too easily meant for somebody else.
-            if not choice.is_command or not waiting or rights.answers is not Answers.ANY:
+            here = [each for each in waiting if _is_admins_copy(each, source.chat_id)]
+            waiting = here or (waiting if rights.answers is Answers.ANY else [])
+            if not choice.is_command or not waiting:
                 return None
             if len(waiting) > 1:
                 return texts.WHICH
             (prompt,) = waiting
         if prompt.outcome:
             return texts.already(prompt.outcome)
-        own_request = prompt.asker == source.user_id
-        if (choice.value == "always" and rights.answers is not Answers.ANY) or not questions.has_right(
-            source, delivery.authorization.authority, self._adapter.config.extra, choice.command, own=own_request
+        authority, extra = delivery.authorization.authority, self._adapter.config.extra
+        if not _is_admins_copy(prompt, source.chat_id) and (
+            (choice.value == "always" and rights.answers is not Answers.ANY)
+            or not questions.has_right(source, authority, extra, choice.command, own=prompt.asker == source.user_id)
         ):
             return texts.ADMINS_ONLY
         await self._answer(prompt, choice.value, delivery.author, choice.reason)
@@ -242,6 +264,8 @@ class Asking:
         source = self._adapter.build_source(
             chat_id=reacted.chat_id, chat_type=reacted.chat_type, user_id=reacted.authorization.user_id
         )
+        if _is_admins_copy(prompt, reacted.chat_id):
+            return reacted.authorization.rights.answers is not Answers.NONE
         own = prompt.asker == reacted.authorization.user_id or (prompt.asker is None and reacted.chat_type == "dm")
         if prompt.kind is Kind.QUESTION:
             return own
@@ -264,19 +288,36 @@ class Asking:
         else:
             prompt.outcome = texts.TIMED_OUT if prompt.kind is Kind.APPROVAL else texts.ENDED
         await self._settle(prompt)
-        if prompt.kind is Kind.APPROVAL and value is None and table.TIMEOUT_NOTICE.optional() is None:
-            await self._adapter.send(prompt.chat_id, prompt.outcome)
+        if (
+            prompt.kind is Kind.APPROVAL
+            and not prompt.of_admins
+            and value is None
+            and table.TIMEOUT_NOTICE.optional() is None
+        ):
+            await self._adapter.send(prompt.chat_id, prompt.outcome, metadata=prompt.metadata)
 
     async def _settle(self, prompt: Prompt) -> None:
         """Show how a question ended, on the question itself."""
         self._keep()
         for chat_id, message_id in prompt.places:
             await self._network.edit_prompt(chat_id, message_id, texts.settled(prompt.text, prompt.outcome))
+        if prompt.of_admins:
+            await self._adapter.send(prompt.chat_id, prompt.outcome, metadata=prompt.metadata)
 
     def _start(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _is_admins_copy(prompt: Prompt, chat_id: str) -> bool:
+    """Return True for an admin's direct chat in which a copy of the question stands: nobody else is there."""
+    return prompt.of_admins and chat_id != prompt.chat_id
+
+
+def _user(session_key: str) -> str | None:
+    source = questions.speaker(session_key)
+    return None if source is None else str(source.user_id)
 
 
 def _name(meant: Sign | int) -> str:

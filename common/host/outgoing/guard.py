@@ -140,8 +140,7 @@ async def _refuse(adapter: Any, call: Mapping[str, Any]) -> Any:
     metadata = call.get("metadata") or (call.get("kwargs") or {}).get("metadata")
     if chat_id := call.get("chat_id"):
         await adapter.send(chat_id, files.NOT_SENT, metadata=metadata)
-    result: Any = table.SEND_RESULT.load()
-    return result(success=False, error="a file of the agent itself is not sent")
+    return table.SEND_RESULT(success=False, error="a file of the agent itself is not sent")
 
 
 async def _picture(adapter: Any, address: str) -> str | None:

@@ -55,14 +55,14 @@ async def send_first(answers: Answers, chat_id: str, answer: str, send: Send) ->
 
 async def send_again(answers: Answers, chat_id: str, answer: str, send: Send) -> Any:
     """Send an answer again if certainly nothing of it arrived. Any other one is reported as sent, which ends it."""
-    result: Any = table.SEND_RESULT.load()
+    made: Any = table.SEND_RESULT.load()
     try:
         began = await answers.began(_key(chat_id, answer))
     except StateError as exc:
-        return result(success=False, error=str(exc))
+        return made(success=False, error=str(exc))
     if began:
         logger.warning("an answer is not sent again: all or part of it arrived before, or may have")
-        return result(success=True)
+        return made(success=True)
     return await send_first(answers, chat_id, answer, send)
 
 

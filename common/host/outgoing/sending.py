@@ -22,14 +22,14 @@ async def send_all(
     for a part that arrived, or may have (gateway/delivery.py). `kind_of` returns one of the host's SEND_ERROR_KINDS, or
     None for an error it does not know.
     """
-    result: Any = table.SEND_RESULT.load()
+    made: Any = table.SEND_RESULT.load()
     sent: list[str | None] = []
     try:
         for number, part in enumerate(parts):
             sent.append(await send(number, part))
     except (HardenedError, ValueError) as exc:
         logger.warning("%d of %d messages of an answer were sent: %s", len(sent), len(parts), exc)
-        return result(
+        return made(
             success=False,
             error=f"{len(sent)} of {len(parts)} messages were sent: {exc}",
             message_id=sent[-1] if sent else None,
@@ -42,7 +42,7 @@ async def send_all(
             error_kind=kind_of(exc) or _kind(exc),
         )
     *earlier, last = sent or [None]
-    return result(success=True, message_id=last, continuation_message_ids=tuple(id_ for id_ in earlier if id_))
+    return made(success=True, message_id=last, continuation_message_ids=tuple(id_ for id_ in earlier if id_))
 
 
 def may_have_arrived(result: Any) -> bool:
