@@ -71,6 +71,10 @@ class Prompt:
     announced: bool = False
     """True once the chat was told that what is said now waits."""
 
+    def is_admins_copy(self, chat_id: str) -> bool:
+        """Return True for an admin's direct chat in which a copy of the question stands: nobody else is there."""
+        return self.of_admins and chat_id != self.chat_id
+
     def takes(self, text: str) -> bool:
         """Return True if a bare text is one of the choices, or its number."""
         text = text.strip().casefold()

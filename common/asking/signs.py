@@ -37,6 +37,11 @@ def meaning(emoji: str) -> Sign | int | None:
     return _SIGNS.get(plain) or _NUMBERS.get(plain)
 
 
+def name_of(meant: Sign | int) -> str:
+    """Return Mattermost's name of the emoji for a sign or a number from 1 to 9."""
+    return NAMES[meant][0] if isinstance(meant, Sign) else DIGITS[meant - 1]
+
+
 def keycap(number: int) -> str:
     """Return the emoji of a number from 1 to 9."""
     return f"{number}{_VARIATION}\u20e3"

@@ -91,6 +91,12 @@ def speaker(session_key: str) -> Any:
     return _speakers.get(session_key)
 
 
+def speaker_id(session_key: str) -> str | None:
+    """Return the user id of the message that a session works on, None if unknown."""
+    source = speaker(session_key)
+    return None if source is None else str(source.user_id)
+
+
 def approval_asker(session_key: str) -> str | None:
     """Return the user id whose turn asks for an approval in a session, None if unknown."""
     return _approvals.get(session_key) or None

@@ -6,11 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from ...asking import texts
 from ...asking.prompts import Answer, Kind, Prompt, Prompts, Tell, judge
-from ...asking.signs import DIGITS, NAMES, Sign, meaning
+from ...asking.signs import Sign, meaning, name_of
 from ...core.authority import Answers
 from ...inbound.delivery import Delivery, Reacted
 from ...state.store import Store
@@ -18,6 +18,7 @@ from .. import questions, sessions
 from ..contract import table
 from . import approvals, kept
 from .entries import Approval, Confirmation, Question
+from .network import Network
 
 logger = logging.getLogger(__name__)
 
@@ -28,22 +29,6 @@ _prompts: dict[tuple[str, str], Prompts] = {}
 """By profile and network: adapters are made anew on every reconnect."""
 _adapters: dict[tuple[str, str], Any] = {}
 """The latest adapter of each: it shows how a question ended that an earlier one asked."""
-
-
-class Network(Protocol):
-    """What a network's adapter supplies."""
-
-    async def post_prompt(self, chat_id: str, text: str, metadata: Any) -> str | None:
-        """Send a question at once, in one message; return its id, None if it was not sent."""
-
-    async def edit_prompt(self, chat_id: str, message_id: str, text: str) -> None:
-        """Replace the text of a question. Never raises."""
-
-    async def direct_chat(self, user_id: str) -> str | None:
-        """Return the host's id of the direct chat with somebody, None if there can be none."""
-
-    async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
-        """Put the reactions below a question that answer it, where the network lets a bot do that. Never raises."""
 
 
 class Asking:
@@ -120,7 +105,7 @@ class Asking:
                 texts.confirmation(message),
                 {Sign.ONCE: "once", Sign.DENY: "cancel"},
                 Confirmation(session_key, confirm_id, say),
-                _user(session_key),
+                questions.speaker_id(session_key),
                 metadata,
             )
         )
@@ -147,7 +132,7 @@ class Asking:
                 texts.question(text, named),
                 dict(enumerate(named, 1)),
                 Question(session_key, clarify_id),
-                _user(session_key),
+                questions.speaker_id(session_key),
                 metadata,
             )
         )
@@ -173,7 +158,7 @@ class Asking:
         if message_id is None:
             return False
         self._prompts.put(prompt, (chat_id, message_id))
-        self._start(self._network.seed_prompt(message_id, [_name(meant) for meant in prompt.answers]))
+        self._start(self._network.seed_prompt(message_id, [name_of(meant) for meant in prompt.answers]))
         return True
 
     async def _wait(self, prompt: Prompt) -> bool:
@@ -220,7 +205,7 @@ class Asking:
                     each.answered_by = delivery.author
                     return None
             # Plain words are too easily meant for somebody else.
-            here = [each for each in waiting if _is_admins_copy(each, source.chat_id)]
+            here = [each for each in waiting if each.is_admins_copy(source.chat_id)]
             waiting = here or (waiting if rights.answers is Answers.ANY else [])
             if not choice.is_command or not waiting:
                 return None
@@ -230,7 +215,7 @@ class Asking:
         if prompt.outcome:
             return texts.already(prompt.outcome)
         authority, extra = delivery.authorization.authority, self._adapter.config.extra
-        if not _is_admins_copy(prompt, source.chat_id) and (
+        if not prompt.is_admins_copy(source.chat_id) and (
             (choice.value == "always" and rights.answers is not Answers.ANY)
             or not questions.has_right(source, authority, extra, choice.command, own=prompt.asker == source.user_id)
         ):
@@ -264,7 +249,7 @@ class Asking:
         source = self._adapter.build_source(
             chat_id=reacted.chat_id, chat_type=reacted.chat_type, user_id=reacted.authorization.user_id
         )
-        if _is_admins_copy(prompt, reacted.chat_id):
+        if prompt.is_admins_copy(reacted.chat_id):
             return reacted.authorization.rights.answers is not Answers.NONE
         own = prompt.asker == reacted.authorization.user_id or (prompt.asker is None and reacted.chat_type == "dm")
         if prompt.kind is Kind.QUESTION:
@@ -308,20 +293,6 @@ class Asking:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _is_admins_copy(prompt: Prompt, chat_id: str) -> bool:
-    """Return True for an admin's direct chat in which a copy of the question stands: nobody else is there."""
-    return prompt.of_admins and chat_id != prompt.chat_id
-
-
-def _user(session_key: str) -> str | None:
-    source = questions.speaker(session_key)
-    return None if source is None else str(source.user_id)
-
-
-def _name(meant: Sign | int) -> str:
-    return NAMES[meant][0] if isinstance(meant, Sign) else DIGITS[meant - 1]
 
 
 def _now() -> str:
