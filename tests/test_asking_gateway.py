@@ -180,3 +180,17 @@ async def test_where_admins_are_asked_the_group_sees_no_command(network: Any, tm
             await chat.running.until(lambda: any("Refused by" in text for text in chat.in_group()), "the outcome")
             assert second.exists()
             assert not [text for text in chat.in_group() if "rm -rf" in text and "result: " not in text]
+
+
+@NETWORKS
+async def test_where_no_admin_can_be_asked_the_command_is_refused(network: Any, tmp_path: Path) -> None:
+    (target,) = files(tmp_path, "target")
+    async with network() as chat:
+        chat.env = {**chat.env, f"{chat.name.upper()}_APPROVALS_TO": "admins"}
+        chat.config = {}
+        async with running(chat, display={"tool_progress": "off"}):
+            await chat.say("alice", f"erase {target}")
+            await chat.shown("No admin could be asked")
+            await chat.shown("result: ")
+            assert target.exists()
+            assert chat.count("May I run this?") == 0
