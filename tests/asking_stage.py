@@ -12,12 +12,14 @@ import pytest
 
 from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text, text_of
-from tests.fakes.mattermost_server import ALICE, OPS, FakeMattermostServer
-from tests.fakes.signal_daemon import GROUP, FakeSignalDaemon, contact
+from tests.fakes.mattermost_server import ALICE, BOB, OPS, FakeMattermostServer
+from tests.fakes.signal_daemon import BOB as BOB_NUMBER
+from tests.fakes.signal_daemon import BOB_ACI, GROUP, FakeSignalDaemon, contact
 from tests.gateway_process import GatewayProcess
 from tests.scene_signal import ALICE_A, BOT, BOT_ITSELF, MALLORY, Person, in_group, variant
 
 ADMIN = Person("Ada", "44444444-4444-4444-8444-444444444444", "+15550004444")
+BOB_B = Person("Bob", BOB_ACI, BOB_NUMBER)
 CONFIG: Mapping[str, Any] = {
     "platform_toolsets": {"signal": ["terminal", "clarify"], "mattermost": ["terminal", "clarify"]},
     "approvals": {"mode": "manual", "timeout": 60},
@@ -64,6 +66,10 @@ class Chat(ABC):
         """Say something to the bot in the group."""
 
     @abstractmethod
+    async def reply(self, who: str, message_id: str, text: str) -> None:
+        """Say something to the bot, as a reply to a message of its own."""
+
+    @abstractmethod
     async def mutter(self, who: str, text: str) -> None:
         """Say something in the group, not to the bot."""
 
@@ -90,7 +96,7 @@ class Chat(ABC):
 class OnSignal(Chat):
     name = "signal"
     EMOJI: ClassVar = {"yes": "👍🏽", "no": "👎", "session": "🔁", "2": "2\ufe0f\u20e3", "laugh": "😂"}
-    PEOPLE: ClassVar = {"alice": ALICE_A, "ada": ADMIN, "mallory": MALLORY}
+    PEOPLE: ClassVar = {"alice": ALICE_A, "ada": ADMIN, "bob": BOB_B, "mallory": MALLORY}
 
     def __init__(self, daemon: FakeSignalDaemon) -> None:
         self.daemon = daemon
@@ -118,6 +124,12 @@ class OnSignal(Chat):
     async def say(self, who: str, text: str) -> None:
         await self.daemon.emit_event(in_group(self.PEOPLE[who], f"{BOT} {text}", BOT_ITSELF))
 
+    async def reply(self, who: str, message_id: str, text: str) -> None:
+        event = in_group(self.PEOPLE[who], text)
+        author = {"author": BOT_ITSELF.number, "authorNumber": BOT_ITSELF.number, "authorUuid": BOT_ITSELF.aci}
+        event["envelope"]["dataMessage"]["quote"] = {"id": int(message_id), "text": "May I?", **author}
+        await self.daemon.emit_event(event)
+
     async def mutter(self, who: str, text: str) -> None:
         await self.daemon.emit_event(in_group(self.PEOPLE[who], text))
 
@@ -141,7 +153,7 @@ class OnSignal(Chat):
 class OnMattermost(Chat):
     name = "mattermost"
     EMOJI: ClassVar = {"yes": "thumbsup_medium_skin_tone", "no": "x", "session": "repeat", "2": "two", "laugh": "joy"}
-    PEOPLE: ClassVar = {"alice": ALICE, "ada": scene_mattermost.ADMIN, "mallory": scene_mattermost.MALLORY}
+    PEOPLE: ClassVar = {"alice": ALICE, "bob": BOB, "ada": scene_mattermost.ADMIN, "mallory": scene_mattermost.MALLORY}
 
     def __init__(self, server: FakeMattermostServer) -> None:
         self.server = server
@@ -160,6 +172,9 @@ class OnMattermost(Chat):
     async def say(self, who: str, text: str) -> None:
         await self.server.post(self.PEOPLE[who], OPS, f"@hermes {text}")
 
+    async def reply(self, who: str, message_id: str, text: str) -> None:
+        await self.server.post(self.PEOPLE[who], OPS, f"@hermes {text}", root_id=message_id)
+
     async def mutter(self, who: str, text: str) -> None:
         await self.server.post(self.PEOPLE[who], OPS, text)
 
@@ -176,7 +191,9 @@ async def on_signal() -> AsyncIterator[Chat]:
         daemon.contacts.append(contact(ADMIN.number, ADMIN.aci, ADMIN.name))
         chat = OnSignal(daemon)
         chat.model = model
-        chat.env = scene_signal.environment(daemon) | {"SIGNAL_ALLOWED_USERS": f"{ALICE_A.number},{ADMIN.number}"}
+        chat.env = scene_signal.environment(daemon) | {
+            "SIGNAL_ALLOWED_USERS": f"{ALICE_A.number},{BOB_NUMBER},{ADMIN.number}"
+        }
         chat.config = {"signal": {"group_allow_admin_from": [ADMIN.number], "allow_admin_from": [ADMIN.number]}}
         yield chat
 

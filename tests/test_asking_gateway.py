@@ -194,3 +194,18 @@ async def test_where_no_admin_can_be_asked_the_command_is_refused(network: Any, 
             await chat.shown("result: ")
             assert target.exists()
             assert chat.count("May I run this?") == 0
+
+
+@NETWORKS
+async def test_of_two_waiting_commands_the_reply_says_which(network: Any, tmp_path: Path) -> None:
+    hers, his = files(tmp_path, "hers", "his")
+    async with network() as chat, running(chat):
+        await chat.say("alice", f"erase {hers}")
+        await chat.prompt(str(hers))
+        await chat.say("bob", f"erase {his}")
+        second = await chat.prompt(str(his))
+        await chat.say("ada", "/approve")
+        await chat.shown("Several requests wait here")
+        await chat.reply("ada", second, "/approve")
+        await chat.running.until(lambda: not his.exists(), "the second one erased")
+        assert hers.exists()

@@ -198,7 +198,9 @@ class Asking:
             return None
         own = sessions.session_keys(source, self._adapter.config.extra, self._adapter)
         waiting = self._prompts.open_in(source.chat_id, Kind.APPROVAL)
-        prompt = self._prompts.at((source.chat_id, event.reply_to_message_id or ""))
+        # Mattermost's replies are posts in a thread.
+        replied = event.reply_to_message_id or source.thread_id or ""
+        prompt = self._prompts.at((source.chat_id, replied))
         if prompt is None or prompt.kind is not Kind.APPROVAL:
             for each in waiting:
                 if each.session_key in own:
