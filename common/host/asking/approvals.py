@@ -11,7 +11,7 @@ from ..contract import table
 _NEEDED = (
     *(table.APPROVAL_LOCK, table.APPROVAL_QUEUES),
     *(table.ENTRY_DATA, table.ENTRY_EVENT, table.ENTRY_RESULT, table.ENTRY_REASON),
-    *(table.REDACT_COMMAND, table.RESUME_TYPING),
+    table.REDACT_COMMAND,
 )
 
 

@@ -245,7 +245,8 @@ class Asking:
         if not await prompt.entry.answer(value, reason):
             prompt.outcome = texts.TIMED_OUT
         await self._settle(prompt)
-        table.RESUME_TYPING.of(self._adapter)(prompt.chat_id)
+        if (resume := table.RESUME_TYPING.of(self._adapter)) is not None:
+            resume(prompt.chat_id)
 
     def _may(self, prompt: Prompt, reacted: Reacted) -> bool:
         source = self._adapter.build_source(
