@@ -33,9 +33,9 @@ NOT_OF_HERMES = {
     "line": "a line of a YAML file, which its reader may know",
     "__members__": "of any Enum",
 }
-OF_EVERY_CLASS = {"__new__", "__module__", "__doc__", "__annotations__", "__abstractmethods__", "_abc_impl"} | {
-    "__static_attributes__",
-    "__firstlineno__",
+OF_EVERY_CLASS = {"__module__", "__doc__", "__annotations__", "__abstractmethods__", "_abc_impl"} | {
+    *("__new__", "__dict__", "__weakref__"),
+    *("__static_attributes__", "__firstlineno__"),
 }
 
 

@@ -19,7 +19,7 @@ from .asking.asking import Asking
 from .contract import table
 from .interceptor import Interceptor
 from .outgoing import redelivery
-from .outgoing.growing import Growing
+from .outgoing.growing import Growing, book
 from .outgoing.guard import guarded
 from .outgoing.sending import settled
 from .tenancy import readiness, session
@@ -49,7 +49,7 @@ def hardened(stock: Any) -> Any:
             self._notifying: asyncio.Task[None] | None = None
             self._answers = Answers(shared(self.state), self.platform.value)
             self._asking = Asking(self, shared(self.state))
-            self._growing = Growing(self)
+            self._growing = Growing(self, book(str(self.home), self.platform.value))
             self._typing: dict[str, asyncio.Task[None]] = {}
             """The call in progress that shows the typing indicator, by chat."""
 

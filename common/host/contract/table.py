@@ -111,6 +111,13 @@ RESOLVE_CONFIRMATION = HostName(("tools.slash_confirm:resolve",), without=_PROMP
 TIMEOUT_NOTICE = HostName(("gateway.run_turn_runner_approval_settle:register_timeout_notice",), since="0.22")
 RESUME_TYPING = HostName(("gateway.platforms.base:BasePlatformAdapter.resume_typing_for_chat",), without=_PROMPTS)
 
+# -- answers that grow
+
+REQUIRES_EDIT_FINALIZE = HostName(
+    ("gateway.platforms.base:BasePlatformAdapter.REQUIRES_EDIT_FINALIZE",),
+    without="notices to people who are mentioned at the end of an answer that grows",
+)
+
 # -- people
 
 RUNNER_AUTHORIZES = needed("gateway.run:GatewayRunner._is_user_authorized")

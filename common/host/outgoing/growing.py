@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import takewhile
 from typing import Any, Protocol
 
@@ -80,14 +81,23 @@ class Messages(Protocol):
         """Return one of the host's SEND_ERROR_KINDS, None for an error that it does not know."""
 
 
-class Growing:
-    """The latest answers of an adapter. `messages` may be set later than the adapter is made."""
+Book = Bounded[tuple[str, str], Grown]
+"""The latest answers, by chat and by the id that the host was given."""
 
-    def __init__(self, messages: Messages, clock: Callable[[], float] = time.monotonic) -> None:
+
+@cache
+def book(home: str, network: str) -> Book:
+    """Return the answers of an account: they outlive its adapter, which the host makes anew on a reconnect."""
+    return Bounded(_KEEP_ANSWERS)
+
+
+class Growing:
+    """Shows the answers of an account as they grow."""
+
+    def __init__(self, messages: Messages, answers: Book, clock: Callable[[], float] = time.monotonic) -> None:
         self._messages = messages
+        self._answers = answers
         self._clock = clock
-        self._answers: Bounded[tuple[str, str], Grown] = Bounded(_KEEP_ANSWERS)
-        """By chat and by the id that the host was given."""
         self._running: set[asyncio.Task[Any]] = set()
 
     def begun(self, chat_id: str, parts: Sequence[str], result: Any, text: str, reply_to: Any, metadata: Any) -> None:
@@ -145,12 +155,10 @@ class Growing:
         return sent if sent.success else failed(str(sent.error), arrived=True, kind=sent.error_kind)
 
     def close(self) -> None:
-        """Show nothing more. Idempotent."""
+        """Show nothing more that was held back. Idempotent."""
         for grown in self._answers.values():
             if grown.flush is not None:
                 grown.flush.cancel()
-        for task in self._running:
-            task.cancel()
 
     async def _carry_out(self, grown: Grown, message_id: str, *, last: bool) -> Any:
         result: Any = table.SEND_RESULT.load()
