@@ -267,6 +267,16 @@ async def test_each_edit_on_signal_names_the_latest_timestamp_and_its_echo_is_kn
         assert (result.success, result.raw_response["delivered_prefix"]) == (False, "3")
 
 
+async def test_an_edit_on_signal_keeps_the_quote(hermes_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with growing("signal", monkeypatch) as out:
+        await out.ask("")
+        ((_, asked),) = out.adapter._quotable
+        result = await out.adapter.send(out.chat, "0", asked, GROWS)
+        await out.adapter.edit_message(out.chat, result.message_id, "1", finalize=True)
+        calls = out.server.called("send")  # type: ignore[attr-defined]
+        assert [(call["message"], call["quoteTimestamp"]) for call in calls] == [("0", int(asked)), ("1", int(asked))]
+
+
 async def test_without_the_setting_signal_has_neither_ids_nor_edits(
     hermes_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from tests import scene_mattermost, scene_signal
@@ -138,13 +139,14 @@ async def on_signal(**more: str) -> AsyncIterator[Chat]:
 
 
 @asynccontextmanager
-async def on_mattermost() -> AsyncIterator[Chat]:
+async def on_mattermost(home: Path | None = None) -> AsyncIterator[Chat]:
     async with (
         scene_mattermost.stage() as server,
         EchoModel(script) as model,
         GatewayProcess(
             model.base_url,
             env=scene_mattermost.environment(server),
+            home=home,
             config={**CONFIG, **scene_mattermost.CONFIG},
             platforms=("mattermost",),
         ) as running,
@@ -209,3 +211,30 @@ async def test_on_signal_nothing_grows_without_the_setting() -> None:
         await chat.say("short")
         (message,) = await chat.answered("The end.")
         assert message.texts == [SHORT]
+
+
+async def test_an_answer_whose_end_arrived_as_the_gateway_crashed_is_not_sent_again(tmp_path: Path) -> None:
+    async with on_mattermost(tmp_path) as chat:
+        assert isinstance(chat, OnMattermost)
+        ended, keep = asyncio.Event(), chat.server.edit
+
+        async def edit(post_id: str, text: str) -> Any:
+            edited = await keep(post_id, text)
+            if text == SHORT:
+                ended.set()
+                # The host never learns that it arrived.
+                await chat.running.until(lambda: chat.running.ended, "the crash")
+            return edited
+
+        chat.server.edit = edit  # type: ignore[method-assign]
+        await chat.say("short")
+        await ended.wait()
+        await chat.running.until(lambda: "Turn ended: reason=" in chat.running.log, "the model's answer is kept")
+        await chat.running.kill()
+        chat.server.edit = keep  # type: ignore[method-assign]
+        await chat.running.start()
+        await chat.server.connected()
+        # The host may say something of its own of the turn that was cut off.
+        await chat.say("ready?")
+        await chat.running.until(lambda: any("ready?" in m.texts[-1] for m in chat.messages()), "the next answer")
+        assert sum("The end." in message.texts[-1] for message in chat.messages()) == 1

@@ -16,7 +16,7 @@ from ...common.core.wording import Foreign, file_name
 from ...common.host import adapter, profile, strict_mode
 from ...common.host.contract import table
 from ...common.host.contract.check import stock_adapter
-from ...common.host.outgoing.editing import Editing
+from ...common.host.outgoing.editing import editing
 from ...common.host.outgoing.growing import Grown, Piece, without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
@@ -38,7 +38,8 @@ _Stock: Any = stock_adapter(STOCK, host_names.NAMES)
 SendResult: Any = table.SEND_RESULT.load()
 
 
-class MattermostAdapter(Editing, adapter.hardened(_Stock)):  # type: ignore[misc]
+@editing
+class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     """The adapter of one bot account on one server."""
 
     pace = Pace(1.0)
@@ -232,13 +233,13 @@ class MattermostAdapter(Editing, adapter.hardened(_Stock)):  # type: ignore[misc
         root_id = await self._thread_root_for_send(grown.reply_to, grown.metadata)
         return str((await self._post(grown.chat_id, text, root_id))["id"])
 
-    async def change(self, chat_id: str, message_id: str, text: str) -> str:
+    async def change(self, grown: Grown, piece: Piece, text: str) -> str:
         """Edit a post. To repeat an edit in doubt does no harm."""
         try:
-            await self._client().patch_post(message_id, text)
+            await self._client().patch_post(piece.id, text)
         except Unanswered:
-            await self._client().patch_post(message_id, text)
-        return message_id
+            await self._client().patch_post(piece.id, text)
+        return piece.id
 
     async def withdraw(self, chat_id: str, message_id: str) -> None:
         """Delete a post."""

@@ -16,7 +16,7 @@ from ...common.core.pacing import Pace
 from ...common.host import adapter, logs, profile, strict_mode
 from ...common.host.contract import table
 from ...common.host.contract.check import stock_adapter
-from ...common.host.outgoing.editing import Editing
+from ...common.host.outgoing.editing import editing
 from ...common.host.outgoing.growing import Grown, Piece, without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
@@ -131,8 +131,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         async def send_part(number: int, part: str) -> str | None:
             text, styles = _styled(part)
             params = {**to, "message": text, **({"textStyles": styles} if styles else {})}
-            if self.config.reply_to_mode == "all" or (self.config.reply_to_mode == "first" and number == 0):
-                params |= self._quote(chat_id, reply_to)
+            params |= self._quote(chat_id, reply_to, number)
             sent = await sending.send(connection.client, params)
             # The timestamp is needed to recognise the echo of our own message.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
@@ -158,15 +157,19 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     async def create(self, grown: Grown, text: str) -> str:
         """Send a further message."""
-        return await self._send_prompt(grown.chat_id, text) or ""
+        quote = self._quote(grown.chat_id, grown.reply_to, len(grown.pieces))
+        return await self._send_prompt(grown.chat_id, text, **quote) or ""
 
-    async def change(self, chat_id: str, message_id: str, text: str) -> str:
+    async def change(self, grown: Grown, piece: Piece, text: str) -> str:
         """Edit a message; return the timestamp of the edit, which the next one has to name."""
+        # An edit without its quote would remove that.
+        quote = self._quote(grown.chat_id, grown.reply_to, grown.pieces.index(piece))
         try:
-            return await self._send_prompt(chat_id, text, editTimestamp=int(message_id)) or message_id
+            edited = await self._send_prompt(grown.chat_id, text, editTimestamp=int(piece.id), **quote)
         except Unanswered as exc:
             logger.warning("Signal: an edit is in doubt: %s", exc)
-            return message_id
+            edited = None
+        return edited or piece.id
 
     async def withdraw(self, chat_id: str, message_id: str) -> None:
         """Delete a message for everybody."""
@@ -196,7 +199,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
         """Do nothing: an account has one reaction a message, which says nothing about the others."""
 
-    async def _send_prompt(self, chat_id: str, text: str, **more: int) -> str | None:
+    async def _send_prompt(self, chat_id: str, text: str, **more: Any) -> str | None:
         connection = self._connected()
         plain, styles = _styled(text)
         params = {**await self._to(chat_id), "message": plain, **({"textStyles": styles} if styles else {}), **more}
@@ -215,7 +218,10 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             return {"groupId": chat_id[6:]}
         return {"recipient": [await self._resolve_recipient(chat_id)]}
 
-    def _quote(self, chat_id: str, message_id: str | None) -> dict[str, Any]:
+    def _quote(self, chat_id: str, message_id: str | None, number: int) -> dict[str, Any]:
+        """Return the parameters that make the message of that number quote what the answer is to."""
+        if self.config.reply_to_mode != "all" and (self.config.reply_to_mode != "first" or number > 0):
+            return {}
         quoted = self._quotable.get((chat_id, message_id or ""))
         if quoted is None:
             # signal-cli requires author and text of a quote, so an unknown message cannot be quoted.
@@ -290,7 +296,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         return known and bool(super()._reactions_enabled(event))
 
 
-class StreamingSignalAdapter(Editing, SignalAdapter):
+@editing
+class StreamingSignalAdapter(SignalAdapter):
     """The adapter with answers that grow."""
 
 

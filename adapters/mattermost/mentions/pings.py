@@ -14,6 +14,8 @@ from .grammar import UserIdOf, find_mentions
 LookUp = Callable[[Iterable[str]], Awaitable[bool]]
 """Looks up unknown usernames; returns True if any user was found."""
 
+_MOST_NAMES = 100
+"""Unknown names of a post that are looked up: a model can write any number."""
 _STARTS = (re.compile(r"\n\n"), re.compile(r"\n"), re.compile(r"[.!?…] "), re.compile(r"\s"))
 """What a paragraph, a line, a sentence and a word begin behind."""
 
@@ -26,7 +28,7 @@ async def ending(
         return list(texts)
     for text in (*texts, *posted):
         if unknown := find_mentions(text, user_id_of).unknown:
-            await look_up(unknown)
+            await look_up(unknown[:_MOST_NAMES])
     notified = {own_id}.union(*(_people(text, user_id_of) for text in posted))
     result = list(texts)
     last = min(len(posted), len(texts)) - 1

@@ -71,7 +71,7 @@ class Messages(Protocol):
     async def create(self, grown: Grown, text: str) -> str:
         """Send a further message and return its id."""
 
-    async def change(self, chat_id: str, message_id: str, text: str) -> str:
+    async def change(self, grown: Grown, piece: Piece, text: str) -> str:
         """Edit a message and return the id for the next edit."""
 
     async def withdraw(self, chat_id: str, message_id: str) -> None:
@@ -207,7 +207,7 @@ class Growing:
                 raise ValueError("this message was edited too often")
             if due is None or (not complete and max(due, grown.not_before) > self._clock()):
                 return math.inf if due is None else max(due, grown.not_before)
-            piece.id = await messages.change(grown.chat_id, piece.id, part)
+            piece.id = await messages.change(grown, piece, part)
             piece.text = part
             piece.times.append(self._clock())
         if last:
