@@ -221,10 +221,11 @@ async def test_an_edit_that_the_host_cancels_is_carried_on_and_not_made_twice(
         number = await begin(out, "The answer ▉")
         inner, reached, free = out.adapter.change, asyncio.Event(), asyncio.Event()
 
-        async def slow(*args: str) -> Any:
+        async def slow(*args: Any) -> Any:
+            edited = await inner(*args)
             reached.set()
             await free.wait()
-            return await inner(*args)
+            return edited
 
         out.adapter.change = slow
         end = asyncio.create_task(out.adapter.edit_message(out.chat, number, "The answer is 42.", finalize=True))
@@ -247,6 +248,25 @@ async def test_a_message_that_is_no_answer_reports_a_failed_edit(
         await asyncio.sleep(SOON.gap)
         fail(out)
         assert not (await out.adapter.edit_message(out.chat, result.message_id, "working still")).success
+
+
+async def test_who_is_mentioned_at_the_end_on_mattermost_is_in_a_post_of_its_own_or_nothing_has_moved(
+    hermes_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "I looked at it.\n\nAsk @bob."
+    async with growing("mattermost", monkeypatch) as out:
+        assert isinstance(out.server, FakeMattermostServer)
+        number = await begin(out, "I looked ▉")
+        out.server.faults.append(Fault(403, path="/posts", text="@bob"))
+        assert not (await out.adapter.edit_message(out.chat, number, text, finalize=True)).success
+        assert now(out) == ["I looked ▉"]
+        for _ in range(2):
+            assert (await out.adapter.edit_message(out.chat, number, text, finalize=True)).success
+        assert now(out) == ["I looked at it.", "Ask @bob."]
+        # Whatever else is edited, such as a question, mentions people as it is.
+        result = await out.adapter.send(out.chat, "May I?")
+        await out.adapter.edit_message(out.chat, result.message_id, "May I?\n\nAllowed by @bob.", finalize=True)
+        assert now(out)[2:] == ["May I?\n\nAllowed by @bob."]
 
 
 async def test_each_edit_on_signal_names_the_latest_timestamp_and_its_echo_is_known(
