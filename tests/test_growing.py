@@ -129,8 +129,23 @@ async def test_a_message_that_became_too_much_is_taken_back(
         if isinstance(out.server, FakeMattermostServer):
             assert now(out) == ["Never mind."]
         else:
-            (call,) = out.server.called("remoteDelete")[-1:]
-            assert call["targetTimestamp"] > 1_795_000_000_000
+            stamps = [call["targetTimestamp"] for call in out.server.called("remoteDelete")]
+            assert stamps == [1_795_000_000_002, 1_795_000_000_003]
+
+
+async def test_an_answer_whose_rest_cannot_be_taken_back_is_shown_all_the_same(
+    hermes_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with growing("signal", monkeypatch) as out:
+        assert isinstance(out.server, FakeSignalDaemon)
+
+        async def refuse(_: dict[str, Any]) -> Any:
+            raise RpcFault(-1, "refused")
+
+        out.server.handlers["remoteDelete"] = refuse
+        number = await begin(out, LONG[:20_000])
+        assert (await out.adapter.edit_message(out.chat, number, "Never mind.", finalize=True)).success
+        assert now(out)[0] == "Never mind."
 
 
 def fail(out: Outgoing, times: int = 1) -> None:

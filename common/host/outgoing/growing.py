@@ -211,11 +211,17 @@ class Growing:
             piece.text = part
             piece.times.append(self._clock())
         if last:
-            while len(grown.pieces) > len(texts):
-                await messages.withdraw(grown.chat_id, grown.pieces[-1].id)
-                del grown.pieces[-1]
+            await self._withdraw(grown, grown.pieces[len(texts) :])
+            del grown.pieces[len(texts) :]
         grown.shown, grown.ended = text, last
         return None
+
+    async def _withdraw(self, grown: Grown, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            try:
+                await self._messages.withdraw(grown.chat_id, piece.id)
+            except (HardenedError, ValueError) as exc:
+                logger.warning("a message of an answer that became shorter is left: %s", type(exc).__name__)
 
     async def _create(self, grown: Grown, text: str) -> Piece:
         try:
