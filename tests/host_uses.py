@@ -19,6 +19,7 @@ from hermes_hardened_adapters.adapters.connection import BaseConnection
 from hermes_hardened_adapters.adapters.networks import NETWORKS
 from hermes_hardened_adapters.common.host.contract.names import HostName
 from hermes_hardened_adapters.common.host.interceptor import Interceptor
+from hermes_hardened_adapters.common.host.outgoing.growing import Growing
 from hermes_hardened_adapters.common.host.outgoing.pictures import Pictures
 from mypy import build, inspections, types
 from mypy.modulefinder import BuildSource
@@ -33,7 +34,12 @@ STANDARD = {
     *dir(re.Match),
     "value",  # of a member of an Enum
 }
-OURS: Mapping[str, type] = {"_interceptor": Interceptor, "pictures": Pictures, "connection": BaseConnection}
+OURS: Mapping[str, type] = {
+    "_interceptor": Interceptor,
+    "_growing": Growing,
+    "pictures": Pictures,
+    "connection": BaseConnection,
+}
 """Our objects that an adapter has, by the name of the attribute."""
 
 

@@ -34,8 +34,7 @@ NOT_OF_HERMES = {
     "__members__": "of any Enum",
 }
 OF_EVERY_CLASS = {"__module__", "__doc__", "__annotations__", "__abstractmethods__", "_abc_impl"} | {
-    "__static_attributes__",
-    "__firstlineno__",
+    *("__new__", "__static_attributes__", "__firstlineno__"),
 }
 
 

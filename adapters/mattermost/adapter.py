@@ -11,14 +11,18 @@ from typing import Any
 from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
 from ...common.core.events import Attachment, Observe, Origin
 from ...common.core.image_markup import as_addresses
+from ...common.core.pacing import Pace
 from ...common.core.wording import Foreign, file_name
 from ...common.host import adapter, profile, strict_mode
 from ...common.host.contract import table
 from ...common.host.contract.check import stock_adapter
+from ...common.host.outgoing.editing import editing
+from ...common.host.outgoing.growing import Grown, Piece, without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
 from . import host_names
 from .connection import Connection
+from .mentions import pings
 from .mentions.grammar import without_broadcasts
 from .rest.client import MattermostClient
 from .rest.failures import ApiError
@@ -34,9 +38,11 @@ _Stock: Any = stock_adapter(STOCK, host_names.NAMES)
 SendResult: Any = table.SEND_RESULT.load()
 
 
+@editing
 class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     """The adapter of one bot account on one server."""
 
+    pace = Pace(1.0)
     connection: Connection | None
 
     def __init__(self, config: Any) -> None:
@@ -112,19 +118,26 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """Post a text, split into several posts if needed."""
         if not content.strip():
             return SendResult(success=True)
-        text = self.format_message(content)
-        # Without a connection nothing is sent; Hermes 0.18 would split at a limit of 0 for ever.
-        parts = self._parts(text, self.connection.post_size) if self.connection else [text]
+        parts = self._posts(content)
+        if (metadata or {}).get("expect_edits"):
+            parts = without_counters(parts)
         root_id = await self._thread_root_for_send(reply_to, metadata)
 
         async def post(_: int, part: str) -> str:
             return str((await self._post(chat_id, part, root_id))["id"])
 
-        return await send_all(parts, post, _error_kind)
+        result = await send_all(parts, post, _error_kind)
+        self._growing.begun(chat_id, parts, result, content, reply_to, metadata)
+        return result
 
     def format_message(self, content: str) -> str:
         """Replace image markup by bare URLs, as stock does."""
         return as_addresses(content)
+
+    def _posts(self, content: str) -> list[str]:
+        text = self.format_message(content)
+        # Without a connection nothing is sent; Hermes 0.18 would split at a limit of 0 for ever.
+        return self._parts(text, self.connection.post_size) if self.connection else [text]
 
     def _parts(self, text: str, limit: int) -> list[str]:
         """Split a text into posts of at most `limit` characters, including those that break broadcast mentions.
@@ -158,7 +171,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     async def edit_prompt(self, chat_id: str, message_id: str, text: str) -> None:
         """See `Network`."""
-        if not (edited := await self.edit_message(chat_id, message_id, text)).success:
+        if not (edited := await self.edit_message(chat_id, message_id, text, finalize=True)).success:
             logger.warning("Mattermost: the outcome of a question is not shown: %s", edited.error_kind)
 
     async def direct_chat(self, user_id: str) -> str | None:
@@ -210,13 +223,39 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         except (HardenedError, ValueError) as exc:
             logger.debug("Mattermost: typing failed: %s", exc)
 
-    async def edit_message(self, chat_id: str, message_id: str, content: str, *, finalize: bool = False) -> SendResult:
-        """Change one of the bot's own posts."""
+    # -- answers that grow: see `Messages`
+
+    def layout(self, text: str) -> list[str]:
+        """Return the posts of a text, cut where a finished answer is."""
+        return without_counters(self._posts(text))
+
+    async def ending(self, texts: list[str], pieces: Sequence[Piece]) -> list[str]:
+        """See `pings`."""
+        if self.connection is None:
+            return texts
+        usernames, posted = self.connection.source.usernames, [piece.posted for piece in pieces]
+        return await pings.ending(texts, posted, usernames.id_of, usernames.look_up, self._bot_user_id)
+
+    async def create(self, grown: Grown, text: str) -> str:
+        """Post in the answer's thread."""
+        root_id = await self._thread_root_for_send(grown.reply_to, grown.metadata)
+        return str((await self._post(grown.chat_id, text, root_id))["id"])
+
+    async def change(self, grown: Grown, piece: Piece, text: str) -> str:
+        """Edit a post. To repeat an edit in doubt does no harm."""
         try:
-            post = await self._client().patch_post(message_id, self.format_message(content))
-        except (HardenedError, ValueError) as exc:
-            return SendResult(success=False, error=str(exc), error_kind=_error_kind(exc))
-        return SendResult(success=True, message_id=str(post.get("id", message_id)))
+            await self._client().patch_post(piece.id, text)
+        except Unanswered:
+            await self._client().patch_post(piece.id, text)
+        return piece.id
+
+    async def withdraw(self, chat_id: str, message_id: str) -> None:
+        """Delete a post."""
+        await self._client().call("DELETE", f"/posts/{message_id}")
+
+    def error_kind(self, exc: Exception) -> str | None:
+        """Return the host's word for an error."""
+        return _error_kind(exc)
 
     # -- overrides of the methods that stock's media calls
 

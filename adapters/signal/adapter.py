@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...common.core.bounded import Bounded
-from ...common.core.errors import HardenedError, Unanswered
+from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
 from ...common.core.events import Attachment, Inbound, Observe
 from ...common.core.mentions import readable
+from ...common.core.pacing import Pace
 from ...common.host import adapter, logs, profile, strict_mode
 from ...common.host.contract import table
 from ...common.host.contract.check import stock_adapter
+from ...common.host.outgoing.editing import editing
+from ...common.host.outgoing.growing import Grown, Piece, without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
 from ...common.settings.config import without_user
@@ -41,11 +44,19 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     # The host then passes long answers on whole, and `send` splits them.
     splits_long_messages = True
+    # Apps show about ten edits of a message; each one travels as a message of its own.
+    pace = Pace(2.0, growth=1.5, most=8)
     connection: Connection | None
+    _settings: SignalSettings
+
+    def __new__(cls, config: Any) -> SignalAdapter:
+        """Make an adapter of the class that the settings ask for: the host asks the class whether it edits messages."""
+        settings = SignalSettings.load(config.extra or {}, profile.environment(), strict_mode.written(STOCK))
+        made: SignalAdapter = super().__new__(StreamingSignalAdapter if settings.streaming else cls)
+        made._settings = settings
+        return made
 
     def __init__(self, config: Any) -> None:
-        written = strict_mode.written(STOCK)
-        self._settings = SignalSettings.load(config.extra or {}, profile.environment(), written)
         shown = without_user(self._settings.http_url)
         if shown != self._settings.http_url:
             # Stock logs this URL, so the password must be gone. The host's object keeps it: a reconnect creates a new
@@ -117,18 +128,57 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             return SendResult(success=False, error="not connected to signal-cli", error_kind="transient")
         to = await self._to(chat_id)
 
-        async def send_part(number: int, part: str) -> None:
+        async def send_part(number: int, part: str) -> str | None:
             text, styles = _styled(part)
             params = {**to, "message": text, **({"textStyles": styles} if styles else {})}
-            if self.config.reply_to_mode == "all" or (self.config.reply_to_mode == "first" and number == 0):
-                params |= self._quote(chat_id, reply_to)
+            params |= self._quote(chat_id, reply_to, number)
             sent = await sending.send(connection.client, params)
-            # Return no message id: given one, the host would try to edit the answer while the model still writes it,
-            # and this adapter does not edit. The timestamp is needed to recognise the echo of our own message.
+            # The timestamp is needed to recognise the echo of our own message.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
+            # Given an id, the host edits the answer while the model still writes it.
+            return str(sent.timestamp) if self._settings.streaming and sent.timestamp else None
 
         parts = self.truncate_message(content, host_names.MAX_MESSAGE_LENGTH.load())
-        return await send_all(parts, send_part, lambda _: None)
+        if (metadata or {}).get("expect_edits"):
+            parts = without_counters(parts)
+        result = await send_all(parts, send_part, lambda _: None)
+        self._growing.begun(chat_id, parts, result, content, reply_to, metadata)
+        return result
+
+    # -- answers that grow: see `Messages`
+
+    def layout(self, text: str) -> list[str]:
+        """Return the messages of a text, cut where a finished answer is."""
+        return without_counters(self.truncate_message(text, host_names.MAX_MESSAGE_LENGTH.load()))
+
+    async def ending(self, texts: list[str], pieces: Sequence[Piece]) -> list[str]:
+        """Change nothing: a message's text mentions nobody on Signal."""
+        return texts
+
+    async def create(self, grown: Grown, text: str) -> str:
+        """Send a further message."""
+        quote = self._quote(grown.chat_id, grown.reply_to, len(grown.pieces))
+        return await self._send_prompt(grown.chat_id, text, **quote) or ""
+
+    async def change(self, grown: Grown, piece: Piece, text: str) -> str:
+        """Edit a message; return the timestamp of the edit, which the next one has to name."""
+        # An edit without its quote would remove that.
+        quote = self._quote(grown.chat_id, grown.reply_to, grown.pieces.index(piece))
+        try:
+            edited = await self._send_prompt(grown.chat_id, text, editTimestamp=int(piece.id), **quote)
+        except Unanswered as exc:
+            logger.warning("Signal: an edit is in doubt: %s", exc)
+            edited = None
+        return edited or piece.id
+
+    async def withdraw(self, chat_id: str, message_id: str) -> None:
+        """Delete a message for everybody."""
+        params = {**await self._to(chat_id), "targetTimestamp": int(message_id)}
+        await self._connected().client.rpc("remoteDelete", params)
+
+    def error_kind(self, exc: Exception) -> str | None:
+        """Return None: the host has no word for this network's errors."""
+        return None
 
     async def post_prompt(self, chat_id: str, text: str, metadata: Any) -> str | None:
         """See `Network`. A message of a limited rate is not waited for: the host then asks in its own way."""
@@ -153,14 +203,18 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
         """Do nothing: an account has one reaction a message, which says nothing about the others."""
 
-    async def _send_prompt(self, chat_id: str, text: str, **more: int) -> str | None:
-        if self.connection is None:
-            return None
+    async def _send_prompt(self, chat_id: str, text: str, **more: Any) -> str | None:
+        connection = self._connected()
         plain, styles = _styled(text)
         params = {**await self._to(chat_id), "message": plain, **({"textStyles": styles} if styles else {}), **more}
-        sent = await sending.send(self.connection.client, params, patience=_PROMPT_SECONDS)
+        sent = await sending.send(connection.client, params, patience=_PROMPT_SECONDS)
         self._track_sent_timestamp({"timestamp": sent.timestamp})
         return str(sent.timestamp) if sent.timestamp else None
+
+    def _connected(self) -> Connection:
+        if self.connection is None:
+            raise ConnectionLost("not connected to signal-cli")
+        return self.connection
 
     async def _to(self, chat_id: str) -> dict[str, Any]:
         """Return the parameters of a call that name the recipient."""
@@ -168,7 +222,10 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             return {"groupId": chat_id[6:]}
         return {"recipient": [await self._resolve_recipient(chat_id)]}
 
-    def _quote(self, chat_id: str, message_id: str | None) -> dict[str, Any]:
+    def _quote(self, chat_id: str, message_id: str | None, number: int) -> dict[str, Any]:
+        """Return the parameters that make the message of that number quote what the answer is to."""
+        if self.config.reply_to_mode != "all" and (self.config.reply_to_mode != "first" or number > 0):
+            return {}
         quoted = self._quotable.get((chat_id, message_id or ""))
         if quoted is None:
             # signal-cli requires author and text of a quote, so an unknown message cannot be quoted.
@@ -241,6 +298,11 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     def _reactions_enabled(self, event: Any = None) -> bool:
         known = event is None or not self._interceptor.is_unauthorized_dm(event.source.chat_id)
         return known and bool(super()._reactions_enabled(event))
+
+
+@editing
+class StreamingSignalAdapter(SignalAdapter):
+    """The adapter with answers that grow."""
 
 
 def _cache(data: bytes) -> tuple[str, str]:

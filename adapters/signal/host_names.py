@@ -26,6 +26,11 @@ SPLITS_LONG_MESSAGES = HostName(
     without="long results of cron jobs in full: Hermes cuts them",
 )
 
+SUPPORTS_MESSAGE_EDITING = HostName(
+    tuple(f"{place}.SUPPORTS_MESSAGE_EDITING" for place in STOCK.places),
+    without="answers that grow (`SIGNAL_STREAMING`)",
+)
+
 NAMES = (
     *(value for value in tuple(vars().values()) if isinstance(value, HostName)),
     *members(

@@ -62,6 +62,12 @@ class SignalSettings(Settings):
         "answer",
         "`answer`: answer a request again if its author edits it within 15 minutes; `background`: only note the edit.",
     )
+    streaming: Flag = setting(
+        "SIGNAL_STREAMING",
+        False,
+        "Let answers grow while the model writes, by edits of the message. Hermes streams to Signal only with "
+        "`display.platforms.signal.streaming: true` in `config.yaml`.",
+    )
     mention_aliases: Entries = setting(
         "SIGNAL_MENTION_ALIASES",
         (),

@@ -19,6 +19,7 @@ from .asking.asking import Asking
 from .contract import table
 from .interceptor import Interceptor
 from .outgoing import redelivery
+from .outgoing.growing import Growing, book
 from .outgoing.guard import guarded
 from .outgoing.sending import settled
 from .tenancy import readiness, session
@@ -48,6 +49,7 @@ def hardened(stock: Any) -> Any:
             self._interceptor = Interceptor(self, self._observed, self._asking)
             self._notifying: asyncio.Task[None] | None = None
             self._answers = Answers(shared(self.state), self.platform.value)
+            self._growing = Growing(self, book(str(self.home), self.platform.value))
             self._typing: dict[str, asyncio.Task[None]] = {}
             """The call in progress that shows the typing indicator, by chat."""
 
@@ -77,6 +79,7 @@ def hardened(stock: Any) -> Any:
             self._interceptor.closing.set()
             for chat_id in list(self._typing):
                 self._end_typing(chat_id)
+            self._growing.close()
             if self.connection is not None:
                 await self.connection.close()
                 self.connection = None
@@ -227,6 +230,9 @@ def hardened(stock: Any) -> Any:
             """Send an answer once: what is safe to retry has been retried, and another attempt would repeat it."""
             self._end_typing(chat_id)
             send = partial(self._send_text, chat_id, content, reply_to, metadata)
+            if grown := self._growing.unfinished(chat_id, content):
+                rest = partial(self._send_text, chat_id, reply_to=reply_to, metadata=metadata)
+                send = partial(self._growing.finish, grown, rest)
             return await redelivery.send_first(self._answers, chat_id, content, send)
 
         async def send_typing(self, chat_id: str, metadata: Any = None) -> None:

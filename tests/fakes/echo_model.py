@@ -58,6 +58,21 @@ class ToolCall:
     args: dict[str, Any]
 
 
+class Slowly(str):
+    """A scripted answer that is streamed in pieces of `size` characters, `pause` seconds apart."""
+
+    size: int
+    pause: float
+
+    def __new__(cls, text: str, size: int, pause: float) -> Slowly:
+        slowly = super().__new__(cls, text)
+        slowly.size, slowly.pause = size, pause
+        return slowly
+
+    def pieces(self) -> list[str]:
+        return [self[start : start + self.size] for start in range(0, len(self), self.size)]
+
+
 Answer = str | list[ToolCall]
 
 
@@ -141,12 +156,15 @@ class EchoModel:
         await response.prepare(request)
         message, reason = self._message(answer)
         first, _, rest = str(message.pop("content") or "").partition(" ")
+        texts = answer.pieces() if isinstance(answer, Slowly) else [first, f" {rest}" if rest else ""]
         deltas: list[tuple[dict[str, Any], str | None]] = [
             ({"content": "", **message}, None),
-            *(({"content": text}, None) for text in (first, f" {rest}" if rest else "") if text),
+            *(({"content": text}, None) for text in texts if text),
             ({}, reason),
         ]
         for delta, finish in deltas:
+            if isinstance(answer, Slowly):
+                await asyncio.sleep(answer.pause)
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
             await response.write(_sse(self._envelope("chat.completion.chunk", choice)))
         await response.write(_sse(self._envelope("chat.completion.chunk", None) | {"usage": _usage(answer)}))

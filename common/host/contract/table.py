@@ -119,6 +119,13 @@ TIMEOUT_NOTICE = HostName(
 )
 RESUME_TYPING = HostName(("gateway.platforms.base:BasePlatformAdapter.resume_typing_for_chat",), without=_PROMPTS)
 
+# -- answers that grow
+
+REQUIRES_EDIT_FINALIZE = HostName(
+    ("gateway.platforms.base:BasePlatformAdapter.REQUIRES_EDIT_FINALIZE",),
+    without="notices to people who are mentioned at the end of an answer that grows",
+)
+
 # -- people
 
 RUNNER_AUTHORIZES = needed("gateway.run:GatewayRunner._is_user_authorized")

@@ -53,6 +53,11 @@ async def send_first(answers: Answers, chat_id: str, answer: str, send: Send) ->
     return result
 
 
+async def note(answers: Answers, chat_id: str, answer: str) -> None:
+    """Put on record an answer that grew, of which a part has arrived."""
+    await answers.begin(_key(chat_id, answer))
+
+
 async def send_again(answers: Answers, chat_id: str, answer: str, send: Send) -> Any:
     """Send an answer again if certainly nothing of it arrived. Any other one is reported as sent, which ends it."""
     made: Any = table.SEND_RESULT.load()

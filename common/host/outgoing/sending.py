@@ -45,6 +45,12 @@ async def send_all(
     return made(success=True, message_id=last, continuation_message_ids=tuple(id_ for id_ in earlier if id_))
 
 
+def failed(error: str, *, arrived: bool, kind: str | None, shown: str = "") -> Any:
+    """Return the SendResult of a failed answer; the host goes on behind `shown`, its beginning that arrived."""
+    raw = {"partial_overflow": arrived, **({"delivered_prefix": shown} if shown else {})}
+    return table.SEND_RESULT(success=False, error=error, raw_response=raw, error_kind=kind)
+
+
 def may_have_arrived(result: Any) -> bool:
     """Return True for the SendResult of a failed answer of which a part arrived, or is in doubt."""
     raw = result.raw_response
