@@ -174,6 +174,10 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if not (edited := await self.edit_message(chat_id, message_id, text, finalize=True)).success:
             logger.warning("Mattermost: the outcome of a question is not shown: %s", edited.error_kind)
 
+    def approving_admins(self) -> Sequence[str] | None:
+        """See `Network`."""
+        return self._settings.group_allow_admin_from if self._settings.approvals_to == "admins" else None
+
     async def direct_chat(self, user_id: str) -> str | None:
         """See `Network`."""
         try:

@@ -196,6 +196,10 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         except (HardenedError, ValueError) as exc:
             logger.warning("Signal: the outcome of a question is not shown: %s", type(exc).__name__)
 
+    def approving_admins(self) -> Sequence[str] | None:
+        """See `Network`."""
+        return self._settings.group_allow_admin_from if self._settings.approvals_to == "admins" else None
+
     async def direct_chat(self, user_id: str) -> str | None:
         """See `Network`."""
         return self.connection.source.senders.direct_chat_id(user_id) if self.connection else None

@@ -84,9 +84,9 @@ class Asking:
             questions.approval_asker(session_key),
             metadata,
         )
-        source, settings = questions.speaker(session_key), self._adapter._settings
-        if settings.approvals_to == "admins" and (source is None or source.chat_type != "dm"):
-            return await self._ask_admins(prompt, description, source, settings.group_allow_admin_from)
+        source, admins = questions.speaker(session_key), self._network.approving_admins()
+        if admins is not None and (source is None or source.chat_type != "dm"):
+            return await self._ask_admins(prompt, description, source, admins)
         return await self._ask(prompt)
 
     async def confirmation(self, chat_id: str, session_key: str, message: str, confirm_id: str, metadata: Any) -> bool:

@@ -161,10 +161,10 @@ class Growing:
                 grown.flush.cancel()
 
     async def _carry_out(self, grown: Grown, message_id: str, *, last: bool) -> Any:
-        result: Any = table.SEND_RESULT.load()
+        made: Any = table.SEND_RESULT.load()
         async with grown.lock:
             if grown.shown == grown.wanted and (grown.ended or not last):
-                return result(success=True, message_id=message_id)
+                return made(success=True, message_id=message_id)
             try:
                 due = await self._show(grown, last=last)
             except (HardenedError, ValueError, TimeoutError) as exc:
@@ -176,11 +176,11 @@ class Growing:
                 wait = exc.retry_after if isinstance(exc, RateLimited) else 0.0
                 due = grown.not_before = self._clock() + max(wait, self._messages.pace.gap)
             if due is None:
-                return result(success=True, message_id=message_id)
+                return made(success=True, message_id=message_id)
             if due < math.inf and (grown.flush is None or grown.flush.done()):
                 grown.flush = asyncio.create_task(self._flush(grown, message_id, due))
             # Newer hosts then know that nothing changed.
-            return result(success=True, message_id=message_id, raw_response={"skipped": True})
+            return made(success=True, message_id=message_id, raw_response={"skipped": True})
 
     async def _show(self, grown: Grown, *, last: bool) -> float | None:
         """Show the text wanted. Return None, or the time from which on it may be shown."""
