@@ -10,7 +10,7 @@ from typing import Any
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Deliver, React, Report
+from ...common.inbound.delivery import Deliver, React, Report, TakeBack
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ..connection import BaseConnection
@@ -41,6 +41,7 @@ class Connection(BaseConnection):
         deliver: Deliver,
         report: Report,
         react: React,
+        take_back: TakeBack,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -62,6 +63,7 @@ class Connection(BaseConnection):
             deliver=deliver,
             report=report,
             react=react,
+            take_back=take_back,
         )
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
         self.stream = supervised_stream(self.client, self.source.receive, self.source.gaps.report, on_dead)

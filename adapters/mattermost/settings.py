@@ -63,6 +63,11 @@ class MattermostSettings(Settings):
         "answer",
         "`answer`: answer a request again if its author edits it within 15 minutes; `background`: only note the edit.",
     )
+    reaction_context: Literal["own", "off"] = setting(
+        "MATTERMOST_REACTION_CONTEXT",
+        "own",
+        "Reactions to show the agent, as background: those to its own posts, or none.",
+    )
     reply_mode: Literal["off", "thread"] = setting(
         "MATTERMOST_REPLY_MODE", "off", "`thread`: answer a channel post in its thread."
     )

@@ -17,6 +17,7 @@ from ...common.host.contract import table
 from ...common.host.contract.check import stock_adapter
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
+from ...common.inbound.reactions import ReactionRules
 from ...common.settings.config import without_user
 from . import host_names, sending, wire
 from .connection import Connection
@@ -55,6 +56,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         self.http_url, self.account = shown, self._settings.account
         self._quotable: Bounded[tuple[str, str], tuple[str, str]] = Bounded(_KEEP_QUOTABLE)
         """Author and text of the latest dispatched messages, by chat and message id, for quotes in answers."""
+        self._said: Bounded[tuple[str, str], str] = Bounded(_KEEP_QUOTABLE)
+        """The beginnings of the latest texts of our own, by chat and message id, for reactions to them."""
 
     async def _open_connection(self) -> bool:
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
@@ -67,6 +70,14 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         return True
 
     # -- inbound
+
+    def _own_text(self, chat_id: str, message_id: str) -> str | None:
+        """Return the beginning of one of our own texts, None if it is not known."""
+        return self._said.get((chat_id, message_id))
+
+    def _reaction_rules(self) -> ReactionRules:
+        settings = self._settings
+        return ReactionRules(settings.reaction_context == "own", settings.observe_unmentioned)
 
     async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
         """Commit a message to the ledger, then hand it to the host through `handle_message`."""
@@ -95,8 +106,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
                 ),
             )
         # Before the hand-over: a crash in between must not make the host answer the same message twice.
-        await commit()
-        await self.handle_message(event)
+        if await commit():
+            await self.handle_message(event)
 
     async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
         """Download a file into the host's cache. Raises FileTooLarge."""
@@ -126,6 +137,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             # Return no message id: given one, the host would try to edit the answer while the model still writes it,
             # and this adapter does not edit. The timestamp is needed to recognise the echo of our own message.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
+            self._said.put((chat_id, str(sent.timestamp)), text[:_QUOTED_CHARACTERS])
 
         parts = self.truncate_message(content, host_names.MAX_MESSAGE_LENGTH.load())
         return await send_all(parts, send_part, lambda _: None)

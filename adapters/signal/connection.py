@@ -11,7 +11,7 @@ from pathlib import Path
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Deliver, React, Report
+from ...common.inbound.delivery import Deliver, React, Report, TakeBack
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ..connection import BaseConnection
@@ -47,6 +47,7 @@ class Connection(BaseConnection):
         deliver: Deliver,
         report: Report,
         react: React,
+        take_back: TakeBack,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -70,6 +71,7 @@ class Connection(BaseConnection):
             deliver=deliver,
             report=report,
             react=react,
+            take_back=take_back,
         )
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
         self.stream = supervised_stream(

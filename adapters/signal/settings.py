@@ -61,6 +61,11 @@ class SignalSettings(Settings):
         "answer",
         "`answer`: answer a request again if its author edits it within 15 minutes; `background`: only note the edit.",
     )
+    reaction_context: Literal["own", "off"] = setting(
+        "SIGNAL_REACTION_CONTEXT",
+        "own",
+        "Reactions to show the agent, as background: those to its own messages, or none.",
+    )
     mention_aliases: Entries = setting(
         "SIGNAL_MENTION_ALIASES",
         (),

@@ -21,7 +21,7 @@ from ...common.core.server_clock import ServerClock
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Deliver, React, Report
+from ...common.inbound.delivery import Deliver, React, Report, TakeBack
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Message, Pipeline, Source
@@ -69,6 +69,7 @@ class SignalSource(Source[Inbound]):
         deliver: Deliver,
         report: Report,
         react: React | None = None,
+        take_back: TakeBack | None = None,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -78,7 +79,8 @@ class SignalSource(Source[Inbound]):
         self.allowlist = RuntimeAllowlist(store, "signal", time.time)
         # Signal's time, not this machine's: the ledger compares ages with the times in the messages.
         ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
-        self.pipeline = Pipeline(self, ledger, Trace(store, "signal", time.time), observed, deliver, report, react)
+        trace = Trace(store, "signal", time.time)
+        self.pipeline = Pipeline(self, ledger, trace, observed, deliver, report, react, take_back)
         self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._release_held)
 
     @property
@@ -157,7 +159,10 @@ class SignalSource(Source[Inbound]):
             return
         if inbound.delivered_at is not None:
             self._clock.advance(inbound.delivered_at)
-        has_effect = not inbound.contentless or inbound.deletes
+        # An admin's deletion has its effect when it is read: only then is it known that they are one.
+        if (deleted := inbound.deleted_key) and not inbound.deleted_author:
+            self.pipeline.deleted(self.queue(inbound), deleted)
+        has_effect = not inbound.contentless or inbound.deletes or inbound.reaction
         self.pipeline.submit(inbound, inbound.key if has_effect else None)
 
     def _ignored_early(self, data: bytes) -> bool:
@@ -208,8 +213,14 @@ class SignalSource(Source[Inbound]):
 
     async def read(self, item: Inbound) -> Message[Inbound]:
         self.senders.learn_from(item)
-        chat_type = "group" if item.chat.is_group else "dm"
-        return Message(item, item, self.senders.chat_id(item), chat_type, self._clock.now())
+        chat_type, inbound = "group" if item.chat.is_group else "dm", item
+        if item.deleted_author and not await self._is_served_admin(item):
+            inbound = replace(item, deletes=None)
+        return Message(item, inbound, self.senders.chat_id(item), chat_type, self._clock.now())
+
+    async def _is_served_admin(self, item: Inbound) -> bool:
+        serves = self.policy(item.chat.id).serves(item.chat.id)
+        return serves and await self.invitations.is_admin(item.chat.id, item.sender)
 
     async def invitation(self, message: Message[Inbound]) -> str | None:
         inbound, actor = message.inbound, NOBODY

@@ -10,8 +10,9 @@ from typing import Any
 
 from ..core.errors import Closed, CommonCode, ConnectionLost, Fatal, HardenedError
 from ..inbound.authorization import HostAccess
-from ..inbound.delivery import Change
+from ..inbound.delivery import Change, Reacted
 from ..inbound.observation import observations
+from ..inbound.reactions import Reactions
 from ..state.ledger import Answers
 from ..state.store import shared
 from . import events, people, profile
@@ -29,8 +30,8 @@ logger = logging.getLogger(__name__)
 def hardened(stock: Any) -> Any:
     """Return the base class of a network's adapter, made from the stock one.
 
-    The subclass supplies `_deliver`, `_send_text` and `_open_connection`, which sets `connection` and returns False if
-    another process holds the account.
+    The subclass supplies `_deliver`, `_send_text`, `_own_text`, `_reaction_rules` and `_open_connection`, which sets
+    `connection` and returns False if another process holds the account.
     """
 
     class Hardened(guarded(stock)):  # type: ignore[misc]
@@ -45,6 +46,7 @@ def hardened(stock: Any) -> Any:
             self.connection: Any = None
             self._observed = observations(str(self.home), self.platform.value, time.time)
             self._interceptor = Interceptor(self, self._observed)
+            self._reactions = Reactions(self._observed, self._reaction_rules(), self._own_text, time.time)
             self._notifying: asyncio.Task[None] | None = None
             self._answers = Answers(shared(self.state), self.platform.value)
             self._asking = Asking(self, shared(self.state))
@@ -90,10 +92,16 @@ def hardened(stock: Any) -> Any:
                 "host": HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
                 "deliver": self._deliver,
                 "report": self._report_change,
-                "react": self._asking.reacted,
+                "react": self._reacted,
+                "take_back": self._interceptor.deletions.take_back,
                 "on_dead": self._report_dead,
                 "handover_seconds": profile.handover_seconds(),
             }
+
+        async def _reacted(self, reacted: Reacted) -> None:
+            """Take a reaction to a message of ours: as an answer to a question, or as talk."""
+            if not await self._asking.reacted(reacted):
+                self._reactions.note(reacted)
 
         def _report_dead(self, exc: HardenedError) -> None:
             """Report to the host that the stream has ended; it disconnects this instance and creates another one."""
