@@ -56,8 +56,9 @@ def _host_side(seen: Connected, accepted: str) -> dict[str, Any]:
     async def report(change: Change) -> None:
         seen.changes.append(change)
 
-    async def react(reacted: Reacted) -> None:
+    async def react(reacted: Reacted) -> str | None:
         seen.reacted.append(reacted)
+        return None
 
     accepts: Callable[..., bool] = lambda user, *_: user == accepted  # noqa: E731
     return {

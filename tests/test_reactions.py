@@ -16,6 +16,7 @@ from hermes_hardened_adapters.common.inbound.observation import Observations
 from hermes_hardened_adapters.common.inbound.reactions import ReactionRules, Reactions
 
 CHAT = "group:1"
+GROUP = Chat("1")
 SAID = {(CHAT, "100"): "Lunch is at noon", (CHAT, "200"): 'say "no" [now]\n' + "x" * 100, (CHAT, "300"): ""}
 
 
@@ -24,7 +25,7 @@ class Event:
 
 
 class Stage:
-    def __init__(self, **rules: bool) -> None:
+    def __init__(self, **rules: Any) -> None:
         self.observed = Observations("signal", lambda: 1000.0)
         text_of = lambda chat_id, message_id: SAID.get((chat_id, message_id))  # noqa: E731
         self.reactions = Reactions(self.observed, ReactionRules(**rules), text_of, lambda: 1000.0)
@@ -37,15 +38,27 @@ class Stage:
         who: str = "Ann",
         authority: Authority = Authority.ALLOWED,
         removed: bool = False,
-        chat: Chat = Chat("1"),
+        chat: Chat = GROUP,
         chat_id: str = CHAT,
     ) -> None:
+        self.reactions.note(self.reacted(emoji, message_id, who, authority, removed, chat, chat_id))
+
+    def reacted(
+        self,
+        emoji: str = "👍",
+        message_id: str = "100",
+        who: str = "Ann",
+        authority: Authority = Authority.ALLOWED,
+        removed: bool = False,
+        chat: Chat = GROUP,
+        chat_id: str = CHAT,
+    ) -> Reacted:
         reaction = Reaction(name(emoji), message_id, removed=removed)
         inbound = Inbound("k", "5", 5, chat, Address(who.lower()), contentless="reaction", reaction=reaction)
         allowed = authority in {Authority.ALLOWED, Authority.ADMIN}
         authorization = Authorization(who.lower(), None, allowed, allowed, authority)
         chat_type = "group" if chat.is_group else "dm"
-        self.reactions.note(Reacted(inbound, reaction, authorization, chat_id, chat_type, Foreign(who)))
+        return Reacted(inbound, reaction, authorization, chat_id, chat_type, Foreign(who))
 
     def lines(self, chat: str = CHAT) -> list[str]:
         return [str(line) for line in self.observed.lines(chat)]
@@ -189,3 +202,32 @@ def test_words_that_read_like_a_reaction_are_not_one() -> None:
 )
 def test_emoji_are_shown_as_the_network_names_them(emoji: str, as_shown: str) -> None:
     assert shown(name(emoji)) == as_shown
+
+
+TURNS = {"🔁": "do that again", ":tada:": "celebrate", "🛑": "/stop"}
+ABOUT = 'to your message "Lunch is at noon")'
+
+
+@pytest.mark.parametrize(
+    ("what", "request_"),
+    [
+        ({"emoji": "🔁"}, f"do that again\n(a reaction with 🔁 {ABOUT}"),
+        ({"emoji": "tada"}, f"celebrate\n(a reaction with :tada: {ABOUT}"),
+        (
+            {"emoji": "tada_dark_skin_tone", "authority": Authority.MEMBER},
+            f"celebrate\n(a reaction with :tada_dark_skin_tone: {ABOUT}",
+        ),
+        ({"emoji": "🛑"}, "/stop"),
+        ({"emoji": "🔁", "chat": Chat()}, f"do that again\n(a reaction with 🔁 {ABOUT}"),
+        ({"emoji": "🔁", "chat": Chat(), "authority": Authority.MEMBER}, None),
+        ({"emoji": "🔁", "authority": Authority.STRANGER}, None),
+        ({"emoji": "🔁", "authority": Authority.PROGRAM}, None),
+        ({"emoji": "🔁", "removed": True}, None),
+        ({"emoji": "🔁", "message_id": "400"}, None),
+        ({"emoji": "👍"}, None),
+    ],
+)
+def test_the_operators_table_makes_a_reaction_a_request(what: dict[str, Any], request_: str | None) -> None:
+    stage = Stage(turns=TURNS)
+    assert stage.reactions.request(stage.reacted(**what)) == request_
+    assert Stage().reactions.request(stage.reacted(**what)) is None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
+from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import last_user_text
 from tests.fakes.mattermost_server import OPS
 from tests.fakes.signal_daemon import GROUP
@@ -49,7 +51,8 @@ async def everything_read(chat: Chat) -> None:
 
 
 def asked(chat: Chat) -> list[str]:
-    return [last_user_text(request) for request in chat.model.requests]
+    """Return what each turn read. Hermes 0.18 also asks for a title, without tools."""
+    return [last_user_text(request) for request in chat.model.requests if request.get("tools")]
 
 
 @NETWORKS
@@ -75,13 +78,36 @@ async def test_a_reaction_is_shown_once_with_the_next_turn_and_makes_none(networ
 
 
 @NETWORKS
+async def test_a_reaction_of_the_operators_table_is_a_request_of_those_who_may_make_one(
+    network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for scene, name, emoji in (
+        (scene_signal, "SIGNAL_REACTION_TURNS", "👍"),
+        (scene_mattermost, "MATTERMOST_REACTION_TURNS", "thumbsup"),
+    ):
+        turns, environment = {name: json.dumps({emoji: "do that again"})}, scene.environment
+        monkeypatch.setattr(scene, "environment", lambda at, more=turns, of=environment: of(at) | more)
+    async with network() as chat:
+        await chat.say("alice", "hello")
+        answer = await chat.prompt("echo: hello")
+        await chat.react("mallory", answer, "yes")
+        await chat.react("alice", answer, "yes")
+        await chat.shown("echo: do that again")
+        second = asked(chat)[-1]
+        assert second.count("do that again") == 1
+        assert 'to your message "echo: hello"' in second
+        assert "[unverified]" in second
+        assert len(asked(chat)) == 2
+
+
+@NETWORKS
 @pytest.mark.parametrize("which", [0, 1])
 async def test_a_message_that_was_deleted_behind_a_busy_agent_is_not_answered(network: Any, which: int) -> None:
     async with network(**QUEUE) as chat:
         chat.model.held = asyncio.Event()
         await chat.say("alice", "first")
-        await chat.running.until(lambda: len(chat.model.requests) == 1, "a busy agent")
-        words = ["one", "two", "three"]
+        await chat.running.until(lambda: len(asked(chat)) == 1, "a busy agent")
+        words = ["apricot", "banana", "cherry"]
         ids = [await said(chat, "alice", word) for word in words]
         await everything_read(chat)
         await take_back(chat, "alice", ids[which])
@@ -100,7 +126,7 @@ async def test_on_signal_nobody_takes_back_what_others_said() -> None:
     async with on_signal(**QUEUE) as chat:
         chat.model.held = asyncio.Event()
         await chat.say("alice", "first")
-        await chat.running.until(lambda: len(chat.model.requests) == 1, "a busy agent")
+        await chat.running.until(lambda: len(asked(chat)) == 1, "a busy agent")
         waits = await said(chat, "alice", "second")
         await take_back(chat, "mallory", waits)
         await take_back(chat, "ada", waits)

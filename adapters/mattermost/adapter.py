@@ -70,7 +70,8 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     def _reaction_rules(self) -> ReactionRules:
         settings = self._settings
-        return ReactionRules(settings.reaction_context == "own", settings.observe_unmentioned, several=True)
+        shown, turns = settings.reaction_context == "own", settings.reaction_turns
+        return ReactionRules(shown, settings.observe_unmentioned, several=True, turns=turns)
 
     async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
         """Commit a post to the ledger, then hand it to the host through `handle_message`."""

@@ -166,7 +166,8 @@ class MattermostSource(Source[Incoming]):
                 self.gaps.report()
             case Unhandled(kind):
                 if (reacted := reaction_of(frame)) and reacted.reaction.post_id in self.me.sent:
-                    self.pipeline.submit(reacted)
+                    # Without its time, the second of two equal acts would look like a copy of the first.
+                    self.pipeline.submit(reacted, reacted.key if reacted.reaction.create_at else None)
                 else:
                     self.pipeline.unhandled[kind] += 1
 

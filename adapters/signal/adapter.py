@@ -77,7 +77,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     def _reaction_rules(self) -> ReactionRules:
         settings = self._settings
-        return ReactionRules(settings.reaction_context == "own", settings.observe_unmentioned)
+        shown, turns = settings.reaction_context == "own", settings.reaction_turns
+        return ReactionRules(shown, settings.observe_unmentioned, turns=turns)
 
     async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
         """Commit a message to the ledger, then hand it to the host through `handle_message`."""
@@ -98,13 +99,10 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         else:
             raw = _raw_message(inbound)
             event = await self._interceptor.dispatched_event(delivery, source, self._fetch, raw_message=raw)
-            self._quotable.put(
-                (delivery.chat_id, inbound.message_id),
-                (
-                    inbound.sender.id or inbound.sender.number or "",
-                    readable(inbound.text, inbound.mentions)[:_QUOTED_CHARACTERS],
-                ),
-            )
+            if inbound.reaction is None:
+                author, said = inbound.sender, readable(inbound.text, inbound.mentions)
+                quote = (author.id or author.number or "", said[:_QUOTED_CHARACTERS])
+                self._quotable.put((delivery.chat_id, inbound.message_id), quote)
         # Before the hand-over: a crash in between must not make the host answer the same message twice.
         if await commit():
             await self.handle_message(event)
@@ -247,8 +245,14 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             await super()._stop_typing_indicator(chat_id)
 
     def _reactions_enabled(self, event: Any = None) -> bool:
-        known = event is None or not self._interceptor.is_unauthorized_dm(event.source.chat_id)
-        return known and bool(super()._reactions_enabled(event))
+        if event is not None:
+            delivery = event.metadata.get("hardened")
+            # Nobody can react to a reaction.
+            if isinstance(delivery, Delivery) and delivery.inbound.reaction is not None:
+                return False
+            if self._interceptor.is_unauthorized_dm(event.source.chat_id):
+                return False
+        return bool(super()._reactions_enabled(event))
 
 
 def _cache(data: bytes) -> tuple[str, str]:

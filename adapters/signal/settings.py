@@ -11,7 +11,7 @@ from pydantic import field_validator
 
 from ...common.core.people import as_aci, as_number
 from ...common.core.policy import Policy
-from ...common.settings.config import Entries, Flag, Settings, base_url, setting
+from ...common.settings.config import Entries, Flag, Instructions, Settings, base_url, setting
 from ...common.settings.stock import Stock
 from .stock import STOCK
 
@@ -65,6 +65,12 @@ class SignalSettings(Settings):
         "SIGNAL_REACTION_CONTEXT",
         "own",
         "Reactions to show the agent, as background: those to its own messages, or none.",
+    )
+    reaction_turns: Instructions = setting(
+        "SIGNAL_REACTION_TURNS",
+        {},
+        "Reactions to the agent's messages that are requests, each with its instruction: a JSON object such as"
+        ' `{"🔁": "do that again"}`.',
     )
     mention_aliases: Entries = setting(
         "SIGNAL_MENTION_ALIASES",

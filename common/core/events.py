@@ -221,6 +221,7 @@ class Reason(StrEnum):
     STALE = "missed too long ago, or a missed command"
     EDITED = "a new version of what was answered"
     DELETED = "deleted before it was handled"
+    REACTION = "a reaction that the operator made a request"
 
 
 class Rule(IntEnum):

@@ -98,10 +98,13 @@ def hardened(stock: Any) -> Any:
                 "handover_seconds": profile.handover_seconds(),
             }
 
-        async def _reacted(self, reacted: Reacted) -> None:
-            """Take a reaction to a message of ours: as an answer to a question, or as talk."""
-            if not await self._asking.reacted(reacted):
+        async def _reacted(self, reacted: Reacted) -> str | None:
+            """Take a reaction to a message of ours: as an answer to a question, as a request, or as talk."""
+            if await self._asking.reacted(reacted):
+                return None
+            if (request := self._reactions.request(reacted)) is None:
                 self._reactions.note(reacted)
+            return request
 
         def _report_dead(self, exc: HardenedError) -> None:
             """Report to the host that the stream has ended; it disconnects this instance and creates another one."""

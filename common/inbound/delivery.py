@@ -72,8 +72,8 @@ Deliver = Callable[[Delivery, Commit], Awaitable[None]]
 """Hands a message to the host."""
 Report = Callable[[Change], Awaitable[None]]
 """Tells the host's other plugins of a change. Never raises."""
-React = Callable[[Reacted], Awaitable[None]]
-"""Takes a reaction to a message of ours."""
+React = Callable[[Reacted], Awaitable[str | None]]
+"""Takes a reaction to a message of ours. Returns the request that it is, None if it is none."""
 TakeBack = Callable[[str], None]
 """Takes a deleted message, by its `message_key`, out of the places in which it waits for the agent."""
 

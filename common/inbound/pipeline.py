@@ -209,7 +209,7 @@ class Pipeline(Generic[_Item]):
             self._observed.delete(message.buffer, deleted)
             if self._take_back is not None:
                 self._take_back(deleted)
-        if await self._is_reaction_deferred(message):
+        if self._is_reaction_to_us(message.inbound) and await self._reacted(message):
             return
         # Before the host is asked: a busy account ignores most messages, and each question reads the host's lists.
         decision, authorization = self.decide_optimistically(message.inbound), NOBODY
@@ -234,19 +234,38 @@ class Pipeline(Generic[_Item]):
         # Last: the catch-up cursor must not pass a message that was not delivered.
         source.handled(message)
 
-    async def _is_reaction_deferred(self, message: Message[_Item]) -> bool:
-        """Report a reaction to a message of ours in a chat that is served; True if its author is looked up first."""
-        inbound, reaction = message.inbound, message.inbound.reaction
-        if self._react is None or reaction is None or inbound.origin is not Origin.PERSON:
+    def _is_reaction_to_us(self, inbound: Inbound) -> bool:
+        """Return True for a person's reaction to a message of ours in a chat that is served."""
+        if self._react is None or inbound.reaction is None or inbound.origin is not Origin.PERSON:
             return False
-        if not self.me.wrote(reaction) or not self._serves(inbound):
-            return False
+        return self.me.wrote(inbound.reaction) and self._serves(inbound)
+
+    async def _reacted(self, message: Message[_Item]) -> bool:
+        """Report a reaction to a message of ours, and deliver the request that it may be.
+
+        False if it is no request, and still to be decided.
+        """
+        inbound = message.inbound
         authorization = await self._source.authorize_author(message)
         if self._defers(message, authorization):
             return True
+        if self._react is None or inbound.reaction is None:
+            return False
         _, author = await self._source.names(message)
-        await self._react(Reacted(inbound, reaction, authorization, message.chat_id, message.chat_type, author))
-        return False
+        reacted = Reacted(inbound, inbound.reaction, authorization, message.chat_id, message.chat_type, author)
+        if (request := await self._react(reacted)) is None:
+            return False
+        past, policy = (
+            Past(message.now, horizon(message.now, self.ledger.horizon)),
+            self._source.policy(inbound.chat.id),
+        )
+        decision = restrain(Dispatch(request, Rule.ADDRESSED, Reason.REACTION), inbound, past, policy)
+        if not isinstance(decision, Dispatch):
+            return False
+        self.trace.noted(inbound, "dispatch", decision.reason)
+        delivery = await self._delivery(message, decision, authorization)
+        await self._deliver(delivery, partial(self._commit, inbound, decision))
+        return True
 
     def _serves(self, inbound: Inbound) -> bool:
         return not inbound.chat.is_group or self._source.policy(inbound.chat.id).serves(inbound.chat.id)
@@ -331,7 +350,8 @@ class Pipeline(Generic[_Item]):
         if isinstance(decision, Observe):
             await self.ledger.note(inbound.key, sent_at=arrived_at(inbound))
         else:
-            mark = self._source.dispatch_mark(inbound)
+            # The message of a reaction is ours.
+            mark = None if inbound.reaction else self._source.dispatch_mark(inbound)
             await self.ledger.commit(inbound.key, *([mark] if mark else []), sent_at=arrived_at(inbound))
         return not self._is_deleted(inbound)
 

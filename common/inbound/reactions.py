@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from ..asking.signs import shown
+from ..asking.signs import plainly, shown
 from ..core.events import message_key
 from ..core.wording import Foreign
 from .background import REACTED, Line
@@ -25,6 +25,8 @@ class ReactionRules:
     """Also those of people without the right to a turn."""
     several: bool = False
     """True on a network where a person may put several reactions to one message."""
+    turns: Mapping[str, str] = field(default_factory=dict)
+    """The operator's instruction for each reaction that is a request, by emoji or by its name."""
 
 
 class Reactions:
@@ -45,6 +47,22 @@ class Reactions:
         self._rules = rules
         self._text_of = text_of
         self._now = now
+
+    def request(self, reacted: Reacted) -> str | None:
+        """Return the request that a reaction is by the operator's table: its instruction, and the message it is about.
+
+        Only people who get a turn for a message in that chat make one.
+        """
+        reaction, authorization = reacted.reaction, reacted.authorization
+        turns = {plainly(emoji.strip(":")): instruction for emoji, instruction in self._rules.turns.items()}
+        instruction, text = turns.get(plainly(reaction.emoji)), self._text_of(reacted.chat_id, reaction.message_id)
+        if instruction is None or text is None or reaction.removed:
+            return None
+        if not (authorization.rights.turn if reacted.inbound.chat.is_group else authorization.allowed):
+            return None
+        # Words behind a slash command would be its arguments.
+        about = f'(a reaction with {shown(reaction.emoji)} to your message "{quoted(text)}")'
+        return instruction if instruction.startswith("/") else f"{instruction}\n{about}"
 
     def note(self, reacted: Reacted) -> None:
         """Keep a reaction until the agent's next turn, or forget it with its removal.
