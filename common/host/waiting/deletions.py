@@ -119,9 +119,10 @@ class Deletions:
             for event in list(queue):
                 yield _Waiting(event, session_key, partial(_remove, queues, session_key, event))
         discard = table.DISCARD_DEBOUNCE.of(adapter)
+        if discard is None or table.DEBOUNCED.optional() is None:
+            return
         for session_key, state in list((table.TEXT_DEBOUNCE.of(adapter) or {}).items()):
-            if discard is not None:
-                yield _Waiting(state.event, session_key, partial(discard, session_key))
+            yield _Waiting(state.event, session_key, partial(discard, session_key))
 
 
 def _next_into_slot(slots: Any, queues: Any, session_key: str) -> None:
