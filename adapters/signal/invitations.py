@@ -23,6 +23,7 @@ from ...common.core.people import Authorization
 from ...common.state.allowlist import RuntimeAllowlist
 from .client import SignalClient
 from .failures import RpcError
+from .people.members import is_among
 from .wire import GroupRow, Person, read_rows
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,6 @@ class Group:
     name: str | None
     membership: Membership
     people: tuple[Address, ...]
-    admins: tuple[Address, ...] = ()
 
     def includes(self, person: Address) -> bool:
         """Return True if the person is a member."""
@@ -76,15 +76,7 @@ def read_groups(result: object, me: Me) -> Iterator[Group]:
             membership = Membership.UNKNOWN
         else:
             membership = Membership.OUT
-        yield Group(row.id, row.name, membership, members, _addresses(row.admins))
-
-
-def is_among(people: tuple[Address, ...], person: Address) -> bool:
-    """Return True if the person is one of them. Equal numbers do not count if both ACIs are known and differ."""
-    return any(
-        (p.id and p.id == person.id) or (p.number and p.number == person.number and not (p.id and person.id))
-        for p in people
-    )
+        yield Group(row.id, row.name, membership, members)
 
 
 async def live_groups(client: SignalClient, me: Me) -> list[LiveChat]:
@@ -166,15 +158,6 @@ class Invitations:
             [group_id for group_id, membership in self._present.items() if membership in here]
         )
         await self.sync_groups()
-
-    async def is_admin(self, group_id: str, person: Address) -> bool:
-        """Return True if the person is an admin of a group, as far as the daemon knows."""
-        try:
-            groups = read_groups(await self._client.rpc("listGroups"), self._me())
-        except HardenedError as exc:
-            logger.warning("the admins of a group cannot be listed: %s", exc)
-            return False
-        return any(group.id == group_id and is_among(group.admins, person) for group in groups)
 
     async def consider(self, event: Inbound, actor: Authorization) -> Outcome | None:
         """Handle a group event as a possible invitation and return the outcome; None if it cannot be one."""

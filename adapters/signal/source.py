@@ -33,6 +33,7 @@ from .client import SignalClient
 from .decode import LONG_TEXT, OTHER_ACCOUNT, decode
 from .invitations import Invitations
 from .peek import group_of, peek
+from .people.members import is_admin
 from .people.senders import Senders
 from .settings import SignalSettings
 
@@ -220,7 +221,7 @@ class SignalSource(Source[Inbound]):
 
     async def _is_served_admin(self, item: Inbound) -> bool:
         serves = self.policy(item.chat.id).serves(item.chat.id)
-        return serves and await self.invitations.is_admin(item.chat.id, item.sender)
+        return serves and await is_admin(self._client, item.chat.id, item.sender)
 
     async def invitation(self, message: Message[Inbound]) -> str | None:
         inbound, actor = message.inbound, NOBODY

@@ -39,7 +39,7 @@ _VARIATION = "\ufe0f"
 
 def meaning(emoji: str) -> Sign | int | None:
     """Return the sign, or the number of a choice (1 to 9), that an emoji of any skin tone means; None for any other."""
-    plain = plainly(emoji)
+    plain = base_emoji(emoji)
     return _SIGNS.get(plain) or _NUMBERS.get(plain)
 
 
@@ -57,7 +57,7 @@ def keycap(number: int) -> str:
     return f"{number}{_VARIATION}\u20e3"
 
 
-def plainly(emoji: str) -> str:
+def base_emoji(emoji: str) -> str:
     """Return an emoji without variation and skin tone, which Mattermost spells out."""
     if emoji.endswith(_TONE):
         emoji = emoji.removesuffix(_TONE)

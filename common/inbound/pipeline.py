@@ -255,11 +255,9 @@ class Pipeline(Generic[_Item]):
         reacted = Reacted(inbound, inbound.reaction, authorization, message.chat_id, message.chat_type, author)
         if (request := await self._react(reacted)) is None:
             return False
-        past, policy = (
-            Past(message.now, horizon(message.now, self.ledger.horizon)),
-            self._source.policy(inbound.chat.id),
-        )
-        decision = restrain(Dispatch(request, Rule.ADDRESSED, Reason.REACTION), inbound, past, policy)
+        decision: Decision = Dispatch(request, Rule.ADDRESSED, Reason.REACTION)
+        past = Past(message.now, horizon(message.now, self.ledger.horizon))
+        decision = restrain(decision, inbound, past, self._source.policy(inbound.chat.id))
         if not isinstance(decision, Dispatch):
             return False
         self.trace.noted(inbound, "dispatch", decision.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..asking.signs import plainly, shown
+from ..asking.signs import base_emoji, shown
 from ..core.events import message_key
 from ..core.wording import Foreign
 from .background import REACTED, Line
@@ -54,8 +54,8 @@ class Reactions:
         Only people who get a turn for a message in that chat make one.
         """
         reaction, authorization = reacted.reaction, reacted.authorization
-        turns = {plainly(emoji.strip(":")): instruction for emoji, instruction in self._rules.turns.items()}
-        instruction, text = turns.get(plainly(reaction.emoji)), self._text_of(reacted.chat_id, reaction.message_id)
+        turns = {base_emoji(emoji.strip(":")): instruction for emoji, instruction in self._rules.turns.items()}
+        instruction, text = turns.get(base_emoji(reaction.emoji)), self._text_of(reacted.chat_id, reaction.message_id)
         if instruction is None or text is None or reaction.removed:
             return None
         if not (authorization.rights.turn if reacted.inbound.chat.is_group else authorization.allowed):
