@@ -15,7 +15,7 @@ from hermes_hardened_adapters.adapters.signal.connection import Connection as Si
 from hermes_hardened_adapters.adapters.signal.settings import SignalSettings
 from hermes_hardened_adapters.common.core.errors import HardenedError
 from hermes_hardened_adapters.common.inbound.authorization import HostAccess
-from hermes_hardened_adapters.common.inbound.delivery import Change, Commit, Delivery
+from hermes_hardened_adapters.common.inbound.delivery import Change, Commit, Delivery, Reacted
 from hermes_hardened_adapters.common.inbound.observation import Observations
 
 from tests.fakes.mattermost_server import ALICE as ALICE_ID
@@ -30,6 +30,8 @@ class Connected:
     connection: Any
     delivered: list[Delivery] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    reacted: list[Reacted] = field(default_factory=list)
+    taken_back: list[str] = field(default_factory=list)
     dead: list[HardenedError] = field(default_factory=list)
 
     @property
@@ -54,11 +56,17 @@ def _host_side(seen: Connected, accepted: str) -> dict[str, Any]:
     async def report(change: Change) -> None:
         seen.changes.append(change)
 
+    async def react(reacted: Reacted) -> str | None:
+        seen.reacted.append(reacted)
+        return None
+
     accepts: Callable[..., bool] = lambda user, *_: user == accepted  # noqa: E731
     return {
         "host": HostAccess(accepts),
         "deliver": deliver,
         "report": report,
+        "react": react,
+        "take_back": seen.taken_back.append,
         "on_dead": seen.dead.append,
         "handover_seconds": 1.0,
     }

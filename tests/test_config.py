@@ -87,6 +87,19 @@ def test_every_fault_is_told_under_the_key_that_was_written() -> None:
     }
 
 
+def test_the_table_of_reactions_is_json_or_a_mapping() -> None:
+    settings = SignalSettings.load({}, {**LEAST, "SIGNAL_REACTION_TURNS": '{"🔁": " do that again "}'})
+    assert settings.reaction_turns == {"🔁": "do that again"}
+    assert SignalSettings.load({"reaction_turns": {"🔁": "again"}}, LEAST).reaction_turns == {"🔁": "again"}
+    assert SignalSettings.load({}, LEAST).reaction_turns == {}
+    # YAML reads the name `+1` as a number.
+    faulty: tuple[object, ...] = ("again", '["🔁"]', '{"🔁": ""}', '{"🔁": 1}', {1: "again"}, ["🔁"], {"🔁": None})
+    for value in faulty:
+        with pytest.raises(ConfigError) as caught:
+            SignalSettings.load({"reaction_turns": value}, LEAST)
+        assert [fault.partition(":")[0] for fault in caught.value.faults] == ["signal.reaction_turns"]
+
+
 def test_no_identity_stands_in_a_fault() -> None:
     with pytest.raises(ConfigError) as caught:
         SignalSettings.load({}, {**LEAST, "SIGNAL_ACCOUNT": "+15 550001111", "SIGNAL_ALLOWED_USERS": "15550002222"})

@@ -32,6 +32,7 @@ from tests.fakes.mattermost_server import OPS
 from tests.fakes.signal_daemon import ALICE, BOB, GROUP, FakeSignalDaemon, recorded_event
 from tests.host_without import take_away
 from tests.hosted import created, hosted
+from tests.test_deletions import busy, says, takes_back
 
 SHARED = {"group_sessions_per_user": False}
 CHAT = f"group:{GROUP}"
@@ -270,3 +271,19 @@ def test_the_next_release_is_refused_with_the_name_that_is_missing(
     assert adapter is None
     assert "Failed to create adapter for platform 'Signal'" in caplog.text
     assert f"{name.places[0]} is missing" in caplog.text
+
+
+@pytest.mark.usefixtures("alice_on_signal")
+@pytest.mark.parametrize("name", ["PENDING_MESSAGES", "QUEUED_EVENTS"])
+async def test_deleted_messages_stay_in_a_queue_that_is_not_known(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async with hosted(daemon) as host:
+        agent = await busy(host)
+        said = [says("one"), says("two")]
+        await agent.hear(*said)
+        # Instances of the host have them already.
+        monkeypatch.setattr(table, name, HostName(("gateway.run:GatewayRunner._gone",), without="nothing"))
+        await agent.hear(*(takes_back(each) for each in said))
+        assert [event.text for event in agent.waiting] == ["one" if name == "PENDING_MESSAGES" else "two"]
+        agent.done.set()

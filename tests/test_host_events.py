@@ -57,6 +57,9 @@ def test_the_envelope_of_an_edit(received_at: int | None, text: str, told: str |
 
 
 def test_the_envelope_of_a_deletion_has_no_text() -> None:
+    by_admin = Inbound("k", "2", 5, Chat("#c"), Address("b"), deletes="1", deleted_author=Address("a"))
+    payload = host_events.platform_event("toy", Change(by_admin, "bob", "#c", "group"))["payload"]
+    assert (payload["message_id"], payload["author_id"]) == ("1", None)
     deletion = Inbound("k", "2", 5, Chat(), Address("a"), text="secret", deletes="1")
     assert host_events.platform_event("toy", Change(deletion, "alice", "alice", "dm")) == {
         "platform": "toy",

@@ -162,6 +162,36 @@ async def test_threads_have_backgrounds_of_their_own(server: FakeMattermostServe
         assert ["in the channel" in c for c in contexts] == [False, True]
 
 
+async def test_a_reaction_is_background_in_the_thread_of_the_post(server: FakeMattermostServer) -> None:
+    root = server.store(ALICE, OPS, "root")["id"]
+    async with hosted_mattermost(server) as host:
+        there = await server.post(server.me_id, OPS, "in the thread", root_id=root)
+        here = await server.post(server.me_id, OPS, "in the channel")
+        foreign = await server.post(BOB, OPS, "Bob's")
+        await host.settled()
+        for post, emoji in ((there, "tada"), (here, "heart"), (here, "tada"), (foreign, "heart")):
+            await server.react(BOB, post["id"], emoji)
+        await server.react(server.me_id, here["id"], "eyes")
+        await server.react(BOB, here["id"], "heart", removed=True)
+        await host.settled()
+        lines = host.adapter._observed.lines
+        assert list(map(str, lines(f"{OPS} {root}"))) == ['bob reacted :tada: to "in the thread"']
+        assert list(map(str, lines(OPS)))[1:] == ['bob reacted :tada: to "in the channel"']
+        await server.react(BOB, here["id"], "tada", removed=True)
+        await host.settled()
+        assert len(lines(OPS)) == 1
+        assert host.dispatched == []
+
+
+async def test_the_operator_turns_reactions_off(server: FakeMattermostServer) -> None:
+    async with hosted_mattermost(server, reaction_context="off") as host:
+        ours = await server.post(server.me_id, OPS, "ours")
+        await host.settled()
+        await server.react(BOB, ours["id"], "tada")
+        await host.settled()
+        assert host.adapter._observed.count() == 0
+
+
 @pytest.mark.parametrize("wanted", ["answer", "background"])
 async def test_edits_are_looked_at_again_and_deletions_forgotten(server: FakeMattermostServer, wanted: str) -> None:
     async with hosted_mattermost(server, edited_requests=wanted) as host:

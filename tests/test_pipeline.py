@@ -122,6 +122,7 @@ class Stage:
     delivered: list[Delivery]
     commits: list[Commit]
     changes: list[Change]
+    taken_back: list[str]
 
     async def say(self, *messages: Inbound) -> None:
         for message in messages:
@@ -140,6 +141,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     delivered: list[Delivery] = []
     commits: list[Commit] = []
     changes: list[Change] = []
+    taken_back: list[str] = []
 
     async def report(change: Change) -> None:
         changes.append(change)
@@ -151,8 +153,9 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     source, observed = ToySource(), Observations("toy", lambda: 1.0)
     ledger = Ledger(store, "toy", lambda: NOW / 1000)
     pipeline = Pipeline(source, ledger, Trace(store, "toy", lambda: 1.0), observed, deliver, report)
+    pipeline._take_back = taken_back.append
     pipeline.workers.start()
-    yield Stage(source, pipeline, observed, delivered, commits, changes)
+    yield Stage(source, pipeline, observed, delivered, commits, changes, taken_back)
     await pipeline.workers.close()
     await store.close()
 
@@ -299,3 +302,37 @@ async def test_a_commit_puts_the_message_on_disk(stage: Stage) -> None:
 async def test_what_is_no_message_goes_no_further(stage: Stage) -> None:
     await stage.say(said("", contentless="no message"))
     assert stage.source.asked == []
+
+
+def deletion(of: str, key: str, author: Address = ALICE, **changes: object) -> Inbound:
+    return said("", key, author, contentless="deletion", deletes=of, **changes)
+
+
+async def test_what_is_deleted_while_it_waits_is_not_handled(stage: Stage) -> None:
+    stage.pipeline.workers.hold()
+    for message in (said("\ufffc one", "1"), said("\ufffc two", "2"), said("\ufffc edited", "3", edits="1")):
+        stage.pipeline.submit(message, message.key)
+    stage.pipeline.deleted("served", "alice 1")
+    stage.pipeline.deleted("served", "mallory 2")
+    stage.pipeline.workers.start()
+    await stage.say(deletion("1", "4"))
+    assert [decision.text for decision in stage.decisions] == ["two"]
+    assert stage.pipeline.trace.counts[f"ignore {Reason.DELETED}"] == 2
+    assert stage.taken_back == ["alice 1"]
+
+
+async def test_what_is_deleted_while_it_is_handled_is_not_handed_over(stage: Stage) -> None:
+    await stage.say(said("\ufffc one", "1"), said("\ufffc two", "2"))
+    stage.pipeline.workers.hold()
+    stage.pipeline.submit(deletion("1", "3"))
+    stage.pipeline.deleted("served", "alice 1")
+    assert [await commit() for commit in stage.commits] == [False, True]
+    assert stage.pipeline.ledger.knows("1")
+
+
+async def test_an_admins_deletion_removes_the_line_of_its_author(stage: Stage) -> None:
+    for key in ("mallory 1", "alice 1"):
+        stage.observed.add("served", Line(key, "x", Authority.ALLOWED, "words", 1.0))
+    await stage.say(deletion("1", "2", deleted_author=MALLORY))
+    assert [line.key for line in stage.observed.lines("served")] == ["alice 1"]
+    assert stage.taken_back == ["mallory 1"]

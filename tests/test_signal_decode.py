@@ -92,6 +92,30 @@ def test_a_deletion() -> None:
     assert decoded(recorded_event("remote_delete")).deletes == "1700000000000"
 
 
+TARGET = {"targetAuthor": "+15550003333", "targetAuthorNumber": "+15550003333", "targetSentTimestamp": 1700000000000}
+
+
+@pytest.mark.parametrize(
+    ("deletion", "in_group", "deleted"),
+    [
+        (TARGET, True, "+15550003333 1700000000000"),
+        ({**TARGET, "targetAuthorUuid": CAROL_ACI}, True, f"{CAROL_ACI} 1700000000000"),
+        ({"targetAuthor": CAROL_ACI, "targetSentTimestamp": 1700000000000}, True, f"{CAROL_ACI} 1700000000000"),
+        # Only groups have admins, and without an author it would delete a message of the sender's own.
+        (TARGET, False, None),
+        ({"targetSentTimestamp": 1700000000000}, True, None),
+        ({**TARGET, "targetSentTimestamp": "soon"}, True, None),
+        ([1], True, None),
+        ("x", True, None),
+    ],
+)
+def test_an_admins_deletion_names_the_author(deletion: object, in_group: bool, deleted: str | None) -> None:
+    info = recorded_event("group_text")["envelope"]["dataMessage"]["groupInfo"]
+    changes = {"remoteDelete": None, "adminDelete": deletion, **({"groupInfo": info} if in_group else {})}
+    inbound = decoded(variant("remote_delete", **changes))
+    assert (inbound.contentless, inbound.deleted_key) == ("deletion", deleted)
+
+
 @pytest.mark.parametrize(
     "content_type", ["audio/aac", "Audio/AAC", "audio/ogg; codecs=opus", " AUDIO/mp4 ", "audio/mpeg;x"]
 )

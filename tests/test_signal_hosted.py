@@ -331,6 +331,47 @@ async def test_edits_and_deletions_reach_the_buffer(daemon: FakeSignalDaemon) ->
         assert "\nAlice A: the\n[End" in host.reached[0].channel_context
 
 
+async def test_an_admin_deletes_what_others_said_and_nobody_else_does(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        oops = fresh("group_text", message="oops")
+        info = oops["envelope"]["dataMessage"]["groupInfo"]
+        target = {
+            "targetAuthor": ALICE,
+            "targetAuthorNumber": ALICE,
+            "targetAuthorUuid": ALICE_ACI,
+            "targetSentTimestamp": oops["envelope"]["timestamp"],
+        }
+        deletion = fresh("remote_delete", remoteDelete=None, adminDelete=target, groupInfo=info)
+        await host.emit(oops, by(deletion, CAROL, CAROL_ACI, "Carol"))
+        buffer = f"group:{GROUP}"
+        assert [line.text for line in host.adapter._observed.lines(buffer)] == ["oops"]
+        for row in daemon.groups:
+            row["admins"].append({"number": None, "uuid": CAROL_ACI})
+        await host.emit(fresh("group_text", message="next"))
+        again = fresh("remote_delete", remoteDelete=None, adminDelete=target, groupInfo=info)
+        await host.emit(by(again, CAROL, CAROL_ACI, "Carol"))
+        assert [line.text for line in host.adapter._observed.lines(buffer)] == ["next"]
+
+
+async def test_a_reaction_to_a_message_of_ours_is_background(daemon: FakeSignalDaemon) -> None:
+    async with hosted(daemon) as host:
+        await host.emit(fresh("dm_text"))
+        chat_id, _ = host.adapter._said.popitem()[0]
+        await host.adapter.send(chat_id, "**Lunch** is at noon")
+        ((_, stamp),) = host.adapter._said
+        ours = {"targetAuthor": ACCOUNT, "targetAuthorNumber": ACCOUNT, "targetAuthorUuid": OWN_ACI}
+        for changes in (
+            {"targetSentTimestamp": int(stamp)},
+            {"targetSentTimestamp": int(stamp) + 1},
+            {"targetSentTimestamp": int(stamp), "targetAuthor": ALICE, "targetAuthorNumber": ALICE}
+            | {"targetAuthorUuid": ALICE_ACI},
+        ):
+            reaction = recorded_event("reaction")["envelope"]["dataMessage"]["reaction"] | ours | changes
+            await host.emit(fresh("reaction", reaction=reaction))
+        assert list(map(str, host.adapter._observed.lines(chat_id))) == ['Alice A reacted 👍 to "Lunch is at noon"']
+        assert len(host.dispatched) == 1
+
+
 async def test_observed_files_are_named_and_not_fetched(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon) as host:
         info = recorded_event("group_text")["envelope"]["dataMessage"]["groupInfo"]

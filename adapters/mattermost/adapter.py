@@ -20,6 +20,7 @@ from ...common.host.outgoing.editing import editing
 from ...common.host.outgoing.growing import Grown, Piece, without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
+from ...common.inbound.reactions import ReactionRules
 from . import host_names
 from .connection import Connection
 from .mentions import pings
@@ -68,6 +69,16 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     # -- inbound
 
+    def _own_text(self, chat_id: str, message_id: str) -> str | None:
+        """Return the beginning of one of our own posts in a channel, None if it is not known."""
+        post = self.connection.source.own.get(message_id) if self.connection else None
+        return post.text if post and post.channel_id == chat_id else None
+
+    def _reaction_rules(self) -> ReactionRules:
+        settings = self._settings
+        shown, turns = settings.reaction_context == "own", settings.reaction_turns
+        return ReactionRules(shown, settings.observe_unmentioned, several=True, turns=turns)
+
     async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
         """Commit a post to the ledger, then hand it to the host through `handle_message`."""
         inbound, authorization = delivery.inbound, delivery.authorization
@@ -96,8 +107,8 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
                 delivery, source, self._fetch, raw_message=raw, channel_prompt=prompt
             )
         # Before the hand-over: a crash in between must not make the host answer the same post twice.
-        await commit()
-        await self.handle_message(event)
+        if await commit():
+            await self.handle_message(event)
 
     async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
         """Download a file into the host's cache. Raises FileTooLarge."""

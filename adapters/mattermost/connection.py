@@ -10,7 +10,7 @@ from typing import Any
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Awaits, Deliver, React, Report
+from ...common.inbound.delivery import Awaits, Deliver, React, Report, TakeBack
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ..connection import BaseConnection
@@ -42,6 +42,7 @@ class Connection(BaseConnection):
         report: Report,
         react: React,
         awaits: Awaits,
+        take_back: TakeBack,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -64,6 +65,7 @@ class Connection(BaseConnection):
             report=report,
             react=react,
             awaits=awaits,
+            take_back=take_back,
         )
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
         self.stream = supervised_stream(self.client, self.source.receive, self.source.gaps.report, on_dead)

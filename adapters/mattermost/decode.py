@@ -98,6 +98,12 @@ class Reacted:
     channel_id: str
     removed: bool
 
+    @property
+    def key(self) -> str:
+        """The ledger key."""
+        reaction, act = self.reaction, "took away" if self.removed else "reacted"
+        return f"{reaction.user_id} {act} {reaction.emoji_name} {reaction.post_id} {reaction.create_at}"
+
 
 Event = Posted | Edited | Deleted | UserRemoved | LeftTeam | UserUpdated
 
@@ -255,14 +261,16 @@ def to_inbound(
     return Decoded(inbound, post.channel_id, channel_type, found.unknown[:MOST_MENTIONS])
 
 
-def to_reaction(reacted: Reacted, *, channel_type: str, sender_name: str, is_person: bool) -> Inbound:
-    """Return a reaction as an event without anything to read."""
+def to_reaction(
+    reacted: Reacted, *, channel_type: str, sender_name: str, is_person: bool, thread: str | None = None
+) -> Inbound:
+    """Return a reaction as an event without anything to read. `thread` is that of the post that it is to."""
     reaction = reacted.reaction
     return Inbound(
-        key=f"{reaction.user_id} reacted {reaction.post_id}",
+        key=reacted.key,
         message_id=reaction.post_id,
         sent_at=reaction.create_at or 0,
-        chat=Chat() if channel_type == "D" else Chat(reacted.channel_id),
+        chat=Chat("" if channel_type == "D" else reacted.channel_id, thread=thread),
         sender=Address(reaction.user_id),
         sender_name=as_name(sender_name),
         origin=Origin.PERSON if is_person else Origin.PROGRAM,

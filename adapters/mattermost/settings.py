@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import FilePath, SecretStr, field_validator
 
 from ...common.core.policy import Policy
-from ...common.settings.config import APPROVALS_TO, Entries, Flag, Settings, base_url, setting
+from ...common.settings.config import APPROVALS_TO, Entries, Flag, Instructions, Settings, base_url, setting
 from ...common.settings.stock import Stock
 from .stock import STOCK
 
@@ -63,6 +63,17 @@ class MattermostSettings(Settings):
         "MATTERMOST_EDITED_REQUESTS",
         "answer",
         "`answer`: answer a request again if its author edits it within 15 minutes; `background`: only note the edit.",
+    )
+    reaction_context: Literal["own", "off"] = setting(
+        "MATTERMOST_REACTION_CONTEXT",
+        "own",
+        "Reactions to show the agent, as background: those to its own posts, or none.",
+    )
+    reaction_turns: Instructions = setting(
+        "MATTERMOST_REACTION_TURNS",
+        {},
+        "Reactions to the agent's posts that are requests, each with its instruction: a JSON object such as"
+        ' `{"repeat": "do that again"}`.',
     )
     reply_mode: Literal["off", "thread"] = setting(
         "MATTERMOST_REPLY_MODE", "off", "`thread`: answer a channel post in its thread."

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...common.core.authority import Authority, of_program
 from ...common.core.bounded import Bounded
-from ...common.core.events import Address, Dispatch, Inbound, Me, Origin, Rule, Unhandled
+from ...common.core.events import Address, Dispatch, Inbound, Me, Origin, Rule, Unhandled, message_key
 from ...common.core.people import Authorization, authorization_of
 from ...common.core.policy import Policy
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
 from ...common.inbound.authorization import AuthorizationCache, HostAccess
-from ...common.inbound.delivery import Awaits, Deliver, React, Report
+from ...common.inbound.delivery import Awaits, Deliver, React, Report, TakeBack
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Message, Pipeline, Source
@@ -59,6 +59,16 @@ from .settings import MattermostSettings
 KEEP_OWN = 2_000
 _OWN_CHARACTERS = 100
 
+
+@dataclass(frozen=True, slots=True)
+class OwnPost:
+    """A post of the bot's own. `text` is its beginning."""
+
+    channel_id: str
+    thread: str | None
+    text: str
+
+
 Incoming = Item | Reacted | UserRemoved
 
 
@@ -78,12 +88,13 @@ class MattermostSource(Source[Incoming]):
         report: Report,
         react: React | None = None,
         awaits: Awaits | None = None,
+        take_back: TakeBack | None = None,
     ) -> None:
         self._client = client
         self._store = store
         self._host = host
-        self.own: Bounded[str, str] = Bounded(KEEP_OWN)
-        """The texts of the bot's own posts by id, the latest ones."""
+        self.own: Bounded[str, OwnPost] = Bounded(KEEP_OWN)
+        """The bot's own posts by id, the latest ones."""
         self._me = Me(sent=self.own)
         self._policy = settings.policy()
         self._listed_only = replace(self._policy, every_chat=False)
@@ -98,7 +109,7 @@ class MattermostSource(Source[Incoming]):
         # The server's time, not this machine's: the ledger compares ages with the times of posts.
         ledger = Ledger(store, "mattermost", lambda: client.server_clock.now() / 1000)
         trace = Trace(store, "mattermost", time.time)
-        self.pipeline = Pipeline(self, ledger, trace, observed, deliver, report, react, awaits)
+        self.pipeline = Pipeline(self, ledger, trace, observed, deliver, report, react, awaits, take_back)
         self.cursors = Cursors(store, "mattermost")
         catch_up = CatchUp(client, self.cursors, settings.catch_up_posts, client.server_clock.now)
         self.gaps = Gaps(client, self.pipeline, catch_up, self.cursors, self.invitations, self.allowlist, observed)
@@ -144,6 +155,7 @@ class MattermostSource(Source[Incoming]):
             case Edited(post):
                 self._submit(Item(post, "edited"))
             case Deleted(post):
+                self.pipeline.deleted(post.channel_id, message_key(Address(post.user_id), post.id))
                 self._submit(Item(post, "deleted"))
             case UserUpdated(user_id, username):
                 self.usernames.learn(user_id, username)
@@ -155,7 +167,8 @@ class MattermostSource(Source[Incoming]):
                 self.gaps.report()
             case Unhandled(kind):
                 if (reacted := reaction_of(frame)) and reacted.reaction.post_id in self.me.sent:
-                    self.pipeline.submit(reacted)
+                    # Without its time, the second of two equal acts would look like a copy of the first.
+                    self.pipeline.submit(reacted, reacted.key if reacted.reaction.create_at else None)
                 else:
                     self.pipeline.unhandled[kind] += 1
 
@@ -221,7 +234,8 @@ class MattermostSource(Source[Incoming]):
         inbound = decoded.inbound
         if inbound.origin is Origin.SELF:
             # Our own posts, from any client of the account, make the thread ours without asking the server.
-            self.own.put(inbound.message_id, inbound.text[:_OWN_CHARACTERS])
+            own = OwnPost(item.post.channel_id, inbound.chat.thread, inbound.text[:_OWN_CHARACTERS])
+            self.own.put(inbound.message_id, own)
             root = inbound.chat.thread or inbound.message_id
             self._threads.record_own_post(root, inbound.sent_at, is_root=inbound.chat.thread is None)
         now = self._client.server_clock.now_with(
@@ -234,6 +248,7 @@ class MattermostSource(Source[Incoming]):
         inbound = to_reaction(
             item,
             channel_type=channel.type,
+            thread=own.thread if (own := self.own.get(item.reaction.post_id)) else None,
             sender_name=await self.usernames.fetch_name(user_id),
             is_person=user_id != self.me.id and await self.usernames.is_person(user_id),
         )

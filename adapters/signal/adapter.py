@@ -20,6 +20,7 @@ from ...common.host.outgoing.editing import editing
 from ...common.host.outgoing.growing import Grown, Piece, without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
+from ...common.inbound.reactions import ReactionRules
 from ...common.settings.config import without_user
 from . import host_names, sending, wire
 from .connection import Connection
@@ -66,6 +67,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         self.http_url, self.account = shown, self._settings.account
         self._quotable: Bounded[tuple[str, str], tuple[str, str]] = Bounded(_KEEP_QUOTABLE)
         """Author and text of the latest dispatched messages, by chat and message id, for quotes in answers."""
+        self._said: Bounded[tuple[str, str], str] = Bounded(_KEEP_QUOTABLE)
+        """The beginnings of the latest texts of our own, by chat and message id, for reactions to them."""
 
     async def _open_connection(self) -> bool:
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
@@ -78,6 +81,15 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         return True
 
     # -- inbound
+
+    def _own_text(self, chat_id: str, message_id: str) -> str | None:
+        """Return the beginning of one of our own texts, None if it is not known."""
+        return self._said.get((chat_id, message_id))
+
+    def _reaction_rules(self) -> ReactionRules:
+        settings = self._settings
+        shown, turns = settings.reaction_context == "own", settings.reaction_turns
+        return ReactionRules(shown, settings.observe_unmentioned, turns=turns)
 
     async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
         """Commit a message to the ledger, then hand it to the host through `handle_message`."""
@@ -98,16 +110,13 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         else:
             raw = _raw_message(inbound)
             event = await self._interceptor.dispatched_event(delivery, source, self._fetch, raw_message=raw)
-            self._quotable.put(
-                (delivery.chat_id, inbound.message_id),
-                (
-                    inbound.sender.id or inbound.sender.number or "",
-                    readable(inbound.text, inbound.mentions)[:_QUOTED_CHARACTERS],
-                ),
-            )
+            if inbound.reaction is None:
+                author, said = inbound.sender, readable(inbound.text, inbound.mentions)
+                quote = (author.id or author.number or "", said[:_QUOTED_CHARACTERS])
+                self._quotable.put((delivery.chat_id, inbound.message_id), quote)
         # Before the hand-over: a crash in between must not make the host answer the same message twice.
-        await commit()
-        await self.handle_message(event)
+        if await commit():
+            await self.handle_message(event)
 
     async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
         """Download a file into the host's cache. Raises FileTooLarge."""
@@ -135,6 +144,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             sent = await sending.send(connection.client, params)
             # The timestamp is needed to recognise the echo of our own message.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
+            self._said.put((chat_id, str(sent.timestamp)), text[:_QUOTED_CHARACTERS])
             # Given an id, the host edits the answer while the model still writes it.
             return str(sent.timestamp) if self._settings.streaming and sent.timestamp else None
 
@@ -300,8 +310,14 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             await super()._stop_typing_indicator(chat_id)
 
     def _reactions_enabled(self, event: Any = None) -> bool:
-        known = event is None or not self._interceptor.is_unauthorized_dm(event.source.chat_id)
-        return known and bool(super()._reactions_enabled(event))
+        if event is not None:
+            delivery = event.metadata.get("hardened")
+            # Nobody can react to a reaction.
+            if isinstance(delivery, Delivery) and delivery.inbound.reaction is not None:
+                return False
+            if self._interceptor.is_unauthorized_dm(event.source.chat_id):
+                return False
+        return bool(super()._reactions_enabled(event))
 
 
 @editing

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...common.core.chats import LiveChat
 from ...common.core.errors import HardenedError
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Awaits, Deliver, React, Report
+from ...common.inbound.delivery import Awaits, Deliver, React, Report, TakeBack
 from ...common.inbound.observation import Observations
 from ...common.settings.config import is_exposed
 from ..connection import BaseConnection
@@ -48,6 +48,7 @@ class Connection(BaseConnection):
         report: Report,
         react: React,
         awaits: Awaits,
+        take_back: TakeBack,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
     ) -> None:
@@ -72,6 +73,7 @@ class Connection(BaseConnection):
             report=report,
             react=react,
             awaits=awaits,
+            take_back=take_back,
         )
         self.allowlist, self.policy = self.source.allowlist, settings.policy()
         self.stream = supervised_stream(

@@ -149,7 +149,8 @@ def _inbound(
         # Both times are the sender's, so their difference is right even if the sender's clock is wrong.
         first_at=received_at - (sent_at - edits) if edits and received_at else None,
         delivered_at=server_time(envelope.server_delivered_timestamp) or received_at,
-        deletes=str(body.remote_delete.timestamp) if body.remote_delete else None,
+        deletes=_deleted(body),
+        deleted_author=_target(body.admin_delete) if _is_by_admin(body) else Address(),
         reaction=_reaction(body.reaction) if isinstance(body.reaction, wire.Reaction) else None,
         # signal-cli announces a new group with a DELIVER of revision 0, and any later change, such as an addition or
         # an invitation, with an UPDATE. Neither says what changed.
@@ -242,12 +243,31 @@ def _quote(quote: wire.Quote | None, names: Names) -> Quote | None:
 
 
 def _reaction(reaction: wire.Reaction) -> Reaction:
-    author = Address(
-        as_aci(reaction.target_author_uuid) or as_aci(reaction.target_author),
-        as_number(reaction.target_author_number) or as_number(reaction.target_author),
-    )
     target = str(reaction.target_sent_timestamp)
-    return Reaction(as_name(reaction.emoji), target, author, reaction.is_remove)
+    return Reaction(as_name(reaction.emoji), target, _target(reaction), reaction.is_remove)
+
+
+def _target(part: wire.Reaction | wire.AdminDelete) -> Address:
+    """Return the author of the message that a reaction or a deletion is about."""
+    return Address(
+        as_aci(part.target_author_uuid) or as_aci(part.target_author),
+        as_number(part.target_author_number) or as_number(part.target_author),
+    )
+
+
+def _deleted(body: wire.DataMessage) -> str | None:
+    """Return the id of the message that a message deletes."""
+    if body.remote_delete:
+        return str(body.remote_delete.timestamp)
+    return str(body.admin_delete.target_sent_timestamp) if _is_by_admin(body) else None
+
+
+def _is_by_admin(body: wire.DataMessage) -> bool:
+    """Return True for the deletion of another member's message: it names its author, and the group."""
+    deletion = body.admin_delete
+    if body.remote_delete or body.group_info is None or not isinstance(deletion, wire.AdminDelete):
+        return False
+    return bool(_target(deletion))
 
 
 def _attachment(attachment: wire.Attachment) -> Attachment:

@@ -23,6 +23,7 @@ from ...common.core.people import Authorization
 from ...common.state.allowlist import RuntimeAllowlist
 from .client import SignalClient
 from .failures import RpcError
+from .people.members import is_among
 from .wire import GroupRow, Person, read_rows
 
 logger = logging.getLogger(__name__)
@@ -58,11 +59,8 @@ class Group:
     people: tuple[Address, ...]
 
     def includes(self, person: Address) -> bool:
-        """Return True if the person is a member. Equal numbers do not count if both ACIs are known and differ."""
-        return any(
-            (p.id and p.id == person.id) or (p.number and p.number == person.number and not (p.id and person.id))
-            for p in self.people
-        )
+        """Return True if the person is a member."""
+        return is_among(self.people, person)
 
 
 def read_groups(result: object, me: Me) -> Iterator[Group]:

@@ -11,7 +11,7 @@ from pydantic import field_validator
 
 from ...common.core.people import as_aci, as_number
 from ...common.core.policy import Policy
-from ...common.settings.config import APPROVALS_TO, Entries, Flag, Settings, base_url, setting
+from ...common.settings.config import APPROVALS_TO, Entries, Flag, Instructions, Settings, base_url, setting
 from ...common.settings.stock import Stock
 from .stock import STOCK
 
@@ -67,6 +67,17 @@ class SignalSettings(Settings):
         False,
         "Let answers grow while the model writes, by edits of the message. Hermes streams to Signal only with "
         "`display.platforms.signal.streaming: true` in `config.yaml`.",
+    )
+    reaction_context: Literal["own", "off"] = setting(
+        "SIGNAL_REACTION_CONTEXT",
+        "own",
+        "Reactions to show the agent, as background: those to its own messages, or none.",
+    )
+    reaction_turns: Instructions = setting(
+        "SIGNAL_REACTION_TURNS",
+        {},
+        "Reactions to the agent's messages that are requests, each with its instruction: a JSON object such as"
+        ' `{"🔁": "do that again"}`.',
     )
     mention_aliases: Entries = setting(
         "SIGNAL_MENTION_ALIASES",

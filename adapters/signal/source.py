@@ -21,7 +21,7 @@ from ...common.core.server_clock import ServerClock
 from ...common.core.wording import Foreign
 from ...common.core.wording import name as as_name
 from ...common.inbound.authorization import HostAccess
-from ...common.inbound.delivery import Awaits, Deliver, React, Report
+from ...common.inbound.delivery import Awaits, Deliver, React, Report, TakeBack
 from ...common.inbound.fair_queue import Place
 from ...common.inbound.observation import Observations
 from ...common.inbound.pipeline import Message, Pipeline, Source
@@ -33,6 +33,7 @@ from .client import SignalClient
 from .decode import LONG_TEXT, OTHER_ACCOUNT, decode
 from .invitations import Invitations
 from .peek import group_of, peek
+from .people.members import is_admin
 from .people.senders import Senders
 from .settings import SignalSettings
 
@@ -70,6 +71,7 @@ class SignalSource(Source[Inbound]):
         report: Report,
         react: React | None = None,
         awaits: Awaits | None = None,
+        take_back: TakeBack | None = None,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -160,7 +162,10 @@ class SignalSource(Source[Inbound]):
             return
         if inbound.delivered_at is not None:
             self._clock.advance(inbound.delivered_at)
-        has_effect = not inbound.contentless or inbound.deletes
+        # An admin's deletion has its effect when it is read: only then is it known that they are one.
+        if (deleted := inbound.deleted_key) and not inbound.deleted_author:
+            self.pipeline.deleted(self.queue(inbound), deleted)
+        has_effect = not inbound.contentless or inbound.deletes or inbound.reaction
         self.pipeline.submit(inbound, inbound.key if has_effect else None)
 
     def _ignored_early(self, data: bytes) -> bool:
@@ -211,8 +216,14 @@ class SignalSource(Source[Inbound]):
 
     async def read(self, item: Inbound) -> Message[Inbound]:
         self.senders.learn_from(item)
-        chat_type = "group" if item.chat.is_group else "dm"
-        return Message(item, item, self.senders.chat_id(item), chat_type, self._clock.now())
+        chat_type, inbound = "group" if item.chat.is_group else "dm", item
+        if item.deleted_author and not await self._is_served_admin(item):
+            inbound = replace(item, deletes=None)
+        return Message(item, inbound, self.senders.chat_id(item), chat_type, self._clock.now())
+
+    async def _is_served_admin(self, item: Inbound) -> bool:
+        serves = self.policy(item.chat.id).serves(item.chat.id)
+        return serves and await is_admin(self._client, item.chat.id, item.sender)
 
     async def invitation(self, message: Message[Inbound]) -> str | None:
         inbound, actor = message.inbound, NOBODY

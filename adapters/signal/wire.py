@@ -73,6 +73,15 @@ class RemoteDelete(Wire):
     timestamp: int
 
 
+class AdminDelete(Wire):
+    """An admin's deletion of another member's message with that timestamp. Only in groups."""
+
+    target_author: str | None = None
+    target_author_number: str | None = None
+    target_author_uuid: str | None = None
+    target_sent_timestamp: int
+
+
 class Reaction(Wire):
     """A reaction to the message with the timestamp `target_sent_timestamp` of that author."""
 
@@ -103,7 +112,8 @@ class DataMessage(Wire):
     poll_terminate: Any = None
     pin_message: Any = None
     unpin_message: Any = None
-    admin_delete: Any = None
+    # An invalid one is a deletion all the same, of nothing.
+    admin_delete: Annotated[AdminDelete | Any, Field(union_mode="left_to_right")] = None
     group_call_update: Any = None
 
 
@@ -210,6 +220,7 @@ class GroupRow(Wire):
     name: Lenient[str] = None
     is_member: Lenient[StrictBool] = None
     members: Lenient[tuple[OnErrorOmit[Person], ...]] = None
+    admins: Lenient[tuple[OnErrorOmit[Person], ...]] = None
     pending_members: Lenient[tuple[OnErrorOmit[Person], ...]] = None
 
 

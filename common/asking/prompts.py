@@ -127,6 +127,10 @@ class Prompts:
         """Return the prompt in a message, open or settled."""
         return self._at.get(place)
 
+    def knows(self, place: Place) -> bool:
+        """Return True if a prompt stands in a message, whether open, settled or of an earlier run."""
+        return place in self._at or place in self._expired
+
     def open(self) -> Iterator[Prompt]:
         """Yield the open prompts, the oldest first."""
         yield from {id(prompt): prompt for prompt in self._at.values() if not prompt.outcome}.values()
@@ -149,4 +153,7 @@ class Prompts:
 
     def expires(self, place: Place) -> bool:
         """Return True, once, if a prompt of an earlier run stands in a message."""
-        return self._expired.pop(place, False)
+        expired = self._expired.get(place, False)
+        if expired:
+            self._expired[place] = False
+        return expired

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
+
+from ..core.wording import Foreign
 
 
 class Sign(StrEnum):
@@ -28,12 +31,15 @@ _SIGNS: Mapping[str, Sign] = {name: sign for sign, names in NAMES.items() for na
 _NUMBERS = {name: n for n, name in enumerate(DIGITS, 1)} | {f"{n}\u20e3": n for n in range(1, 10)}
 _TONE = "_skin_tone"
 _TONES = ("_light", "_medium_light", "_medium", "_medium_dark", "_dark")
+_NAME = re.compile(r"[a-z0-9_+-]{1,64}")
+_LONGEST_EMOJI = 16
+"""Characters: a family of four, of any skin, has eleven."""
 _VARIATION = "\ufe0f"
 
 
 def meaning(emoji: str) -> Sign | int | None:
     """Return the sign, or the number of a choice (1 to 9), that an emoji of any skin tone means; None for any other."""
-    plain = _plain(emoji)
+    plain = base_emoji(emoji)
     return _SIGNS.get(plain) or _NUMBERS.get(plain)
 
 
@@ -42,12 +48,21 @@ def name_of(meant: Sign | int) -> str:
     return NAMES[meant][0] if isinstance(meant, Sign) else DIGITS[meant - 1]
 
 
+def shown(emoji: Foreign) -> str:
+    """Return a reaction for display: Mattermost's name between colons, an emoji itself; empty for anything else."""
+    if _NAME.fullmatch(emoji):
+        return f":{emoji}:"
+    # The daemon does not check that an emoji is one: words would read as the person's.
+    is_emoji = len(emoji) <= _LONGEST_EMOJI and any(not char.isascii() for char in emoji)
+    return emoji if is_emoji and not any(char.isalpha() or char.isspace() for char in emoji) else ""
+
+
 def keycap(number: int) -> str:
     """Return the emoji of a number from 1 to 9."""
     return f"{number}{_VARIATION}\u20e3"
 
 
-def _plain(emoji: str) -> str:
+def base_emoji(emoji: str) -> str:
     """Return an emoji without variation and skin tone, which Mattermost spells out."""
     if emoji.endswith(_TONE):
         emoji = emoji.removesuffix(_TONE)

@@ -174,10 +174,23 @@ class Inbound:
     """Time at which the server delivered it, by its own clock; None if unknown."""
     deletes: str | None = None
     """The id of the message that its sender deleted with this event."""
+    deleted_author: Address = Address()
+    """The author of the deleted message, empty if it is the sender."""
     reaction: Reaction | None = None
     """The reaction that the event is, or takes away."""
     opens_group: bool = False
     """True for a group event without text: somebody created the group, added or invited us, or changed the group."""
+
+    @property
+    def deleted_key(self) -> str | None:
+        """The `message_key` of the message that this event deletes."""
+        return message_key(self.deleted_author or self.sender, self.deletes) if self.deletes else None
+
+    @property
+    def message_keys(self) -> tuple[str, ...]:
+        """The `message_key` of this version, and that of the version that it replaces."""
+        ids = (self.message_id, *([self.edits] if self.edits and self.edits != self.message_id else ()))
+        return tuple(message_key(self.sender, each) for each in ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +223,8 @@ class Reason(StrEnum):
     UNVERIFIED = "sender not allowed"
     STALE = "missed too long ago, or a missed command"
     EDITED = "a new version of what was answered"
+    DELETED = "deleted before it was handled"
+    REACTION = "a reaction that the operator made a request"
 
 
 class Rule(IntEnum):

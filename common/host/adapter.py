@@ -10,8 +10,9 @@ from typing import Any
 
 from ..core.errors import Closed, CommonCode, ConnectionLost, Fatal, HardenedError
 from ..inbound.authorization import HostAccess
-from ..inbound.delivery import Change
+from ..inbound.delivery import Change, Reacted
 from ..inbound.observation import observations
+from ..inbound.reactions import Reactions
 from ..state.ledger import Answers
 from ..state.store import shared
 from . import events, people, profile
@@ -30,8 +31,8 @@ logger = logging.getLogger(__name__)
 def hardened(stock: Any) -> Any:
     """Return the base class of a network's adapter, made from the stock one.
 
-    The subclass supplies `_deliver`, `_send_text` and `_open_connection`, which sets `connection` and returns False if
-    another process holds the account.
+    The subclass supplies `_deliver`, `_send_text`, `_own_text`, `_reaction_rules` and `_open_connection`, which sets
+    `connection` and returns False if another process holds the account.
     """
 
     class Hardened(guarded(stock)):  # type: ignore[misc]
@@ -47,6 +48,7 @@ def hardened(stock: Any) -> Any:
             self._observed = observations(str(self.home), self.platform.value, time.time)
             self._asking = Asking(self, shared(self.state))
             self._interceptor = Interceptor(self, self._observed, self._asking)
+            self._reactions = Reactions(self._observed, self._reaction_rules(), self._own_text, time.time)
             self._notifying: asyncio.Task[None] | None = None
             self._answers = Answers(shared(self.state), self.platform.value)
             self._growing = Growing(self, book(str(self.home), self.platform.value))
@@ -93,11 +95,20 @@ def hardened(stock: Any) -> Any:
                 "host": HostAccess(self._is_sender_authorized, lambda user_id: people.is_paired(self, user_id)),
                 "deliver": self._deliver,
                 "report": self._report_change,
-                "react": self._asking.reacted,
+                "react": self._reacted,
                 "awaits": self._asking.awaits,
+                "take_back": self._interceptor.deletions.take_back,
                 "on_dead": self._report_dead,
                 "handover_seconds": profile.handover_seconds(),
             }
+
+        async def _reacted(self, reacted: Reacted) -> str | None:
+            """Take a reaction to a message of ours: as an answer to a question, as a request, or as talk."""
+            if await self._asking.reacted(reacted):
+                return None
+            if (request := self._reactions.request(reacted)) is None:
+                self._reactions.note(reacted)
+            return request
 
         def _report_dead(self, exc: HardenedError) -> None:
             """Report to the host that the stream has ended; it disconnects this instance and creates another one."""

@@ -54,7 +54,7 @@ def platform_event(platform: str, change: Change) -> dict[str, Any]:
     }
     if inbound.deletes:
         kind = "message_deleted"
-        payload["author_id"] = change.user_id
+        payload["author_id"] = None if inbound.deleted_author else change.user_id
     else:
         kind = "message_edited"
         at = moment(inbound.received_at) if inbound.received_at else None

@@ -24,6 +24,7 @@ from .held import Held
 from .tenancy import session
 from .tenancy.commands import answer as answer_for_chat
 from .tenancy.guarding import kept
+from .waiting.deletions import Deletions
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
@@ -46,6 +47,7 @@ class Interceptor:
         self.closing = asyncio.Event()
         """This is set when the adapter is about to close, so that no event waits for its files any longer."""
         self._held = Held(adapter, self.closing)
+        self.deletions = Deletions(adapter)
 
     def _event(self, delivery: Delivery, source: Any, **fields: Any) -> Any:
         inbound = delivery.inbound
@@ -72,6 +74,8 @@ class Interceptor:
             return False
         if event.internal or not isinstance(delivery, Delivery):
             return True
+        if self.deletions.include(event):
+            return False
         self._track_unauthorized(delivery)
         self._remember(delivery, event.source)
         if delivery.authorization.allowed and (reply := await self._answer_command(event, delivery)):
@@ -98,6 +102,7 @@ class Interceptor:
             if event.channel_context and not event.text:
                 # The host puts its description of an attachment before the background, and the text after it.
                 event.text = "(the message attached above)"
+        self.deletions.handed_over(event, delivery)
         return True
 
     def screened(self, handler: Handler) -> Handler:
@@ -109,6 +114,8 @@ class Interceptor:
         async def handle(event: Any) -> Any:
             # The host's hook for this sees no event that the host itself makes.
             session.arrived(event.source)
+            if self.deletions.include(event):
+                return None
             if refusal := self._refused(event):
                 return refusal.reply
             if not event.internal:

@@ -12,11 +12,15 @@ from ..core.wording import TEXT_CHARACTERS, Foreign, name
 
 KEEP_LINES = 50
 KEEP_CHARACTERS = 4_000
+REACTED = "reacted"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """One observed message. `key` is its `message_key`, `author` a display name, `at` the Unix time of its arrival."""
+    """One observed message. `key` is its `message_key`, `author` a display name, `at` the Unix time of its arrival.
+
+    The key of a reaction has `REACTED` before the id of the message that it is to. No message's id has two words.
+    """
 
     key: str
     author: str
@@ -32,7 +36,8 @@ class Line:
 
     def __str__(self) -> str:
         mark = "" if self.verified else "[unverified] "
-        return f"{mark}{name(self.author).replace(':', ' ') or 'somebody'}: {Foreign(self.text)}"
+        colon = "" if self.key.partition(" ")[2].startswith(f"{REACTED} ") else ":"
+        return f"{mark}{name(self.author).replace(':', ' ') or 'somebody'}{colon} {Foreign(self.text)}"
 
     @property
     def verified(self) -> bool:

@@ -65,16 +65,19 @@ class Reacted:
         return buffer_of(self.chat_id, self.inbound.chat)
 
 
-Commit = Callable[[], Awaitable[None]]
-"""Call this right before the hand-over: once it returns, not even a crash dispatches the message twice."""
+Commit = Callable[[], Awaitable[bool]]
+"""Call this right before the hand-over: once it returns, not even a crash dispatches the message twice. It returns
+False for a message that was deleted meanwhile and must not be handed over."""
 Deliver = Callable[[Delivery, Commit], Awaitable[None]]
 """Hands a message to the host."""
 Report = Callable[[Change], Awaitable[None]]
 """Tells the host's other plugins of a change. Never raises."""
 Awaits = Callable[[str, str], frozenset[str]]
 """Returns the user ids of those in a chat whom the bot asked a question of which a text is one of the choices."""
-React = Callable[[Reacted], Awaitable[None]]
-"""Takes a reaction to a message of ours."""
+React = Callable[[Reacted], Awaitable[str | None]]
+"""Takes a reaction to a message of ours. Returns the request that it is, None if it is none."""
+TakeBack = Callable[[str], None]
+"""Takes a deleted message, by its `message_key`, out of the places in which it waits for the agent."""
 
 
 def buffer_of(chat_id: str, chat: Chat) -> str:

@@ -115,6 +115,20 @@ class Observations:
             self._drop(chat, buffer.replace(old, new))
             return True
 
+    def renew(self, chat: str, line: Line) -> None:
+        """Replace the line with the same key by a new one; nothing if it says the same."""
+        with self._lock:
+            if not self.holds(chat, line.key, line.text):
+                self.delete(chat, line.key)
+                self.add(chat, line)
+
+    def holds(self, chat: str, key: str, text: str) -> bool:
+        """Return True if a line with that key and text is in the buffer."""
+        with self._lock:
+            buffer = self._chats.get(chat)
+            line = buffer.find(key) if buffer else None
+            return line is not None and line.text == text
+
     def delete(self, chat: str, key: str) -> bool:
         """Remove a line; return False if it is no longer in the buffer."""
         with self._lock:
@@ -123,6 +137,9 @@ class Observations:
             if buffer is None or line is None:
                 return False
             self._drop(chat, [buffer.remove(line)])
+            # An event that waits for its turn must not show it either.
+            for waiting in [a for a in self._attached.values() if a.chat == chat]:
+                self._render_again(waiting)
             return True
 
     def attach(self, chat: str, session: str, event: CarriesContext) -> None:
@@ -151,9 +168,7 @@ class Observations:
                 self._advance(seen.session, seen.up_to)
                 # Several events of a session may be under way with the same lines.
                 for other in [a for a in self._attached.values() if a.session == seen.session]:
-                    self._render(
-                        other, [line for line in self._unseen(other.chat, other.session) if line.seq <= other.up_to]
-                    )
+                    self._render_again(other)
 
     def chats(self) -> frozenset[str]:
         """Return the chats with a line in a buffer; a thread counts as its chat."""
@@ -164,6 +179,10 @@ class Observations:
         """Return the lines of a chat's buffer, the oldest first."""
         with self._lock:
             return tuple(self._unexpired(chat))
+
+    def _render_again(self, attached: _Attached) -> None:
+        lines = self._unseen(attached.chat, attached.session)
+        self._render(attached, [line for line in lines if line.seq <= attached.up_to])
 
     def _render(self, attached: _Attached, lines: Iterable[Line]) -> None:
         lines = list(lines)

@@ -13,14 +13,25 @@ from typing import Generic, TypeVar
 
 from ..core.authority import Authority
 from ..core.bounded import Bounded
-from ..core.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Rule, message_key
+from ..core.events import Address, Decision, Dispatch, Ignore, Inbound, Me, Observe, Origin, Reason, Rule
 from ..core.people import NOBODY, Authorization
 from ..core.policy import Past, Policy, arrived_at, decide, horizon, restrain
 from ..core.versions import Versions, is_change
 from ..core.wording import Foreign
 from ..state.ledger import Ledger
 from ..state.trace import Trace
-from .delivery import Awaits, Change, Deliver, Delivery, React, Reacted, Report, apply_edit, buffer_of
+from .delivery import (
+    Awaits,
+    Change,
+    Deliver,
+    Delivery,
+    React,
+    Reacted,
+    Report,
+    TakeBack,
+    apply_edit,
+    buffer_of,
+)
 from .fair_queue import Place
 from .observation import Observations
 from .workers import ChatWorkers
@@ -28,6 +39,7 @@ from .workers import ChatWorkers
 KEEP_LOOKED_UP = 10_000
 """Messages that waited for a lookup; those shed meanwhile never come back to be taken out."""
 KEEP_CHATS = 5_000
+KEEP_DELETED = 2_000
 
 _Item = TypeVar("_Item")
 
@@ -141,6 +153,7 @@ class Pipeline(Generic[_Item]):
         report: Report,
         react: React | None = None,
         awaits: Awaits | None = None,
+        take_back: TakeBack | None = None,
     ) -> None:
         self._source = source
         self._observed = observed
@@ -148,6 +161,9 @@ class Pipeline(Generic[_Item]):
         self._report = report
         self._react = react
         self._awaits = awaits or (lambda *_: frozenset())
+        self._take_back = take_back
+        self._deleted: Bounded[str, None] = Bounded(KEEP_DELETED)
+        """The keys of messages that were deleted while something waited in their chats."""
         self._versions = Versions()
         self._looked_up: Bounded[str, None] = Bounded(KEEP_LOOKED_UP)
         self._program_turns: Bounded[str, int] = Bounded(KEEP_CHATS)
@@ -167,6 +183,11 @@ class Pipeline(Generic[_Item]):
         # Claimed here, not in the worker: a second stream may bring the same message while the first copy waits.
         if key is None or self.is_new(key):
             self.workers.submit(self._source.queue(item), item)
+
+    def deleted(self, chat: str, key: str) -> None:
+        """Drop a message, by its `message_key`, that waits in the queue of a chat or is being handled."""
+        if self.workers.busy(chat):
+            self._deleted.put(key, None)
 
     def is_new(self, key: str) -> bool:
         """Claim a ledger key and return True; count a duplicate and return False if it was claimed before."""
@@ -197,9 +218,11 @@ class Pipeline(Generic[_Item]):
         # Before the decision: the chat may be served from this very message on.
         if outcome := await source.invitation(message):
             self.trace.noted(message.inbound, "invitation", outcome)
-        if taken_back := message.inbound.deletes:
-            self._observed.delete(message.buffer, message_key(message.inbound.sender, taken_back))
-        if await self._is_reaction_deferred(message):
+        if deleted := message.inbound.deleted_key:
+            self._observed.delete(message.buffer, deleted)
+            if self._take_back is not None:
+                self._take_back(deleted)
+        if self._is_reaction_to_us(message.inbound) and await self._reacted(message):
             return
         # Before the host is asked: a busy account ignores most messages, and each question reads the host's lists.
         decision, authorization = self.decide_optimistically(message.inbound), NOBODY
@@ -213,6 +236,8 @@ class Pipeline(Generic[_Item]):
                 message = message.reading(replace(message.inbound, answers=True))
             # Again: the author's authority counts now, and the text, a thread or our own identity may be known better.
             decision = self._decide(message.inbound, authorization.authority)
+        if self._is_deleted(message.inbound):
+            decision = Ignore(Rule.CONTENTLESS, Reason.DELETED)
         # Before the next step, which records this version.
         await self._report_change(message)
         decision = self._restrained(decision, message)
@@ -225,19 +250,36 @@ class Pipeline(Generic[_Item]):
         # Last: the catch-up cursor must not pass a message that was not delivered.
         source.handled(message)
 
-    async def _is_reaction_deferred(self, message: Message[_Item]) -> bool:
-        """Report a reaction to a message of ours in a chat that is served; True if its author is looked up first."""
-        inbound, reaction = message.inbound, message.inbound.reaction
-        if self._react is None or reaction is None or inbound.origin is not Origin.PERSON:
+    def _is_reaction_to_us(self, inbound: Inbound) -> bool:
+        """Return True for a person's reaction to a message of ours in a chat that is served."""
+        if self._react is None or inbound.reaction is None or inbound.origin is not Origin.PERSON:
             return False
-        if not self.me.wrote(reaction) or not self._serves(inbound):
-            return False
+        return self.me.wrote(inbound.reaction) and self._serves(inbound)
+
+    async def _reacted(self, message: Message[_Item]) -> bool:
+        """Report a reaction to a message of ours, and deliver the request that it may be.
+
+        False if it is no request, and still to be decided.
+        """
+        inbound = message.inbound
         authorization = await self._source.authorize_author(message)
         if self._defers(message, authorization):
             return True
+        if self._react is None or inbound.reaction is None:
+            return False
         _, author = await self._source.names(message)
-        await self._react(Reacted(inbound, reaction, authorization, message.chat_id, message.chat_type, author))
-        return False
+        reacted = Reacted(inbound, inbound.reaction, authorization, message.chat_id, message.chat_type, author)
+        if (request := await self._react(reacted)) is None:
+            return False
+        decision: Decision = Dispatch(request, Rule.ADDRESSED, Reason.REACTION)
+        past = Past(message.now, horizon(message.now, self.ledger.horizon))
+        decision = restrain(decision, inbound, past, self._source.policy(inbound.chat.id))
+        if not isinstance(decision, Dispatch):
+            return False
+        self.trace.noted(inbound, "dispatch", decision.reason)
+        delivery = await self._delivery(message, decision, authorization)
+        await self._deliver(delivery, partial(self._commit, inbound, decision))
+        return True
 
     def _serves(self, inbound: Inbound) -> bool:
         return not inbound.chat.is_group or self._source.policy(inbound.chat.id).serves(inbound.chat.id)
@@ -314,13 +356,21 @@ class Pipeline(Generic[_Item]):
             or (quote is not None and self._source.authorize(quote.author, message).rights.turn),
         )
 
-    async def _commit(self, inbound: Inbound, decision: Dispatch | Observe) -> None:
-        """Put a message into the ledger: a dispatched one before this returns, an observed one soon."""
+    async def _commit(self, inbound: Inbound, decision: Dispatch | Observe) -> bool:
+        """Put a message into the ledger: a dispatched one before this returns, an observed one soon.
+
+        Return False if it was deleted meanwhile, while its files were fetched for example.
+        """
         if isinstance(decision, Observe):
             await self.ledger.note(inbound.key, sent_at=arrived_at(inbound))
-            return
-        mark = self._source.dispatch_mark(inbound)
-        await self.ledger.commit(inbound.key, *([mark] if mark else []), sent_at=arrived_at(inbound))
+        else:
+            # The message of a reaction is ours.
+            mark = None if inbound.reaction else self._source.dispatch_mark(inbound)
+            await self.ledger.commit(inbound.key, *([mark] if mark else []), sent_at=arrived_at(inbound))
+        return not self._is_deleted(inbound)
+
+    def _is_deleted(self, inbound: Inbound) -> bool:
+        return not inbound.deletes and any(key in self._deleted for key in inbound.message_keys)
 
 
 def _is_final(decision: Decision, inbound: Inbound, asked: frozenset[str]) -> bool:

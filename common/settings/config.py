@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
@@ -40,8 +41,23 @@ def _entries(value: object) -> object:
     return tuple(dict.fromkeys(entry for entry in (str(item).strip() for item in value) if entry))
 
 
+def _instructions(value: object) -> object:
+    """Read a table of texts from a YAML mapping, or from a JSON object in an environment variable."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else {}
+        except ValueError:
+            raise ValueError('must be a JSON object such as {"🔁": "do that again"}') from None
+    if not isinstance(value, Mapping) or not all(
+        isinstance(text, str) and text.strip() for pair in value.items() for text in pair
+    ):
+        raise ValueError("must map each emoji, or its name, to an instruction")
+    return {key.strip(): text.strip() for key, text in value.items()}
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Entries = Annotated[tuple[str, ...], BeforeValidator(_entries)]
+Instructions = Annotated[dict[str, str], BeforeValidator(_instructions)]
 
 
 APPROVALS_TO = (

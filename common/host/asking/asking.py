@@ -170,8 +170,14 @@ class Asking:
 
     # -- people answer
 
-    async def reacted(self, reacted: Reacted) -> None:
-        """Take a reaction to a message of ours."""
+    async def reacted(self, reacted: Reacted) -> bool:
+        """Take a reaction to a message of ours; return False if the message is no question, open or not."""
+        if not self._prompts.knows((reacted.chat_id, reacted.reaction.message_id)):
+            return False
+        await self._answered(reacted)
+        return True
+
+    async def _answered(self, reacted: Reacted) -> None:
         place, rights = (reacted.chat_id, reacted.reaction.message_id), reacted.authorization.rights
         if reacted.reaction.removed or not rights.turn:
             return

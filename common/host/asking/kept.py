@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ...asking.prompts import Place, Prompts
+from ...core.errors import StateError
 from ...state import meta
 from ...state.store import Store
 
@@ -15,10 +16,10 @@ def keep(store: Store, network: str, prompts: Prompts) -> None:
 
 
 async def earlier(store: Store, network: str) -> list[Place]:
-    """Return the places that were written last; raise StateError."""
+    """Return the places that were written last, none if they cannot be read."""
     try:
         rows = json.loads(await meta.load(store, _key(network)) or "[]")
-    except ValueError:
+    except (StateError, ValueError):
         return []
     pairs = (row for row in rows if isinstance(row, list) and len(row) == 2) if isinstance(rows, list) else ()
     return [(str(chat), str(message)) for chat, message in pairs]

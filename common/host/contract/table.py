@@ -147,6 +147,15 @@ ACTIVE_SESSIONS = HostName(
     without="the waiting of slash commands apart from what is said behind them, while the agent works",
 )
 
+_TAKEN_BACK = "the removal of deleted messages from Hermes' own queues: they are answered"
+QUEUED_EVENTS = HostName(("gateway.run:GatewayRunner._queued_events",), without=_TAKEN_BACK)
+TEXT_DEBOUNCE = HostName(("gateway.platforms.base:BasePlatformAdapter._text_debounce",), without=_TAKEN_BACK)
+DEBOUNCED = HostName(("gateway.platforms.base:TextDebounceState",), ("event",), without=_TAKEN_BACK)
+DISCARD_DEBOUNCE = HostName(
+    ("gateway.platforms.base:BasePlatformAdapter._discard_text_debounce",), ("session_key",), without=_TAKEN_BACK
+)
+INTERRUPT_MESSAGE = HostName(("run_agent:AIAgent._interrupt_message",), without=_TAKEN_BACK)
+
 # -- files and references
 
 _REFERENCES = "references such as @file: in anybody's words"

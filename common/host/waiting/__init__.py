@@ -1,0 +1,1 @@
+"""Messages that were handed over and wait for their turn in Hermes."""
