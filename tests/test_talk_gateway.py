@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests import scene_mattermost, scene_signal
+from tests.asking_stage import NETWORKS, Chat, OnMattermost, OnSignal, on_signal, running
 from tests.fakes.echo_model import last_user_text
 from tests.fakes.mattermost_server import OPS
 from tests.fakes.signal_daemon import GROUP
 from tests.scene_signal import BOT, BOT_ITSELF, in_group, variant
-from tests.test_asking_gateway import NETWORKS, Chat, OnMattermost, OnSignal, on_signal
 
 QUEUE = {"display": {"busy_input_mode": "queue", "busy_ack_enabled": False}}
 EMOJI = {"yes": "👍🏽", "laugh": "😂"}
@@ -57,7 +57,7 @@ def asked(chat: Chat) -> list[str]:
 
 @NETWORKS
 async def test_a_reaction_is_shown_once_with_the_next_turn_and_makes_none(network: Any) -> None:
-    async with network() as chat:
+    async with network() as chat, running(chat):
         await chat.say("alice", "hello")
         answer = await chat.prompt("echo: hello")
         for who, sign in (("ada", "laugh"), ("ada", "yes"), ("mallory", "laugh")):
@@ -87,7 +87,7 @@ async def test_a_reaction_of_the_operators_table_is_a_request_of_those_who_may_m
     ):
         turns, environment = {name: json.dumps({emoji: "do that again"})}, scene.environment
         monkeypatch.setattr(scene, "environment", lambda at, more=turns, of=environment: of(at) | more)
-    async with network() as chat:
+    async with network() as chat, running(chat):
         await chat.say("alice", "hello")
         answer = await chat.prompt("echo: hello")
         await chat.react("mallory", answer, "yes")
@@ -103,7 +103,7 @@ async def test_a_reaction_of_the_operators_table_is_a_request_of_those_who_may_m
 @NETWORKS
 @pytest.mark.parametrize("which", [0, 1])
 async def test_a_message_that_was_deleted_behind_a_busy_agent_is_not_answered(network: Any, which: int) -> None:
-    async with network(**QUEUE) as chat:
+    async with network() as chat, running(chat, **QUEUE):
         chat.model.held = asyncio.Event()
         await chat.say("alice", "first")
         await chat.running.until(lambda: len(asked(chat)) == 1, "a busy agent")
@@ -123,7 +123,7 @@ async def test_a_message_that_was_deleted_behind_a_busy_agent_is_not_answered(ne
 
 
 async def test_on_signal_nobody_takes_back_what_others_said() -> None:
-    async with on_signal(**QUEUE) as chat:
+    async with on_signal() as chat, running(chat, **QUEUE):
         chat.model.held = asyncio.Event()
         await chat.say("alice", "first")
         await chat.running.until(lambda: len(asked(chat)) == 1, "a busy agent")

@@ -82,7 +82,7 @@ class SignalSource(Source[Inbound]):
         # Signal's time, not this machine's: the ledger compares ages with the times in the messages.
         ledger = Ledger(store, "signal", lambda: self._clock.now() / 1000)
         self.pipeline = Pipeline(
-            self, ledger, Trace(store, "signal", time.time), observed, deliver, report, react, awaits
+            self, ledger, Trace(store, "signal", time.time), observed, deliver, report, react, awaits, take_back
         )
         self.senders = Senders(settings, client, store, host, sent=sent, on_learnt=self._release_held)
 
