@@ -230,5 +230,6 @@ async def test_the_operators_command_is_answered_at_once_while_the_agent_works(t
             held.set()
             await running.until(lambda: len(answers()) == 2, "the agent's answer")
             assert answers()[1] == "echo: long work"
-            assert len(model.requests) == 1
+            # Some hosts ask for a title, without tools.
+            assert len([each for each in model.requests if each.get("tools")]) == 1
     assert toy.noted("admitted") == ([["long work", ALICE, "dm"]] if HAS_ADMISSION else [])

@@ -28,6 +28,7 @@ NEEDED = [
     if not name.without and name.examine().state is State.FOUND
 ]
 SURELY = "policy: global"
+FINDS_OTHERS = "its session_search finds sessions of other chats"
 
 
 def configure(home: Path, block: Any, **more: Any) -> None:
@@ -121,10 +122,11 @@ def test_a_mapped_chat_beside_a_global_policy_needs_all_of_it(monkeypatch: pytes
 # -- what Hermes does otherwise than it says
 
 
-def broken(fault: str) -> None:
+def broken(*faults: str) -> None:
+    """Assert that memory is refused for one of these faults."""
     with pytest.raises(HostContractError) as caught:
         readiness.require()
-    assert fault in str(caught.value)
+    assert any(fault in str(caught.value) for fault in faults)
     assert SURELY in str(caught.value)
 
 
@@ -173,18 +175,30 @@ def test_a_search_that_forgives_a_wrong_session(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("loaded")
-def test_a_search_that_opens_a_database_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("read_only", "faults"),
+    [
+        (True, [FINDS_OTHERS]),
+        # Without a write-ahead log, a writer waits for the search that it belongs to.
+        (False, [FINDS_OTHERS, "own_search stopped with OperationalError"]),
+    ],
+)
+def test_a_search_that_opens_a_database_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, read_only: bool, faults: list[str]
+) -> None:
     search = table.SESSION_SEARCH.load()
 
     def wide(query: str = "", session_id: Any = None, db: Any = None, **more: Any) -> Any:
-        own = table.SESSION_DB(db_path=table.HERMES_HOME() / "state.db")
+        own = table.SESSION_DB(db_path=table.HERMES_HOME() / "state.db", read_only=read_only)
+        own._fts_enabled = True
         try:
             return search(query=query, session_id=session_id, db=own, **more)
         finally:
             own.close()
 
     monkeypatch.setattr("tools.session_search_tool.session_search", wide)
-    broken("its session_search finds sessions of other chats")
+    monkeypatch.setattr(table.SESSION_DB.load(), "_WRITE_PATIENCE_S", 0.0, raising=False)
+    broken(*faults)
 
 
 @pytest.mark.usefixtures("loaded")

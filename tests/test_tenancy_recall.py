@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +372,27 @@ def test_chats_search_at_the_same_time(home: Path) -> None:
         thread.join()
     assert not wrong
     assert len(recall._recalls) <= 16
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_search_that_has_ended_blocks_no_writer(home: Path, monkeypatch: pytest.MonkeyPatch, stops: bool) -> None:
+    with StoredSessions(home) as stored:
+        stored.add("own", "alice", [("user", "wedding")])
+    with closing(sqlite3.connect(home / "state.db", timeout=0, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode=DELETE")
+
+        def observed(**given: Any) -> str:
+            answer = session_search(**given)
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                writer.execute("BEGIN EXCLUSIVE")
+            if stops:
+                raise RuntimeError("on purpose")
+            return str(answer)
+
+        monkeypatch.setattr("tools.session_search_tool.session_search", observed)
+        with pytest.raises(RuntimeError, match="on purpose") if stops else nullcontext():
+            recall.search({"query": "wedding"}, "", CHATS, A)
+        writer.execute("BEGIN EXCLUSIVE")
 
 
 def test_a_database_that_cannot_be_read_is_no_answer(home: Path) -> None:

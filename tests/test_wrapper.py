@@ -116,20 +116,26 @@ def test_what_the_files_say(found: Origin) -> None:
     assert document["tool"]["uv"].get("sources", {}).get(DISTRIBUTION, {}) == found.source
 
 
-def test_the_manifest_names_the_hooks() -> None:
+def test_the_manifest_names_hooks_and_middleware() -> None:
     class Recorder:
         def __init__(self) -> None:
             self.hooks: list[str] = []
+            self.middleware: list[str] = []
 
         def register_hook(self, name: str, _: object) -> None:
             self.hooks.append(name)
+
+        def register_middleware(self, kind: str, _: object) -> None:
+            self.middleware.append(kind)
 
         def __getattr__(self, name: str) -> Any:
             return lambda *_, **__: None
 
     recorder = Recorder()
     register(recorder)
-    assert parse_yaml(files.contents(INDEX)["plugin.yaml"])["provides_hooks"] == sorted(set(recorder.hooks))
+    manifest = parse_yaml(files.contents(INDEX)["plugin.yaml"])
+    assert manifest["provides_hooks"] == sorted(set(recorder.hooks))
+    assert manifest["provides_middleware"] == sorted(recorder.middleware)
 
 
 def test_the_module_registers_the_plugin() -> None:

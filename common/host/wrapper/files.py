@@ -57,6 +57,7 @@ version: {_quoted(origin.version)}
 description: Loads the Python package {DISTRIBUTION}
 kind: platform
 provides_hooks: [pre_approval_request, pre_gateway_dispatch, pre_llm_call, subagent_start, transform_llm_output]
+provides_middleware: [llm_request, tool_execution, tool_request]
 requires_hermes: ">={VERIFIED_HERMES[0]}"
 """
     return {"__init__.py": _MARK + module, "pyproject.toml": _MARK + project, "plugin.yaml": _MARK + manifest}
