@@ -17,7 +17,7 @@ from ...state.prompts import OpenPrompts
 from ...state.store import Store
 from .. import questions
 from ..contract import table
-from . import approvals
+from . import answers, approvals, chats
 from .entries import Approval, Confirmation, Question
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Asking:
 
     async def connected(self) -> None:
         """Say on the questions of an earlier run that they have expired."""
+        chats.connected(self._adapter)
         for place in await self._table.take():
             if self._prompts.at(place) is None:
                 self._prompts.expire(place)
@@ -164,6 +165,7 @@ class Asking:
             case Answer(value):
                 # Before the answer is given: what it sets off may take long, and the watcher looks meanwhile.
                 prompt.outcome = texts.outcome(value, reacted.author, _now())
+                answers.given(prompt.session_key, user_id)
                 if not await prompt.entry.answer(value):
                     prompt.outcome = texts.TIMED_OUT
                 await self._settle(prompt)
