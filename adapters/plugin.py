@@ -16,6 +16,7 @@ from .networks import NETWORKS
 
 def register(ctx: Any) -> None:
     """Register the platforms, the commands, and the hooks that run before a model call and an approval request."""
+    from ..common.host.asking import denials
     from ..common.host.contract import hooks, table
     from ..common.host.strict_mode import keep_secret
     from ..common.host.tenancy import middleware as tenancy
@@ -29,6 +30,7 @@ def register(ctx: Any) -> None:
         hooks.register(register_hook, "pre_llm_call", _before_model_call)
         hooks.register(register_hook, "pre_approval_request", _before_approval)
         tenancy.register(ctx)
+        denials.register(ctx)
     if register_command := table.REGISTER_COMMAND.of(ctx):
         titles = " and ".join(network.title for network in NETWORKS.values())
         register_command("adapters", f"Check and manage the {titles} adapters", _add_commands, _run_command)

@@ -47,7 +47,7 @@ def daemon(daemon_with_profile: FakeSignalDaemon) -> FakeSignalDaemon:
     return daemon_with_profile
 
 
-ENABLED = {"plugins": {"enabled": ["hardened-adapters"]}}
+ENABLED = {"plugins": {"enabled": ["hardened-adapters"]}, "approvals": {"mode": "manual"}}
 MODULE = (sys.executable, "-m", "hermes_hardened_adapters")
 HERMES = (str(Path(sys.executable).parent / "hermes"), "adapters")
 

@@ -16,6 +16,7 @@ from ..doctor.findings import Result, Status, advice, failed, ok, refusal, sente
 from ..doctor.state_file import state_file
 from ..settings import environment
 from . import profile
+from .asking import checks as asking
 from .contract import table
 from .contract.check import examine
 from .contract.names import HostName
@@ -43,6 +44,7 @@ class CheckName(StrEnum):
     CONTRACT = "hermes.contract"
     MEMORY = "hermes.memory"
     SHARED = "hermes.shared"
+    APPROVALS = "hermes.approvals"
     GATEWAY = "hermes.gateway"
     STATE = "hermes.state"
 
@@ -232,6 +234,11 @@ def shared(context: Context) -> Iterator[Result]:
     yield from tenancy.shared(context.home, context.setup.platforms, context.setup.environment)
 
 
+def approvals(context: Context) -> Iterator[Result]:
+    """Name the chats whose dangerous commands people do not decide about."""
+    yield from asking.approvals(context.setup.platforms)
+
+
 def gateway(context: Context) -> Iterator[Result]:
     """Check that a gateway is running and connected to our platforms."""
     states = platform_states()
@@ -264,6 +271,7 @@ CHECKS: tuple[Check[Context], ...] = (
     Check(CheckName.CONTRACT, inherited, needs=(CheckName.VERSION,)),
     Check(CheckName.MEMORY, memory, needs=_READABLE),
     Check(CheckName.SHARED, shared, needs=(CheckName.SETUP, CheckName.MEMORY)),
+    Check(CheckName.APPROVALS, approvals, needs=_READABLE),
     Check(CheckName.GATEWAY, gateway, needs=_READABLE),
     Check(CheckName.STATE, state, needs=_READABLE),
 )

@@ -16,6 +16,7 @@ from typing import Any
 from ..core.authority import RIGHTS, Answers, Authority, Commands
 from ..core.bounded import Bounded
 from . import people, profile, sessions
+from .asking import answers, approvals
 from .contract import table
 
 _KEEP = 2_000
@@ -113,6 +114,11 @@ def turn_began(turn_id: str, user_id: str) -> None:
         _turns.put(turn_id, user_id)
 
 
+def user_of(turn_id: str) -> str:
+    """Return the user of a turn, empty if unknown."""
+    return _turns.get(turn_id, "")
+
+
 def approval_asked(session_key: str, turn_id: str = "") -> None:
     """Record the user whose turn asks for an approval. Called by the hook `pre_approval_request`, within the turn.
 
@@ -121,7 +127,10 @@ def approval_asked(session_key: str, turn_id: str = "") -> None:
     """
     variable = table.SESSION_ENV.optional()
     unnamed = variable("HERMES_SESSION_USER_ID", "") if variable and not turn_id else ""
-    _approvals.put(session_key, _turns.get(turn_id, unnamed))
+    asker = _turns.get(turn_id, unnamed)
+    # A typed answer may be to any of several requests: then those of two people are for admins.
+    mixed = approvals.several_wait(session_key) and _approvals.get(session_key) != asker
+    _approvals.put(session_key, "" if mixed else asker)
 
 
 def confirmation_asked(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
@@ -139,6 +148,9 @@ def refused(event: Any, authority: Authority, extra: Mapping[str, Any], adapter:
     question = next((found for key in keys if (found := _question(event, command, key, runner))), None)
     if question and not _may_answer(event, authority, question, extra, adapter):
         return Refusal(_reply(authority, f"Only an admin may answer this request (/{question.command})."))
+    if question:
+        for key in keys:
+            answers.given(key, str(event.source.user_id))
     if command and question is None and not _may_run(command, authority):
         return Refusal(_reply(authority, f"/{command[:_LONGEST_NAME]} is for people the operator named."))
     return None

@@ -43,6 +43,11 @@ def waits(session_key: str, entry: Any) -> bool:
         return any(each is entry for each in table.APPROVAL_QUEUES.load().get(session_key, ()))
 
 
+def several_wait(session_key: str) -> bool:
+    """Return True if more than one request of a session waits: a turn's, and those of sub-agents."""
+    return len((table.APPROVAL_QUEUES.optional() or {}).get(session_key, ())) > 1
+
+
 def resolve(session_key: str, entry: Any, choice: str, reason: str | None = None) -> bool:
     """Answer exactly this entry; False if it waits no more. `choice` is once, session, always or deny.
 

@@ -16,7 +16,7 @@ from ...inbound.delivery import Delivery, Reacted
 from ...state.store import Store
 from .. import questions, sessions
 from ..contract import table
-from . import approvals, kept
+from . import answers, approvals, chats, kept
 from .entries import Approval, Confirmation, Question
 from .network import Network
 
@@ -43,6 +43,7 @@ class Asking:
 
     async def connected(self) -> None:
         """Say on the questions of an earlier run that they have expired."""
+        chats.connected(self._adapter)
         for place in await kept.earlier(self._store, self._key[1]):
             if self._prompts.at(place) is None:
                 self._prompts.expire(place)
@@ -191,7 +192,7 @@ class Asking:
             case Tell(text):
                 await self._adapter.send(reacted.chat_id, text)
             case Answer(value):
-                await self._answer(prompt, value, reacted.author)
+                await self._answer(prompt, value, user_id, reacted.author)
 
     async def typed(self, event: Any, delivery: Delivery) -> str | None:
         """Take an answer to an approval that somebody typed; return what to say, None if it is the host's to take.
@@ -208,10 +209,10 @@ class Asking:
         replied = event.reply_to_message_id or source.thread_id or ""
         prompt = self._prompts.at((source.chat_id, replied))
         if prompt is None or prompt.kind is not Kind.APPROVAL:
-            for each in waiting:
-                if each.session_key in own:
-                    each.answered_by = delivery.author
-                    return None
+            if ours := [each for each in waiting if each.session_key in own]:
+                ours[0].answered_by = delivery.author
+                # The host would take the oldest.
+                return texts.WHICH if len(ours) > 1 else None
             # Plain words are too easily meant for somebody else.
             here = [each for each in waiting if each.is_admins_copy(source.chat_id)]
             waiting = here or (waiting if rights.answers is Answers.ANY else [])
@@ -228,7 +229,7 @@ class Asking:
             or not questions.has_right(source, authority, extra, choice.command, own=prompt.asker == source.user_id)
         ):
             return texts.ADMINS_ONLY
-        await self._answer(prompt, choice.value, delivery.author, choice.reason)
+        await self._answer(prompt, choice.value, source.user_id, delivery.author, choice.reason)
         return ""
 
     def awaits(self, chat_id: str, text: str) -> frozenset[str]:
@@ -244,10 +245,11 @@ class Asking:
                 return texts.WAITS
         return ""
 
-    async def _answer(self, prompt: Prompt, value: str, who: str, reason: str = "") -> None:
+    async def _answer(self, prompt: Prompt, value: str, user_id: str, who: str, reason: str = "") -> None:
         """Give an answer to exactly what waits, and show it."""
         # Before: what the answer sets off may take long, and the watcher looks meanwhile.
         prompt.outcome = texts.outcome(value, who, _now())
+        answers.given(prompt.session_key, user_id)
         if not await prompt.entry.answer(value, reason):
             prompt.outcome = texts.TIMED_OUT
         await self._settle(prompt)

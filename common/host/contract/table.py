@@ -117,6 +117,18 @@ TIMEOUT_NOTICE = HostName(
     without="Hermes' own word to the chat that nobody answered in time, in whose place comes ours",
     since="0.22",
 )
+_IN_THE_BACKGROUND = "questions about the commands of sub-agents in the background, of which nobody is asked then"
+APPROVAL_NOTIFIERS = HostName(("tools.approval:_gateway_notify_cbs",), without=_IN_THE_BACKGROUND)
+SET_APPROVAL_SESSION = HostName(
+    ("tools.approval_context:set_current_session_key", "tools.approval:set_current_session_key"),
+    ("session_key",),
+    without=_IN_THE_BACKGROUND,
+)
+RESET_APPROVAL_SESSION = HostName(
+    ("tools.approval_context:reset_current_session_key", "tools.approval:reset_current_session_key"),
+    ("token",),
+    without=_IN_THE_BACKGROUND,
+)
 RESUME_TYPING = HostName(("gateway.platforms.base:BasePlatformAdapter.resume_typing_for_chat",), without=_PROMPTS)
 
 # -- answers that grow
@@ -244,7 +256,8 @@ PLATFORM_GET = HostName(("gateway.platform_registry:PlatformRegistry.get",), wit
 RUNNING_PID = HostName(("gateway.status:get_running_pid",), ("cleanup_stale",), without=_GATEWAY_CHECK)
 RUNTIME_STATUS = HostName(("gateway.status:read_runtime_status",), without=_GATEWAY_CHECK)
 PLATFORM_TOOLS = HostName(
-    ("hermes_cli.tools_config:_get_platform_tools",), without="doctor's check of what chats share"
+    ("hermes_cli.tools_config:_get_platform_tools",),
+    without="doctor's checks of what chats share and of who allows their commands",
 )
 PAIRING_STORE = HostName(("gateway.pairing:PairingStore",), without=_PAIRED_PEOPLE)
 PAIRING_LIST = HostName(("gateway.pairing:PairingStore.list_approved",), without=_PAIRED_PEOPLE)

@@ -17,6 +17,11 @@ PLUGIN = "hardened-adapters"
 _MARK = "# Written by `hermes adapters install`, which overwrites changes.\n"
 """The first line of each file. It stays as it is, because files of older versions are recognized by it."""
 
+_HOOKS = (
+    *("post_approval_response", "pre_approval_request", "pre_gateway_dispatch", "pre_llm_call", "subagent_start"),
+    "transform_llm_output",
+)
+
 Files = Mapping[str, str]
 """The content of each file by name, in the order of writing."""
 
@@ -56,7 +61,7 @@ name: {PLUGIN}
 version: {_quoted(origin.version)}
 description: Loads the Python package {DISTRIBUTION}
 kind: platform
-provides_hooks: [pre_approval_request, pre_gateway_dispatch, pre_llm_call, subagent_start, transform_llm_output]
+provides_hooks: [{", ".join(_HOOKS)}]
 provides_middleware: [llm_request, tool_execution, tool_request]
 requires_hermes: ">={VERIFIED_HERMES[0]}"
 """
