@@ -225,7 +225,14 @@ class Run:
         """Start a sub-agent, and wait until the chat was told that it is done."""
         turn = self._turn(place, anything(chance, self._attempt(place, chance), 6, self.attacker.tried))
         task = {"goal": f"turn-{turn} find every {BAIT}", "context": self._secret(place)}
-        await self._ask(place, lambda tools: [ToolCall(DELEGATING, {**task, "tasks": [task]})])
+
+        def plan(tools: list[dict[str, Any]]) -> list[ToolCall]:
+            schemas = (tool["parameters"].get("properties", {}) for tool in tools if tool["name"] == DELEGATING)
+            # Some hosts take a list of several tasks only, the newest nothing else than a list.
+            alone = any("goal" in schema for schema in schemas)
+            return [ToolCall(DELEGATING, dict(task) if alone else {**task, "tasks": [task]})]
+
+        await self._ask(place, plan)
         if not await self._until(lambda: any(f"{DONE}{turn}" in str(each["messages"][-1]) for each in self.requests)):
             self.unanswered.append(f"a sub-agent of {place.name}: {turn}")
 
