@@ -125,7 +125,7 @@ def test_the_manifest_names_hooks_and_middleware() -> None:
         def register_hook(self, name: str, _: object) -> None:
             self.hooks.append(name)
 
-        def register_middleware(self, kind: str, _: object) -> None:
+        def register_middleware(self, kind: str, callback: object) -> None:
             self.middleware.append(kind)
 
         def __getattr__(self, name: str) -> Any:
@@ -135,7 +135,7 @@ def test_the_manifest_names_hooks_and_middleware() -> None:
     register(recorder)
     manifest = parse_yaml(files.contents(INDEX)["plugin.yaml"])
     assert manifest["provides_hooks"] == sorted(set(recorder.hooks))
-    assert manifest["provides_middleware"] == sorted(recorder.middleware)
+    assert manifest["provides_middleware"] == sorted(set(recorder.middleware))
 
 
 def test_the_module_registers_the_plugin() -> None:
