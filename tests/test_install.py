@@ -178,7 +178,7 @@ discover_plugins()
 ours = [plugin for plugin in get_plugin_manager().list_plugins() if plugin["name"] == "hardened-adapters"]
 print(json.dumps({
     "loaded": [[plugin["enabled"], plugin["error"]] for plugin in ours],
-    "callbacks": len(get_plugin_manager()._hooks["subagent_start"]),
+    "callbacks": len(get_plugin_manager()._hooks["pre_gateway_dispatch"]),
     "platforms": [platform_registry.get(name).plugin_name for name in ("signal", "mattermost")],
 }))
 """
