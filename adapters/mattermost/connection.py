@@ -40,11 +40,11 @@ class Connection(BaseConnection):
         host: HostAccess,
         deliver: Deliver,
         report: Report,
-        react: React,
-        awaits: Awaits,
-        take_back: TakeBack,
         on_dead: Callable[[HardenedError], None],
         handover_seconds: float,
+        react: React | None = None,
+        awaits: Awaits | None = None,
+        take_back: TakeBack | None = None,
     ) -> None:
         super().__init__(
             "mattermost",
