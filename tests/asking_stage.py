@@ -222,3 +222,10 @@ async def running(chat: Chat, home: Path | None = None, **config: Any) -> AsyncI
 
 
 NETWORKS = pytest.mark.parametrize("network", [on_signal, on_mattermost], ids=["signal", "mattermost"])
+
+
+def files(folder: Path, *names: str) -> list[Path]:
+    found = [folder / name for name in names]
+    for path in found:
+        path.mkdir()
+    return found

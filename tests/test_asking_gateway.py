@@ -6,14 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.asking_stage import NETWORKS, running
-
-
-def files(folder: Path, *names: str) -> list[Path]:
-    found = [folder / name for name in names]
-    for path in found:
-        path.mkdir()
-    return found
+from tests.asking_stage import NETWORKS, files, running
 
 
 @NETWORKS

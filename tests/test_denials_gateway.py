@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.asking_stage import NETWORKS, Chat, files, on_signal, running, script
 from tests.fakes.echo_model import Answer, ToolCall, last_user_text, text_of
-from tests.test_asking_gateway import NETWORKS, Chat, files, on_signal, script
 
 SAID = "BLOCKED: Command "
 
@@ -33,7 +33,7 @@ async def refused(chat: Chat, number: int = 1) -> list[dict[str, Any]]:
 @NETWORKS
 async def test_the_agent_reads_the_rule_the_decision_and_what_it_may_do_instead(network: Any, tmp_path: Path) -> None:
     (target,) = files(tmp_path, "target")
-    async with network() as chat:
+    async with network() as chat, running(chat):
         await chat.say("alice", f"erase {target}")
         await chat.react("ada", await chat.prompt("May I run this?"), "no")
         (read,) = await refused(chat)
@@ -57,7 +57,7 @@ async def test_the_agent_reads_the_rule_the_decision_and_what_it_may_do_instead(
 @NETWORKS
 async def test_silence_is_named_as_such(network: Any, tmp_path: Path) -> None:
     (target,) = files(tmp_path, "target")
-    async with network(approvals={"mode": "manual", "timeout": 2, "gateway_timeout": 2}) as chat:
+    async with network() as chat, running(chat, approvals={"mode": "manual", "timeout": 2, "gateway_timeout": 2}):
         await chat.say("alice", f"erase {target}")
         (read,) = await refused(chat)
         assert read["decision"] == "nobody answered in time"
@@ -79,7 +79,7 @@ async def test_the_chat_reads_of_a_block_for_good_once_a_turn(
         again = ToolCall("terminal", {"command": f"rm -rf {target} # again"})
         return [*answer, again] if isinstance(answer, list) else answer
 
-    async with network(approvals={"mode": "manual", "deny": deny}) as chat:
+    async with network() as chat, running(chat, approvals={"mode": "manual", "deny": deny}):
         chat.model.script = twice
         await chat.say("alice", f"erase {target}")
         await chat.shown("result: ")
@@ -93,7 +93,7 @@ async def test_the_chat_reads_of_a_block_for_good_once_a_turn(
 
 
 async def test_refusals_in_two_sessions_do_not_mix(tmp_path: Path) -> None:
-    async with on_signal() as chat:
+    async with on_signal() as chat, running(chat):
 
         def both(request: dict[str, Any]) -> Answer | None:
             if request["messages"][-1]["role"] == "tool":
@@ -132,7 +132,7 @@ async def test_a_sub_agents_command_is_asked_about_in_its_chat_after_the_turn(ne
         return [ToolCall("terminal", {"command": commands[-1]})]
 
     toolsets = {"signal": ["terminal", "delegation"], "mattermost": ["terminal", "delegation"]}
-    async with network(platform_toolsets=toolsets) as chat:
+    async with network() as chat, running(chat, platform_toolsets=toolsets):
         chat.model.script = delegate
         await chat.say("alice", "have it erased")
         prompt = await chat.prompt("May I run this?")
