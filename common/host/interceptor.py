@@ -20,11 +20,11 @@ from . import commands, files, questions, sessions
 from . import events as host_events
 from .asking.asking import Asking
 from .contract import table
-from .held import Held
 from .tenancy import session
 from .tenancy.commands import answer as answer_for_chat
 from .tenancy.guarding import kept
 from .waiting.deletions import Deletions
+from .waiting.held import Held
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from .contract import table
+from ..contract import table
 
 _MOST = 50
 """The most events held in one session. Further ones take the host's way."""
