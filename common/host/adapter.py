@@ -82,6 +82,7 @@ def hardened(stock: Any) -> Any:
             for chat_id in list(self._typing):
                 self._end_typing(chat_id)
             self._growing.close()
+            self._interceptor.deletions.forget()
             if self.connection is not None:
                 await self.connection.close()
                 self.connection = None

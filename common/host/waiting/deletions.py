@@ -55,6 +55,11 @@ class Deletions:
         for key in delivery.inbound.message_keys:
             self._handed_over.put(key, message)
 
+    def forget(self) -> None:
+        """Forget all messages: Hermes gives up an adapter's queues together with the adapter."""
+        self._handed_over.clear()
+        self._deleted.clear()
+
     def include(self, event: Any) -> bool:
         """Return True if a message was deleted before its turn began."""
         delivery = event.metadata.get("hardened")
