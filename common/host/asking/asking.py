@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ...asking import texts
 from ...asking.prompts import Answer, Kind, Prompt, Prompts, Tell, judge
@@ -27,7 +28,7 @@ _LOOK_SECONDS = 0.25
 
 _prompts: dict[tuple[str, str], Prompts] = {}
 """By profile and network: adapters are made anew on every reconnect."""
-_adapters: dict[tuple[str, str], Any] = {}
+_adapters: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
 """The latest adapter of each: it shows how a question ended that an earlier one asked."""
 
 
@@ -276,7 +277,7 @@ class Asking:
         """Wait until a question has an answer of the host's own, typed or for lack of time, and show it."""
         while prompt.entry.waits():
             await asyncio.sleep(_LOOK_SECONDS)
-        if prompt.outcome:
+        if prompt.outcome or self._key not in _adapters:
             return
         value = prompt.entry.ended_with()
         if value is not None:

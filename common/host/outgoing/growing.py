@@ -159,6 +159,8 @@ class Growing:
         for grown in self._answers.values():
             if grown.flush is not None:
                 grown.flush.cancel()
+                # A cancelled task keeps its frames, and those the adapter.
+                grown.flush = None
 
     async def _carry_out(self, grown: Grown, message_id: str, *, last: bool) -> Any:
         made: Any = table.SEND_RESULT.load()
