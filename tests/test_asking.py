@@ -108,6 +108,16 @@ def test_prompts_are_found_by_their_messages() -> None:
     assert prompts.at(("group", "1")) is one
 
 
+def test_a_prompt_is_open_no_longer_than_the_host_waits() -> None:
+    prompts, asked = Prompts(), prompt()
+    prompts.put(asked, ("group", "1"))
+    assert [*prompts.open()] == [asked]
+    # Answered in the host's own way, which shows a moment later.
+    asked.entry.got.append("once")  # type: ignore[attr-defined]
+    assert [*prompts.open()] == []
+    assert prompts.at(("group", "1")) is asked
+
+
 def test_a_prompt_of_an_earlier_run_expires_once() -> None:
     prompts = Prompts()
     prompts.expire(("group", "1"))

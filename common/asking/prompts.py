@@ -132,8 +132,11 @@ class Prompts:
         return place in self._at or place in self._expired
 
     def open(self) -> Iterator[Prompt]:
-        """Yield the open prompts, the oldest first."""
-        yield from {id(prompt): prompt for prompt in self._at.values() if not prompt.outcome}.values()
+        """Yield the prompts that wait for an answer, the oldest first."""
+        # How one ended shows a moment after the host waits no more.
+        for prompt in {id(prompt): prompt for prompt in self._at.values() if not prompt.outcome}.values():
+            if prompt.entry.waits():
+                yield prompt
 
     def open_places(self) -> list[Place]:
         """Return the messages in which open prompts stand."""
