@@ -23,6 +23,8 @@ BOB_B = Person("Bob", BOB_ACI, BOB_NUMBER)
 CONFIG: Mapping[str, Any] = {
     "platform_toolsets": {"signal": ["terminal", "clarify"], "mattermost": ["terminal", "clarify"]},
     "approvals": {"mode": "manual", "timeout": 60},
+    # In its default mode the host may lose what comes in just as an answer goes out.
+    "display": {"busy_input_mode": "queue", "busy_ack_enabled": False},
 }
 
 

@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.asking_stage import NETWORKS, files, running
+import pytest
+
+from tests.asking_stage import CONFIG, NETWORKS, files, running
+
+QUEUE = CONFIG["display"]
 
 
 @NETWORKS
@@ -84,9 +88,10 @@ async def test_an_admin_types_the_answer_to_what_somebody_else_asked_for(network
 
 
 @NETWORKS
-async def test_what_is_said_meanwhile_denies_nothing(network: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["interrupt", "steer"])
+async def test_what_is_said_meanwhile_denies_nothing(network: Any, mode: str, tmp_path: Path) -> None:
     (target,) = files(tmp_path, "target")
-    async with network() as chat, running(chat):
+    async with network() as chat, running(chat, display={"busy_input_mode": mode}):
         await chat.say("alice", f"erase {target}")
         prompt = await chat.prompt("May I run this?")
         await chat.say("alice", "how are you?")
@@ -158,7 +163,7 @@ async def test_where_admins_are_asked_the_group_sees_no_command(network: Any, tm
     async with network() as chat:
         chat.env = {**chat.env, f"{chat.name.upper()}_APPROVALS_TO": "admins"}
         # Hermes' own progress messages show commands.
-        async with running(chat, display={"tool_progress": "off"}):
+        async with running(chat, display={**QUEUE, "tool_progress": "off"}):
             await chat.say("alice", f"erase {first}")
             prompt = await chat.prompt(str(first))
             assert not [text for text in chat.in_group() if str(first) in text]
@@ -181,7 +186,7 @@ async def test_where_no_admin_can_be_asked_the_command_is_refused(network: Any, 
     async with network() as chat:
         chat.env = {**chat.env, f"{chat.name.upper()}_APPROVALS_TO": "admins"}
         chat.config = {}
-        async with running(chat, display={"tool_progress": "off"}):
+        async with running(chat, display={**QUEUE, "tool_progress": "off"}):
             await chat.say("alice", f"erase {target}")
             await chat.shown("No admin could be asked")
             await chat.shown("result: ")
