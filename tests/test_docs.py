@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hermes_hardened_adapters.adapters.mattermost.doctor.checks import CheckName as MattermostCheck
 from hermes_hardened_adapters.adapters.mattermost.rest.failures import ErrorCode as MattermostCode
 from hermes_hardened_adapters.adapters.networks import NETWORKS
@@ -19,6 +18,7 @@ from hermes_hardened_adapters.common.core.chats import Outcome
 from hermes_hardened_adapters.common.core.errors import CommonCode
 from hermes_hardened_adapters.common.core.events import Reason
 from hermes_hardened_adapters.common.host.checks import CheckName as HermesCheck
+from hermes_hardened_adapters.common.host.documents import parse_yaml
 from hermes_hardened_adapters.common.settings.config import Settings
 from hermes_hardened_adapters.common.tenancy.chats import Chat, Operation
 from hermes_hardened_adapters.common.tenancy.contexts import BUILT_IN, GLOBAL, KEY
@@ -33,7 +33,7 @@ PAGES = pages()
 THE_HOSTS_OWN = {f"{p.upper()}_{n}" for p in PAGES for n in ("ALLOW_ALL_USERS", "HOME_CHANNEL")} | {"SIGNAL_REACTIONS"}
 COMPOSES_OWN = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker" / "compose.yaml").read_text()))
 ON_MEMORY = CONTENT[DOCS / "memory.md"]
-EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.+?)^```", ON_MEMORY, re.DOTALL | re.MULTILINE)]
+EXAMPLES = [parse_yaml(block) for block in re.findall(r"^```yaml\n(.+?)^```", ON_MEMORY, re.DOTALL | re.MULTILINE)]
 """The examples of config.yaml on the page of memory."""
 OWN_POLICY = "acme_memory"
 SOURCE = "\n".join(
