@@ -53,7 +53,9 @@ async def test_sub_agents_and_jobs_are_guarded_as_their_chat(tmp_path: Path) -> 
             return in_group(ALICE_A, f"{BOT} {text}", BOT_ITSELF)
 
         await daemon.streams_open(1)
-        await ask(in_the_group(says("delegate_task", tasks=[{"goal": reads}])), "result: ")
+        # Some hosts take a single task in a form that others do not know.
+        tasks = [{"goal": reads}, {"goal": "greet whoever reads this"}]
+        await ask(in_the_group(says("delegate_task", tasks=tasks)), "result: ")
         await running.until(lambda: bool(own_calls(model.requests)), "the call of the sub-agent")
         assert "belongs to the agent" in own_calls(model.requests)[0]
         offered = {tool["function"]["name"] for tool in model.requests[0]["tools"]}
