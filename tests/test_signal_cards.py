@@ -188,7 +188,7 @@ def test_only_a_link_to_a_map_has_its_preview_read() -> None:
     [
         ({"text": "words", "attachments": [{"contentType": "image/webp"}]}, "words"),
         ({"text": None, "attachments": [{"contentType": "image/webp"}]}, '(file "image/webp")'),
-        ({"text": "", "attachments": [{"contentType": "image/png", "filename": 'a"b.png'}]}, "(file \"a'b.png\")"),
+        ({"text": "", "attachments": [{"contentType": "image/png", "filename": 'a"b.png'}]}, '(file "a\'b.png")'),
         ({"text": None}, "(a message without text)"),
         ({"text": " ", "attachments": [7]}, "(a message without text)"),
         ({"text": "", "attachments": "no list"}, "(a message without text)"),

@@ -24,7 +24,8 @@ from ...common.core.events import (
 from ...common.core.people import as_aci, as_number
 from ...common.core.wording import Foreign, file_name
 from ...common.core.wording import name as as_name
-from . import cards, wire
+from . import wire
+from .contents import cards
 
 LONG_TEXT = "text/x-signal-plain"
 """Content type of the attachment that holds the full text of a long message."""

@@ -105,7 +105,7 @@ class DataMessage(Wire):
     remote_delete: RemoteDelete | None = None
     # An invalid one is a reaction all the same, and nothing else.
     reaction: Annotated[Reaction | Any, Field(union_mode="left_to_right")] = None
-    # `cards.py` reads these, and the previews: an invalid one costs nothing else.
+    # `contents.cards` reads these, and the previews: an invalid one costs nothing else.
     sticker: Any = None
     contacts: Any = None
     previews: Any = None

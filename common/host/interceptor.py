@@ -85,11 +85,11 @@ class Interceptor:
             if answered:
                 await self._adapter.send(event.source.chat_id, answered)
             return False
+        if self._kept_from_questions(event):
+            return False
         if refusal := self._refused(event):
             if refusal.reply:
                 await self._adapter.send(event.source.chat_id, refusal.reply)
-            return False
-        if self._kept_from_questions(event):
             return False
         if reply := await self._for_this_chat(event):
             await self._adapter.send(event.source.chat_id, reply)
@@ -118,10 +118,10 @@ class Interceptor:
             session.arrived(event.source)
             if self.deletions.include(event):
                 return None
-            if refusal := self._refused(event):
-                return refusal.reply
             if self._kept_from_questions(event):
                 return None
+            if refusal := self._refused(event):
+                return refusal.reply
             if not event.internal:
                 questions.begins(event, self._extra, self._adapter)
             reply = await handler(event)

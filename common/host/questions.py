@@ -168,11 +168,9 @@ def interrupts_approval(event: Any, extra: Mapping[str, Any], adapter: Any) -> b
 
 def takes_any_text(event: Any, extra: Mapping[str, Any], adapter: Any) -> bool:
     """Return True if the host would read any text in the session of a message as the answer to an open question."""
-    keys, prompts = sessions.session_keys(event.source, extra, adapter), table.UPDATE_PROMPTS.of(
-        sessions.runner_of(adapter)
-    )
-    clarify = table.PENDING_CLARIFY.optional()
-    return any(key in (prompts or {}) or (clarify and clarify(key, include_choice_prompts=True)) for key in keys)
+    updates, clarify = table.UPDATE_PROMPTS.of(sessions.runner_of(adapter)) or {}, table.PENDING_CLARIFY.optional()
+    keys = sessions.session_keys(event.source, extra, adapter)
+    return any(key in updates or (clarify and clarify(key, include_choice_prompts=True)) for key in keys)
 
 
 def _reply(authority: Authority, reason: str) -> str | None:

@@ -11,11 +11,11 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, OnErrorOmit, ValidationError
 
-from ...common.core.events import Address
-from ...common.core.people import as_aci, as_number
-from ...common.core.wording import NAME_CHARACTERS, Foreign
-from ...common.inbound.wire import Lenient
-from .wire import DataMessage, Quote, Wire, first
+from ....common.core.events import Address
+from ....common.core.people import as_aci, as_number
+from ....common.core.wording import NAME_CHARACTERS, Foreign
+from ....common.inbound.wire import Lenient
+from ..wire import DataMessage, Quote, Wire, first
 
 _CARD_CHARACTERS = 2_000
 _WORDS_CHARACTERS = 120
