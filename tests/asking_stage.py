@@ -132,6 +132,13 @@ class OnSignal(Chat):
         event["envelope"]["dataMessage"]["quote"] = {"id": int(message_id), "text": "May I?", **author}
         await self.daemon.emit_event(event)
 
+    async def share(self, who: str, message_id: str, **parts: Any) -> None:
+        """Send something without words, as a reply to a message of the bot's."""
+        event = in_group(self.PEOPLE[who], "")
+        author = {"author": BOT_ITSELF.number, "authorNumber": BOT_ITSELF.number, "authorUuid": BOT_ITSELF.aci}
+        event["envelope"]["dataMessage"] |= {"quote": {"id": int(message_id), "text": "May I?", **author}, **parts}
+        await self.daemon.emit_event(event)
+
     async def mutter(self, who: str, text: str) -> None:
         await self.daemon.emit_event(in_group(self.PEOPLE[who], text))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.asking_stage import CONFIG, NETWORKS, files, running
+from tests.asking_stage import CONFIG, NETWORKS, OnSignal, files, on_signal, running
 
 QUEUE = CONFIG["display"]
 
@@ -207,3 +207,36 @@ async def test_of_two_waiting_commands_the_reply_says_which(network: Any, tmp_pa
         await chat.reply("ada", second, "/approve")
         await chat.running.until(lambda: not his.exists(), "the second one erased")
         assert hers.exists()
+
+
+async def test_a_sticker_a_poll_or_a_contact_answers_no_question(tmp_path: Path) -> None:
+    (target,) = files(tmp_path, "target")
+    async with on_signal() as chat, running(chat):
+        assert isinstance(chat, OnSignal)
+        await chat.say("alice", "choose")
+        prompt = await chat.prompt("Which one?")
+        await chat.share("alice", prompt, sticker={"packId": "0a", "stickerId": 1})
+        await chat.share("alice", prompt, pollCreate={"question": "red", "allowMultiple": False, "options": ["red"]})
+        await chat.share("alice", prompt, contacts=[{"name": {"given": "1"}}])
+        # Its answer comes after the adapter has read them.
+        await chat.say("alice", "/whoami")
+        await chat.running.until(lambda: len(chat.sent) > 1, "the answer to /whoami")
+        await chat.react("alice", prompt, "2")
+        await chat.shown("result: ")
+        (answer,) = [text for _, text in chat.texts() if text.startswith("result: ")]
+        assert "green" in answer
+        assert "sticker" not in answer
+        await chat.say("alice", "and now?")
+        await chat.shown("echo: ")
+        read = json.dumps(chat.model.requests[-1], ensure_ascii=False)
+        assert "(sticker)" in read
+        assert "(poll: " in read
+
+        await chat.say("alice", f"erase {target}")
+        prompt = await chat.prompt("May I run this?")
+        for words in ("yes", "/approve", "👍"):
+            await chat.share("ada", prompt, pollCreate={"question": words, "allowMultiple": False, "options": [words]})
+            await chat.share("ada", prompt, contacts=[{"name": {"given": words}}])
+        await chat.say("ada", "/deny")
+        await chat.shown("Refused by")
+        assert target.exists()

@@ -25,6 +25,7 @@ from hermes_hardened_adapters.common.doctor.findings import Finding, Result, Sta
 from hermes_hardened_adapters.common.doctor.state_file import state_file
 from hermes_hardened_adapters.common.host import checks, facts
 from hermes_hardened_adapters.common.host.checks import CheckName
+from hermes_hardened_adapters.common.host.contract import table as host_table
 from hermes_hardened_adapters.common.host.contract.names import HostName
 from hermes_hardened_adapters.common.host.wrapper import files, origin
 from hermes_hardened_adapters.common.state.store import Store
@@ -670,3 +671,25 @@ def test_checks_skipped_for_one_reason_share_a_line() -> None:
 
 def test_every_kind_of_finding_has_its_sign() -> None:
     assert set(doctor._SIGNS) == set(doctor._COUNTED) == set(Status)
+
+
+@pytest.mark.parametrize(
+    ("written", "lacking"),
+    [
+        ({}, True),
+        ({"streaming": {"enabled": True}}, True),
+        ({"display": {"platforms": {"signal": {"streaming": False}}}, "streaming": {"enabled": True}}, True),
+        ({"display": {"platforms": {"signal": {"streaming": True}}}, "streaming": {"enabled": True}}, False),
+    ],
+)
+def test_whether_hermes_streams_to_signal(hermes_home: Path, written: dict[str, Any], lacking: bool) -> None:
+    (hermes_home / "config.yaml").write_text(json.dumps(written))
+    lacks = facts.streaming_lacks("signal")
+    assert bool(lacks) is lacking
+    assert not lacking or lacks[0] == "`display.platforms.signal.streaming: true`"
+
+
+def test_where_the_platforms_setting_is_not_enough_the_other_is_named(hermes_home: Path) -> None:
+    (hermes_home / "config.yaml").write_text(json.dumps({"display": {"platforms": {"signal": {"streaming": True}}}}))
+    narrows = host_table.STREAMING_ENABLED_FOR.optional() is not None
+    assert facts.streaming_lacks("signal") == (("`streaming.enabled: true`",) if narrows else ())

@@ -215,3 +215,9 @@ def test_who_asks_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -
     for number in range(50):
         ask(f"session {number}")
     assert len(questions._approvals) <= 10
+
+
+def test_any_text_answers_an_update_and_nothing_takes_one_where_nothing_waits(update_of_bob: SimpleNamespace) -> None:
+    waiting = SimpleNamespace(gateway_runner=update_of_bob)
+    assert questions.takes_any_text(event("(sticker)", BOB), SHARED, waiting)
+    assert not questions.takes_any_text(event("(sticker)", BOB), SHARED, None)

@@ -27,6 +27,7 @@ from hermes_hardened_adapters.common.core.events import (
 )
 from hermes_hardened_adapters.common.core.policy import Past, Policy, decide, restrain
 from hermes_hardened_adapters.common.core.versions import Version, digest
+from hermes_hardened_adapters.common.core.wording import Foreign
 
 ME = Me("me", "+15550001111", sent={"1000"})
 SAID = Inbound("k", "2000", 2000, Chat("g", "Group"), Address("alice", "+15550002222"), text="hello")
@@ -39,6 +40,7 @@ US = Mention(Address("me"), "Hermes", (0, 1))
 BOB = Mention(Address("bob"), "Bob", (0, 1))
 OUR_QUOTE = Quote("900", Address("me"), "Hermes", "said before")
 BOBS_QUOTE = Quote("901", Address("bob"), "Bob", "said before")
+CARD = (Foreign("(sticker)"),)
 VOICE = (Attachment("v", "audio/aac"),)
 IMAGE = (Attachment("i", "image/png"),)
 
@@ -67,6 +69,48 @@ CASES: list[tuple[str, Inbound, Policy, Decision]] = [
     ("contentless", replace(SAID, contentless="receipt"), OPEN, Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)),
     ("empty", replace(SAID, text=" \n"), OPEN, Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)),
     ("attachment alone", replace(DIRECT, text="", attachments=IMAGE), OPEN, Dispatch("", Rule.DIRECT, Reason.DIRECT)),
+    (
+        "card alone, direct",
+        replace(DIRECT, text="", cards=CARD),
+        OPEN,
+        Dispatch("(sticker)", Rule.DIRECT, Reason.DIRECT),
+    ),
+    (
+        "card beside a request",
+        replace(mentioning("x look", US), cards=CARD),
+        STRICT,
+        Dispatch("look\n(sticker)", Rule.ADDRESSED, Reason.MENTIONED),
+    ),
+    (
+        "card beside a command",
+        replace(mentioning("x /sethome", US), cards=CARD),
+        STRICT,
+        Dispatch("/sethome", Rule.ADDRESSED, Reason.MENTIONED),
+    ),
+    (
+        "card alone, unaddressed",
+        replace(SAID, text="", cards=CARD),
+        STRICT,
+        Observe("(sticker)", Rule.UNADDRESSED, Reason.UNADDRESSED),
+    ),
+    (
+        "vote, to us",
+        replace(SAID, text="", cards=CARD, asks_nothing=True, quote=OUR_QUOTE, answers=True),
+        OPEN,
+        Observe("(sticker)", Rule.UNADDRESSED, Reason.UNADDRESSED),
+    ),
+    (
+        "vote, direct",
+        replace(DIRECT, text="", cards=CARD, asks_nothing=True),
+        OPEN,
+        Ignore(Rule.UNADDRESSED, Reason.UNADDRESSED),
+    ),
+    (
+        "vote, group not allowed",
+        replace(SAID, text="", cards=CARD, asks_nothing=True),
+        Policy(),
+        Ignore(Rule.CHAT_NOT_SERVED, Reason.CHAT_NOT_ALLOWED),
+    ),
     ("server", replace(SAID, origin=Origin.SERVER), OPEN, Ignore(Rule.AUTOMATED, Reason.SYSTEM)),
     (
         "server, observed",

@@ -74,6 +74,7 @@ class Clinic:
             "listening": lambda: False,
             "paired": lambda: 0,
             "outgoing": lambda: folder,
+            "streaming_lacks": lambda: ("`display.platforms.signal.streaming: true`",),
             "headers_within": 0.5,
             "keepalive_within": 0.5,
             "answer_within": 0.5,
@@ -676,3 +677,20 @@ async def test_a_daemon_that_talks_nonsense(clinic: Clinic, nonsense: object) ->
         assert not any("The check stopped" in f.what for f in findings)
         clinic.answer(method, babble)
     assert not any("The check stopped" in f.what for f in await clinic.examine())
+
+
+@pytest.mark.parametrize(
+    ("ours", "lacks", "advised"),
+    [
+        ("true", ("`a.b: true`", "`c.d: true`"), "Set `a.b: true` and `c.d: true` in config.yaml."),
+        ("false", (), "Set SIGNAL_STREAMING=true, or `display.platforms.signal.streaming: false` in config.yaml."),
+        ("true", (), ""),
+        ("false", ("`a.b: true`",), ""),
+    ],
+)
+async def test_answers_grow_in_both_programs_or_in_none(
+    clinic: Clinic, ours: str, lacks: tuple[str, ...], advised: str
+) -> None:
+    clinic.replace(streaming_lacks=lambda: lacks)
+    status = Status.ADVICE if advised else Status.OK
+    assert (await clinic.only(CheckName.STREAMING, status, SIGNAL_STREAMING=ours)).remedy == advised

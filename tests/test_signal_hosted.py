@@ -331,6 +331,27 @@ async def test_edits_and_deletions_reach_the_buffer(daemon: FakeSignalDaemon) ->
         assert "\nAlice A: the\n[End" in host.reached[0].channel_context
 
 
+async def test_what_is_shared_is_read_and_leaves_the_background_with_its_message(daemon: FakeSignalDaemon) -> None:
+    poll = {"question": "Lunch?", "allowMultiple": False, "options": ["Pizza", "Sushi"]}
+    async with hosted(daemon) as host:
+        gone, asked, voted = (
+            fresh("group_text", message=None, **part)
+            for part in (
+                {"contacts": [{"name": {"given": "Erin"}}]},
+                {"pollCreate": poll},
+                {"pollVote": {"authorUuid": ALICE_ACI, "targetSentTimestamp": 7, "optionIndexes": [1], "voteCount": 1}},
+            )
+        )
+        info = gone["envelope"]["dataMessage"]["groupInfo"]
+        deletion = fresh("remote_delete", remoteDelete={"timestamp": gone["envelope"]["timestamp"]}, groupInfo=info)
+        await host.emit(gone, asked, voted, deletion, fresh("group_mention_bot"), fresh("sticker"))
+        background = host.reached[0].channel_context
+        assert '\nAlice A: (poll: "Lunch?"; one answer of: 1. "Pizza", 2. "Sushi")\n' in background
+        assert "\nAlice A: (voted for 2 in the poll of" in background
+        assert "Erin" not in background
+        assert [event.text for event in host.reached] == ["hello", "(sticker)"]
+
+
 async def test_an_admin_deletes_what_others_said_and_nobody_else_does(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon) as host:
         oops = fresh("group_text", message="oops")

@@ -25,6 +25,11 @@ from tests.signal_recorded import ME
 
 STRICT = Policy(chats=frozenset({GROUP}), require_mention=True)
 LINES = "line1\nline2\r\nline3\ttab\u2028ls\u2029ps\x85nel\x0bvt\x1cfs"
+CONTACT = (
+    '(contact: "Erin Example", organisation "Example Ltd", phone "+15550009999", e-mail "erin\uff20example.com",'
+    ' address "1 Main Street, 12345, Springfield")'
+)
+LOCATION = 'https://maps.google.com/maps?q=52.52%2C13.405\n(place: "Alexanderplatz")'
 
 Verdict = Decision | Unhandled | str
 """Of a message a decision; a word for what is no message, or none any more."""
@@ -34,6 +39,7 @@ VERDICTS: dict[str, list[Verdict]] = {
     "att_audio_voice_true": [Dispatch("", Rule.DIRECT, Reason.DIRECT)],
     "att_image": [Dispatch("look", Rule.DIRECT, Reason.DIRECT)],
     "big_200k": [Dispatch("x" * 200_000, Rule.DIRECT, Reason.DIRECT)],
+    "contact": [Dispatch(CONTACT, Rule.DIRECT, Reason.DIRECT)],
     "dm_newlines": [Dispatch(LINES, Rule.DIRECT, Reason.DIRECT)],
     "dm_number_only": [Dispatch("hi, number only", Rule.DIRECT, Reason.DIRECT)],
     "dm_text": [Dispatch("hello", Rule.DIRECT, Reason.DIRECT)],
@@ -51,13 +57,19 @@ VERDICTS: dict[str, list[Verdict]] = {
     "group_update_added": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
     "group_update_invited_pending": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
     "group_update_new_group": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
+    "location": [Dispatch(LOCATION, Rule.DIRECT, Reason.DIRECT)],
+    "poll_create": [
+        Observe('(poll: "Lunch?"; one answer of: 1. "Pizza", 2. "Sushi")', Rule.UNADDRESSED, Reason.UNADDRESSED)
+    ],
+    "poll_terminate": [Observe("(ended a poll of their own)", Rule.UNADDRESSED, Reason.UNADDRESSED)],
+    "poll_vote": [Observe("(voted for 2 in a poll)", Rule.UNADDRESSED, Reason.UNADDRESSED)],
     "profile_key_update": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
     "quote_of_bot": [Dispatch("replying", Rule.DIRECT, Reason.DIRECT)],
     "reaction": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
     "receipt_delivery": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
     "receipt_read": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
     "remote_delete": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
-    "sticker": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
+    "sticker": [Dispatch("(sticker)", Rule.DIRECT, Reason.DIRECT)],
     "story_text": [Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)],
     "sync_group": [Observe("sent from my phone to the group", Rule.OWN, Reason.OWN_DEVICE)],
     "sync_note_to_self": [Dispatch("note to self", Rule.DIRECT, Reason.DIRECT)],

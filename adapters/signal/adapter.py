@@ -11,7 +11,7 @@ from typing import Any
 from ...common.core.bounded import Bounded
 from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
 from ...common.core.events import Attachment, Inbound, Observe
-from ...common.core.mentions import readable
+from ...common.core.mentions import said
 from ...common.core.pacing import Pace
 from ...common.host import adapter, logs, profile, strict_mode
 from ...common.host.contract import table
@@ -111,8 +111,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             raw = _raw_message(inbound)
             event = await self._interceptor.dispatched_event(delivery, source, self._fetch, raw_message=raw)
             if inbound.reaction is None:
-                author, said = inbound.sender, readable(inbound.text, inbound.mentions)
-                quote = (author.id or author.number or "", said[:_QUOTED_CHARACTERS])
+                author = inbound.sender
+                quote = (author.id or author.number or "", said(inbound)[:_QUOTED_CHARACTERS])
                 self._quotable.put((delivery.chat_id, inbound.message_id), quote)
         # Before the hand-over: a crash in between must not make the host answer the same message twice.
         if await commit():

@@ -25,6 +25,7 @@ from ...common.core.people import as_aci, as_number
 from ...common.core.wording import Foreign, file_name
 from ...common.core.wording import name as as_name
 from . import wire
+from .contents import cards
 
 LONG_TEXT = "text/x-signal-plain"
 """Content type of the attachment that holds the full text of a long message."""
@@ -128,7 +129,8 @@ def _inbound(
         return Unhandled("no timestamp")
     group = body.group_info
     text = body.message or ""
-    contentless = contentless or _contentless(body)
+    shared, voted = cards.shared(body), cards.voted(body, names)
+    contentless = contentless or _contentless(body, has_cards=bool(shared or voted))
     received_at = server_time(envelope.server_received_timestamp)
     return Inbound(
         key=message_key(sender, str(sent_at)) + (f" {edits}" if edits else ""),
@@ -144,6 +146,8 @@ def _inbound(
         mentions=_mentions(text, body.mentions or (), names),
         quote=_quote(body.quote, names),
         attachments=tuple(_attachment(a) for a in body.attachments or ()),
+        cards=() if contentless else shared + voted,
+        asks_nothing=bool(voted) and not (shared or text.strip() or body.attachments),
         edits=str(edits) if edits else None,
         received_at=received_at,
         # Both times are the sender's, so their difference is right even if the sender's clock is wrong.
@@ -175,13 +179,13 @@ def _kind(envelope: wire.Envelope) -> str:
     return next((kind for kind, part in kinds.items() if part is not None), "empty")
 
 
-def _contentless(body: wire.DataMessage) -> str | None:
-    """Return the kind of a message that has no text and no files, None for any other message."""
+def _contentless(body: wire.DataMessage, *, has_cards: bool) -> str | None:
+    """Return the kind of a message that has no text, no files and no cards, None for any other message."""
     if body.reaction is not None:
         return "reaction"
     if body.remote_delete is not None:
         return "deletion"
-    if (body.message or "").strip() or body.attachments:
+    if (body.message or "").strip() or body.attachments or has_cards:
         return None
     if body.is_expiration_update:
         return "expiry timer"
@@ -239,7 +243,7 @@ def _quote(quote: wire.Quote | None, names: Names) -> Quote | None:
     author = Address(
         as_aci(quote.author_uuid) or as_aci(quote.author), as_number(quote.author_number) or as_number(quote.author)
     )
-    return Quote(str(quote.id or ""), author, names(author), Foreign(quote.text or ""))
+    return Quote(str(quote.id or ""), author, names(author), cards.quoted(quote))
 
 
 def _reaction(reaction: wire.Reaction) -> Reaction:

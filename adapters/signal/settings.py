@@ -66,7 +66,7 @@ class SignalSettings(Settings):
         "SIGNAL_STREAMING",
         False,
         "Let answers grow while the model writes, by edits of the message. Hermes streams to Signal only with "
-        "`display.platforms.signal.streaming: true` in `config.yaml`.",
+        "`display.platforms.signal.streaming: true` and, since 0.22, `streaming.enabled: true` in `config.yaml`.",
     )
     reaction_context: Literal["own", "off"] = setting(
         "SIGNAL_REACTION_CONTEXT",

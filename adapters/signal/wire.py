@@ -27,7 +27,7 @@ from ...common.inbound.wire import Lenient
 logger = logging.getLogger(__name__)
 
 
-def _first(most: int) -> BeforeValidator:
+def first(most: int) -> BeforeValidator:
     """Cut a list before its items are validated, so that a hostile message costs little time."""
     return BeforeValidator(lambda value: value[:most] if isinstance(value, list) else value)
 
@@ -60,6 +60,7 @@ class Quote(Wire):
     author_number: str | None = None
     author_uuid: str | None = None
     text: str | None = None
+    attachments: Any = None
 
 
 class GroupInfo(Wire):
@@ -97,19 +98,21 @@ class DataMessage(Wire):
     timestamp: int | None = None
     message: str | None = None
     is_expiration_update: bool = False
-    mentions: Annotated[tuple[Mention, ...] | None, _first(MOST_MENTIONS)] = None
-    attachments: Annotated[tuple[Attachment, ...] | None, _first(MOST_ATTACHMENTS)] = None
+    mentions: Annotated[tuple[Mention, ...] | None, first(MOST_MENTIONS)] = None
+    attachments: Annotated[tuple[Attachment, ...] | None, first(MOST_ATTACHMENTS)] = None
     quote: Quote | None = None
     group_info: GroupInfo | None = None
     remote_delete: RemoteDelete | None = None
     # An invalid one is a reaction all the same, and nothing else.
     reaction: Annotated[Reaction | Any, Field(union_mode="left_to_right")] = None
+    # `contents.cards` reads these, and the previews: an invalid one costs nothing else.
     sticker: Any = None
-    payment: Any = None
     contacts: Any = None
+    previews: Any = None
     poll_create: Any = None
     poll_vote: Any = None
     poll_terminate: Any = None
+    payment: Any = None
     pin_message: Any = None
     unpin_message: Any = None
     # An invalid one is a deletion all the same, of nothing.

@@ -164,6 +164,10 @@ class Inbound:
     answers: bool = False
     """True if the text is one of the choices of a question that the bot asked its author."""
     attachments: tuple[Attachment, ...] = ()
+    cards: tuple[Foreign, ...] = ()
+    """Descriptions of what it holds besides: a sticker, contacts, a poll. They are no words of its author."""
+    asks_nothing: bool = False
+    """True for a vote in a poll, or its end: background at most, whomever it mentions or replies to."""
     edits: str | None = None
     """The id of the message that this one is a new version of."""
     received_at: int | None = None

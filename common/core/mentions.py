@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from operator import itemgetter
 
 from . import wording
-from .events import Me, Mention
+from .events import Inbound, Me, Mention
 
 INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 """Zero-width and bidi characters that clients put around mentions, for a character class."""
@@ -31,6 +31,18 @@ _Piece = str | Mention
 def readable(text: str, mentions: Collection[Mention]) -> str:
     """Return the text with every mention as `@name`."""
     return _render(_pieces(text, mentions)) if mentions else text
+
+
+def said(inbound: Inbound) -> str:
+    """Return the text of a message with every mention as `@name`, and its cards."""
+    return with_cards(readable(inbound.text, inbound.mentions), inbound.cards)
+
+
+def with_cards(text: str, cards: Sequence[str]) -> str:
+    """Return the text, and the cards below it. A command stays alone: lines below would be its arguments."""
+    if not cards or starts_command(text):
+        return text
+    return "\n".join([*([text] if text.strip() else []), *cards])
 
 
 def addressed(text: str, mentions: Collection[Mention], me: Me) -> str:

@@ -79,7 +79,7 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
        Dispatch.
     8. a slash command; on a network where audio cannot mention anyone, also audio without a text: Dispatch.
     9. no mention required here: Dispatch.
-    10. everything else: Observe.
+    10. everything else: Observe. A vote in a poll comes here from rule 4.
 
     In a group a Dispatch needs a sender with the right to a turn (`RIGHTS`), or a program that the operator allows;
     from anybody else it becomes Observe. Where observation is off, and outside groups, Observe becomes Ignore.
@@ -90,7 +90,7 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
     # A message from an own device may be the echo of one that the bot sent.
     if origin is Origin.OWN_DEVICE and (inbound.message_id in me.sent or not (in_group or inbound.to_self)):
         return Ignore(Rule.OWN, Reason.OWN)
-    if inbound.contentless or not (inbound.text.strip() or inbound.attachments):
+    if inbound.contentless or not (inbound.text.strip() or inbound.attachments or inbound.cards):
         return Ignore(Rule.CONTENTLESS, Reason.CONTENTLESS)
     if origin is Origin.SERVER and not policy.observe_server:
         return Ignore(Rule.AUTOMATED, Reason.SYSTEM)
@@ -101,6 +101,8 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
         return _observe(inbound, policy, Rule.AUTOMATED, Reason.SYSTEM)
     if origin is Origin.PROGRAM and (policy.bots == "none" or not in_group):
         return _observe(inbound, policy, Rule.AUTOMATED, Reason.BOT)
+    if inbound.asks_nothing:
+        return _observe(inbound, policy, Rule.UNADDRESSED, Reason.UNADDRESSED)
     decision = _decide_in_group(inbound, me, policy) if in_group else _direct(inbound, me)
     if isinstance(decision, Dispatch):
         if origin is Origin.PROGRAM and not _program_may_dispatch(decision, policy):
@@ -112,7 +114,11 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
 
 
 def _direct(inbound: Inbound, me: Me) -> Decision:
-    return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), Rule.DIRECT, Reason.DIRECT)
+    return Dispatch(_addressed(inbound, me), Rule.DIRECT, Reason.DIRECT)
+
+
+def _addressed(inbound: Inbound, me: Me) -> str:
+    return text_of.with_cards(text_of.addressed(inbound.text, inbound.mentions, me), inbound.cards)
 
 
 def _program_may_dispatch(decision: Dispatch, policy: Policy) -> bool:
@@ -125,7 +131,7 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
         request = text_of.without_alias(inbound.text, policy.aliases)
         if request is None:
             return _observe(inbound, policy, Rule.OWN, Reason.OWN_DEVICE)
-        return Dispatch(request, Rule.OWN, Reason.OWN_DEVICE)
+        return Dispatch(text_of.with_cards(request, inbound.cards), Rule.OWN, Reason.OWN_DEVICE)
 
     mentioned = {me.recognises(mention.address) for mention in inbound.mentions}
     replies = _replies_to_us(inbound.quote, me)
@@ -139,7 +145,7 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
     rule, reason = _request(inbound, policy, mentioned=True in mentioned, broadcast=broadcast, replies=replies is True)
     if rule is Rule.UNADDRESSED:
         return _observe(inbound, policy, rule, reason)
-    return Dispatch(text_of.addressed(inbound.text, inbound.mentions, me), rule, reason)
+    return Dispatch(_addressed(inbound, me), rule, reason)
 
 
 def _request(
@@ -178,7 +184,7 @@ def _replies_to_us(quote: Quote | None, me: Me) -> bool | None:
 def _observe(inbound: Inbound, policy: Policy, rule: Rule, reason: Reason) -> Observe | Ignore:
     if not (policy.observe and inbound.chat.is_group):
         return Ignore(rule, reason)
-    return Observe(text_of.readable(inbound.text, inbound.mentions), rule, reason)
+    return Observe(text_of.said(inbound), rule, reason)
 
 
 @dataclass(frozen=True, slots=True)

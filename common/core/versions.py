@@ -24,8 +24,8 @@ class Version:
 
 
 def digest(inbound: Inbound) -> bytes:
-    """Return a 16-byte hash of a text and, where the text does not show them, of the people it mentions."""
-    parts = [inbound.text]
+    """Return a 16-byte hash of a text with its cards and, where it does not show them, of the people it mentions."""
+    parts = [inbound.text, *inbound.cards]
     # An edit may change only the person mentioned, and the text would stay the same.
     if _MENTION_PLACEHOLDER in inbound.text:
         parts += [mention.address.id or mention.address.number or "" for mention in inbound.mentions]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from ..core.mentions import readable
+from ..core.mentions import said
 from ..inbound.delivery import Change
 from .contract import table
 
@@ -58,7 +58,7 @@ def platform_event(platform: str, change: Change) -> dict[str, Any]:
     else:
         kind = "message_edited"
         at = moment(inbound.received_at) if inbound.received_at else None
-        payload["text"] = readable(inbound.text, inbound.mentions)[:_LONGEST_TEXT] or None
+        payload["text"] = said(inbound)[:_LONGEST_TEXT] or None
         payload["edited_at"] = at.isoformat() if at else None
     return {"platform": platform, "event_type": kind, "payload": payload}
 

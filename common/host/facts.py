@@ -39,6 +39,18 @@ def outgoing_files() -> Path:
     return Path(table.DOCUMENT_CACHE())
 
 
+def streaming_lacks(network: str) -> tuple[str, ...]:
+    """Return the settings of config.yaml for want of which Hermes does not stream to a network; none if it does.
+
+    Raises HostContractError if Hermes does not tell.
+    """
+    shown = table.DISPLAY_SETTING(table.LOAD_WHOLE_CONFIG() or {}, network, "streaming")
+    lacks = () if shown else (f"`display.platforms.{network}.streaming: true`",)
+    # Before Hermes had this, the platform's own setting was enough.
+    enabled_for = table.STREAMING_ENABLED_FOR.of(table.STREAMING.of(table.LOAD_CONFIG()))
+    return lacks if enabled_for is None or enabled_for(True) else (*lacks, "`streaming.enabled: true`")
+
+
 def platform_states() -> Mapping[str, Mapping[str, Any]] | None:
     """Return the platform states that the gateway of this home reports, None if no gateway runs.
 

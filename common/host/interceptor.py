@@ -85,6 +85,8 @@ class Interceptor:
             if answered:
                 await self._adapter.send(event.source.chat_id, answered)
             return False
+        if self._kept_from_questions(event):
+            return False
         if refusal := self._refused(event):
             if refusal.reply:
                 await self._adapter.send(event.source.chat_id, refusal.reply)
@@ -115,6 +117,8 @@ class Interceptor:
             # The host's hook for this sees no event that the host itself makes.
             session.arrived(event.source)
             if self.deletions.include(event):
+                return None
+            if self._kept_from_questions(event):
                 return None
             if refusal := self._refused(event):
                 return refusal.reply
@@ -174,6 +178,19 @@ class Interceptor:
             # The host itself refuses strangers, or answers with a pairing code.
             return None
         return questions.refused(event, authority, self._extra, self._adapter)
+
+    def _kept_from_questions(self, event: Any) -> bool:
+        """Keep a message without words as background if the host would read it as an answer; False if it would not.
+
+        The cards that make up its text are no words of its author.
+        """
+        delivery = event.metadata.get("hardened")
+        if not isinstance(delivery, Delivery) or not delivery.inbound.cards or delivery.inbound.text.strip():
+            return False
+        if not questions.takes_any_text(event, self._extra, self._adapter):
+            return False
+        self._observed.add(delivery.buffer, _line(delivery, event.text))
+        return True
 
     def _remember(self, delivery: Delivery, source: Any) -> None:
         self._authorities.put((delivery.chat_id, str(source.user_id)), delivery.authorization.authority)

@@ -166,6 +166,13 @@ def interrupts_approval(event: Any, extra: Mapping[str, Any], adapter: Any) -> b
     return any(asked(key) for key in keys) and choice_of(event, command) is None
 
 
+def takes_any_text(event: Any, extra: Mapping[str, Any], adapter: Any) -> bool:
+    """Return True if the host would read any text in the session of a message as the answer to an open question."""
+    updates, clarify = table.UPDATE_PROMPTS.of(sessions.runner_of(adapter)) or {}, table.PENDING_CLARIFY.optional()
+    keys = sessions.session_keys(event.source, extra, adapter)
+    return any(key in updates or (clarify and clarify(key, include_choice_prompts=True)) for key in keys)
+
+
 def _reply(authority: Authority, reason: str) -> str | None:
     return f"⛔ {reason}" if RIGHTS[authority].turn else None
 

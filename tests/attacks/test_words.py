@@ -113,6 +113,20 @@ async def quoted_bot(on: SignalStage, words: str) -> list[str]:
     return await asked_about(on, **quote(Person("", OWN_ACI, ACCOUNT), words))
 
 
+async def observed_contact(on: SignalStage, words: str) -> list[str]:
+    await on.say(Kind.STRANGER, "", addressed=False, contacts=[{"name": {"given": words}, "organization": words}])
+    return await asked_about(on)
+
+
+async def observed_poll(on: SignalStage, words: str) -> list[str]:
+    await on.say(Kind.STRANGER, "", addressed=False, pollCreate={"question": words, "options": [words]})
+    return await asked_about(on)
+
+
+async def handed_on_contact(on: SignalStage, words: str) -> list[str]:
+    return await asked_about(on, contacts=[{"name": {"family": words}, "email": [{"value": words}]}])
+
+
 async def title(on: SignalStage, words: str) -> list[str]:
     return await asked_about(on, title=words)
 
@@ -183,6 +197,9 @@ DOORS: Mapping[str, Mapping[str, Door]] = {
         "a quoted stranger": quoted_stranger,
         "a quoted unknown person": quoted_unknown,
         "the bot quoted": quoted_bot,
+        "an observed contact": observed_contact,
+        "an observed poll": observed_poll,
+        "a contact that is handed on": handed_on_contact,
         "a group's title": title,
         "the name of an observed file": observed_file,
         "the name of a file that is gone": missing_file,

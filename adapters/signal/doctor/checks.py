@@ -26,6 +26,7 @@ class CheckName(StrEnum):
     ADDRESS = "signal.address"
     RECEIVE_MODE = "signal.receive_mode"
     FFMPEG = "signal.ffmpeg"
+    STREAMING = "signal.streaming"
     VERSION = "signal.version"
     ACCOUNT = "signal.account"
     PROFILE = "signal.profile"
@@ -48,6 +49,7 @@ CHECKS: tuple[Check[Context], ...] = (
     Check(CheckName.ADDRESS, daemon.address, needs=_REACHED),
     Check(CheckName.RECEIVE_MODE, stream.receive_mode, needs=_VALID),
     Check(CheckName.FFMPEG, files.ffmpeg, needs=_VALID),
+    Check(CheckName.STREAMING, settings.streaming, needs=_VALID),
     Check(CheckName.VERSION, daemon.version, needs=_REACHED),
     Check(CheckName.ACCOUNT, daemon.account, needs=_REACHED),
     Check(CheckName.PROFILE, daemon.profile, needs=_KNOWN),

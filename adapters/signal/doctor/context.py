@@ -70,6 +70,8 @@ class Context(NetworkContext):
     """Returns True if a gateway with this set-up is connected now."""
     paired: Callable[[], int] = lambda: facts.paired("signal")
     outgoing: Callable[[], Path] = facts.outgoing_files
+    streaming_lacks: Callable[[], Sequence[str]] = lambda: facts.streaming_lacks("signal")
+    """Returns the settings for want of which Hermes does not stream to Signal."""
     headers_within: float = 20.0
     keepalive_within: float = 20.0
     answer_within: float = 10.0

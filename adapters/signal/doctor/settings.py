@@ -1,4 +1,4 @@
-"""The check of the settings: reports every fault, with the value that was probably intended."""
+"""The checks of the settings: every fault, with the value that was probably intended; and whether answers grow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import TypeAdapter
 
 from ....common.core.errors import ConfigError
-from ....common.doctor.findings import Result, failed, ok
+from ....common.doctor.findings import Result, advice, failed, ok
 from ....common.settings.config import Entries
 from ..settings import SignalSettings, corrected_group_id
 from .context import Context
@@ -24,6 +24,22 @@ def settings(context: Context) -> Iterator[Result]:
             yield _fault(context, fault)
     else:
         yield ok("The settings are valid.")
+
+
+def streaming(context: Context) -> Iterator[Result]:
+    """Check that answers grow in both programs or in none: Hermes streams to Signal only where it is told to."""
+    lacks = context.streaming_lacks()
+    if not context.settings.streaming:
+        if lacks:
+            yield ok("Answers arrive whole.")
+            return
+        what = "Hermes streams to Signal, but SIGNAL_STREAMING is off, so answers arrive whole."
+        yield advice(what, "Set SIGNAL_STREAMING=true, or `display.platforms.signal.streaming: false` in config.yaml.")
+    elif lacks:
+        what = "SIGNAL_STREAMING is on, but Hermes does not stream to Signal, so answers arrive whole."
+        yield advice(what, f"Set {' and '.join(lacks)} in config.yaml.")
+    else:
+        yield ok("Answers grow while the model writes.")
 
 
 def _fault(context: Context, fault: str) -> Result:

@@ -264,6 +264,12 @@ PAIRING_LIST = HostName(("gateway.pairing:PairingStore.list_approved",), without
 DOCUMENT_CACHE = HostName(
     ("gateway.platforms.base:get_document_cache_dir",), without="doctor's check of the files that the agent sends"
 )
+_STREAMING_CHECK = "doctor's check that answers grow where the operator wants it"
+DISPLAY_SETTING = HostName(("gateway.display_config:resolve_display_setting",), without=_STREAMING_CHECK)
+STREAMING = HostName(("gateway.config:GatewayConfig.streaming",), without=_STREAMING_CHECK)
+STREAMING_ENABLED_FOR = HostName(
+    ("gateway.config:StreamingConfig.enabled_for",), without=_STREAMING_CHECK, since="0.22"
+)
 COMMAND_REGISTRY = HostName(
     ("hermes_cli.commands:COMMAND_REGISTRY",), without="slash commands in recordings, where they are masked then"
 )
