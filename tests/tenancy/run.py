@@ -111,6 +111,8 @@ class Run:
                     self.consoles.append("")
                     self.gateway = running
                     await self._ready()
+                    if phase == self._before:
+                        await self._greet()
                     try:
                         async with asyncio.TaskGroup() as group:
                             for n, place in enumerate(self.on.places):
@@ -133,6 +135,14 @@ class Run:
         await self.on.daemon.streams_open(1, timeout=30)
         for server in self.on.servers.values():
             await server.connected(timeout=30)
+
+    async def _greet(self) -> None:
+        """Say the first words of each profile one after the other.
+
+        Of several at once, Hermes 0.20.6 may store none: each thread creates the database of the profile's sessions.
+        """
+        for place in {place.profile: place for place in self.on.places}.values():
+            await self._ask(place, lambda tools: [])
 
     # -- what happens in one place
 
