@@ -33,6 +33,7 @@ from tests.fakes.signal_daemon import (
     recorded_event,
 )
 from tests.hosted import created, hosted
+from tools import clarify_gateway
 
 NEW_GROUP = "+/8AAQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0="
 MUTE_METHODS = {"listContacts", "listGroups", "getUserStatus"}
@@ -426,6 +427,23 @@ async def test_a_voice_memo_with_background_still_points_at_itself(daemon: FakeS
         await host.emit(fresh("group_text"), fresh("att_audio_voice_true", groupInfo=info))
         assert "Alice A: hello group" in host.reached[0].channel_context
         assert host.reached[0].text == "(the message attached above)"
+
+
+async def test_a_file_without_words_is_no_answer_to_a_question(daemon: FakeSignalDaemon) -> None:
+    daemon.attachments["v1.aac"] = AAC
+    info = recorded_event("group_text")["envelope"]["dataMessage"]["groupInfo"]
+    async with hosted(daemon) as host:
+        await host.emit(fresh("att_audio_voice_true", groupInfo=info))
+        session = host.runner._session_key_for_source(host.reached[0].source)
+        clarify_gateway.register("1", session, "Which one?", [])
+        try:
+            await host.emit(fresh("group_text"), fresh("att_audio_voice_true", groupInfo=info))
+            memo = host.reached[-1]
+            assert (memo.text, memo.channel_context, len(memo.media_urls)) == ("", None, 1)
+        finally:
+            clarify_gateway.clear_session(session)
+        await host.emit(fresh("att_audio_voice_true", groupInfo=info))
+        assert "Alice A: hello group" in host.reached[-1].channel_context
 
 
 async def test_a_voice_memo_to_somebody_else_is_not_for_us(daemon: FakeSignalDaemon) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from .wording import Foreign
@@ -254,6 +254,8 @@ class Dispatch:
     text: str
     rule: Rule
     reason: Reason
+    wordless: bool = field(default=False, compare=False)
+    """True if its author wrote nothing: `text`, if any, describes what is shared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,11 +114,11 @@ def decide(inbound: Inbound, me: Me, policy: Policy, *, authority: Authority) ->
 
 
 def _direct(inbound: Inbound, me: Me) -> Decision:
-    return Dispatch(_addressed(inbound, me), Rule.DIRECT, Reason.DIRECT)
+    return _dispatch(text_of.addressed(inbound.text, inbound.mentions, me), inbound, Rule.DIRECT, Reason.DIRECT)
 
 
-def _addressed(inbound: Inbound, me: Me) -> str:
-    return text_of.with_cards(text_of.addressed(inbound.text, inbound.mentions, me), inbound.cards)
+def _dispatch(words: str, inbound: Inbound, rule: Rule, reason: Reason) -> Dispatch:
+    return Dispatch(text_of.with_cards(words, inbound.cards), rule, reason, wordless=not words.strip())
 
 
 def _program_may_dispatch(decision: Dispatch, policy: Policy) -> bool:
@@ -131,7 +131,7 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
         request = text_of.without_alias(inbound.text, policy.aliases)
         if request is None:
             return _observe(inbound, policy, Rule.OWN, Reason.OWN_DEVICE)
-        return Dispatch(text_of.with_cards(request, inbound.cards), Rule.OWN, Reason.OWN_DEVICE)
+        return _dispatch(request, inbound, Rule.OWN, Reason.OWN_DEVICE)
 
     mentioned = {me.recognises(mention.address) for mention in inbound.mentions}
     replies = _replies_to_us(inbound.quote, me)
@@ -145,7 +145,7 @@ def _decide_in_group(inbound: Inbound, me: Me, policy: Policy) -> Decision:
     rule, reason = _request(inbound, policy, mentioned=True in mentioned, broadcast=broadcast, replies=replies is True)
     if rule is Rule.UNADDRESSED:
         return _observe(inbound, policy, rule, reason)
-    return Dispatch(_addressed(inbound, me), rule, reason)
+    return _dispatch(text_of.addressed(inbound.text, inbound.mentions, me), inbound, rule, reason)
 
 
 def _request(

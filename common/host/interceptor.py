@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.authority import Authority
 from ..core.bounded import Bounded
-from ..core.events import message_key
+from ..core.events import Dispatch, message_key
 from ..core.wording import without_references
 from ..inbound.background import Line
 from ..inbound.delivery import Delivery
@@ -28,6 +28,7 @@ from .waiting.held import Held
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
+_ABOVE = "(the message attached above)"
 
 Handler = Callable[[Any], Awaitable[Any]]
 BusyHandler = Callable[[Any, str], Awaitable[bool]]
@@ -85,7 +86,8 @@ class Interceptor:
             if answered:
                 await self._adapter.send(event.source.chat_id, answered)
             return False
-        if self._kept_from_questions(event):
+        answers_nothing = self._answers_nothing(event)
+        if answers_nothing and not self._has_files(event):
             return False
         if refusal := self._refused(event):
             if refusal.reply:
@@ -98,12 +100,12 @@ class Interceptor:
         if not delivery.authorization.rights.controls and table.ALLOW_GATEWAY_CONTROL.of(event) is not None:
             event.allow_gateway_control = False
         # The host returns early from a command and would drop the context.
-        if not event.is_command():
+        if not (event.is_command() or answers_nothing):
             key = sessions.session_key(event.source, self._extra, self._adapter)
             self._observed.attach(delivery.buffer, key, event)
             if event.channel_context and not event.text:
                 # The host puts its description of an attachment before the background, and the text after it.
-                event.text = "(the message attached above)"
+                event.text = _ABOVE
         self.deletions.handed_over(event, delivery)
         return True
 
@@ -118,7 +120,7 @@ class Interceptor:
             session.arrived(event.source)
             if self.deletions.include(event):
                 return None
-            if self._kept_from_questions(event):
+            if self._answers_nothing(event) and not self._has_files(event):
                 return None
             if refusal := self._refused(event):
                 return refusal.reply
@@ -179,18 +181,26 @@ class Interceptor:
             return None
         return questions.refused(event, authority, self._extra, self._adapter)
 
-    def _kept_from_questions(self, event: Any) -> bool:
-        """Keep a message without words as background if the host would read it as an answer; False if it would not.
-
-        The cards that make up its text are no words of its author.
-        """
+    def _answers_nothing(self, event: Any) -> bool:
+        """Return True for a message without words while the host would read any text as the answer to a question."""
         delivery = event.metadata.get("hardened")
-        if not isinstance(delivery, Delivery) or not delivery.inbound.cards or delivery.inbound.text.strip():
-            return False
-        if not questions.takes_any_text(event, self._extra, self._adapter):
-            return False
-        self._observed.add(delivery.buffer, _line(delivery, event.text))
-        return True
+        return (
+            isinstance(delivery, Delivery)
+            and isinstance(delivery.decision, Dispatch)
+            and delivery.decision.wordless
+            and questions.takes_any_text(event, self._extra, self._adapter)
+        )
+
+    def _has_files(self, event: Any) -> bool:
+        """Leave nothing of a message without words but its files: what describes it goes into the background.
+
+        Return False if there are none.
+        """
+        if event.text and event.text != _ABOVE:
+            delivery = event.metadata["hardened"]
+            self._observed.add(delivery.buffer, _line(delivery, event.text))
+        event.text = ""
+        return bool(event.media_urls)
 
     def _remember(self, delivery: Delivery, source: Any) -> None:
         self._authorities.put((delivery.chat_id, str(source.user_id)), delivery.authorization.authority)
