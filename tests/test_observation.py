@@ -8,9 +8,8 @@ import pytest
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.wording import TEXT_CHARACTERS
 from hermes_hardened_adapters.common.inbound import observation
-from hermes_hardened_adapters.common.inbound.background import KEEP_CHARACTERS, KEEP_LINES, Line
+from hermes_hardened_adapters.common.inbound.background import KEEP_CHARACTERS, KEEP_LINES, KEEP_SECONDS, Line
 from hermes_hardened_adapters.common.inbound.observation import (
-    KEEP_SECONDS,
     Observations,
     confirm_everywhere,
     observations,

@@ -1,0 +1,38 @@
+"""Lets texts go at the times at which their messages disappear from their chats, also while nobody reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+_LONGEST = 24 * 3600.0
+
+Expire = Callable[[], float | None]
+"""Drops what has expired, and returns the Unix time at which the next one does."""
+
+
+class Expiry:
+    """Has what has expired dropped in time."""
+
+    def __init__(self, *expire: Expire) -> None:
+        self._expire = list(expire)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, expire: Expire) -> None:
+        """Drop this as well."""
+        self._expire.append(expire)
+
+    def plan(self) -> None:
+        """Drop what has expired, now and whenever the next one does."""
+        self.close()
+        times = [at for expire in self._expire if (at := expire()) is not None]
+        if times:
+            delay = min(max(min(times) - time.time(), 0), _LONGEST)
+            self._timer = asyncio.get_running_loop().call_later(delay, self.plan)
+
+    def close(self) -> None:
+        """Drop nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
