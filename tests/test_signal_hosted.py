@@ -356,9 +356,9 @@ async def test_an_admin_deletes_what_others_said_and_nobody_else_does(daemon: Fa
 async def test_a_reaction_to_a_message_of_ours_is_background(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon) as host:
         await host.emit(fresh("dm_text"))
-        chat_id, _ = host.adapter._said.popitem()[0]
+        chat_id = host.dispatched[0].source.chat_id
         await host.adapter.send(chat_id, "**Lunch** is at noon")
-        ((_, stamp),) = host.adapter._said
+        *_, (_, stamp) = host.adapter._said
         ours = {"targetAuthor": ACCOUNT, "targetAuthorNumber": ACCOUNT, "targetAuthorUuid": OWN_ACI}
         for changes in (
             {"targetSentTimestamp": int(stamp)},

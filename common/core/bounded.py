@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 _Key = TypeVar("_Key")
@@ -37,8 +37,10 @@ class Fleeting(Generic[_Key, _Value]):
         self._now = now
         self._entries: Bounded[_Key, tuple[_Value, float]] = Bounded(limit)
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def __iter__(self) -> Iterator[_Key]:
+        """Return the keys, the oldest first."""
+        self.expire()
+        return iter(self._entries)
 
     def put(self, key: _Key, value: _Value, lasts: float | None = None) -> None:
         """Set a value, and drop those whose time has come; `lasts` is in seconds, None for a value that stays."""
