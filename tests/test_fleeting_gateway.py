@@ -170,26 +170,28 @@ async def test_a_file_to_be_seen_once_is_there_in_its_turn_and_gone_after_it() -
     def script(request: dict[str, Any]) -> Answer | None:
         if request.get("tools"):
             there.append(chat.pictures())
-        return None
+        return "seen"
 
     async with talk(script) as chat:
         await chat.shows("once.png", viewOnce=True)
-        await chat.answered("echo: look")
+        await chat.answered("seen")
         await chat.until(lambda: chat.pictures() == [], "it is deleted")
         assert len(there[0]) == 1
         assert "(to be seen once: do not store, its files are deleted after this turn)" in chat.read()[0]
-        await chat.shows("kept.png", text="kept")
-        await chat.answered("echo: kept")
-        await chat.shows("later.png", text="later", viewOnce=True)
-        await chat.answered("echo: later")
-        await chat.until(lambda: len(chat.pictures()) == 1, "only the other one is left")
+        await chat.shows("kept.png")
+        await chat.answered("seen", 2)
+        (kept,) = chat.pictures()
+        await chat.shows("later.png", viewOnce=True)
+        await chat.answered("seen", 3)
+        await chat.until(lambda: chat.pictures() == [kept], "only the other one is left")
+        assert len(there[-1]) == 2
 
 
 async def test_a_file_to_be_seen_once_is_gone_after_a_kill_and_a_restart(tmp_path: Path) -> None:
     async with talk(home=tmp_path) as chat:
         chat.model.held = asyncio.Event()
         await chat.shows("once.png", viewOnce=True)
-        await chat.until(lambda: bool(chat.read()), "the agent works")
+        await chat.until(lambda: bool(chat.model.requests), "the agent works")
         await chat.running.kill()
     (left,) = pictures(tmp_path)
     other = left.with_name("other.png")

@@ -71,6 +71,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """Author and text of the latest dispatched messages, by chat and message id, for quotes in answers."""
         self._said: Fleeting[tuple[str, str], str] = Fleeting(_KEEP_QUOTABLE, time.time)
         """The beginnings of the latest texts of our own, by chat and message id, for reactions to them."""
+        self._interceptor.expiry.add(self._growing.expire)
         self._interceptor.expiry.add(self._quotable.expire)
         self._interceptor.expiry.add(self._said.expire)
 
@@ -154,6 +155,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if connection is None:
             return SendResult(success=False, error="not connected to signal-cli", error_kind="transient")
         to = await self._to(chat_id)
+        # signal-cli sends with the timer of the chat.
+        timer = connection.source.timer(chat_id)
 
         async def send_part(number: int, part: str) -> str | None:
             text, styles = _styled(part)
@@ -162,11 +165,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             sent = await sending.send(connection.client, params)
             # The timestamp is needed to recognise the echo of our own message.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
-            # signal-cli sends it with the timer of the chat.
-            timer = connection.source.timer(chat_id)
             self._said.put((chat_id, str(sent.timestamp)), text[:_QUOTED_CHARACTERS], timer)
-            if timer is not None:
-                self._interceptor.expiry.plan()
             # Given an id, the host edits the answer while the model still writes it.
             return str(sent.timestamp) if self._settings.streaming and sent.timestamp else None
 
@@ -174,7 +173,9 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if (metadata or {}).get("expect_edits"):
             parts = without_counters(parts)
         result = await send_all(parts, send_part, lambda _: None)
-        self._growing.begun(chat_id, parts, result, content, reply_to, metadata)
+        self._growing.begun(chat_id, parts, result, content, reply_to, metadata, timer)
+        if timer is not None:
+            self._interceptor.expiry.plan()
         return result
 
     # -- answers that grow: see `Messages`

@@ -86,6 +86,8 @@ class Interceptor:
             return True
         if self.deletions.include(event):
             return False
+        keys = sessions.session_keys(event.source, self._extra, self._adapter)
+        fleeting.arrived(delivery, keys)
         self._track_unauthorized(delivery)
         self._remember(delivery, event.source)
         if delivery.authorization.allowed and (reply := await self._answer_command(event, delivery)):
@@ -105,13 +107,12 @@ class Interceptor:
         # A second lock, where the host has one: words of those who control nothing are no command to it later either.
         if not delivery.authorization.rights.controls and table.ALLOW_GATEWAY_CONTROL.of(event) is not None:
             event.allow_gateway_control = False
-        marked = fleeting.arrives(event, delivery, sessions.session_keys(event.source, self._extra, self._adapter))
+        mark = fleeting.marked(event, delivery, keys)
         # The host returns early from a command and would drop the context.
         if not event.is_command():
-            if marked:
-                self._observed.preface(event, marked)
-            key = sessions.session_key(event.source, self._extra, self._adapter)
-            self._observed.attach(delivery.buffer, key, event)
+            if mark:
+                self._observed.preface(event, mark)
+            self._observed.attach(delivery.buffer, keys[0], event)
             if event.channel_context and not event.text:
                 # The host puts its description of an attachment before the background, and the text after it.
                 event.text = "(the message attached above)"
@@ -128,8 +129,8 @@ class Interceptor:
         keys = sessions.session_keys(event.source, self._extra, self._adapter)
         self.view_once.handed_over(event, keys)
         holder = self.deletions.merged_into(event)
-        if holder is not None and (marked := fleeting.arrives(event, delivery, keys)):
-            self._observed.preface(holder, marked)
+        if holder is not None and (mark := fleeting.marked(event, delivery, keys)):
+            self._observed.preface(holder, mark)
 
     def turn_ended(self, event: Any) -> None:
         """Delete what was to be seen once in the turns of an event's session."""

@@ -57,10 +57,21 @@ _sessions: Bounded[str, None] = Bounded(_KEEP_SESSIONS)
 """The ids of the sessions that have had such a turn."""
 
 
-def arrives(event: Any, delivery: Delivery, keys: Collection[str]) -> str | None:
+def arrived(delivery: Delivery, keys: Collection[str]) -> None:
+    """Note a message that may get into the turn that runs, for example as an answer to a question of the agent's.
+
+    `keys` are those that Hermes may use for its session.
+    """
+    if is_fleeting(delivery.inbound):
+        with _lock:
+            for key in keys:
+                _arrived.put(key, None)
+
+
+def marked(event: Any, delivery: Delivery, keys: Collection[str]) -> str | None:
     """Note a message right before Hermes gets it, and return its mark; None for one that may be stored.
 
-    `keys` are those that Hermes may use for its session. A second call changes nothing.
+    A second call changes nothing.
     """
     if not is_fleeting(delivery.inbound):
         return None
@@ -70,8 +81,6 @@ def arrives(event: Any, delivery: Delivery, keys: Collection[str]) -> str | None
     with _lock:
         if _messages.get(ref) is None:
             _messages.put(ref, _Message(ref, keys, _words(said or "")), _KEEP_SECONDS)
-        for key in keys:
-            _arrived.put(key, None)
     return mark(delivery.inbound, ref)
 
 
