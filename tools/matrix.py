@@ -59,6 +59,7 @@ SCENARIOS = (
     "test_faults_mattermost.py",
     "test_faults_signal.py",
     "test_file_limits.py",
+    "test_fleeting_gateway.py",
     "test_gateway.py",
     "test_growing.py",
     "test_held.py",
