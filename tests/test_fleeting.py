@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Dispatch, Inbound, Reason, Rule
-from hermes_hardened_adapters.common.core.fleeting import duration, is_fleeting, mark, references
 from hermes_hardened_adapters.common.core.people import Authorization
 from hermes_hardened_adapters.common.core.wording import Foreign
 from hermes_hardened_adapters.common.host.waiting import fleeting
 from hermes_hardened_adapters.common.inbound.delivery import Delivery
+from hermes_hardened_adapters.common.tenancy.fleeting import duration, is_fleeting, mark, references
 
 SAID = Inbound("k", "1", 1_795_000_000_000, Chat("g"), Address("ann"), text="the vault", expires_in=3_600)
 FILE = (Attachment("f", "image/png"),)

@@ -71,9 +71,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """Author and text of the latest dispatched messages, by chat and message id, for quotes in answers."""
         self._said: Fleeting[tuple[str, str], str] = Fleeting(_KEEP_QUOTABLE, time.time)
         """The beginnings of the latest texts of our own, by chat and message id, for reactions to them."""
-        self._interceptor.expiry.add(self._growing.expire)
-        self._interceptor.expiry.add(self._quotable.expire)
-        self._interceptor.expiry.add(self._said.expire)
+        self._forget_in_time(self._growing.expire, self._quotable.expire, self._said.expire)
 
     async def _open_connection(self) -> bool:
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
@@ -128,7 +126,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if await commit():
             await self.handle_message(event)
         else:
-            self._interceptor.view_once.refused(event)
+            self._withheld(event)
 
     def _quoting(self, delivery: Delivery, reaction: Reaction) -> Delivery:
         """Let a request that quotes a message of ours disappear together with it."""
@@ -175,7 +173,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         result = await send_all(parts, send_part, lambda _: None)
         self._growing.begun(chat_id, parts, result, content, reply_to, metadata, timer)
         if timer is not None:
-            self._interceptor.expiry.plan()
+            self._forget_in_time()
         return result
 
     # -- answers that grow: see `Messages`

@@ -24,6 +24,7 @@ from .outgoing.growing import Growing, book
 from .outgoing.guard import guarded
 from .outgoing.sending import settled
 from .tenancy import readiness, session
+from .waiting.expiry import Expire
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ def hardened(stock: Any) -> Any:
                 return None
             if (request := self._reactions.request(reacted)) is None:
                 self._reactions.note(reacted)
-                self._interceptor.expiry.plan()
+                self._forget_in_time()
             return request
 
         def _report_dead(self, exc: HardenedError) -> None:
@@ -144,7 +145,17 @@ def hardened(stock: Any) -> Any:
                 await super().handle_message(event)
                 self._interceptor.handed_over(event)
             else:
-                self._interceptor.view_once.refused(event)
+                self._withheld(event)
+
+        def _withheld(self, event: Any) -> None:
+            """Delete files to be seen once of an event that the host does not get."""
+            self._interceptor.view_once.refused(event)
+
+        def _forget_in_time(self, *expire: Expire) -> None:
+            """Have these texts forgotten, too, when their messages disappear; without any, plan anew."""
+            self._interceptor.expiry.add(*expire)
+            if not expire:
+                self._interceptor.expiry.plan()
 
         async def on_processing_complete(self, event: Any, outcome: Any) -> None:
             """Let stock react to the end of a session's turns, and delete what was to be seen once in them."""

@@ -12,13 +12,13 @@ from typing import Any
 from ..core.authority import Authority
 from ..core.bounded import Bounded
 from ..core.events import message_key
-from ..core.fleeting import is_fleeting
 from ..core.wording import without_references
 from ..inbound.background import Line
 from ..inbound.delivery import Delivery
 from ..inbound.media import Fetch, describe, fetch_all
 from ..inbound.observation import Observations
 from ..state.store import Store
+from ..tenancy.fleeting import is_fleeting
 from . import commands, files, questions, sessions
 from . import events as host_events
 from .asking.asking import Asking

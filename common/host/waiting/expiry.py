@@ -19,9 +19,9 @@ class Expiry:
         self._expire = list(expire)
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, expire: Expire) -> None:
-        """Drop this as well."""
-        self._expire.append(expire)
+    def add(self, *expire: Expire) -> None:
+        """Drop these as well."""
+        self._expire.extend(expire)
 
     def plan(self) -> None:
         """Drop what has expired, now and whenever the next one does."""

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.bounded import Bounded, Fleeting
-from ...core.fleeting import is_fleeting, mark, references
 from ...inbound.delivery import Delivery
+from ...tenancy.fleeting import is_fleeting, mark, references
 
 _KEEP_MESSAGES = 1_000
 _KEEP_SECONDS = 24 * 3600.0

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from ....core.fleeting import NOT_REVIEWED, NOT_STORED
 from ....tenancy import guard
+from ....tenancy.fleeting import NOT_REVIEWED, NOT_STORED
 from ...contract import table
 from ...waiting import fleeting
 from .. import profiles, session

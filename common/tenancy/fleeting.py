@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .events import Inbound
+from ..core.events import Inbound
 
 NOT_STORED = (
     "This turn has a message that disappears from its chat, or a file to be seen once, so nothing of it is stored:"
