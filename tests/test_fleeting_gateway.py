@@ -187,6 +187,38 @@ async def test_a_file_to_be_seen_once_is_there_in_its_turn_and_gone_after_it() -
         assert len(there[-1]) == 2
 
 
+async def test_a_file_to_be_seen_once_waits_for_its_turn_behind_a_busy_agent() -> None:
+    there: list[int] = []
+
+    def script(request: dict[str, Any]) -> Answer | None:
+        if request.get("tools"):
+            there.append(len(chat.pictures()))
+        return "seen"
+
+    async with talk(script) as chat:
+        chat.model.held = asyncio.Event()
+        await chat.shows("first.png", viewOnce=True)
+        await chat.until(lambda: bool(chat.model.requests), "the agent works")
+        await chat.shows("second.png", viewOnce=True)
+        await chat.until(lambda: len(chat.pictures()) == 2, "it is fetched")
+        await chat.everything_read()
+        chat.model.held.set()
+        await chat.answered("seen", 2)
+        await chat.until(lambda: chat.pictures() == [], "both are deleted")
+        assert there[-1] >= 1
+
+
+async def test_a_file_to_be_seen_once_goes_with_a_turn_that_is_stopped() -> None:
+    async with talk() as chat:
+        chat.model.held = asyncio.Event()
+        await chat.shows("once.png", viewOnce=True)
+        await chat.until(lambda: bool(chat.model.requests), "the agent works")
+        assert len(chat.pictures()) == 1
+        await chat.daemon.emit_event(variant("dm_text", ALICE_A, text="/stop"))
+        await chat.until(lambda: chat.pictures() == [], "it is deleted")
+        chat.model.held.set()
+
+
 async def test_a_file_to_be_seen_once_is_gone_after_a_kill_and_a_restart(tmp_path: Path) -> None:
     async with talk(home=tmp_path) as chat:
         chat.model.held = asyncio.Event()

@@ -75,7 +75,7 @@ def hardened(stock: Any) -> Any:
                 self._mark_connected()
                 await self._asking.connected()
                 await self._interceptor.view_once.connected()
-                self._interceptor.expiry.plan()
+                self._interceptor.expiry.open()
                 # Other plugins may add handlers to an adapter once it is connected.
                 if wire := table.WIRE_HANDLERS.of(self):
                     wire(None)
