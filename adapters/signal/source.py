@@ -222,12 +222,13 @@ class SignalSource(Source[Inbound]):
     async def read(self, item: Inbound) -> Message[Inbound]:
         self.senders.learn_from(item)
         chat_type, inbound = "group" if item.chat.is_group else "dm", item
+        chat_id = self.senders.chat_id(item)
         # Not every message without content has the chat's timer, and before 0.14 none says whether it sets it.
         if not item.contentless or item.contentless == "expiry timer" or item.expires_in is not None:
-            self._timers.put(self.senders.chat_id(item), item.expires_in)
+            self._timers.put(chat_id, item.expires_in)
         if item.deleted_author and not await self._is_served_admin(item):
             inbound = replace(item, deletes=None)
-        return Message(item, inbound, self.senders.chat_id(item), chat_type, self._clock.now())
+        return Message(item, inbound, chat_id, chat_type, self._clock.now())
 
     async def _is_served_admin(self, item: Inbound) -> bool:
         serves = self.policy(item.chat.id).serves(item.chat.id)
