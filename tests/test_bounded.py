@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hermes_hardened_adapters.common.core.bounded import Bounded, Fleeting
+from hermes_hardened_adapters.common.core.bounded import Bounded, Expiring
 
 
 def test_the_oldest_entry_has_to_go() -> None:
@@ -32,7 +32,7 @@ def test_without_a_limit_nothing_goes() -> None:
 
 def test_each_value_goes_at_its_time() -> None:
     now = 100.0
-    kept: Fleeting[str, int] = Fleeting(3, lambda: now)
+    kept: Expiring[str, int] = Expiring(3, lambda: now)
     kept.put("a", 1, 10)
     kept.put("b", 2)
     kept.put("c", 3, 20)
@@ -48,7 +48,7 @@ def test_each_value_goes_at_its_time() -> None:
 
 
 def test_of_too_many_values_the_oldest_goes() -> None:
-    kept: Fleeting[str, int] = Fleeting(2, lambda: 0.0)
+    kept: Expiring[str, int] = Expiring(2, lambda: 0.0)
     for number, key in enumerate("abc"):
         kept.put(key, number, 10)
     assert list(kept) == ["b", "c"]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ...common.core.bounded import Fleeting
+from ...common.core.bounded import Expiring
 from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
 from ...common.core.events import Attachment, Inbound, Observe, Reaction
 from ...common.core.mentions import readable
@@ -67,9 +67,9 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             config = dataclasses.replace(config, extra={**(config.extra or {}), "http_url": shown})
         super().__init__(config)
         self.http_url, self.account = shown, self._settings.account
-        self._quotable: Fleeting[tuple[str, str], tuple[str, str]] = Fleeting(_KEEP_QUOTABLE, time.time)
+        self._quotable: Expiring[tuple[str, str], tuple[str, str]] = Expiring(_KEEP_QUOTABLE, time.time)
         """Author and text of the latest dispatched messages, by chat and message id, for quotes in answers."""
-        self._said: Fleeting[tuple[str, str], str] = Fleeting(_KEEP_QUOTABLE, time.time)
+        self._said: Expiring[tuple[str, str], str] = Expiring(_KEEP_QUOTABLE, time.time)
         """The beginnings of the latest texts of our own, by chat and message id, for reactions to them."""
         self._forget_in_time(self._growing.expire, self._quotable.expire, self._said.expire)
 

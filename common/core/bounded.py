@@ -30,7 +30,7 @@ class Bounded(OrderedDict[_Key, _Value], Generic[_Key, _Value]):
         return self.popitem(last=False) if self.limit is not None and len(self) > self.limit else None
 
 
-class Fleeting(Generic[_Key, _Value]):
+class Expiring(Generic[_Key, _Value]):
     """Keeps the `limit` values put last, each until its time by the clock `now`, on which all of them depend."""
 
     def __init__(self, limit: int, now: Callable[[], float]) -> None:

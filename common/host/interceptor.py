@@ -18,7 +18,7 @@ from ..inbound.delivery import Delivery
 from ..inbound.media import Fetch, describe, fetch_all
 from ..inbound.observation import Observations
 from ..state.store import Store
-from ..tenancy.fleeting import is_fleeting
+from ..tenancy.ephemeral import is_ephemeral
 from . import commands, files, questions, sessions
 from . import events as host_events
 from .asking.asking import Asking
@@ -26,7 +26,7 @@ from .contract import table
 from .tenancy import session
 from .tenancy.commands import answer as answer_for_chat
 from .tenancy.guarding import kept
-from .waiting import fleeting
+from .waiting import ephemeral
 from .waiting.deletions import Deletions
 from .waiting.expiry import Expiry
 from .waiting.held import Held
@@ -87,7 +87,7 @@ class Interceptor:
         if self.deletions.include(event):
             return False
         keys = sessions.session_keys(event.source, self._extra, self._adapter)
-        fleeting.arrived(delivery, keys)
+        ephemeral.arrived(delivery, keys)
         self._track_unauthorized(delivery)
         self._remember(delivery, event.source)
         if delivery.authorization.allowed and (reply := await self._answer_command(event, delivery)):
@@ -107,7 +107,7 @@ class Interceptor:
         # A second lock, where the host has one: words of those who control nothing are no command to it later either.
         if not delivery.authorization.rights.controls and table.ALLOW_GATEWAY_CONTROL.of(event) is not None:
             event.allow_gateway_control = False
-        mark = fleeting.marked(event, delivery, keys)
+        mark = ephemeral.marked(event, delivery, keys)
         # The host returns early from a command and would drop the context.
         if not event.is_command():
             if mark:
@@ -124,12 +124,12 @@ class Interceptor:
     def handed_over(self, event: Any) -> None:
         """Note that the host has got an event: it may have merged it into another one, without its context."""
         delivery = event.metadata.get("hardened")
-        if not isinstance(delivery, Delivery) or not is_fleeting(delivery.inbound):
+        if not isinstance(delivery, Delivery) or not is_ephemeral(delivery.inbound):
             return
         keys = sessions.session_keys(event.source, self._extra, self._adapter)
         self.view_once.handed_over(event, keys)
         holder = self.deletions.merged_into(event)
-        if holder is not None and (mark := fleeting.marked(event, delivery, keys)):
+        if holder is not None and (mark := ephemeral.marked(event, delivery, keys)):
             self._observed.preface(holder, mark)
 
     def turn_ended(self, event: Any) -> None:

@@ -20,7 +20,7 @@ from ...tenancy.answers import failed
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import hooks, table
-from ..waiting import fleeting
+from ..waiting import ephemeral
 from . import commands, memory_tool, origins, profiles, readiness, recall, session, store, strict_tool
 from .guarding import answers, guards, jobs, kept, texts, unstored
 from .tenant import Tenant, tenant
@@ -117,7 +117,7 @@ def sub_agent_started(*, parent_session_id: str = "", child_session_id: str = ""
     """Note whose sub-agent a session is. Called by the hook `subagent_start`."""
     if child_session_id:
         session.delegated(str(parent_session_id or ""), str(child_session_id))
-        fleeting.delegated(str(parent_session_id or ""), str(child_session_id))
+        ephemeral.delegated(str(parent_session_id or ""), str(child_session_id))
 
 
 def seal(

@@ -10,9 +10,9 @@ from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.events import Address, Attachment, Chat, Dispatch, Inbound, Reason, Rule
 from hermes_hardened_adapters.common.core.people import Authorization
 from hermes_hardened_adapters.common.core.wording import Foreign
-from hermes_hardened_adapters.common.host.waiting import fleeting
+from hermes_hardened_adapters.common.host.waiting import ephemeral
 from hermes_hardened_adapters.common.inbound.delivery import Delivery
-from hermes_hardened_adapters.common.tenancy.fleeting import duration, is_fleeting, mark, references
+from hermes_hardened_adapters.common.tenancy.ephemeral import duration, is_ephemeral, mark, references
 
 SAID = Inbound("k", "1", 1_795_000_000_000, Chat("g"), Address("ann"), text="the vault", expires_in=3_600)
 FILE = (Attachment("f", "image/png"),)
@@ -34,10 +34,10 @@ def test_the_mark_says_why_nothing_is_to_be_stored() -> None:
 
 
 def test_what_stays_has_no_mark() -> None:
-    assert not is_fleeting(replace(SAID, expires_in=None))
+    assert not is_ephemeral(replace(SAID, expires_in=None))
     # Nothing in it is to be seen once.
-    assert not is_fleeting(replace(SAID, expires_in=None, view_once=True))
-    assert is_fleeting(replace(SAID, expires_in=None, view_once=True, attachments=FILE))
+    assert not is_ephemeral(replace(SAID, expires_in=None, view_once=True))
+    assert is_ephemeral(replace(SAID, expires_in=None, view_once=True, attachments=FILE))
 
 
 class Event:
@@ -60,73 +60,73 @@ def delivery(inbound: Inbound = SAID) -> Delivery:
 
 def arrive(text: str, key: str) -> str:
     event = Event(text)
-    fleeting.arrived(delivery(), [key])
-    shown = fleeting.marked(event, delivery(), [key])
+    ephemeral.arrived(delivery(), [key])
+    shown = ephemeral.marked(event, delivery(), [key])
     assert shown is not None
-    assert fleeting.marked(event, delivery(), [key]) == shown
+    assert ephemeral.marked(event, delivery(), [key]) == shown
     return shown
 
 
 def test_the_turn_with_the_mark_stores_nothing_and_the_next_one_does() -> None:
     shown = arrive("the vault", "key-1")
-    fleeting.began("session-1", "key-1", f"{shown}\n\n[New message]\nthe vault")
+    ephemeral.began("session-1", "key-1", f"{shown}\n\n[New message]\nthe vault")
     # The hook is called several times.
-    fleeting.began("session-1", "key-1", f"{shown}\n\n[New message]\nthe vault")
-    assert fleeting.in_turn("session-1", "key-1")
-    fleeting.began("session-1", "key-1", "what is a vault? the vault")
-    assert not fleeting.in_turn("session-1", "key-1")
-    assert fleeting.in_session(["session-0", "session-1"])
-    assert not fleeting.in_session(["session-2"])
+    ephemeral.began("session-1", "key-1", f"{shown}\n\n[New message]\nthe vault")
+    assert ephemeral.in_turn("session-1", "key-1")
+    ephemeral.began("session-1", "key-1", "what is a vault? the vault")
+    assert not ephemeral.in_turn("session-1", "key-1")
+    assert ephemeral.in_session(["session-0", "session-1"])
+    assert not ephemeral.in_session(["session-2"])
 
 
 def test_without_its_mark_a_message_is_told_by_its_words_once() -> None:
     arrive("the vault", "key-2")
-    fleeting.began("session-2", "key-2", "thevault the vaults")
-    assert not fleeting.in_turn("session-2", "key-2")
-    fleeting.began("session-3", "key-3", "another session has the vault")
-    assert not fleeting.in_turn("session-3", "key-3")
+    ephemeral.began("session-2", "key-2", "thevault the vaults")
+    assert not ephemeral.in_turn("session-2", "key-2")
+    ephemeral.began("session-3", "key-3", "another session has the vault")
+    assert not ephemeral.in_turn("session-3", "key-3")
     for _ in range(2):
-        fleeting.began("session-2", "key-2", "first\nthe vault\nlast")
-        assert fleeting.in_turn("session-2", "key-2")
-    fleeting.began("session-2", "key-2", "the vault again")
-    assert not fleeting.in_turn("session-2", "key-2")
+        ephemeral.began("session-2", "key-2", "first\nthe vault\nlast")
+        assert ephemeral.in_turn("session-2", "key-2")
+    ephemeral.began("session-2", "key-2", "the vault again")
+    assert not ephemeral.in_turn("session-2", "key-2")
 
 
 def test_what_is_said_behind_a_command_counts_also_where_no_session_is_bound() -> None:
     arrive("/background open the vault", "key-4")
-    fleeting.began("bg_1", "", "open the vault")
-    assert fleeting.in_turn("bg_1", "")
+    ephemeral.began("bg_1", "", "open the vault")
+    assert ephemeral.in_turn("bg_1", "")
 
 
 def test_a_message_may_get_into_the_turn_that_runs() -> None:
-    fleeting.began("session-5", "key-5", "hello")
+    ephemeral.began("session-5", "key-5", "hello")
     arrive("more", "key-5")
-    assert fleeting.in_turn("session-5", "key-5")
-    assert not fleeting.in_turn("session-6", "key-6")
-    fleeting.began("session-5", "key-5", "next")
-    assert not fleeting.in_turn("session-5", "key-5")
+    assert ephemeral.in_turn("session-5", "key-5")
+    assert not ephemeral.in_turn("session-6", "key-6")
+    ephemeral.began("session-5", "key-5", "next")
+    assert not ephemeral.in_turn("session-5", "key-5")
 
 
 def test_nobody_makes_a_mark_for_a_turn() -> None:
-    fleeting.began("session-7", "key-7", mark(SAID, "f" * 16))
-    assert not fleeting.in_turn("session-7", "key-7")
+    ephemeral.began("session-7", "key-7", mark(SAID, "f" * 16))
+    assert not ephemeral.in_turn("session-7", "key-7")
 
 
 def test_sub_agents_belong_to_the_turn() -> None:
-    fleeting.began("session-8", "key-8", arrive("x", "key-8"))
-    fleeting.delegated("session-8", "child")
-    fleeting.delegated("session-9", "other")
-    assert fleeting.in_turn("child", "")
-    assert not fleeting.in_turn("other", "")
+    ephemeral.began("session-8", "key-8", arrive("x", "key-8"))
+    ephemeral.delegated("session-8", "child")
+    ephemeral.delegated("session-9", "other")
+    assert ephemeral.in_turn("child", "")
+    assert not ephemeral.in_turn("other", "")
 
 
 def test_after_a_restart_the_marks_in_a_conversation_tell() -> None:
-    assert not fleeting.in_session(["session-10"])
-    fleeting.reviewed("session-10", "nothing")
-    assert not fleeting.in_session(["session-10"])
-    fleeting.reviewed("session-10", f'{{"content": "{mark(SAID, "a" * 16)}"}}')
-    assert fleeting.in_session(["session-10"])
+    assert not ephemeral.in_session(["session-10"])
+    ephemeral.reviewed("session-10", "nothing")
+    assert not ephemeral.in_session(["session-10"])
+    ephemeral.reviewed("session-10", f'{{"content": "{mark(SAID, "a" * 16)}"}}')
+    assert ephemeral.in_session(["session-10"])
 
 
 def test_what_may_be_stored_is_not_marked() -> None:
-    assert fleeting.marked(Event("hi"), delivery(replace(SAID, expires_in=None)), ["key-11"]) is None
+    assert ephemeral.marked(Event("hi"), delivery(replace(SAID, expires_in=None)), ["key-11"]) is None

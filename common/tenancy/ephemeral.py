@@ -19,7 +19,7 @@ _MARK = "[The new message (ref {ref}): {notes}]"
 _MARKS = re.compile(r"\[The new message \(ref ([0-9a-f]{16})\): \((?:disappears|to be seen)")
 
 
-def is_fleeting(inbound: Inbound) -> bool:
+def is_ephemeral(inbound: Inbound) -> bool:
     """Return True for a message of which nothing is to be stored."""
     return inbound.expires_in is not None or (inbound.view_once and bool(inbound.attachments))
 

@@ -17,14 +17,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.bounded import Bounded, Fleeting
+from ...core.bounded import Bounded, Expiring
 from ...inbound.delivery import Delivery
-from ...tenancy.fleeting import is_fleeting, mark, references
+from ...tenancy.ephemeral import is_ephemeral, mark, references
 
 _KEEP_MESSAGES = 1_000
 _KEEP_SECONDS = 24 * 3600.0
 _KEEP_SESSIONS = 4_000
-_REF = "fleeting"
+_REF = "ephemeral"
 """The reference in an event's metadata: Hermes hands in the same event again."""
 
 
@@ -47,7 +47,7 @@ class _Message:
 
 
 _lock = threading.Lock()
-_messages: Fleeting[str, _Message] = Fleeting(_KEEP_MESSAGES, time.time)
+_messages: Expiring[str, _Message] = Expiring(_KEEP_MESSAGES, time.time)
 """By reference."""
 _arrived: Bounded[str, None] = Bounded(_KEEP_SESSIONS)
 """The keys of sessions in which one has arrived since their last turn began."""
@@ -62,7 +62,7 @@ def arrived(delivery: Delivery, keys: Collection[str]) -> None:
 
     `keys` are those that Hermes may use for its session.
     """
-    if is_fleeting(delivery.inbound):
+    if is_ephemeral(delivery.inbound):
         with _lock:
             for key in keys:
                 _arrived.put(key, None)
@@ -73,7 +73,7 @@ def marked(event: Any, delivery: Delivery, keys: Collection[str]) -> str | None:
 
     A second call changes nothing.
     """
-    if not is_fleeting(delivery.inbound):
+    if not is_ephemeral(delivery.inbound):
         return None
     ref = event.metadata.setdefault(_REF, secrets.token_hex(8))
     # A command's name may be gone from what the model is shown.
