@@ -28,6 +28,7 @@ from hermes_hardened_adapters.common.host.interceptor import Interceptor
 from hermes_hardened_adapters.common.host.tenancy.guarding import kept
 from hermes_hardened_adapters.common.inbound.delivery import Delivery
 from hermes_hardened_adapters.common.inbound.observation import Observations
+from hermes_hardened_adapters.common.state.store import Store
 
 SAID = Inbound("k", "1", 1_795_000_000_000, Chat("g"), Address("ann"), text="lunch?")
 
@@ -38,7 +39,7 @@ class Adapter:
     def __init__(self) -> None:
         self.config = SimpleNamespace(extra={"group_sessions_per_user": False})
         self.connection = None
-        self.home = Path("/nowhere")
+        self.home, self.platform = Path("/nowhere"), Platform.SIGNAL
         self.sent: list[tuple[str, str]] = []
 
     async def send(self, chat_id: str, text: str) -> None:
@@ -51,8 +52,8 @@ def adapter() -> Adapter:
 
 
 @pytest.fixture
-def interceptor(adapter: Adapter) -> Interceptor:
-    return Interceptor(adapter, Observations("signal", lambda: 1000.0))
+def interceptor(adapter: Adapter, tmp_path: Path) -> Interceptor:
+    return Interceptor(adapter, Observations("signal", lambda: 1000.0), Store(tmp_path / "state.db"))
 
 
 def delivery(text: str, authority: Authority, inbound: Inbound = SAID, *, observe: bool = False) -> Delivery:

@@ -8,9 +8,8 @@ import pytest
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.wording import TEXT_CHARACTERS
 from hermes_hardened_adapters.common.inbound import observation
-from hermes_hardened_adapters.common.inbound.background import KEEP_CHARACTERS, KEEP_LINES, Line
+from hermes_hardened_adapters.common.inbound.background import KEEP_CHARACTERS, KEEP_LINES, KEEP_SECONDS, Line
 from hermes_hardened_adapters.common.inbound.observation import (
-    KEEP_SECONDS,
     Observations,
     confirm_everywhere,
     observations,
@@ -270,3 +269,77 @@ def test_a_stranger_in_many_threads_makes_no_other_chat_forgotten(
         say(seen, "dinner", chat=f"office {number}")
     assert seen.lines("family") == ()
     assert seen.count() == 10
+
+
+def vanish(seen: Observations, text: str, lasts: float | None, key: str = "v") -> None:
+    seen.add("g", Line(key, "Bob", Authority.ALLOWED, text, seen._now(), lasts=lasts))
+
+
+def test_a_line_is_gone_at_the_time_of_its_message(seen: Observations, clock: Clock) -> None:
+    vanish(seen, "stays", None, "s")
+    vanish(seen, "an hour", 3_600)
+    vanish(seen, "a week", 7 * KEEP_SECONDS, "w")
+    assert seen.expire() == clock.now + 3_600
+    clock.now += 3_599
+    assert "an hour" in (attached(seen, "before").channel_context or "")
+    clock.now += 1
+    assert [line.text for line in seen.lines("g")] == ["stays", "a week"]
+    assert "an hour" not in (attached(seen, "after").channel_context or "")
+    clock.now += KEEP_SECONDS
+    assert seen.expire() is None
+    assert seen.lines("g") == ()
+
+
+def test_a_line_that_disappears_is_taken_from_events_that_wait(seen: Observations, clock: Clock) -> None:
+    vanish(seen, "gone", 60)
+    alone = attached(seen)
+    say(seen, "stays")
+    both = attached(seen)
+    clock.now += 60
+    seen.expire()
+    assert alone.channel_context is None
+    assert "gone" not in both.shown
+    assert "stays" in both.shown
+    seen.confirm(both.shown)
+    assert attached(seen).channel_context is None
+
+
+def test_a_new_version_does_not_live_longer(seen: Observations, clock: Clock) -> None:
+    vanish(seen, "first", 60)
+    assert seen.edit("g", "v", "second", 3_600)
+    clock.now += 60
+    assert seen.lines("g") == ()
+    say(seen, "stays", key="s")
+    clock.now = Clock.now
+    assert seen.edit("g", "s", "no longer", 60)
+    clock.now += 60
+    assert not seen.edit("g", "s", "too late")
+    assert seen.lines("g") == ()
+
+
+def test_a_note_stays_before_the_lines_of_an_event(seen: Observations) -> None:
+    say(seen, "said")
+    event, bare = attached(seen), Event()
+    for _ in range(2):
+        seen.preface(event, "[note]")
+        seen.preface(bare, "[note]")
+    assert bare.channel_context == "[note]"
+    assert (event.channel_context or "").startswith("[note]\n\n[Said in this chat")
+    seen.delete("g", "k")
+    assert event.channel_context == "[note]"
+
+
+async def test_what_disappears_never_reaches_the_disk(seen: Observations, store: Store) -> None:
+    await seen.persist(store)
+    vanish(seen, "never-1", 60, "a")
+    vanish(seen, "stays-1", None, "b")
+    vanish(seen, "stays-2", None, "c")
+    seen.edit("g", "a", "never-2")
+    seen.edit("g", "c", "never-3", 60)
+    await store.flush()
+    files = b"".join(path.read_bytes() for path in store.path.parent.iterdir())
+    assert b"stays-1" in files
+    assert b"never" not in files
+    again = Observations("signal", seen._now)
+    await again.persist(store)
+    assert [line.text for line in again.lines("g")] == ["stays-1"]

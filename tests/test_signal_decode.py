@@ -281,3 +281,30 @@ def test_eight_times_the_mentions_cost_no_sixty_four_times_as_much() -> None:
     few, many = (mentioning("\ufffc" * size, [(OWN_ACI, at) for at in range(size)]) for size in (2_500, 20_000))
     me = Me(OWN_ACI, ACCOUNT)
     assert cost(lambda: decode(many, ACCOUNT, me)) < 24 * cost(lambda: decode(few, ACCOUNT, me))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expires_in"),
+    [
+        *((3_600, 3_600), (1, 1), (2**32, 2**32), (2**63, 2**32), (2.5, 3)),
+        *((0, None), (-1, None), (True, None), ("60", None), (None, None), ([], None), ({}, None), (10**400, None)),
+    ],
+)
+@pytest.mark.parametrize("name", ["dm_text", "edit", "sync_note_to_self"])
+def test_the_timer_of_a_disappearing_message(name: str, seconds: object, expires_in: int | None) -> None:
+    event = recorded_event(name)
+    envelope = event["envelope"]
+    message = envelope.get("syncMessage", {}).get("sentMessage") or envelope.get("editMessage") or envelope
+    body = message.get("dataMessage", message)
+    before = decoded(event)
+    body |= {"expiresInSeconds": seconds, "viewOnce": seconds}
+    inbound = decoded(event)
+    assert inbound.expires_in == expires_in
+    assert inbound.view_once == (seconds is True)
+    assert (inbound.text, inbound.contentless, inbound.edits) == (before.text, before.contentless, before.edits)
+
+
+def test_a_change_of_the_timer_says_nothing() -> None:
+    inbound = decoded(recorded_event("expiration_update"))
+    assert inbound.contentless == "expiry timer"
+    assert inbound.expires_in

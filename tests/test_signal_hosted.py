@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -378,9 +379,9 @@ async def test_an_admin_deletes_what_others_said_and_nobody_else_does(daemon: Fa
 async def test_a_reaction_to_a_message_of_ours_is_background(daemon: FakeSignalDaemon) -> None:
     async with hosted(daemon) as host:
         await host.emit(fresh("dm_text"))
-        chat_id, _ = host.adapter._said.popitem()[0]
+        chat_id = host.dispatched[0].source.chat_id
         await host.adapter.send(chat_id, "**Lunch** is at noon")
-        ((_, stamp),) = host.adapter._said
+        *_, (_, stamp) = host.adapter._said
         ours = {"targetAuthor": ACCOUNT, "targetAuthorNumber": ACCOUNT, "targetAuthorUuid": OWN_ACI}
         for changes in (
             {"targetSentTimestamp": int(stamp)},
@@ -392,6 +393,35 @@ async def test_a_reaction_to_a_message_of_ours_is_background(daemon: FakeSignalD
             await host.emit(fresh("reaction", reaction=reaction))
         assert list(map(str, host.adapter._observed.lines(chat_id))) == ['Alice A reacted 👍 to "Lunch is at noon"']
         assert len(host.dispatched) == 1
+
+
+async def test_what_we_said_in_a_chat_with_a_timer_is_not_kept_longer(
+    daemon: FakeSignalDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, later = time.time, 0.0
+    monkeypatch.setattr(time, "time", lambda: real() + later)
+    async with hosted(daemon) as host:
+        adapter = host.adapter
+        ours = {"targetAuthor": ACCOUNT, "targetAuthorNumber": ACCOUNT, "targetAuthorUuid": OWN_ACI}
+        # Without content, it sets the timer.
+        await host.emit(fresh("expiration_update", expiresInSeconds=300))
+        await host.emit(fresh("dm_text", expiresInSeconds=60))
+        event = host.dispatched[0]
+        chat_id = event.source.chat_id
+        await adapter.send(chat_id, "Lunch is at noon")
+        *_, (_, stamp) = adapter._said
+        reaction = recorded_event("reaction")["envelope"]["dataMessage"]["reaction"] | ours
+        await host.emit(fresh("reaction", reaction=reaction | {"targetSentTimestamp": int(stamp)}))
+        assert len(adapter._observed.lines(chat_id)) == 1
+        assert adapter._quote(chat_id, event.message_id, 0)
+        assert adapter._own_text(chat_id, stamp) == "Lunch is at noon"
+        later = 50.0
+        assert len(adapter._observed.lines(chat_id)) == 1
+        later = 61.0
+        adapter._interceptor.expiry.plan()
+        assert adapter._observed.lines(chat_id) == ()
+        assert adapter._quote(chat_id, event.message_id, 0) == {}
+        assert adapter._own_text(chat_id, stamp) is None
 
 
 async def test_observed_files_are_named_and_not_fetched(daemon: FakeSignalDaemon) -> None:

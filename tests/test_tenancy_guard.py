@@ -17,6 +17,7 @@ from hermes_hardened_adapters.common.tenancy.guard import (
     calls,
     paths,
     refusal,
+    stores,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -182,3 +183,30 @@ def test_rights(tool: str, args: dict[str, Any], rights: Rights, is_refused: boo
 
 def test_an_own_process_is_allowed() -> None:
     assert refusal(Call("process", {}), Rights(), owns_process=True) is None
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "expected"),
+    [
+        ("memory", {"action": "add", "content": "x"}, True),
+        ("memory", {"action": "replace", "old_text": "x", "content": "y"}, True),
+        ("memory", {"action": "remove", "old_text": "x"}, False),
+        ("memory", {"action": None}, True),
+        ("memory", {}, True),
+        ("memory", {"operations": [{"action": "remove"}, {"action": "add"}]}, True),
+        ("memory", {"operations": '[{"action": "remove"}]'}, False),
+        ("skill_manage", {"action": "create"}, True),
+        ("session_search", {"query": "x"}, False),
+        ("tool_call", {"name": "memory", "arguments": {"action": "add"}}, True),
+        ("tool_call", {"calls": [{"name": "todo"}, {"name": "memory", "arguments": '{"action": "add"}'}]}, True),
+        ("tool_call", {"name": "todo", "arguments": {}}, False),
+    ],
+)
+def test_what_puts_something_into_a_memory_or_a_skill(tool: str, args: dict[str, Any], expected: bool) -> None:
+    assert any(map(stores, calls(tool, args))) == expected
+
+
+@pytest.mark.parametrize("operations", ["add", [1], ["add"], 7])
+def test_operations_that_cannot_be_read_are_refused(operations: object) -> None:
+    with pytest.raises(Malformed):
+        stores(Call("memory", {"operations": operations}))

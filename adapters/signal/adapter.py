@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from ...common.core.bounded import Bounded
+from ...common.core.bounded import Expiring
 from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
-from ...common.core.events import Attachment, Inbound, Observe
+from ...common.core.events import Attachment, Inbound, Observe, Reaction
 from ...common.core.mentions import said
 from ...common.core.pacing import Pace
 from ...common.host import adapter, logs, profile, strict_mode
@@ -65,10 +67,11 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             config = dataclasses.replace(config, extra={**(config.extra or {}), "http_url": shown})
         super().__init__(config)
         self.http_url, self.account = shown, self._settings.account
-        self._quotable: Bounded[tuple[str, str], tuple[str, str]] = Bounded(_KEEP_QUOTABLE)
+        self._quotable: Expiring[tuple[str, str], tuple[str, str]] = Expiring(_KEEP_QUOTABLE, time.time)
         """Author and text of the latest dispatched messages, by chat and message id, for quotes in answers."""
-        self._said: Bounded[tuple[str, str], str] = Bounded(_KEEP_QUOTABLE)
+        self._said: Expiring[tuple[str, str], str] = Expiring(_KEEP_QUOTABLE, time.time)
         """The beginnings of the latest texts of our own, by chat and message id, for reactions to them."""
+        self._forget_in_time(self._growing.expire, self._quotable.expire, self._said.expire)
 
     async def _open_connection(self) -> bool:
         if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
@@ -86,6 +89,9 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """Return the beginning of one of our own texts, None if it is not known."""
         return self._said.get((chat_id, message_id))
 
+    def _own_text_lasts(self, chat_id: str, message_id: str) -> float | None:
+        return self._said.lasts((chat_id, message_id))
+
     def _reaction_rules(self) -> ReactionRules:
         settings = self._settings
         shown, turns = settings.reaction_context == "own", settings.reaction_turns
@@ -93,6 +99,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     async def _deliver(self, delivery: Delivery, commit: Commit) -> None:
         """Commit a message to the ledger, then hand it to the host through `handle_message`."""
+        if (reaction := delivery.inbound.reaction) is not None:
+            delivery = self._quoting(delivery, reaction)
         inbound, authorization = delivery.inbound, delivery.authorization
         source = self.build_source(
             chat_id=delivery.chat_id,
@@ -113,10 +121,19 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             if inbound.reaction is None:
                 author = inbound.sender
                 quote = (author.id or author.number or "", said(inbound)[:_QUOTED_CHARACTERS])
-                self._quotable.put((delivery.chat_id, inbound.message_id), quote)
+                self._quotable.put((delivery.chat_id, inbound.message_id), quote, inbound.expires_in)
         # Before the hand-over: a crash in between must not make the host answer the same message twice.
         if await commit():
             await self.handle_message(event)
+        else:
+            self._withheld(event)
+
+    def _quoting(self, delivery: Delivery, reaction: Reaction) -> Delivery:
+        """Let a request that quotes a message of ours disappear together with it."""
+        left = self._own_text_lasts(delivery.chat_id, reaction.message_id)
+        if left is None:
+            return delivery
+        return dataclasses.replace(delivery, inbound=dataclasses.replace(delivery.inbound, expires_in=math.ceil(left)))
 
     async def _fetch(self, attachment: Attachment, max_bytes: int) -> tuple[str | None, str]:
         """Download a file into the host's cache. Raises FileTooLarge."""
@@ -136,6 +153,8 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if connection is None:
             return SendResult(success=False, error="not connected to signal-cli", error_kind="transient")
         to = await self._to(chat_id)
+        # signal-cli sends with the timer of the chat.
+        timer = connection.source.timer(chat_id)
 
         async def send_part(number: int, part: str) -> str | None:
             text, styles = _styled(part)
@@ -144,7 +163,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             sent = await sending.send(connection.client, params)
             # The timestamp is needed to recognise the echo of our own message.
             self._track_sent_timestamp({"timestamp": sent.timestamp})
-            self._said.put((chat_id, str(sent.timestamp)), text[:_QUOTED_CHARACTERS])
+            self._said.put((chat_id, str(sent.timestamp)), text[:_QUOTED_CHARACTERS], timer)
             # Given an id, the host edits the answer while the model still writes it.
             return str(sent.timestamp) if self._settings.streaming and sent.timestamp else None
 
@@ -152,7 +171,9 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if (metadata or {}).get("expect_edits"):
             parts = without_counters(parts)
         result = await send_all(parts, send_part, lambda _: None)
-        self._growing.begun(chat_id, parts, result, content, reply_to, metadata)
+        self._growing.begun(chat_id, parts, result, content, reply_to, metadata, timer)
+        if timer is not None:
+            self._forget_in_time()
         return result
 
     # -- answers that grow: see `Messages`

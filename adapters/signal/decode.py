@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -36,6 +37,8 @@ Names = Callable[[Address], Foreign]
 
 _UNNAMED, _MEMBER = Foreign(), Foreign("member")
 _MILLISECONDS = range(1, 2**53)
+_LONGEST_TIMER = 2**32
+"""Seconds: the wire has 32 bits for them."""
 
 _WIDE = re.compile("[\U00010000-\U0010ffff]")
 """Characters of two UTF-16 units."""
@@ -156,6 +159,8 @@ def _inbound(
         deletes=_deleted(body),
         deleted_author=_target(body.admin_delete) if _is_by_admin(body) else Address(),
         reaction=_reaction(body.reaction) if isinstance(body.reaction, wire.Reaction) else None,
+        expires_in=_timer(body.expires_in_seconds),
+        view_once=bool(body.view_once),
         # signal-cli announces a new group with a DELIVER of revision 0, and any later change, such as an addition or
         # an invitation, with an UPDATE. Neither says what changed.
         opens_group=contentless == "group event"
@@ -167,6 +172,11 @@ def _inbound(
 def server_time(value: int | None) -> int | None:
     """Return a time in milliseconds if it is plausible, else None."""
     return value if value is not None and value in _MILLISECONDS else None
+
+
+def _timer(seconds: float | None) -> int | None:
+    """Return a timer in whole seconds, rounded up."""
+    return None if seconds is None else math.ceil(min(seconds, _LONGEST_TIMER))
 
 
 def _kind(envelope: wire.Envelope) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Container
 from dataclasses import replace
 
 from ...common.core.authority import Authority, Rights
+from ...common.core.bounded import Bounded
 from ...common.core.errors import HardenedError
 from ...common.core.events import Address, Dispatch, Inbound, Me, Origin, Unhandled
 from ...common.core.people import NOBODY, Authorization, as_aci, as_number
@@ -46,6 +47,8 @@ _HELD = 1_000
 """Maximum number of events held until the number of an account configured by its ACI is known."""
 _HELD_BYTES = 16 * 2**20
 
+_KEEP_TIMERS = 5_000
+
 _LONGEST_TEXT_BYTES = 2**20
 """A generous limit: Signal's own clients end a text at 64 KiB."""
 
@@ -77,6 +80,8 @@ class SignalSource(Source[Inbound]):
         self._client = client
         self._policy = settings.policy()
         self._clock = ServerClock()
+        self._timers: Bounded[str, int | None] = Bounded(_KEEP_TIMERS)
+        """The timers of disappearing messages, in seconds, by the host's chat id."""
         self._held: deque[bytes] = deque()
         self.allowlist = RuntimeAllowlist(store, "signal", time.time)
         # Signal's time, not this machine's: the ledger compares ages with the times in the messages.
@@ -217,9 +222,13 @@ class SignalSource(Source[Inbound]):
     async def read(self, item: Inbound) -> Message[Inbound]:
         self.senders.learn_from(item)
         chat_type, inbound = "group" if item.chat.is_group else "dm", item
+        chat_id = self.senders.chat_id(item)
+        # Not every message without content has the chat's timer, and before 0.14 none says whether it sets it.
+        if not item.contentless or item.contentless == "expiry timer" or item.expires_in is not None:
+            self._timers.put(chat_id, item.expires_in)
         if item.deleted_author and not await self._is_served_admin(item):
             inbound = replace(item, deletes=None)
-        return Message(item, inbound, self.senders.chat_id(item), chat_type, self._clock.now())
+        return Message(item, inbound, chat_id, chat_type, self._clock.now())
 
     async def _is_served_admin(self, item: Inbound) -> bool:
         serves = self.policy(item.chat.id).serves(item.chat.id)
@@ -258,6 +267,10 @@ class SignalSource(Source[Inbound]):
         if not inbound.chat.is_group:
             return author, author
         return self.chat_name(message.chat_id), _OWNER if inbound.origin is Origin.OWN_DEVICE else author
+
+    def timer(self, chat_id: str) -> int | None:
+        """Return the seconds after which messages disappear from a chat, None if they stay or if it is not known."""
+        return self._timers.get(chat_id)
 
     def chat_name(self, chat_id: str) -> Foreign:
         """Return the name of a chat by the host's id of it, empty if none is known."""

@@ -98,6 +98,9 @@ class DataMessage(Wire):
     timestamp: int | None = None
     message: str | None = None
     is_expiration_update: bool = False
+    # 0 means that the message stays.
+    expires_in_seconds: Lenient[Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]] = None
+    view_once: Lenient[StrictBool] = None
     mentions: Annotated[tuple[Mention, ...] | None, first(MOST_MENTIONS)] = None
     attachments: Annotated[tuple[Attachment, ...] | None, first(MOST_ATTACHMENTS)] = None
     quote: Quote | None = None

@@ -1,9 +1,10 @@
-"""A mapping of bounded size."""
+"""Mappings of bounded size."""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 _Key = TypeVar("_Key")
@@ -27,3 +28,45 @@ class Bounded(OrderedDict[_Key, _Value], Generic[_Key, _Value]):
         self[key] = value
         self.move_to_end(key)
         return self.popitem(last=False) if self.limit is not None and len(self) > self.limit else None
+
+
+class Expiring(Generic[_Key, _Value]):
+    """Keeps the `limit` values put last, each until its time by the clock `now`, on which all of them depend."""
+
+    def __init__(self, limit: int, now: Callable[[], float]) -> None:
+        self._now = now
+        self._entries: Bounded[_Key, tuple[_Value, float]] = Bounded(limit)
+
+    def __iter__(self) -> Iterator[_Key]:
+        """Return the keys, the oldest first."""
+        self.expire()
+        return iter(self._entries)
+
+    def put(self, key: _Key, value: _Value, lasts: float | None = None) -> None:
+        """Set a value, and drop those whose time has come; `lasts` is in seconds, None for a value that stays."""
+        self.expire()
+        self._entries.put(key, (value, math.inf if lasts is None else self._now() + lasts))
+
+    def get(self, key: _Key) -> _Value | None:
+        """Return a value, None for one that is unknown or whose time has come."""
+        self.expire()
+        found = self._entries.get(key)
+        return None if found is None else found[0]
+
+    def lasts(self, key: _Key) -> float | None:
+        """Return the seconds until a value's time comes, None for one that stays or is unknown."""
+        self.expire()
+        _, until = self._entries.get(key, (None, math.inf))
+        return None if until == math.inf else until - self._now()
+
+    def values(self) -> list[_Value]:
+        """Return the values whose time has not come, the oldest first."""
+        self.expire()
+        return [value for value, _ in self._entries.values()]
+
+    def expire(self) -> float | None:
+        """Drop the values whose time has come; return when that of the next one comes, None if all others stay."""
+        now = self._now()
+        for key in [key for key, (_, until) in self._entries.items() if until <= now]:
+            del self._entries[key]
+        return min((until for _, until in self._entries.values() if until < math.inf), default=None)

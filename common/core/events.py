@@ -182,6 +182,10 @@ class Inbound:
     """The author of the deleted message, empty if it is the sender."""
     reaction: Reaction | None = None
     """The reaction that the event is, or takes away."""
+    expires_in: int | None = None
+    """Seconds after which the message disappears for the people in the chat, None for one that stays."""
+    view_once: bool = False
+    """True if its files are meant to be seen only once."""
     opens_group: bool = False
     """True for a group event without text: somebody created the group, added or invited us, or changed the group."""
 

@@ -24,6 +24,7 @@ from .outgoing.growing import Growing, book
 from .outgoing.guard import guarded
 from .outgoing.sending import settled
 from .tenancy import readiness, session
+from .waiting.expiry import Expire
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +48,10 @@ def hardened(stock: Any) -> Any:
             self.connection: Any = None
             self._observed = observations(str(self.home), self.platform.value, time.time)
             self._asking = Asking(self, shared(self.state))
-            self._interceptor = Interceptor(self, self._observed, self._asking)
-            self._reactions = Reactions(self._observed, self._reaction_rules(), self._own_text, time.time)
+            self._interceptor = Interceptor(self, self._observed, shared(self.state), self._asking)
+            self._reactions = Reactions(
+                self._observed, self._reaction_rules(), self._own_text, time.time, lasts=self._own_text_lasts
+            )
             self._notifying: asyncio.Task[None] | None = None
             self._answers = Answers(shared(self.state), self.platform.value)
             self._growing = Growing(self, book(str(self.home), self.platform.value))
@@ -71,6 +74,8 @@ def hardened(stock: Any) -> Any:
             if connected:
                 self._mark_connected()
                 await self._asking.connected()
+                await self._interceptor.view_once.connected()
+                self._interceptor.expiry.open()
                 # Other plugins may add handlers to an adapter once it is connected.
                 if wire := table.WIRE_HANDLERS.of(self):
                     wire(None)
@@ -83,6 +88,7 @@ def hardened(stock: Any) -> Any:
                 self._end_typing(chat_id)
             self._growing.close()
             self._interceptor.deletions.forget()
+            self._interceptor.expiry.close()
             if self.connection is not None:
                 await self.connection.close()
                 self.connection = None
@@ -109,6 +115,7 @@ def hardened(stock: Any) -> Any:
                 return None
             if (request := self._reactions.request(reacted)) is None:
                 self._reactions.note(reacted)
+                self._forget_in_time()
             return request
 
         def _report_dead(self, exc: HardenedError) -> None:
@@ -136,6 +143,30 @@ def hardened(stock: Any) -> Any:
             """Pass an event on to the host if the interceptor admits it. `event.observe_only` marks observed ones."""
             if await self._interceptor.admit(event):
                 await super().handle_message(event)
+                self._interceptor.handed_over(event)
+            else:
+                self._withheld(event)
+
+        def _withheld(self, event: Any) -> None:
+            """Delete files to be seen once of an event that the host does not get."""
+            self._interceptor.view_once.refused(event)
+
+        def _forget_in_time(self, *expire: Expire) -> None:
+            """Have these texts forgotten, too, when their messages disappear; without any, plan anew."""
+            self._interceptor.expiry.add(*expire)
+            if not expire:
+                self._interceptor.expiry.plan()
+
+        async def on_processing_complete(self, event: Any, outcome: Any) -> None:
+            """Let stock react to the end of a session's turns, and delete what was to be seen once in them."""
+            try:
+                await super().on_processing_complete(event, outcome)
+            finally:
+                self._interceptor.turn_ended(event)
+
+        def _own_text_lasts(self, chat_id: str, message_id: str) -> float | None:
+            """Return the seconds until a message of ours disappears from its chat, None if it stays."""
+            return None
 
         async def _report_change(self, change: Change) -> None:
             """Tell other plugins of an edit or a deletion. The host asks its own lists about the author first."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from ..core.authority import Authority
@@ -16,6 +17,8 @@ from ..inbound.background import Line
 from ..inbound.delivery import Delivery
 from ..inbound.media import Fetch, describe, fetch_all
 from ..inbound.observation import Observations
+from ..state.store import Store
+from ..tenancy.ephemeral import is_ephemeral
 from . import commands, files, questions, sessions
 from . import events as host_events
 from .asking.asking import Asking
@@ -23,8 +26,11 @@ from .contract import table
 from .tenancy import session
 from .tenancy.commands import answer as answer_for_chat
 from .tenancy.guarding import kept
+from .waiting import ephemeral
 from .waiting.deletions import Deletions
+from .waiting.expiry import Expiry
 from .waiting.held import Held
+from .waiting.view_once import ViewOnce
 
 _KEEP_UNAUTHORIZED = 1_000
 _KEEP_AUTHORITIES = 10_000
@@ -37,7 +43,7 @@ BusyHandler = Callable[[Any, str], Awaitable[bool]]
 class Interceptor:
     """Makes the host's events for one adapter, and decides which events the host gets."""
 
-    def __init__(self, adapter: Any, observed: Observations, asking: Asking | None = None) -> None:
+    def __init__(self, adapter: Any, observed: Observations, store: Store, asking: Asking | None = None) -> None:
         self._adapter = adapter
         self._asking = asking
         self._observed = observed
@@ -49,6 +55,8 @@ class Interceptor:
         """This is set when the adapter is about to close, so that no event waits for its files any longer."""
         self._held = Held(adapter, self.closing)
         self.deletions = Deletions(adapter)
+        self.expiry = Expiry(observed.expire, self.deletions.expire)
+        self.view_once = ViewOnce(adapter.home, adapter.platform.value, store, self._waiting)
 
     def _event(self, delivery: Delivery, source: Any, **fields: Any) -> Any:
         inbound = delivery.inbound
@@ -72,11 +80,15 @@ class Interceptor:
         if getattr(event, "observe_only", False):
             if isinstance(delivery, Delivery):
                 self._observed.add(delivery.buffer, _line(delivery, event.text))
+                if delivery.inbound.expires_in is not None:
+                    self.expiry.plan()
             return False
         if event.internal or not isinstance(delivery, Delivery):
             return True
         if self.deletions.include(event):
             return False
+        keys = sessions.session_keys(event.source, self._extra, self._adapter)
+        ephemeral.arrived(delivery, keys)
         self._track_unauthorized(delivery)
         self._remember(delivery, event.source)
         if delivery.authorization.allowed and (reply := await self._answer_command(event, delivery)):
@@ -99,15 +111,38 @@ class Interceptor:
         # A second lock, where the host has one: words of those who control nothing are no command to it later either.
         if not delivery.authorization.rights.controls and table.ALLOW_GATEWAY_CONTROL.of(event) is not None:
             event.allow_gateway_control = False
+        mark = ephemeral.marked(event, delivery, keys)
         # The host returns early from a command and would drop the context.
+        if mark and not event.is_command():
+            self._observed.preface(event, mark)
         if not (event.is_command() or answers_nothing):
-            key = sessions.session_key(event.source, self._extra, self._adapter)
-            self._observed.attach(delivery.buffer, key, event)
+            self._observed.attach(delivery.buffer, keys[0], event)
             if event.channel_context and not event.text:
                 # The host puts its description of an attachment before the background, and the text after it.
                 event.text = _ABOVE
         self.deletions.handed_over(event, delivery)
+        if delivery.inbound.expires_in is not None:
+            self.expiry.plan()
         return True
+
+    def handed_over(self, event: Any) -> None:
+        """Note that the host has got an event: it may have merged it into another one, without its context."""
+        delivery = event.metadata.get("hardened")
+        if not isinstance(delivery, Delivery) or not is_ephemeral(delivery.inbound):
+            return
+        keys = sessions.session_keys(event.source, self._extra, self._adapter)
+        self.view_once.handed_over(event, keys)
+        holder = self.deletions.merged_into(event)
+        if holder is not None and (mark := ephemeral.marked(event, delivery, keys)):
+            self._observed.preface(holder, mark)
+
+    def turn_ended(self, event: Any) -> None:
+        """Delete what was to be seen once in the turns of an event's session."""
+        self.view_once.turn_ended(sessions.session_keys(event.source, self._extra, self._adapter))
+        self.expiry.plan()
+
+    def _waiting(self) -> Iterator[Any]:
+        return chain(self.deletions.waiting(), self._held.events())
 
     def screened(self, handler: Handler) -> Handler:
         """Wrap the host's handler of messages: it runs for the message's chat, after a second check of rights.
@@ -223,6 +258,8 @@ class Interceptor:
         media = await fetch_all(inbound.attachments, fetch, self.closing, rights.files)
         # Here, because the host's hook sees no message that arrives while the agent works.
         kept.received(media.paths, source)
+        if inbound.view_once:
+            self.view_once.fetched(media.paths)
         # Lines after a command would become its arguments.
         if media.missing and not text.startswith("/"):
             text = "\n".join(part for part in (text, *media.missing) if part)
@@ -271,4 +308,5 @@ def _line(delivery: Delivery, text: str) -> Line:
         authority=delivery.authorization.authority,
         text=text,
         at=time.time(),
+        lasts=delivery.inbound.expires_in,
     )

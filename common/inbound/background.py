@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..core.authority import RIGHTS, Authority
 from ..core.wording import TEXT_CHARACTERS, Foreign, name
 
 KEEP_LINES = 50
 KEEP_CHARACTERS = 4_000
+KEEP_SECONDS = 24 * 3600.0
 REACTED = "reacted"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
     """One observed message. `key` is its `message_key`, `author` a display name, `at` the Unix time of its arrival.
+
+    `lasts` is the number of seconds after which a message disappears in its chat, None for one that stays.
 
     The key of a reaction has `REACTED` before the id of the message that it is to. No message's id has two words.
     """
@@ -28,6 +32,7 @@ class Line:
     text: str
     at: float
     seq: int = 0
+    lasts: float | None = None
     by: str = field(init=False)
     """The author's id on the network, one string object for all their lines."""
 
@@ -44,10 +49,15 @@ class Line:
         """True if the author may instruct the agent."""
         return RIGHTS[self.authority].turn
 
+    @property
+    def until(self) -> float:
+        """The Unix time from which the line is not shown any more."""
+        return self.at + min(KEEP_SECONDS, math.inf if self.lasts is None else self.lasts)
+
     def with_text(self, text: str, seq: int | None = None) -> Line:
         """Return the line with another text, truncated where it is too long, and another number if one is given."""
         text = text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
-        return Line(self.key, self.author, self.authority, text, self.at, self.seq if seq is None else seq)
+        return replace(self, text=text, seq=self.seq if seq is None else seq)
 
 
 class Background:
@@ -97,13 +107,9 @@ class Background:
         self._count(line, -1)
         return line
 
-    def expire(self, oldest: float) -> list[Line]:
-        """Remove and return the lines that arrived before `oldest` (Unix time)."""
-        dropped = []
-        # The lines are in order of arrival: an edited line keeps its place and its time.
-        while self._lines and self._lines[0].at < oldest:
-            dropped.append(self.remove(self._lines[0]))
-        return dropped
+    def expire(self, now: float) -> list[Line]:
+        """Remove and return the lines whose time has come (Unix time)."""
+        return [self.remove(line) for line in tuple(self._lines) if line.until <= now]
 
     def _count(self, line: Line, by: int) -> None:
         self._characters += by * len(line.text)

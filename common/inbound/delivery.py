@@ -96,7 +96,7 @@ def apply_edit(
         return decision
     old = message_key(inbound.sender, inbound.edits)
     if isinstance(decision, Observe):
-        if observed.edit(buffer, old, decision.text):
+        if observed.edit(buffer, old, decision.text, inbound.expires_in):
             return None
     else:
         observed.delete(buffer, old)

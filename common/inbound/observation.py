@@ -12,7 +12,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..core.authority import Authority
@@ -21,7 +21,6 @@ from ..state.observed import ObservedLines, Row
 from ..state.store import Store
 from .background import Background, Line
 
-KEEP_SECONDS = 24 * 3600.0
 KEEP_CHATS = 2_000
 _SESSIONS_PER_CHAT = 4
 """The average for which cursors are kept: each session has one."""
@@ -64,6 +63,8 @@ class Observations:
         self._chats: OrderedDict[str, Background] = OrderedDict()
         self._unverified: OrderedDict[str, None] = OrderedDict()
         """The chats without a line of a verified author. They are dropped first."""
+        self._timed: dict[str, None] = {}
+        """The chats that may have lines that disappear before the others."""
         self._cursors: Bounded[str, int] = Bounded(KEEP_CHATS * _SESSIONS_PER_CHAT)
         self._attached: Bounded[str, _Attached] = Bounded(KEEP_CHATS)
         self._seq = 0
@@ -98,20 +99,32 @@ class Observations:
         with self._lock:
             self._seq += 1
             line = line.with_text(line.text, self._seq)
-            if self._table:
+            # What disappears in its chat never reaches the disk.
+            if self._table and line.lasts is None:
                 self._table.add(Row(chat, line.seq, line.key, line.author, line.verified, line.text, line.at))
             self._append(chat, line)
 
-    def edit(self, chat: str, key: str, text: str) -> bool:
-        """Replace the text of a line; return False if it is no longer in the buffer."""
+    def edit(self, chat: str, key: str, text: str, lasts: float | None = None) -> bool:
+        """Replace the text of a line; return False if it is no longer in the buffer.
+
+        The new version has a timer of its own, in seconds, and does not prolong that of the line.
+        """
         with self._lock:
+            self._unexpired(chat)
             buffer = self._chats.get(chat)
             old = buffer.find(key) if buffer else None
             if buffer is None or old is None:
                 return False
             new = old.with_text(text)
-            if self._table:
+            if lasts is not None:
+                until = min(old.until, self._now() + lasts)
+                new = replace(new, lasts=until - old.at)
+            if self._table and new.lasts is None:
                 self._table.set_text(chat, new.seq, new.text)
+            elif self._table and old.lasts is None:
+                self._table.delete(chat, old.seq)
+            if new.lasts is not None:
+                self._timed[chat] = None
             self._drop(chat, buffer.replace(old, new))
             return True
 
@@ -125,6 +138,7 @@ class Observations:
     def holds(self, chat: str, key: str, text: str) -> bool:
         """Return True if a line with that key and text is in the buffer."""
         with self._lock:
+            self._unexpired(chat)
             buffer = self._chats.get(chat)
             line = buffer.find(key) if buffer else None
             return line is not None and line.text == text
@@ -137,14 +151,24 @@ class Observations:
             if buffer is None or line is None:
                 return False
             self._drop(chat, [buffer.remove(line)])
-            # An event that waits for its turn must not show it either.
-            for waiting in [a for a in self._attached.values() if a.chat == chat]:
-                self._render_again(waiting)
+            self._render_waiting(chat)
             return True
+
+    def expire(self) -> float | None:
+        """Drop the lines whose time has come; return the Unix time at which the next one disappears in its chat."""
+        with self._lock:
+            next_time = None
+            for chat in tuple(self._timed):
+                times = [line.until for line in self._unexpired(chat) if line.lasts is not None]
+                next_time = min((*times, *(() if next_time is None else (next_time,))), default=None)
+                if not times:
+                    del self._timed[chat]
+            return next_time
 
     def attach(self, chat: str, session: str, event: CarriesContext) -> None:
         """Attach the lines that the event's session has not seen. A second call updates the event's context."""
         with self._lock:
+            self._unexpired(chat)
             # During start-up the host may pass on the same event twice.
             ours = next((a for a in self._attached.values() if a.event is event), None)
             if ours is None:
@@ -157,6 +181,20 @@ class Observations:
             else:
                 lines = self._unseen(chat, session)
             self._render(ours, lines)
+
+    def preface(self, event: CarriesContext, note: str) -> None:
+        """Put a note into an event's context, before the lines that are attached to it. Does so once."""
+        with self._lock:
+            ours = next((a for a in self._attached.values() if a.event is event), None)
+            before = ours.original if ours else event.channel_context
+            if note in (before or ""):
+                return
+            text = f"{before}\n{note}" if before else note
+            if ours is None:
+                event.channel_context = text
+            else:
+                ours.original = text
+                self._render_again(ours)
 
     def confirm(self, shown: str) -> None:
         """Mark the context in a text shown to the model as seen; other events of its session lose those lines."""
@@ -179,6 +217,11 @@ class Observations:
         """Return the lines of a chat's buffer, the oldest first."""
         with self._lock:
             return tuple(self._unexpired(chat))
+
+    def _render_waiting(self, chat: str) -> None:
+        """Show events that wait for their turns without the lines that are gone."""
+        for waiting in [a for a in self._attached.values() if a.chat == chat]:
+            self._render_again(waiting)
 
     def _render_again(self, attached: _Attached) -> None:
         lines = self._unseen(attached.chat, attached.session)
@@ -211,10 +254,14 @@ class Observations:
         buffer = self._chats.get(chat)
         if buffer is None:
             return ()
-        self._drop(chat, buffer.expire(self._now() - KEEP_SECONDS))
+        if dropped := buffer.expire(self._now()):
+            self._drop(chat, dropped)
+            self._render_waiting(chat)
         return buffer
 
     def _append(self, chat: str, line: Line) -> None:
+        if line.lasts is not None:
+            self._timed[chat] = None
         buffer = self._chats.setdefault(chat, Background())
         self._chats.move_to_end(chat)
         self._drop(chat, buffer.add(line))
@@ -225,6 +272,7 @@ class Observations:
             # A stranger in many threads must not push out the chats in which others spoke.
             oldest = next(iter(self._unverified or self._chats))
             del self._chats[oldest]
+            self._timed.pop(oldest, None)
             self._unverified.pop(oldest, None)
             if self._table:
                 self._table.delete_chat(oldest)

@@ -32,8 +32,8 @@ class ReactionRules:
 class Reactions:
     """Notes reactions to the bot's own messages.
 
-    `text_of` returns the text of one of them by the host's chat id and its id, None if it is not known. `now` is Unix
-    time.
+    `text_of` returns the text of one of them by the host's chat id and its id, None if it is not known, and `lasts` the
+    seconds until it disappears, None if it stays. `now` is Unix time.
     """
 
     def __init__(
@@ -42,11 +42,14 @@ class Reactions:
         rules: ReactionRules,
         text_of: Callable[[str, str], str | None],
         now: Callable[[], float],
+        *,
+        lasts: Callable[[str, str], float | None] = lambda *_: None,
     ) -> None:
         self._observed = observed
         self._rules = rules
         self._text_of = text_of
         self._now = now
+        self._lasts = lasts
 
     def request(self, reacted: Reacted) -> str | None:
         """Return the request that a reaction is by the operator's table: its instruction, and the message it is about.
@@ -81,7 +84,11 @@ class Reactions:
         key = message_key(reacted.inbound.sender, f"{REACTED} {reaction.message_id}")
         said = f'{REACTED} {emoji} to "{quoted(text)}"'
         if not reaction.removed:
-            line = Line(key, reacted.author or "somebody", authorization.authority, said, self._now())
+            # The line quotes the message, so it goes with it.
+            times = (self._lasts(reacted.chat_id, reaction.message_id), reacted.inbound.expires_in)
+            lasts = min((time for time in times if time is not None), default=None)
+            author = reacted.author or "somebody"
+            line = Line(key, author, authorization.authority, said, self._now(), lasts=lasts)
             self._observed.renew(reacted.buffer, line)
         elif not rules.several or self._observed.holds(reacted.buffer, key, said):
             self._observed.delete(reacted.buffer, key)

@@ -136,6 +136,18 @@ def calls(tool: str, args: Mapping[str, Any]) -> list[Call]:
     return found
 
 
+def stores(call: Call) -> bool:
+    """Return True for a call that puts something into a memory or a skill. Raises Malformed."""
+    if call.tool == "skill_manage":
+        return True
+    if call.tool != "memory":
+        return False
+    operations = parsed(call.args.get("operations")) or [call.args]
+    if not isinstance(operations, Sequence) or not all(isinstance(each, Mapping) for each in operations):
+        raise Malformed
+    return any(each.get("action") != "remove" for each in operations)
+
+
 def refusal(call: Call, rights: Rights, *, owns_process: bool) -> str | None:
     """Return why a chat may not have a call, None if it may as far as its paths allow it.
 

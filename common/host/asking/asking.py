@@ -300,6 +300,8 @@ class Asking:
             await self._network.edit_prompt(chat_id, message_id, texts.settled(prompt.text, prompt.outcome))
         if prompt.of_admins:
             await self._adapter.send(prompt.chat_id, prompt.outcome, metadata=prompt.metadata)
+        # A late answer finds the outcome only.
+        prompt.text = ""
 
     def _start(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -166,6 +166,11 @@ DEBOUNCED = HostName(("gateway.platforms.base:TextDebounceState",), ("event",), 
 DISCARD_DEBOUNCE = HostName(
     ("gateway.platforms.base:BasePlatformAdapter._discard_text_debounce",), ("session_key",), without=_TAKEN_BACK
 )
+TURN_ENDED = HostName(
+    (f"{_ADAPTER}.on_processing_complete",),
+    ("event", "outcome"),
+    without="the deletion of files to be seen once right after a turn: they are deleted at the next start",
+)
 INTERRUPT_MESSAGE = HostName(("run_agent:AIAgent._interrupt_message",), without=_TAKEN_BACK)
 
 # -- files and references

@@ -53,6 +53,8 @@ class Grown:
     ended: bool = False
     """The whole answer is shown."""
     not_before: float = -math.inf
+    until: float = math.inf
+    """When it disappears from its chat, by the clock of `Growing`."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     flush: asyncio.Task[None] | None = None
 
@@ -100,8 +102,17 @@ class Growing:
         self._clock = clock
         self._running: set[asyncio.Task[Any]] = set()
 
-    def begun(self, chat_id: str, parts: Sequence[str], result: Any, text: str, reply_to: Any, metadata: Any) -> None:
-        """Keep an answer that was sent, if the host may edit it."""
+    def begun(
+        self,
+        chat_id: str,
+        parts: Sequence[str],
+        result: Any,
+        text: str,
+        reply_to: Any,
+        metadata: Any,
+        lasts: float | None = None,
+    ) -> None:
+        """Keep an answer that was sent, if the host may edit it; `lasts` is in seconds, None if the answer stays."""
         if not result.success or not result.message_id:
             return
         now = self._clock()
@@ -109,7 +120,16 @@ class Growing:
         pieces = [Piece(number, part, part, [now]) for number, part in zip(ids, parts, strict=False)]
         grows = bool((metadata or {}).get("expect_edits"))
         grown = Grown(chat_id, pieces, reply_to, metadata, grows, shown=text, wanted=text, ended=not grows)
+        grown.until = math.inf if lasts is None else now + lasts
         self._answers.put((chat_id, str(result.message_id)), grown)
+
+    def expire(self) -> float | None:
+        """Forget whole answers that have disappeared; return the Unix time at which the next one does."""
+        now = self._clock()
+        for key in [key for key, grown in self._answers.items() if grown.until <= now and grown.ended]:
+            del self._answers[key]
+        until = min((grown.until for grown in self._answers.values() if now < grown.until < math.inf), default=None)
+        return None if until is None else time.time() + until - now
 
     def grows(self, chat_id: str, message_id: str) -> bool:
         """Return True for an answer that was begun as a growing one."""

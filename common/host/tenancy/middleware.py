@@ -20,8 +20,9 @@ from ...tenancy.answers import failed
 from ...tenancy.chats import Chat, Operation, Unknown
 from ...tenancy.contexts import GLOBAL
 from ..contract import hooks, table
+from ..waiting import ephemeral
 from . import commands, memory_tool, origins, profiles, readiness, recall, session, store, strict_tool
-from .guarding import answers, guards, jobs, kept, texts
+from .guarding import answers, guards, jobs, kept, texts, unstored
 from .tenant import Tenant, tenant
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ def turn_began(
     """Note who works in a session, and give a chat its shell. Called by the hook `pre_llm_call`, and by `show`."""
     try:
         session.began(str(session_id or ""), str(platform or ""))
+        unstored.turn_began(str(session_id or ""), user_message)
         kept.told(str(session_id or ""), user_message)
         guards.turn_began(str(session_id or ""), str(task_id or ""), str(turn_id or ""))
     except Exception as exc:
@@ -115,6 +117,7 @@ def sub_agent_started(*, parent_session_id: str = "", child_session_id: str = ""
     """Note whose sub-agent a session is. Called by the hook `subagent_start`."""
     if child_session_id:
         session.delegated(str(parent_session_id or ""), str(child_session_id))
+        ephemeral.delegated(str(parent_session_id or ""), str(child_session_id))
 
 
 def seal(
@@ -192,6 +195,7 @@ def show(
 ) -> dict[str, Any] | None:
     """Add the chat's memory to the system prompt. Called by the middleware `llm_request`; no memory on any error."""
     turn_began(session_id=session_id, task_id=task_id, turn_id=turn_id, platform=platform)
+    unstored.shown(session_id, request)
     try:
         here = tenant()
         chat = session.current(session_id)
@@ -216,6 +220,8 @@ def check(*, tool_name: str, args: Any, session_id: str, task_id: str = "") -> s
     if tool_name == strict_tool.NAME:
         tool_name = sealing.MEMORY
     try:
+        if refusal := unstored.refusal(tool_name, args if isinstance(args, Mapping) else {}, session_id):
+            return refusal
         return guards.refusal(tool_name, args if isinstance(args, Mapping) else {}, session_id, task_id)
     except ConfigError:
         return answers.WRONG_SETTINGS

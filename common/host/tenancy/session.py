@@ -73,6 +73,11 @@ def delegated(parent: str, child: str) -> None:
         _sub_agents.put(child, (profile.home(), whose))
 
 
+def key() -> str:
+    """Return the key of the session that Hermes has bound, empty if it has bound none."""
+    return _bound("KEY")[0]
+
+
 def is_curator(session_id: str) -> bool:
     """Return True for the host's keeper of skills. It writes skills for everybody, and works for no chat."""
     return session_id in _curators

@@ -1,1 +1,1 @@
-"""Messages that were handed over and wait for their turn in Hermes."""
+"""Messages that were handed over and wait for their turn in Hermes; what of them may not be stored."""

@@ -5,7 +5,9 @@ Hermes merges some of them: then the waiting event is the first one's, and holds
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +30,8 @@ class _HandedOver:
     delivery: Delivery
     text: str
     files: tuple[str, ...]
+    until: float
+    """The Unix time at which it disappears from its chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,19 @@ class Deletions:
     def handed_over(self, event: Any, delivery: Delivery) -> None:
         """Record a message right before Hermes gets it."""
         self._number += 1
-        message = _HandedOver(self._number, delivery, event.text or "", tuple(event.media_urls))
+        lasts = delivery.inbound.expires_in
+        until = math.inf if lasts is None else time.time() + lasts
+        message = _HandedOver(self._number, delivery, event.text or "", tuple(event.media_urls), until)
         for key in delivery.inbound.message_keys:
             self._handed_over.put(key, message)
+
+    def expire(self) -> float | None:
+        """Forget messages that have disappeared, unless they wait; return when the next one does."""
+        now, timed = time.time(), [(key, m) for key, m in self._handed_over.items() if m.until < math.inf]
+        for key, message in timed:
+            if message.until <= now and not any(_holds(event, message) for event in self.waiting()):
+                del self._handed_over[key]
+        return min((message.until for _, message in timed if message.until > now), default=None)
 
     def forget(self) -> None:
         """Forget all messages: Hermes gives up an adapter's queues together with the adapter."""
@@ -76,6 +90,24 @@ class Deletions:
                 self._take_out(waiting, deleted)
             elif (first := self._first(waiting.event)) is not None and first.number < deleted.number:
                 _cut_merged(waiting.event, first, deleted)
+
+    def waiting(self) -> Iterator[Any]:
+        """Yield the events in Hermes' queues."""
+        return (waiting.event for waiting in self._waiting())
+
+    def merged_into(self, event: Any) -> Any:
+        """Return the waiting event into which Hermes has merged another one, None if there is none."""
+        delivery = event.metadata.get("hardened")
+        message = self._handed_over.get(delivery.inbound.message_keys[0]) if isinstance(delivery, Delivery) else None
+        if message is None:
+            return None
+        for waiting in self._waiting():
+            first = self._first(waiting.event)
+            if waiting.event is not event and first is not None and first.number < message.number:
+                text = (waiting.event.text or "").removeprefix(first.text)
+                if _contains(text, waiting.event.media_urls, message):
+                    return waiting.event
+        return None
 
     def _take_out(self, waiting: _Waiting, deleted: _HandedOver) -> None:
         """Remove an event that was made for the deleted message, or only its part if others were merged into it."""
@@ -153,6 +185,10 @@ def _is_of(event: Any, message: _HandedOver) -> bool:
         return delivery.inbound.key == wanted.inbound.key
     named = (event.message_id, event.source.chat_id, str(event.source.user_id))
     return named == (wanted.inbound.message_id, wanted.chat_id, str(wanted.authorization.user_id))
+
+
+def _holds(event: Any, message: _HandedOver) -> bool:
+    return _is_of(event, message) or _contains(event.text or "", event.media_urls, message)
 
 
 def _contains(text: str, files: list[str], message: _HandedOver) -> bool:

@@ -43,6 +43,10 @@ class Held:
         waiting.append(event)
         return True
 
+    def events(self) -> list[Any]:
+        """Return the events that are held."""
+        return [event for waiting in self._waiting.values() for event in waiting]
+
     async def _hand_in(self, session_key: str, waiting: deque[Any]) -> None:
         """Hand the held events in, in order: a command once the session is idle, what follows at once."""
         try:
