@@ -7,10 +7,9 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
-from weakref import WeakValueDictionary
 
 from ...asking import texts
-from ...asking.prompts import Answer, Kind, Prompt, Prompts, Tell, judge
+from ...asking.prompts import Answer, Kind, Left, Prompt, Prompts, Tell, Typed, judge, meant
 from ...asking.signs import Sign, meaning, name_of
 from ...core.authority import Answers
 from ...inbound.delivery import Delivery, Reacted
@@ -28,8 +27,6 @@ _LOOK_SECONDS = 0.25
 
 _prompts: dict[tuple[str, str], Prompts] = {}
 """By profile and network: adapters are made anew on every reconnect."""
-_adapters: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
-"""The latest adapter of each: it shows how a question ended that an earlier one asked."""
 
 
 class Asking:
@@ -37,9 +34,8 @@ class Asking:
 
     def __init__(self, adapter: Any, store: Store) -> None:
         self._store = store
-        self._key = str(adapter.home), adapter.platform.value
+        self._key = chats.made(adapter)
         self._prompts = _prompts.setdefault(self._key, Prompts())
-        _adapters[self._key] = adapter
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def connected(self) -> None:
@@ -53,12 +49,13 @@ class Asking:
 
     @property
     def _adapter(self) -> Any:
-        return _adapters[self._key]
+        """The latest one: it shows how a question ended that an earlier one asked."""
+        return chats.latest(self._key)
 
     @property
     def _network(self) -> Network:
-        adapter: Network = self._adapter
-        return adapter
+        network: Network = self._adapter.own_messages
+        return network
 
     def _keep(self) -> None:
         kept.keep(self._store, self._key[1], self._prompts)
@@ -86,7 +83,7 @@ class Asking:
             questions.approval_asker(session_key),
             metadata,
         )
-        source, admins = questions.speaker(session_key), self._network.approving_admins()
+        source, admins = questions.speaker(session_key), self._adapter.approving_admins()
         if admins is not None and (source is None or source.chat_type != "dm"):
             return await self._ask_admins(prompt, description, source, admins)
         return await self._ask(prompt)
@@ -146,8 +143,8 @@ class Asking:
         """Ask each admin in their direct chat; refuse if none is reached. The group never sees the command."""
         prompt.of_admins = True
         asked = texts.for_admin(prompt.text, source.user_name if source else "", source.chat_name if source else "")
-        chats = await asyncio.gather(*(self._network.direct_chat(admin) for admin in admins if admin != "*"))
-        posted = [await self._post(prompt, chat, asked, None) for chat in dict.fromkeys(filter(None, chats))]
+        direct = await asyncio.gather(*(self._network.direct_chat(admin) for admin in admins if admin != "*"))
+        posted = [await self._post(prompt, chat, asked, None) for chat in dict.fromkeys(filter(None, direct))]
         if not any(posted):
             await self._adapter.send(prompt.chat_id, texts.NO_ADMIN, metadata=prompt.metadata)
             await prompt.entry.answer(Sign.DENY.value, texts.NO_ADMIN)
@@ -160,7 +157,7 @@ class Asking:
         if message_id is None:
             return False
         self._prompts.put(prompt, (chat_id, message_id))
-        self._start(self._network.seed_prompt(message_id, [name_of(meant) for meant in prompt.answers]))
+        self._start(self._network.seed_prompt(message_id, [name_of(sign) for sign in prompt.answers]))
         return True
 
     async def _wait(self, prompt: Prompt) -> bool:
@@ -188,8 +185,8 @@ class Asking:
             if heard and self._prompts.expires(place):
                 await self._adapter.send(reacted.chat_id, texts.EXPIRED)
             return
-        meant, user_id = meaning(reacted.reaction.emoji), reacted.authorization.user_id
-        match judge(prompt, meant, user_id, may=self._may(prompt, reacted), heard=heard):
+        sign, user_id = meaning(reacted.reaction.emoji), reacted.authorization.user_id
+        match judge(prompt, sign, user_id, may=self._may(prompt, reacted), heard=heard):
             case Tell(text):
                 await self._adapter.send(reacted.chat_id, text)
             case Answer(value):
@@ -204,27 +201,28 @@ class Asking:
         choice = None if rights.answers is Answers.NONE else questions.choice_of(event, questions.command_of(event))
         if choice is None:
             return None
-        own = sessions.session_keys(source, self._adapter.config.extra, self._adapter)
-        waiting = self._prompts.open_in(source.chat_id, Kind.APPROVAL)
+        extra = self._adapter.config.extra
         # Mattermost's replies are posts in a thread.
         replied = event.reply_to_message_id or source.thread_id or ""
-        prompt = self._prompts.at((source.chat_id, replied))
-        if prompt is None or prompt.kind is not Kind.APPROVAL:
-            if ours := [each for each in waiting if each.session_key in own]:
-                ours[0].answered_by = delivery.author
-                # The host would take the oldest.
-                return texts.WHICH if len(ours) > 1 else None
-            # Plain words are too easily meant for somebody else.
-            here = [each for each in waiting if each.is_admins_copy(source.chat_id)]
-            waiting = here or (waiting if rights.answers is Answers.ANY else [])
-            if not choice.is_command or not waiting:
-                return None
-            if len(waiting) > 1:
-                return texts.WHICH
-            (prompt,) = waiting
+        own = sessions.session_keys(source, extra, self._adapter)
+        said = Typed(source.chat_id, own, rights.answers, choice.is_command)
+        at = self._prompts.at((source.chat_id, replied))
+        waiting = self._prompts.open_in(source.chat_id, Kind.APPROVAL)
+        match meant(at if at and at.kind is Kind.APPROVAL else None, waiting, said):
+            case Prompt() as prompt:
+                return await self._typed(prompt, event, choice, delivery)
+            case Left(prompt):
+                prompt.answered_by = delivery.author
+            case Tell(text):
+                return text
+        return None
+
+    async def _typed(self, prompt: Prompt, event: Any, choice: questions.Choice, delivery: Delivery) -> str:
+        """Take a typed answer to a prompt; return what to say, empty for nothing."""
+        source, rights, extra = event.source, delivery.authorization.rights, self._adapter.config.extra
         if prompt.outcome:
             return texts.already(prompt.outcome)
-        authority, extra = delivery.authorization.authority, self._adapter.config.extra
+        authority = delivery.authorization.authority
         if not prompt.is_admins_copy(source.chat_id) and (
             (choice.value == "always" and rights.answers is not Answers.ANY)
             or not questions.has_right(source, authority, extra, choice.command, own=prompt.asker == source.user_id)
@@ -258,15 +256,15 @@ class Asking:
             resume(prompt.chat_id)
 
     def _may(self, prompt: Prompt, reacted: Reacted) -> bool:
-        source = self._adapter.build_source(
-            chat_id=reacted.chat_id, chat_type=reacted.chat_type, user_id=reacted.authorization.user_id
-        )
         if prompt.is_admins_copy(reacted.chat_id):
             return reacted.authorization.rights.answers is not Answers.NONE
         own = prompt.asker == reacted.authorization.user_id or (prompt.asker is None and reacted.chat_type == "dm")
         if prompt.kind is Kind.QUESTION:
             return own
         command = "approve" if prompt.kind is Kind.APPROVAL else questions.confirmed_command(prompt.session_key)
+        source = self._adapter.build_source(
+            chat_id=reacted.chat_id, chat_type=reacted.chat_type, user_id=reacted.authorization.user_id
+        )
         return questions.has_right(
             source, reacted.authorization.authority, self._adapter.config.extra, command, own=own
         )
@@ -277,7 +275,7 @@ class Asking:
         """Wait until a question has an answer of the host's own, typed or for lack of time, and show it."""
         while prompt.entry.waits():
             await asyncio.sleep(_LOOK_SECONDS)
-        if prompt.outcome or self._key not in _adapters:
+        if prompt.outcome or self._adapter is None:
             return
         value = prompt.entry.ended_with()
         if value is not None:
