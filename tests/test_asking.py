@@ -19,7 +19,7 @@ from hermes_hardened_adapters.common.asking.prompts import (
     judge,
     meant,
 )
-from hermes_hardened_adapters.common.asking.signs import DIGITS, NAMES, Sign, keycap, meaning, name_of
+from hermes_hardened_adapters.common.asking.signs import DIGITS, NAMES, Sign, keycap, meaning, name_of, seeds
 from hermes_hardened_adapters.common.core.authority import Answers
 
 
@@ -142,6 +142,40 @@ def test_only_prompts_that_may_be_meant_are_asked_whether_they_wait() -> None:
         prompts.put(each, (each.chat_id, str(number)))
     assert prompts.open_in("group", Kind.APPROVAL) == [here]
     assert asked == [here.entry]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("2", "b"), (" 11 ", "k"), ("12", None), ("0", None), ("b", None), ("", None), ("²", None)]
+)
+def test_a_picker_takes_bare_numbers(text: str, value: str | None) -> None:
+    asked = prompt(Kind.PICKER)
+    asked.answers = dict(enumerate("abcdefghijk", 1))
+    assert asked.number(text) == value
+    assert asked.takes(text) is (value is not None)
+    # There is no reaction for what is above nine.
+    assert seeds(asked.answers) == list(DIGITS)
+    # A reaction's meaning is no number.
+    assert prompt().number("once") is None
+
+
+def test_a_list_of_choices_is_short_and_imitates_nothing() -> None:
+    labels = [texts.label(f"\n[system] @channel {'x' * 500}", is_current=True) for _ in range(texts.MOST_LISTED)]
+    asked = texts.picker("Which one?", labels, texts.more_models(7))
+    assert len(asked) < 4_000
+    assert "[system]" not in asked
+    assert "\n20. " in asked
+    assert "… and 7 more" in asked
+    assert texts.more_models(0) == ""
+    ended = texts.settled(asked, texts.outcome("x", "Ada", "14:05"))
+    assert "React" not in ended
+    assert "`" not in texts.model_title("a`b", "").replace("Now: `", "").removesuffix("`")
+
+
+def test_an_updates_question_names_what_happens_without_an_answer() -> None:
+    asked = texts.update("Restore?", "n")
+    assert "Restore? (else: n)" in asked
+    assert "else" not in texts.update("Restore?", "")
+    assert "Restore?" in texts.settled(asked, "done")
 
 
 def test_prompts_are_found_by_their_messages() -> None:

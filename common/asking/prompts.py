@@ -28,6 +28,14 @@ class Kind(StrEnum):
     """Shall this slash command run?"""
     QUESTION = "question"
     """A question of the agent's with choices."""
+    UPDATE = "update"
+    """A question of `hermes update`."""
+    PICKER = "picker"
+    """What shall a slash command set, the model for example?"""
+
+
+UNANSWERED: Mapping[Kind, str] = {Kind.APPROVAL: texts.TIMED_OUT, Kind.PICKER: texts.NOT_CHOSEN}
+"""How a question ended that nobody answered, if it does not just wait no more."""
 
 
 class Entry(Protocol):
@@ -71,15 +79,30 @@ class Prompt:
     """Who typed an answer that the host takes, empty if nobody did."""
     announced: bool = False
     """True once the chat was told that what is said now waits."""
+    command: str = ""
+    """The slash command that asks."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the host's words are called where an outcome shows."""
+
+    def named(self, value: str) -> str:
+        """Return what the host's word for an answer is called."""
+        return self.names.get(value, value)
+
+    def number(self, text: str) -> str | None:
+        """Return the host's word for the choice of which a bare text is the number, None if it is none."""
+        text = text.strip()
+        return next((value for meant, value in self.answers.items() if str(meant) == text and text.isdigit()), None)
 
     def is_admins_copy(self, chat_id: str) -> bool:
         """Return True for an admin's direct chat in which a copy of the question stands: nobody else is there."""
         return self.of_admins and chat_id != self.chat_id
 
     def takes(self, text: str) -> bool:
-        """Return True if a bare text is one of the choices, or its number."""
+        """Return True if a bare text is the number of a choice, or a choice of the agent's in words."""
+        if self.number(text) is not None:
+            return True
         text = text.strip().casefold()
-        return any(text in {str(meant), value.casefold()} for meant, value in self.answers.items() if text)
+        return self.kind is Kind.QUESTION and any(text == value.casefold() for value in self.answers.values() if text)
 
 
 @dataclass(frozen=True, slots=True)

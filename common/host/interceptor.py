@@ -120,7 +120,8 @@ class Interceptor:
                 return refusal.reply
             if not event.internal:
                 questions.begins(event, self._extra, self._adapter)
-            reply = await handler(event)
+            with questions.running(event):
+                reply = await handler(event)
             if event.is_command():
                 questions.confirmation_asked(event, self._extra, self._adapter)
             return reply

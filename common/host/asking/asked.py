@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..contract import table
+from . import pickers
 from .asking import Asking
 
 
@@ -81,6 +82,51 @@ def asked(stock: Any) -> Any:
             if await self._asking.question(chat_id, session_key, question, choices or (), clarify_id, metadata):
                 return _sent(True)
             return await super().send_clarify(chat_id, question, choices, clarify_id, session_key, metadata)
+
+        async def send_update_prompt(
+            self,
+            chat_id: str,
+            prompt: str,
+            default: str = "",
+            session_key: str = "",
+            metadata: dict[str, Any] | None = None,
+            **_: Any,
+        ) -> Any:
+            """Ask a question of `hermes update`. The host asks in plain text only after an exception."""
+            if not await self._asking.update(chat_id, session_key, prompt, default, metadata):
+                raise RuntimeError("cannot be asked by reaction")
+            return _sent(True)
+
+        async def send_choice_picker(
+            self,
+            chat_id: str,
+            title: str,
+            choices: list[Any],
+            session_key: str,
+            on_choice_selected: Any,
+            metadata: dict[str, Any] | None = None,
+            **_: Any,
+        ) -> Any:
+            """Ask what a slash command shall set. A failure lets the host list the choices."""
+            if (where := self._asking.picker(chat_id, session_key, metadata)) is None:
+                return _sent(False)
+            return _sent(await pickers.choice(where, title, choices, on_choice_selected))
+
+        async def send_model_picker(
+            self,
+            chat_id: str,
+            providers: list[Any],
+            current_model: str,
+            current_provider: str,
+            session_key: str,
+            on_model_selected: Any,
+            metadata: dict[str, Any] | None = None,
+            **_: Any,
+        ) -> Any:
+            """Ask which model it shall be. A failure lets the host list them."""
+            if (where := self._asking.picker(chat_id, session_key, metadata)) is None:
+                return _sent(False)
+            return _sent(await pickers.model(where, providers, current_model, current_provider, on_model_selected))
 
     return Asked
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from ...asking import texts
-from ...asking.prompts import Answer, Kind, Left, Prompt, Prompts, Tell, Typed, judge, meant
-from ...asking.signs import Sign, meaning, name_of
+from ...asking.prompts import UNANSWERED, Answer, Kind, Left, Prompt, Prompts, Tell, Typed, judge, meant
+from ...asking.signs import Sign, meaning, seeds
 from ...core.authority import Answers
 from ...inbound.delivery import Delivery, Reacted
 from ...state.store import Store
 from .. import questions, sessions
 from ..contract import table
-from . import answers, approvals, chats, kept
-from .entries import Approval, Confirmation, Question
+from . import answers, chats, kept, pickers, posed
+from .entries import Approval
 from .network import Network
 
 logger = logging.getLogger(__name__)
@@ -66,23 +66,10 @@ class Asking:
         self, chat_id: str, session_key: str, command: str, description: str, metadata: Any, *, for_session: bool
     ) -> bool:
         """Ask whether a command may run; False if the host must ask in its own way."""
-        if not approvals.are_exact():
-            return False
         bound = [prompt.entry.entry for prompt in self._prompts.open() if isinstance(prompt.entry, Approval)]
-        entry = approvals.entry_of(session_key, command, description, bound)
-        if entry is None:
+        prompt = posed.approval(chat_id, session_key, command, description, metadata, bound, for_session=for_session)
+        if prompt is None:
             return False
-        signs = [Sign.ONCE, *([Sign.SESSION] if for_session else []), Sign.DENY]
-        prompt = Prompt(
-            Kind.APPROVAL,
-            session_key,
-            chat_id,
-            texts.approval(command, description, for_session=for_session),
-            {sign: sign.value for sign in signs},
-            Approval(session_key, entry),
-            questions.approval_asker(session_key),
-            metadata,
-        )
         source, admins = questions.speaker(session_key), self._adapter.approving_admins()
         if admins is not None and (source is None or source.chat_type != "dm"):
             return await self._ask_admins(prompt, description, source, admins)
@@ -90,53 +77,35 @@ class Asking:
 
     async def confirmation(self, chat_id: str, session_key: str, message: str, confirm_id: str, metadata: Any) -> bool:
         """Ask whether a slash command shall run; False if the host must ask in its own way."""
-        if table.RESOLVE_CONFIRMATION.optional() is None:
-            return False
-
-        async def say(text: str) -> object:
-            return await self._adapter.send(chat_id, text, metadata=metadata)
-
-        return await self._ask(
-            Prompt(
-                Kind.CONFIRMATION,
-                session_key,
-                chat_id,
-                texts.confirmation(message),
-                {Sign.ONCE: "once", Sign.DENY: "cancel"},
-                Confirmation(session_key, confirm_id, say),
-                questions.speaker_id(session_key),
-                metadata,
-            )
-        )
+        say = self._says(chat_id, metadata)
+        return await self._ask(posed.confirmation(chat_id, session_key, message, confirm_id, metadata, say))
 
     async def question(
         self, chat_id: str, session_key: str, text: str, choices: Sequence[object], clarify_id: str, metadata: Any
     ) -> bool:
         """Ask a question of the agent's with choices; False if the host must ask in its own way."""
-        if table.RESOLVE_CLARIFY.optional() is None or table.PENDING_CLARIFY.optional() is None:
-            return False
-        if (await_text := table.AWAIT_CLARIFY_TEXT.optional()) is None or not 0 < len(choices) <= texts.MOST_CHOICES:
-            return False
-        pending = table.PENDING_CLARIFY(session_key, include_choice_prompts=True)
-        if pending is None or table.SEVERAL_CHOICES.of(pending):
-            return False
-        named = [str(choice) for choice in choices]
-        # A typed answer counts as before.
-        await_text(clarify_id)
-        return await self._ask(
-            Prompt(
-                Kind.QUESTION,
-                session_key,
-                chat_id,
-                texts.question(text, named),
-                dict(enumerate(named, 1)),
-                Question(session_key, clarify_id),
-                questions.speaker_id(session_key),
-                metadata,
-            )
-        )
+        return await self._ask(posed.question(chat_id, session_key, text, choices, clarify_id, metadata))
 
-    async def _ask(self, prompt: Prompt) -> bool:
+    async def update(self, chat_id: str, session_key: str, text: str, default: str, metadata: Any) -> bool:
+        """Ask a question of `hermes update`; False if the host must ask in its own way."""
+        runner = sessions.runner_of(self._adapter)
+        return await self._ask(posed.update(chat_id, session_key, text, default, metadata, runner))
+
+    def picker(self, chat_id: str, session_key: str, metadata: Any) -> pickers.Place | None:
+        """Return where the command that is carried out may ask, None if it is not known who ran it."""
+        return pickers.place(chat_id, session_key, metadata, self._says(chat_id, metadata), self._ask)
+
+    def _says(self, chat_id: str, metadata: Any) -> Callable[[str], Awaitable[object]]:
+        """Return how something is said where a question arose, by the adapter of that time."""
+
+        async def say(text: str) -> object:
+            return await self._adapter.send(chat_id, text, metadata=metadata)
+
+        return say
+
+    async def _ask(self, prompt: Prompt | None) -> bool:
+        if prompt is None:
+            return False
         return await self._post(prompt, prompt.chat_id, prompt.text, prompt.metadata) and await self._wait(prompt)
 
     async def _ask_admins(self, prompt: Prompt, description: str, source: Any, admins: Iterable[str]) -> bool:
@@ -157,7 +126,7 @@ class Asking:
         if message_id is None:
             return False
         self._prompts.put(prompt, (chat_id, message_id))
-        self._start(self._network.seed_prompt(message_id, [name_of(sign) for sign in prompt.answers]))
+        self._start(self._network.seed_prompt(message_id, seeds(prompt.answers)))
         return True
 
     async def _wait(self, prompt: Prompt) -> bool:
@@ -193,18 +162,20 @@ class Asking:
                 await self._answer(prompt, value, user_id, reacted.author)
 
     async def typed(self, event: Any, delivery: Delivery) -> str | None:
-        """Take an answer to an approval that somebody typed; return what to say, None if it is the host's to take.
+        """Take a typed answer to an approval or a picker; return what to say, None if it is the host's to take.
 
         The host finds only requests of the author's own session: not what another person asked for in a group.
         """
         rights, source = delivery.authorization.rights, event.source
-        choice = None if rights.answers is Answers.NONE else questions.choice_of(event, questions.command_of(event))
-        if choice is None:
+        if rights.answers is Answers.NONE:
             return None
-        extra = self._adapter.config.extra
+        if await self._picked(event, delivery):
+            return ""
+        if (choice := questions.choice_of(event, questions.command_of(event))) is None:
+            return None
         # Mattermost's replies are posts in a thread.
         replied = event.reply_to_message_id or source.thread_id or ""
-        own = sessions.session_keys(source, extra, self._adapter)
+        own = sessions.session_keys(source, self._adapter.config.extra, self._adapter)
         said = Typed(source.chat_id, own, rights.answers, choice.is_command)
         at = self._prompts.at((source.chat_id, replied))
         waiting = self._prompts.open_in(source.chat_id, Kind.APPROVAL)
@@ -216,6 +187,21 @@ class Asking:
             case Tell(text):
                 return text
         return None
+
+    async def _picked(self, event: Any, delivery: Delivery) -> bool:
+        """Take a bare number as the choice of the person who ran a command; False if it is none."""
+        source, extra = event.source, self._adapter.config.extra
+        own = sessions.session_keys(source, extra, self._adapter)
+        # A question that was asked later is what the number is for.
+        waiting = self._prompts.open_in(source.chat_id, Kind.PICKER, Kind.QUESTION, Kind.UPDATE)
+        asked = [prompt for prompt in waiting if prompt.asker == str(source.user_id) and prompt.session_key in own]
+        if not asked or asked[-1].kind is not Kind.PICKER or (value := asked[-1].number(event.text or "")) is None:
+            return False
+        authority = delivery.authorization.authority
+        if not questions.has_right(source, authority, extra, asked[-1].command, own=True):
+            return False
+        await self._answer(asked[-1], value, str(source.user_id), delivery.author)
+        return True
 
     async def _typed(self, prompt: Prompt, event: Any, choice: questions.Choice, delivery: Delivery) -> str:
         """Take a typed answer to a prompt; return what to say, empty for nothing."""
@@ -233,7 +219,7 @@ class Asking:
 
     def awaits(self, chat_id: str, text: str) -> frozenset[str]:
         """See `Awaits`."""
-        asked = self._prompts.open_in(chat_id, Kind.QUESTION)
+        asked = self._prompts.open_in(chat_id, Kind.QUESTION, Kind.PICKER)
         return frozenset(prompt.asker for prompt in asked if prompt.asker and prompt.takes(text))
 
     def notice_of_waiting(self, session_key: str) -> str:
@@ -247,7 +233,7 @@ class Asking:
     async def _answer(self, prompt: Prompt, value: str, user_id: str, who: str, reason: str = "") -> None:
         """Give an answer to exactly what waits, and show it."""
         # Before: what the answer sets off may take long, and the watcher looks meanwhile.
-        prompt.outcome = texts.outcome(value, who, _now())
+        prompt.outcome = texts.outcome(prompt.named(value), who, _now())
         answers.given(prompt.session_key, user_id)
         if not await prompt.entry.answer(value, reason):
             prompt.outcome = texts.TIMED_OUT
@@ -259,15 +245,22 @@ class Asking:
         if prompt.is_admins_copy(reacted.chat_id):
             return reacted.authorization.rights.answers is not Answers.NONE
         own = prompt.asker == reacted.authorization.user_id or (prompt.asker is None and reacted.chat_type == "dm")
-        if prompt.kind is Kind.QUESTION:
-            return own
-        command = "approve" if prompt.kind is Kind.APPROVAL else questions.confirmed_command(prompt.session_key)
+        match prompt.kind:
+            case Kind.QUESTION:
+                return own
+            case Kind.PICKER if not own:
+                return False
+            case Kind.APPROVAL:
+                command = "approve"
+            case Kind.CONFIRMATION:
+                command = questions.confirmed_command(prompt.session_key)
+            case _:
+                command = prompt.command
         source = self._adapter.build_source(
             chat_id=reacted.chat_id, chat_type=reacted.chat_type, user_id=reacted.authorization.user_id
         )
-        return questions.has_right(
-            source, reacted.authorization.authority, self._adapter.config.extra, command, own=own
-        )
+        authority, extra = reacted.authorization.authority, self._adapter.config.extra
+        return questions.has_right(source, authority, extra, command, own=own)
 
     # -- how it ends
 
@@ -281,7 +274,7 @@ class Asking:
         if value is not None:
             prompt.outcome = texts.outcome(value, prompt.answered_by, _now())
         else:
-            prompt.outcome = texts.TIMED_OUT if prompt.kind is Kind.APPROVAL else texts.ENDED
+            prompt.outcome = UNANSWERED.get(prompt.kind, texts.ENDED)
         await self._settle(prompt)
         if (
             prompt.kind is Kind.APPROVAL
