@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from hermes_hardened_adapters.common.asking.signs import DIGITS
 
 from tests import scene_mattermost, scene_signal
 from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text, text_of
@@ -46,6 +47,8 @@ class Chat(ABC):
     """A group in which Alice asks and Ada is the admin."""
 
     name = ""
+    group_id = ""
+    """The host's id of the group."""
     model: EchoModel
     env: Mapping[str, str]
     config: Mapping[str, Any]
@@ -91,13 +94,22 @@ class Chat(ABC):
     async def shown(self, words: str) -> None:
         await self.running.until(lambda: any(words in text for _, text in self.texts()), f"shown: {words}")
 
+    def number(self, message_id: str, words: str) -> str:
+        """Return the number of a choice in a question."""
+        asked = next(text for number, text in self.texts() if number == message_id)
+        (line,) = [line for line in asked.splitlines() if line[:1].isdigit() and words in line]
+        return line[0]
+
     def count(self, words: str) -> int:
         return sum(words in text for _, text in self.texts())
 
 
 class OnSignal(Chat):
     name = "signal"
-    EMOJI: ClassVar = {"yes": "👍🏽", "no": "👎", "session": "🔁", "2": "2\ufe0f\u20e3", "laugh": "😂"}
+    group_id = f"group:{GROUP}"
+    EMOJI: ClassVar = {"yes": "👍🏽", "no": "👎", "session": "🔁", "laugh": "😂"} | {
+        str(number): f"{number}\ufe0f\u20e3" for number in range(1, 10)
+    }
     PEOPLE: ClassVar = {"alice": ALICE_A, "ada": ADMIN, "bob": BOB_B, "mallory": MALLORY}
 
     def __init__(self, daemon: FakeSignalDaemon) -> None:
@@ -161,7 +173,10 @@ class OnSignal(Chat):
 
 class OnMattermost(Chat):
     name = "mattermost"
-    EMOJI: ClassVar = {"yes": "thumbsup_medium_skin_tone", "no": "x", "session": "repeat", "2": "two", "laugh": "joy"}
+    group_id = OPS
+    EMOJI: ClassVar = {"yes": "thumbsup_medium_skin_tone", "no": "x", "session": "repeat", "laugh": "joy"} | {
+        str(number): name for number, name in enumerate(DIGITS, 1)
+    }
     PEOPLE: ClassVar = {"alice": ALICE, "bob": BOB, "ada": scene_mattermost.ADMIN, "mallory": scene_mattermost.MALLORY}
 
     def __init__(self, server: FakeMattermostServer) -> None:

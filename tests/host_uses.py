@@ -54,7 +54,8 @@ class Use(NamedTuple):
 
 def seam() -> list[str]:
     """Return the modules that handle objects of Hermes."""
-    inside = [path for path in REPOSITORY.glob("adapters/*/*.py") if path.name in {"adapter.py", "plugin.py"}]
+    names = {"adapter.py", "files.py", "plugin.py"}
+    inside = [path for path in REPOSITORY.glob("adapters/*/*.py") if path.name in names]
     paths = [*REPOSITORY.glob("common/host/**/*.py"), *inside, REPOSITORY / "adapters" / "plugin.py"]
     return sorted(_module_of(path) for path in paths)
 

@@ -7,8 +7,20 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.common.asking import texts
-from hermes_hardened_adapters.common.asking.prompts import KEEP, Answer, Kind, Prompt, Prompts, Tell, judge
-from hermes_hardened_adapters.common.asking.signs import DIGITS, NAMES, Sign, keycap, meaning, name_of
+from hermes_hardened_adapters.common.asking.prompts import (
+    KEEP,
+    Answer,
+    Kind,
+    Left,
+    Prompt,
+    Prompts,
+    Tell,
+    Typed,
+    judge,
+    meant,
+)
+from hermes_hardened_adapters.common.asking.signs import DIGITS, NAMES, Sign, keycap, meaning, name_of, seeds
+from hermes_hardened_adapters.common.core.authority import Answers
 
 
 @dataclass
@@ -50,8 +62,8 @@ def test_a_reaction_means(emoji: str, meant: Sign | int | None) -> None:
 
 
 def test_what_the_bot_puts_below_a_question_answers_it() -> None:
-    for meant in (*Sign, *range(1, 10)):
-        assert meaning(name_of(meant)) == meant
+    for sign in (*Sign, *range(1, 10)):
+        assert meaning(name_of(sign)) == sign
 
 
 def test_an_answer_of_somebody_who_may_counts_once() -> None:
@@ -84,6 +96,86 @@ def test_somebody_who_may_not_is_told_once_and_a_stranger_never() -> None:
 )
 def test_a_bare_text_is_a_choice(text: str, is_taken: bool) -> None:
     assert prompt(Kind.QUESTION).takes(text) is is_taken
+
+
+@pytest.mark.parametrize(
+    ("waiting", "rights", "is_command", "which"),
+    [
+        ("", Answers.ANY, True, None),
+        # Their own is the host's to find, in any words; of two it would take the oldest.
+        ("own", Answers.OWN, False, Left),
+        ("own other", Answers.ANY, True, Left),
+        ("own own", Answers.ANY, True, Tell),
+        # Somebody else's needs the command and the right, or a copy of one's own.
+        ("other", Answers.ANY, True, Prompt),
+        ("other", Answers.ANY, False, None),
+        ("other", Answers.OWN, True, None),
+        ("other other", Answers.ANY, True, Tell),
+        ("copy", Answers.OWN, True, Prompt),
+        ("copy", Answers.OWN, False, None),
+        ("copy other", Answers.ANY, True, Prompt),
+        ("copy copy", Answers.ANY, True, Tell),
+    ],
+)
+def test_a_typed_answer_is_to(waiting: str, rights: Answers, is_command: bool, which: type | None) -> None:
+    kinds = {"own": {"chat": "here"}, "other": {"chat": "here"}, "copy": {"chat": "group", "of_admins": True}}
+    prompts = [prompt(**kinds[name]) for name in waiting.split()]  # type: ignore[arg-type]
+    for name, each in zip(waiting.split(), prompts, strict=True):
+        each.session_key = name
+    found = meant(None, prompts, Typed("here", {"own"}, rights, is_command))
+    assert (found and type(found)) == which
+    replied = prompt(chat="here")
+    assert meant(replied, prompts, Typed("here", {"own"}, rights, is_command)) is replied
+
+
+def test_only_prompts_that_may_be_meant_are_asked_whether_they_wait() -> None:
+    prompts, asked = Prompts(), []
+
+    class Asked(Waiting):
+        def waits(self) -> bool:
+            asked.append(self)
+            return True
+
+    here, elsewhere, question = prompt(), prompt(chat="other"), prompt(Kind.QUESTION)
+    for number, each in enumerate((here, elsewhere, question)):
+        each.entry = Asked()
+        prompts.put(each, (each.chat_id, str(number)))
+    assert prompts.open_in("group", Kind.APPROVAL) == [here]
+    assert asked == [here.entry]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("2", "b"), (" 11 ", "k"), ("12", None), ("0", None), ("b", None), ("", None), ("²", None)]
+)
+def test_a_picker_takes_bare_numbers(text: str, value: str | None) -> None:
+    asked = prompt(Kind.PICKER)
+    asked.answers = dict(enumerate("abcdefghijk", 1))
+    assert asked.number(text) == value
+    assert asked.takes(text) is (value is not None)
+    # There is no reaction for what is above nine.
+    assert seeds(asked.answers) == list(DIGITS)
+    # A reaction's meaning is no number.
+    assert prompt().number("once") is None
+
+
+def test_a_list_of_choices_is_short_and_imitates_nothing() -> None:
+    labels = [texts.label(f"\n[system] @channel {'x' * 500}", is_current=True) for _ in range(texts.MOST_LISTED)]
+    asked = texts.picker("Which one?", labels, texts.more_models(7))
+    assert len(asked) < 4_000
+    assert "[system]" not in asked
+    assert "\n20. " in asked
+    assert "… and 7 more" in asked
+    assert texts.more_models(0) == ""
+    ended = texts.settled(asked, texts.outcome("x", "Ada", "14:05"))
+    assert "React" not in ended
+    assert "`" not in texts.model_title("a`b", "").replace("Now: `", "").removesuffix("`")
+
+
+def test_an_updates_question_names_what_happens_without_an_answer() -> None:
+    asked = texts.update("Restore?", "n")
+    assert "Restore? (else: n)" in asked
+    assert "else" not in texts.update("Restore?", "")
+    assert "Restore?" in texts.settled(asked, "done")
 
 
 def test_prompts_are_found_by_their_messages() -> None:

@@ -19,7 +19,7 @@ from gateway.session_context import clear_session_vars, set_session_vars
 from hermes_hardened_adapters.adapters.mattermost import host_names as mattermost_names
 from hermes_hardened_adapters.adapters.mattermost import plugin as mattermost_plugin
 from hermes_hardened_adapters.adapters.networks import NETWORKS
-from hermes_hardened_adapters.adapters.signal import adapter as signal_adapter
+from hermes_hardened_adapters.adapters.signal import files as signal_files
 from hermes_hardened_adapters.adapters.signal import host_names as signal_names
 from hermes_hardened_adapters.common.core.authority import Authority
 from hermes_hardened_adapters.common.core.bounded import Bounded
@@ -71,7 +71,7 @@ async def test_answers_show_their_markdown(
 
 def test_voice_memos_keep_their_format(monkeypatch: pytest.MonkeyPatch, hermes_home: Path) -> None:
     take_away(monkeypatch, signal_names.REMUX_AAC)
-    path, content_type = signal_adapter._cache(AAC)
+    path, content_type = signal_files.cache(AAC)
     assert (Path(path).read_bytes(), content_type) == (AAC, "audio/aac")
 
 

@@ -8,28 +8,22 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.signal_daemon import ALICE, FakeSignalDaemon, recorded_event
+from tests.fakes.signal_daemon import ALICE, FakeSignalDaemon, direct_message
 from tests.hosted import SignalHosted, hosted
 
-_times = iter(range(1_795_600_000_000, 1_795_600_001_000))
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 
 
-def says(text: str | None, *, picture: bool = False, **changes: Any) -> dict[str, Any]:
-    event = recorded_event("dm_text")
-    stamp = next(_times)
-    event["envelope"] |= {
-        "timestamp": stamp,
-        "serverReceivedTimestamp": stamp,
-        "serverDeliveredTimestamp": stamp,
-    }
-    files = [{"contentType": "image/png", "id": f"{stamp}.png", "size": len(PICTURE)}] if picture else []
-    event["envelope"]["dataMessage"] |= {"timestamp": stamp, "message": text, "attachments": files, **changes}
+def says(text: str | None, *, picture: bool = False) -> dict[str, Any]:
+    event = direct_message(text)
+    if picture:
+        file = {"contentType": "image/png", "id": f"{event['envelope']['timestamp']}.png", "size": len(PICTURE)}
+        event["envelope"]["dataMessage"]["attachments"] = [file]
     return event
 
 
 def takes_back(event: dict[str, Any]) -> dict[str, Any]:
-    return says(None, remoteDelete={"timestamp": event["envelope"]["timestamp"]})
+    return direct_message(None, remoteDelete={"timestamp": event["envelope"]["timestamp"]})
 
 
 class Busy:

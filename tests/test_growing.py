@@ -26,7 +26,7 @@ SOON, LATE = Pace(0.2), Pace(3600.0)
 async def growing(network: str, monkeypatch: pytest.MonkeyPatch, pace: Pace = LATE) -> AsyncIterator[Outgoing]:
     monkeypatch.setenv("SIGNAL_STREAMING", "true")
     async with outgoing(network, monkeypatch) as out:
-        out.adapter.pace = pace
+        out.adapter.own_messages.pace = pace
         if isinstance(out.server, FakeSignalDaemon):
             out.server.handlers["send"] = stamped(out.server)
         yield out
@@ -234,7 +234,7 @@ async def test_an_edit_that_the_host_cancels_is_carried_on_and_not_made_twice(
 ) -> None:
     async with growing(network, monkeypatch) as out:
         number = await begin(out, "The answer ▉")
-        inner, reached, free = out.adapter.change, asyncio.Event(), asyncio.Event()
+        inner, reached, free = out.adapter.own_messages.change, asyncio.Event(), asyncio.Event()
 
         async def slow(*args: Any) -> Any:
             edited = await inner(*args)
@@ -242,7 +242,7 @@ async def test_an_edit_that_the_host_cancels_is_carried_on_and_not_made_twice(
             await free.wait()
             return edited
 
-        out.adapter.change = slow
+        out.adapter.own_messages.change = slow
         end = asyncio.create_task(out.adapter.edit_message(out.chat, number, "The answer is 42.", finalize=True))
         await reached.wait()
         end.cancel()

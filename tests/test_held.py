@@ -7,17 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.signal_daemon import ALICE, FakeSignalDaemon, recorded_event
+from tests.fakes.signal_daemon import ALICE, FakeSignalDaemon, direct_message
 from tests.hosted import SignalHosted, hosted
-
-_times = iter(range(1_795_500_000_000, 1_795_500_001_000))
-
-
-def says(text: str) -> dict[str, Any]:
-    event = recorded_event("dm_text")
-    event["envelope"]["timestamp"] = stamp = next(_times)
-    event["envelope"]["dataMessage"] |= {"timestamp": stamp, "message": text}
-    return event
 
 
 class Agent:
@@ -52,10 +43,10 @@ async def test_nothing_becomes_the_arguments_of_a_command(
     async with hosted(daemon) as host:
         host.runner._busy_input_mode = mode
         agent = Agent(host)
-        await daemon.emit_event(says("first"))
+        await daemon.emit_event(direct_message("first"))
         await host.until(lambda: agent.heard == ["first"])
         for text in said:
-            await daemon.emit_event(says(text))
+            await daemon.emit_event(direct_message(text))
         await host.drained()
         agent.done.set()
         await host.until(lambda: len(agent.heard) > len(said))
@@ -66,9 +57,9 @@ async def test_closing_ends_the_waiting(daemon: FakeSignalDaemon, monkeypatch: p
     monkeypatch.setenv("SIGNAL_ALLOWED_USERS", ALICE)
     async with hosted(daemon) as host:
         agent = Agent(host)
-        await daemon.emit_event(says("first"))
+        await daemon.emit_event(direct_message("first"))
         await host.until(lambda: agent.heard == ["first"])
-        await daemon.emit_event(says("/skill-of-ours now"))
+        await daemon.emit_event(direct_message("/skill-of-ours now"))
         held = host.adapter._interceptor._held
         await host.until(lambda: bool(held._waiting))
     await host.until(lambda: not held._tasks)

@@ -30,23 +30,15 @@ class Stage:
         text_of = lambda chat_id, message_id: SAID.get((chat_id, message_id))  # noqa: E731
         self.reactions = Reactions(self.observed, ReactionRules(**rules), text_of, lambda: 1000.0)
 
-    def react(
-        self,
-        emoji: str = "👍",
-        message_id: str = "100",
-        *,
-        who: str = "Ann",
-        authority: Authority = Authority.ALLOWED,
-        removed: bool = False,
-        chat: Chat = GROUP,
-        chat_id: str = CHAT,
-    ) -> None:
-        self.reactions.note(self.reacted(emoji, message_id, who, authority, removed, chat, chat_id))
+    def react(self, *what: Any, **more: Any) -> None:
+        """Note a reaction: see `reacted`."""
+        self.reactions.note(self.reacted(*what, **more))
 
     def reacted(
         self,
         emoji: str = "👍",
         message_id: str = "100",
+        *,
         who: str = "Ann",
         authority: Authority = Authority.ALLOWED,
         removed: bool = False,

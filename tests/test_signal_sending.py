@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from hermes_hardened_adapters.adapters.signal.failures import Refused, RpcError
-from hermes_hardened_adapters.adapters.signal.sending import Sent, send
+from hermes_hardened_adapters.adapters.signal.outgoing.sending import Sent, send
 from hermes_hardened_adapters.common.core.errors import Fatal, NotSent, RateLimited, Unanswered
 
 OK = {"timestamp": 17, "results": [{"type": "SUCCESS"}]}

@@ -43,6 +43,8 @@ SCENARIOS = (
     "tenancy",
     "test_adapters_memory.py",
     "test_asking_gateway.py",
+    "test_asking_pickers.py",
+    "test_asking_updates.py",
     "test_cli_host_names.py",
     "test_contract.py",
     "test_contract_missing.py",

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
 from ...common.core.events import Attachment, Observe, Origin
 from ...common.core.image_markup import as_addresses
-from ...common.core.pacing import Pace
 from ...common.core.wording import Foreign, file_name
 from ...common.host import adapter, profile, strict_mode
 from ...common.host.contract import table
 from ...common.host.contract.check import stock_adapter
 from ...common.host.outgoing.editing import editing
-from ...common.host.outgoing.growing import Grown, Piece, without_counters
+from ...common.host.outgoing.growing import without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.reactions import ReactionRules
 from . import host_names
 from .connection import Connection
-from .mentions import pings
 from .mentions.grammar import without_broadcasts
+from .outgoing.own_messages import OwnMessages, error_kind
 from .rest.client import MattermostClient
 from .rest.failures import ApiError
 from .settings import MattermostSettings
@@ -33,8 +31,6 @@ from .stock import STOCK
 logger = logging.getLogger(__name__)
 
 _FILE_NAME_BYTES = 200
-_PROMPT_SECONDS = 8.0
-"""Time for sending a question: after 15 s the host asks a second time."""
 _Stock: Any = stock_adapter(STOCK, host_names.NAMES)
 SendResult: Any = table.SEND_RESULT.load()
 
@@ -43,7 +39,6 @@ SendResult: Any = table.SEND_RESULT.load()
 class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     """The adapter of one bot account on one server."""
 
-    pace = Pace(1.0)
     connection: Connection | None
 
     def __init__(self, config: Any) -> None:
@@ -66,6 +61,9 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         await self.connection.listen()
         logger.info("Mattermost: listening as @%s", self._bot_username)
         return True
+
+    def _own_messages(self) -> OwnMessages:
+        return OwnMessages(self)
 
     # -- inbound
 
@@ -115,10 +113,10 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         content_type, name = attachment.content_type, attachment.filename or Foreign()
         # The post may have listed the file by id only.
         if not content_type:
-            info = await self._client().file_info(attachment.id)
+            info = await self.client().file_info(attachment.id)
             content_type, name = str(info.get("mime_type") or ""), file_name(str(info.get("name") or name))
         content_type = content_type or "application/octet-stream"
-        data = await self._client().download_file(attachment.id, max_bytes)
+        data = await self.client().download_file(attachment.id, max_bytes)
         return await asyncio.to_thread(_cache, data, content_type, name or f"file_{attachment.id}"), content_type
 
     # -- outbound
@@ -129,7 +127,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """Post a text, split into several posts if needed."""
         if not content.strip():
             return SendResult(success=True)
-        parts = self._posts(content)
+        parts = self.posts(content)
         if (metadata or {}).get("expect_edits"):
             parts = without_counters(parts)
         root_id = await self._thread_root_for_send(reply_to, metadata)
@@ -137,7 +135,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         async def post(_: int, part: str) -> str:
             return str((await self._post(chat_id, part, root_id))["id"])
 
-        result = await send_all(parts, post, _error_kind)
+        result = await send_all(parts, post, error_kind)
         self._growing.begun(chat_id, parts, result, content, reply_to, metadata)
         return result
 
@@ -145,7 +143,8 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """Replace image markup by bare URLs, as stock does."""
         return as_addresses(content)
 
-    def _posts(self, content: str) -> list[str]:
+    def posts(self, content: str) -> list[str]:
+        """Return the posts of a text."""
         text = self.format_message(content)
         # Without a connection nothing is sent; Hermes 0.18 would split at a limit of 0 for ever.
         return self._parts(text, self.connection.post_size) if self.connection else [text]
@@ -161,49 +160,18 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             parts = self.truncate_message(text, limit * 4 // 5)
         return parts
 
+    async def post(self, chat_id: str, text: str, reply_to: str | None, metadata: Any) -> str:
+        """Post a text in the thread of its answer and return the post's id. Raises HardenedError or ValueError."""
+        return str((await self._post(chat_id, text, await self._thread_root_for_send(reply_to, metadata)))["id"])
+
     async def _post(self, chat_id: str, text: str, root_id: str | None) -> dict[str, Any]:
         try:
-            return await self._client().create_post(chat_id, text, root_id)
+            return await self.client().create_post(chat_id, text, root_id)
         except ApiError as exc:
             # The root was deleted, or is itself a reply. An answer outside the thread is better than none.
             if root_id is None or "root_id" not in exc.error_id:
                 raise
-            return await self._client().create_post(chat_id, text)
-
-    async def post_prompt(self, chat_id: str, text: str, metadata: Any) -> str | None:
-        """See `Network`."""
-        try:
-            async with asyncio.timeout(_PROMPT_SECONDS):
-                post = await self._post(chat_id, text, await self._thread_root_for_send(None, metadata))
-        except (HardenedError, ValueError, TimeoutError) as exc:
-            logger.warning("Mattermost: a question was not sent: %s", type(exc).__name__)
-            return None
-        return str(post["id"])
-
-    async def edit_prompt(self, chat_id: str, message_id: str, text: str) -> None:
-        """See `Network`."""
-        if not (edited := await self.edit_message(chat_id, message_id, text, finalize=True)).success:
-            logger.warning("Mattermost: the outcome of a question is not shown: %s", edited.error_kind)
-
-    def approving_admins(self) -> Sequence[str] | None:
-        """See `Network`."""
-        return self._settings.group_allow_admin_from if self._settings.approvals_to == "admins" else None
-
-    async def direct_chat(self, user_id: str) -> str | None:
-        """See `Network`."""
-        try:
-            return await self._client().direct_channel(user_id)
-        except (HardenedError, ValueError) as exc:
-            logger.warning("Mattermost: an admin's direct channel was not found: %s", type(exc).__name__)
-            return None
-
-    async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
-        """See `Network`."""
-        for name in names:
-            try:
-                await self._client().react(message_id, name)
-            except (HardenedError, ValueError) as exc:
-                logger.info("Mattermost: a reaction was not put below a question: %s", type(exc).__name__)
+            return await self.client().create_post(chat_id, text)
 
     async def _thread_root_for_send(self, reply_to: str | None, metadata: dict[str, Any] | None) -> str | None:
         """Return the root id of the thread to post in. In every reply mode, an answer stays in its post's thread."""
@@ -234,47 +202,14 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     async def _show_typing(self, chat_id: str, metadata: dict[str, Any] | None) -> None:
         """Show the typing indicator in the thread of the answer."""
         try:
-            await self._client().typing(chat_id, (metadata or {}).get("thread_id"))
+            await self.client().typing(chat_id, (metadata or {}).get("thread_id"))
         except (HardenedError, ValueError) as exc:
             logger.debug("Mattermost: typing failed: %s", exc)
 
-    # -- answers that grow: see `Messages`
-
-    def layout(self, text: str) -> list[str]:
-        """Return the posts of a text, cut where a finished answer is."""
-        return without_counters(self._posts(text))
-
-    async def ending(self, texts: list[str], pieces: Sequence[Piece]) -> list[str]:
-        """See `pings`."""
-        if self.connection is None:
-            return texts
-        usernames, posted = self.connection.source.usernames, [piece.posted for piece in pieces]
-        return await pings.ending(texts, posted, usernames.id_of, usernames.look_up, self._bot_user_id)
-
-    async def create(self, grown: Grown, text: str) -> str:
-        """Post in the answer's thread."""
-        root_id = await self._thread_root_for_send(grown.reply_to, grown.metadata)
-        return str((await self._post(grown.chat_id, text, root_id))["id"])
-
-    async def change(self, grown: Grown, piece: Piece, text: str) -> str:
-        """Edit a post. To repeat an edit in doubt does no harm."""
-        try:
-            await self._client().patch_post(piece.id, text)
-        except Unanswered:
-            await self._client().patch_post(piece.id, text)
-        return piece.id
-
-    async def withdraw(self, chat_id: str, message_id: str) -> None:
-        """Delete a post."""
-        await self._client().call("DELETE", f"/posts/{message_id}")
-
-    def error_kind(self, exc: Exception) -> str | None:
-        """Return the host's word for an error."""
-        return _error_kind(exc)
-
     # -- overrides of the methods that stock's media calls
 
-    def _client(self) -> MattermostClient:
+    def client(self) -> MattermostClient:
+        """Return the client. Raises ConnectionLost."""
         if self.connection is None:
             raise ConnectionLost("not connected to Mattermost")
         return self.connection.client
@@ -299,7 +234,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         """
         self._last_post_status, self._last_post_error = None, ""
         try:
-            return await self._client().call(method, path, payload)
+            return await self.client().call(method, path, payload)
         except ApiError as exc:
             self._last_post_status, self._last_post_error = exc.status, exc.error_id
             logger.warning("Mattermost: %s", exc)
@@ -313,7 +248,7 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         self, channel_id: str, file_data: bytes, filename: str, content_type: str = "application/octet-stream"
     ) -> str | None:
         try:
-            info = await self._client().upload_file(channel_id, filename, file_data, content_type)
+            info = await self.client().upload_file(channel_id, filename, file_data, content_type)
         except (HardenedError, ValueError) as exc:
             logger.warning("Mattermost: a file could not be uploaded: %s", exc)
             return None
@@ -334,12 +269,3 @@ def _shortened(name: str) -> str:
     suffix = Path(name).suffix if len(Path(name).suffix) <= 20 else ""
     stem = name.removesuffix(suffix).encode()[: _FILE_NAME_BYTES - len(suffix.encode())].decode("utf-8", "ignore")
     return f"{stem}{suffix}"
-
-
-def _error_kind(exc: Exception) -> str | None:
-    match exc:
-        case ApiError(status=403):
-            return "forbidden"
-        case ApiError(status=404):
-            return "not_found"
-    return None

@@ -7,26 +7,26 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from ...common.core.bounded import Expiring
 from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
 from ...common.core.events import Attachment, Inbound, Observe, Reaction
 from ...common.core.mentions import said
-from ...common.core.pacing import Pace
 from ...common.host import adapter, logs, profile, strict_mode
 from ...common.host.contract import table
 from ...common.host.contract.check import stock_adapter
 from ...common.host.outgoing.editing import editing
-from ...common.host.outgoing.growing import Grown, Piece, without_counters
+from ...common.host.outgoing.growing import without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.reactions import ReactionRules
 from ...common.settings.config import without_user
-from . import host_names, sending, wire
+from . import files, host_names, wire
 from .connection import Connection
 from .failures import Refused, RpcError
+from .outgoing import sending
+from .outgoing.own_messages import OwnMessages
 from .settings import SignalSettings
 from .stock import STOCK
 
@@ -38,8 +38,6 @@ SendResult: Any = table.SEND_RESULT.load()
 
 _KEEP_QUOTABLE = 500
 _QUOTED_CHARACTERS = 200
-_PROMPT_SECONDS = 8.0
-"""Time for sending a question: after 15 s the host asks a second time."""
 
 
 class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
@@ -47,8 +45,6 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 
     # The host then passes long answers on whole, and `send` splits them.
     splits_long_messages = True
-    # Apps show about ten edits of a message; each one travels as a message of its own.
-    pace = Pace(2.0, growth=1.5, most=8)
     connection: Connection | None
     _settings: SignalSettings
 
@@ -82,6 +78,9 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         await self.connection.open()
         logger.info("Signal: subscribed to the events of signal-cli")
         return True
+
+    def _own_messages(self) -> OwnMessages:
+        return OwnMessages(self, self._direct_chat)
 
     # -- inbound
 
@@ -140,7 +139,7 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if self.connection is None:
             return None, ""
         data = await self.connection.client.attachment(attachment.id, max_bytes)
-        return await asyncio.to_thread(_cache, data)
+        return await asyncio.to_thread(files.cache, data)
 
     # -- outbound
 
@@ -149,25 +148,18 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
     ) -> Any:
         """Send a text with Signal's styles, split into several messages if needed, quoting the message it answers."""
         await self._stop_typing_indicator(chat_id)
-        connection = self.connection
-        if connection is None:
+        if self.connection is None:
             return SendResult(success=False, error="not connected to signal-cli", error_kind="transient")
-        to = await self._to(chat_id)
         # signal-cli sends with the timer of the chat.
-        timer = connection.source.timer(chat_id)
+        timer = self.connection.source.timer(chat_id)
 
         async def send_part(number: int, part: str) -> str | None:
-            text, styles = _styled(part)
-            params = {**to, "message": text, **({"textStyles": styles} if styles else {})}
-            params |= self._quote(chat_id, reply_to, number)
-            sent = await sending.send(connection.client, params)
-            # The timestamp is needed to recognise the echo of our own message.
-            self._track_sent_timestamp({"timestamp": sent.timestamp})
-            self._said.put((chat_id, str(sent.timestamp)), text[:_QUOTED_CHARACTERS], timer)
+            timestamp = await self.send_one(chat_id, part, **self.quote(chat_id, reply_to, number))
+            self._said.put((chat_id, str(timestamp)), _styled(part)[0][:_QUOTED_CHARACTERS], timer)
             # Given an id, the host edits the answer while the model still writes it.
-            return str(sent.timestamp) if self._settings.streaming and sent.timestamp else None
+            return timestamp if self._settings.streaming else None
 
-        parts = self.truncate_message(content, host_names.MAX_MESSAGE_LENGTH.load())
+        parts = self.parts(content)
         if (metadata or {}).get("expect_edits"):
             parts = without_counters(parts)
         result = await send_all(parts, send_part, lambda _: None)
@@ -176,75 +168,42 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
             self._forget_in_time()
         return result
 
-    # -- answers that grow: see `Messages`
+    # -- what the bot's own messages need: see `outgoing.own_messages.Sender`
 
-    def layout(self, text: str) -> list[str]:
-        """Return the messages of a text, cut where a finished answer is."""
-        return without_counters(self.truncate_message(text, host_names.MAX_MESSAGE_LENGTH.load()))
+    async def send_one(
+        self, chat_id: str, text: str, *, patience: float = sending.PATIENCE_SECONDS, **params: Any
+    ) -> str | None:
+        """Send one message with Signal's styles; return its timestamp, None if unknown. Raises HardenedError."""
+        plain, styles = _styled(text)
+        params |= {**await self._to(chat_id), "message": plain, **({"textStyles": styles} if styles else {})}
+        sent = await sending.send(self._connected().client, params, patience=patience)
+        # The timestamp is needed to recognise the echo of our own message.
+        self._track_sent_timestamp({"timestamp": sent.timestamp})
+        return str(sent.timestamp) if sent.timestamp else None
 
-    async def ending(self, texts: list[str], pieces: Sequence[Piece]) -> list[str]:
-        """Change nothing: a message's text mentions nobody on Signal."""
-        return texts
-
-    async def create(self, grown: Grown, text: str) -> str:
-        """Send a further message."""
-        quote = self._quote(grown.chat_id, grown.reply_to, len(grown.pieces))
-        return await self._send_prompt(grown.chat_id, text, **quote) or ""
-
-    async def change(self, grown: Grown, piece: Piece, text: str) -> str:
-        """Edit a message; return the timestamp of the edit, which the next one has to name."""
-        # An edit without its quote would remove that.
-        quote = self._quote(grown.chat_id, grown.reply_to, grown.pieces.index(piece))
-        try:
-            edited = await self._send_prompt(grown.chat_id, text, editTimestamp=int(piece.id), **quote)
-        except Unanswered as exc:
-            logger.warning("Signal: an edit is in doubt: %s", exc)
-            edited = None
-        return edited or piece.id
-
-    async def withdraw(self, chat_id: str, message_id: str) -> None:
-        """Delete a message for everybody."""
+    async def delete(self, chat_id: str, message_id: str) -> None:
+        """Delete a message for everybody. Raises HardenedError or ValueError."""
         params = {**await self._to(chat_id), "targetTimestamp": int(message_id)}
         await self._connected().client.rpc("remoteDelete", params)
 
-    def error_kind(self, exc: Exception) -> str | None:
-        """Return None: the host has no word for this network's errors."""
-        return None
+    def parts(self, text: str) -> list[str]:
+        """Return the messages of a text."""
+        parts: list[str] = self.truncate_message(text, host_names.MAX_MESSAGE_LENGTH.load())
+        return parts
 
-    async def post_prompt(self, chat_id: str, text: str, metadata: Any) -> str | None:
-        """See `Network`. A message of a limited rate is not waited for: the host then asks in its own way."""
-        try:
-            async with asyncio.timeout(_PROMPT_SECONDS):
-                return await self._send_prompt(chat_id, text)
-        except (HardenedError, TimeoutError) as exc:
-            logger.warning("Signal: a question was not sent: %s", type(exc).__name__)
-            return None
+    def quote(self, chat_id: str, message_id: str | None, number: int) -> dict[str, Any]:
+        """Return the parameters that make the message of that number quote what the answer is to."""
+        if self.config.reply_to_mode != "all" and (self.config.reply_to_mode != "first" or number > 0):
+            return {}
+        quoted = self._quotable.get((chat_id, message_id or ""))
+        if quoted is None:
+            # signal-cli requires author and text of a quote, so an unknown message cannot be quoted.
+            return {}
+        author, text = quoted
+        return {"quoteTimestamp": int(message_id or 0), "quoteAuthor": author, "quoteMessage": text}
 
-    async def edit_prompt(self, chat_id: str, message_id: str, text: str) -> None:
-        """See `Network`."""
-        try:
-            await self._send_prompt(chat_id, text, editTimestamp=int(message_id))
-        except (HardenedError, ValueError) as exc:
-            logger.warning("Signal: the outcome of a question is not shown: %s", type(exc).__name__)
-
-    def approving_admins(self) -> Sequence[str] | None:
-        """See `Network`."""
-        return self._settings.group_allow_admin_from if self._settings.approvals_to == "admins" else None
-
-    async def direct_chat(self, user_id: str) -> str | None:
-        """See `Network`."""
+    def _direct_chat(self, user_id: str) -> str | None:
         return self.connection.source.senders.direct_chat_id(user_id) if self.connection else None
-
-    async def seed_prompt(self, message_id: str, names: Sequence[str]) -> None:
-        """Do nothing: an account has one reaction a message, which says nothing about the others."""
-
-    async def _send_prompt(self, chat_id: str, text: str, **more: Any) -> str | None:
-        connection = self._connected()
-        plain, styles = _styled(text)
-        params = {**await self._to(chat_id), "message": plain, **({"textStyles": styles} if styles else {}), **more}
-        sent = await sending.send(connection.client, params, patience=_PROMPT_SECONDS)
-        self._track_sent_timestamp({"timestamp": sent.timestamp})
-        return str(sent.timestamp) if sent.timestamp else None
 
     def _connected(self) -> Connection:
         if self.connection is None:
@@ -256,17 +215,6 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         if chat_id.startswith("group:"):
             return {"groupId": chat_id[6:]}
         return {"recipient": [await self._resolve_recipient(chat_id)]}
-
-    def _quote(self, chat_id: str, message_id: str | None, number: int) -> dict[str, Any]:
-        """Return the parameters that make the message of that number quote what the answer is to."""
-        if self.config.reply_to_mode != "all" and (self.config.reply_to_mode != "first" or number > 0):
-            return {}
-        quoted = self._quotable.get((chat_id, message_id or ""))
-        if quoted is None:
-            # signal-cli requires author and text of a quote, so an unknown message cannot be quoted.
-            return {}
-        author, text = quoted
-        return {"quoteTimestamp": int(message_id or 0), "quoteAuthor": author, "quoteMessage": text}
 
     def _validate_send_result(self, result: Any) -> tuple[bool, str | None]:
         """Evaluate the result of a file sent by stock. One member reached counts as success."""
@@ -344,22 +292,6 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
 @editing
 class StreamingSignalAdapter(SignalAdapter):
     """The adapter with answers that grow."""
-
-
-def _cache(data: bytes) -> tuple[str, str]:
-    """Write a file to the host's cache, as stock's `_fetch_attachment` does; return path and content type. Blocks."""
-    extension = host_names.GUESS_EXTENSION(data)
-    # Android sends voice memos as bare AAC, but speech recognition needs a container.
-    remux = host_names.REMUX_AAC.optional() if extension == ".aac" else None
-    if remux and (remuxed := remux(data)) is not None:
-        data, extension = remuxed
-    if host_names.IS_IMAGE_EXT(extension):
-        path = table.CACHE_IMAGE(data, extension)
-    elif host_names.IS_AUDIO_EXT(extension):
-        path = table.CACHE_AUDIO(data, extension)
-    else:
-        path = table.CACHE_DOCUMENT(data, extension)
-    return str(path), str(host_names.EXT_TO_MIME(extension))
 
 
 def _styled(text: str) -> tuple[str, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from ..core.wording import Foreign
@@ -46,6 +46,11 @@ def meaning(emoji: str) -> Sign | int | None:
 def name_of(meant: Sign | int) -> str:
     """Return Mattermost's name of the emoji for a sign or a number from 1 to 9."""
     return NAMES[meant][0] if isinstance(meant, Sign) else DIGITS[meant - 1]
+
+
+def seeds(answers: Iterable[Sign | int]) -> list[str]:
+    """Return Mattermost's names of the emoji for those answers that have one."""
+    return [name_of(meant) for meant in answers if isinstance(meant, Sign) or meant <= len(DIGITS)]
 
 
 def shown(emoji: Foreign) -> str:

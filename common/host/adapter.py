@@ -16,6 +16,7 @@ from ..inbound.reactions import Reactions
 from ..state.ledger import Answers
 from ..state.store import shared
 from . import events, people, profile
+from .asking.asked import asked
 from .asking.asking import Asking
 from .contract import table
 from .interceptor import Interceptor
@@ -32,11 +33,11 @@ logger = logging.getLogger(__name__)
 def hardened(stock: Any) -> Any:
     """Return the base class of a network's adapter, made from the stock one.
 
-    The subclass supplies `_deliver`, `_send_text`, `_own_text`, `_reaction_rules` and `_open_connection`, which sets
-    `connection` and returns False if another process holds the account.
+    The subclass supplies `_deliver`, `_send_text`, `_own_text`, `_own_messages`, `_reaction_rules`, `_settings` and
+    `_open_connection`, which sets `connection` and returns False if another process holds the account.
     """
 
-    class Hardened(guarded(stock)):  # type: ignore[misc]
+    class Hardened(asked(guarded(stock))):  # type: ignore[misc]
         gateway_runner: Any = None
         """Set by the host; before 0.19 only on adapters that declare it."""
 
@@ -54,7 +55,8 @@ def hardened(stock: Any) -> Any:
             )
             self._notifying: asyncio.Task[None] | None = None
             self._answers = Answers(shared(self.state), self.platform.value)
-            self._growing = Growing(self, book(str(self.home), self.platform.value))
+            self.own_messages = self._own_messages()
+            self._growing = Growing(self.own_messages, book(str(self.home), self.platform.value))
             self._typing: dict[str, asyncio.Task[None]] = {}
             """The call in progress that shows the typing indicator, by chat."""
 
@@ -192,63 +194,6 @@ def hardened(stock: Any) -> Any:
             """Set the host's handler of messages that arrive while the agent works, wrapped by the interceptor."""
             super().set_busy_session_handler(handler and self._interceptor.screened_while_busy(handler))
 
-        # -- questions
-
-        async def send_exec_approval(
-            self,
-            chat_id: str,
-            command: str,
-            session_key: str,
-            description: str = "dangerous command",
-            metadata: dict[str, Any] | None = None,
-            smart_denied: bool = False,
-            allow_session: bool = True,
-            **_: Any,
-        ) -> Any:
-            """Ask whether a command may run. A failure lets the host ask in plain text."""
-            asked = await self._asking.approval(
-                chat_id, session_key, command, description, metadata, for_session=allow_session and not smart_denied
-            )
-            return _sent(asked)
-
-        async def _send_exec_approval_prompt(self, prompt: Any) -> Any:
-            """Ask whether a command may run, in the form of 0.21.5 and newer."""
-            return await self.send_exec_approval(
-                prompt.chat_id,
-                prompt.command,
-                prompt.session_key,
-                prompt.description,
-                prompt.metadata,
-                prompt.smart_denied,
-                "session" in prompt.choices,
-            )
-
-        async def send_slash_confirm(
-            self,
-            chat_id: str,
-            title: str,
-            message: str,
-            session_key: str,
-            confirm_id: str,
-            metadata: dict[str, Any] | None = None,
-        ) -> Any:
-            """Ask whether a slash command shall run. A failure lets the host ask in plain text."""
-            return _sent(await self._asking.confirmation(chat_id, session_key, message, confirm_id, metadata))
-
-        async def send_clarify(
-            self,
-            chat_id: str,
-            question: str,
-            choices: list[Any] | None,
-            clarify_id: str,
-            session_key: str,
-            metadata: dict[str, Any] | None = None,
-        ) -> Any:
-            """Ask a question of the agent's; the host's own form where it has no few choices."""
-            if await self._asking.question(chat_id, session_key, question, choices or (), clarify_id, metadata):
-                return _sent(True)
-            return await super().send_clarify(chat_id, question, choices, clarify_id, session_key, metadata)
-
         # -- outbound
 
         async def send(
@@ -304,8 +249,3 @@ def hardened(stock: Any) -> Any:
             await super()._finalize_delivery_obligation(obligation_id, settled(result), *args, **more)
 
     return Hardened
-
-
-def _sent(asked: bool) -> Any:
-    """Return the host's result of a question, without the message's id: the host would edit it."""
-    return table.SEND_RESULT(success=asked, error=None if asked else "cannot be asked by reaction")

@@ -98,8 +98,8 @@ class Interceptor:
             if answered:
                 await self._adapter.send(event.source.chat_id, answered)
             return False
-        answers_nothing = self._answers_nothing(event)
-        if answers_nothing and not self._has_files(event):
+        answers_nothing = self._answers_nothing(event, delivery)
+        if answers_nothing and not self._has_files(event, delivery):
             return False
         if refusal := self._refused(event):
             if refusal.reply:
@@ -155,13 +155,15 @@ class Interceptor:
             session.arrived(event.source)
             if self.deletions.include(event):
                 return None
-            if self._answers_nothing(event) and not self._has_files(event):
+            delivery = event.metadata.get("hardened")
+            if self._answers_nothing(event, delivery) and not self._has_files(event, delivery):
                 return None
             if refusal := self._refused(event):
                 return refusal.reply
             if not event.internal:
                 questions.begins(event, self._extra, self._adapter)
-            reply = await handler(event)
+            with questions.running(event):
+                reply = await handler(event)
             if event.is_command():
                 questions.confirmation_asked(event, self._extra, self._adapter)
             return reply
@@ -216,9 +218,8 @@ class Interceptor:
             return None
         return questions.refused(event, authority, self._extra, self._adapter)
 
-    def _answers_nothing(self, event: Any) -> bool:
+    def _answers_nothing(self, event: Any, delivery: object) -> bool:
         """Return True for a message without words while the host would read any text as the answer to a question."""
-        delivery = event.metadata.get("hardened")
         return (
             isinstance(delivery, Delivery)
             and isinstance(delivery.decision, Dispatch)
@@ -226,13 +227,12 @@ class Interceptor:
             and questions.takes_any_text(event, self._extra, self._adapter)
         )
 
-    def _has_files(self, event: Any) -> bool:
+    def _has_files(self, event: Any, delivery: Delivery) -> bool:
         """Leave nothing of a message without words but its files: what describes it goes into the background.
 
         Return False if there are none.
         """
         if event.text and event.text != _ABOVE:
-            delivery = event.metadata["hardened"]
             self._observed.add(delivery.buffer, _line(delivery, event.text))
         event.text = ""
         return bool(event.media_urls)

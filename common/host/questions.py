@@ -7,16 +7,17 @@ person's message in that session as the answer (gateway/run.py, `_handle_message
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from ..core.authority import RIGHTS, Answers, Authority, Commands
 from ..core.bounded import Bounded
-from . import people, profile, sessions
-from .asking import answers, approvals
+from . import people, sessions
+from .asking import answers, approvals, updates
 from .contract import table
 
 _KEEP = 2_000
@@ -79,6 +80,27 @@ _confirmations: Bounded[str, str] = Bounded(_KEEP)
 
 _speakers: Bounded[str, Any] = Bounded(_KEEP)
 """The source of the latest message that a session began to work on, by session key."""
+
+
+_running: ContextVar[Any] = ContextVar("hardened_running", default=None)
+"""The event that the host works on."""
+
+
+@contextmanager
+def running(event: Any) -> Iterator[None]:
+    """Let a command's own questions know who ran it."""
+    token = _running.set(None if event.internal else event)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def running_command() -> tuple[str, str] | None:
+    """Return the user id of the person whose slash command the host carries out, and the command, None for none."""
+    event = _running.get()
+    command = command_of(event) if event is not None else None
+    return (str(event.source.user_id), command) if command and event.source.user_id else None
 
 
 def begins(event: Any, extra: Mapping[str, Any], adapter: Any) -> None:
@@ -211,7 +233,7 @@ def _question(event: Any, command: str | None, key: str, runner: Any) -> _Questi
     """Return the open question of a session that a message would answer, in the host's own order."""
     if key in (table.UPDATE_PROMPTS.of(runner) or {}):
         # The host accepts any text as the answer; even a command closes the question.
-        return _Question("update", _update_asker(key))
+        return _Question("update", updates.asker(key))
     text = (event.text or "").strip()
     if table.HAS_BLOCKING_APPROVAL(key):
         if (choice := choice_of(event, command)) is not None:
@@ -269,18 +291,6 @@ def _pending_confirmation(key: str) -> Mapping[str, Any] | None:
 def _confirmation_key(pending: Mapping[str, Any]) -> str:
     """Return a unique key: each gateway runner of a process counts its confirmations from one."""
     return f"{pending.get('confirm_id')} {pending.get('created_at')}"
-
-
-def _update_asker(key: str) -> str | None:
-    """Return the user id that ran the update, from the host's file of it."""
-    for name in (".update_pending.claimed.json", ".update_pending.json"):
-        try:
-            pending = json.loads((profile.home() / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(pending, dict) and pending.get("session_key") == key:
-            return str(pending.get("user_id"))
-    return None
 
 
 def command_of(event: Any) -> str | None:

@@ -226,7 +226,7 @@ class Pipeline(Generic[_Item]):
             return
         # Before the host is asked: a busy account ignores most messages, and each question reads the host's lists.
         decision, authorization = self.decide_optimistically(message.inbound), NOBODY
-        asked = self._awaits(message.chat_id, message.inbound.text)
+        asked = self._asked(decision, message)
         if not _is_final(decision, message.inbound, asked):
             authorization = await source.authorize_author(message)
             if self._defers(message, authorization):
@@ -249,6 +249,12 @@ class Pipeline(Generic[_Item]):
             await self._deliver(delivery, partial(self._commit, message.inbound, shown))
         # Last: the catch-up cursor must not pass a message that was not delivered.
         source.handled(message)
+
+    def _asked(self, decision: Decision, message: Message[_Item]) -> frozenset[str]:
+        """Return those whose answer a message would be that is not dispatched anyway."""
+        if isinstance(decision, Dispatch):
+            return frozenset()
+        return self._awaits(message.chat_id, message.inbound.text)
 
     def _is_reaction_to_us(self, inbound: Inbound) -> bool:
         """Return True for a person's reaction to a message of ours in a chat that is served."""

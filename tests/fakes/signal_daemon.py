@@ -6,6 +6,7 @@ Contacts, groups and attachments are what a test puts in.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +18,7 @@ from aiohttp import web
 from hermes_hardened_adapters.adapters.signal.recording.rewriting import framed as frame
 from hermes_hardened_adapters.adapters.signal.recording.stand_in import KEEPALIVE, ReplayDaemon, RpcFault
 
+_times = itertools.count(1_795_500_000_000)
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "signal"
 
 ACCOUNT = "+15550001111"
@@ -41,6 +43,15 @@ def recorded_event(name: str) -> dict[str, Any]:
     """The JSON of a recorded event, to derive variants from."""
     data = next(line for line in recorded(name).split(b"\n") if line.startswith(b"data:"))
     event: dict[str, Any] = json.loads(data[5:])
+    return event
+
+
+def direct_message(text: str | None, **changes: Any) -> dict[str, Any]:
+    """A direct message of Alice's at a time of its own; `changes` are to its dataMessage."""
+    event, stamp = recorded_event("dm_text"), next(_times)
+    envelope = event["envelope"]
+    envelope |= {"timestamp": stamp, "serverReceivedTimestamp": stamp, "serverDeliveredTimestamp": stamp}
+    envelope["dataMessage"] |= {"timestamp": stamp, "message": text, **changes}
     return event
 
 

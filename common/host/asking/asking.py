@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
-from weakref import WeakValueDictionary
 
 from ...asking import texts
-from ...asking.prompts import Answer, Kind, Prompt, Prompts, Tell, judge
-from ...asking.signs import Sign, meaning, name_of
+from ...asking.prompts import UNANSWERED, Answer, Kind, Left, Prompt, Prompts, Tell, Typed, judge, meant
+from ...asking.signs import Sign, meaning, seeds
 from ...core.authority import Answers
 from ...inbound.delivery import Delivery, Reacted
 from ...state.store import Store
 from .. import questions, sessions
 from ..contract import table
-from . import answers, approvals, chats, kept
-from .entries import Approval, Confirmation, Question
+from . import answers, chats, kept, pickers, posed
+from .entries import Approval
 from .network import Network
 
 logger = logging.getLogger(__name__)
@@ -28,8 +27,6 @@ _LOOK_SECONDS = 0.25
 
 _prompts: dict[tuple[str, str], Prompts] = {}
 """By profile and network: adapters are made anew on every reconnect."""
-_adapters: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
-"""The latest adapter of each: it shows how a question ended that an earlier one asked."""
 
 
 class Asking:
@@ -37,9 +34,8 @@ class Asking:
 
     def __init__(self, adapter: Any, store: Store) -> None:
         self._store = store
-        self._key = str(adapter.home), adapter.platform.value
+        self._key = chats.made(adapter)
         self._prompts = _prompts.setdefault(self._key, Prompts())
-        _adapters[self._key] = adapter
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def connected(self) -> None:
@@ -53,12 +49,13 @@ class Asking:
 
     @property
     def _adapter(self) -> Any:
-        return _adapters[self._key]
+        """The latest one: it shows how a question ended that an earlier one asked."""
+        return chats.latest(self._key)
 
     @property
     def _network(self) -> Network:
-        adapter: Network = self._adapter
-        return adapter
+        network: Network = self._adapter.own_messages
+        return network
 
     def _keep(self) -> None:
         kept.keep(self._store, self._key[1], self._prompts)
@@ -69,85 +66,54 @@ class Asking:
         self, chat_id: str, session_key: str, command: str, description: str, metadata: Any, *, for_session: bool
     ) -> bool:
         """Ask whether a command may run; False if the host must ask in its own way."""
-        if not approvals.are_exact():
-            return False
         bound = [prompt.entry.entry for prompt in self._prompts.open() if isinstance(prompt.entry, Approval)]
-        entry = approvals.entry_of(session_key, command, description, bound)
-        if entry is None:
+        prompt = posed.approval(chat_id, session_key, command, description, metadata, bound, for_session=for_session)
+        if prompt is None:
             return False
-        signs = [Sign.ONCE, *([Sign.SESSION] if for_session else []), Sign.DENY]
-        prompt = Prompt(
-            Kind.APPROVAL,
-            session_key,
-            chat_id,
-            texts.approval(command, description, for_session=for_session),
-            {sign: sign.value for sign in signs},
-            Approval(session_key, entry),
-            questions.approval_asker(session_key),
-            metadata,
-        )
-        source, admins = questions.speaker(session_key), self._network.approving_admins()
+        source, admins = questions.speaker(session_key), self._adapter.approving_admins()
         if admins is not None and (source is None or source.chat_type != "dm"):
             return await self._ask_admins(prompt, description, source, admins)
         return await self._ask(prompt)
 
     async def confirmation(self, chat_id: str, session_key: str, message: str, confirm_id: str, metadata: Any) -> bool:
         """Ask whether a slash command shall run; False if the host must ask in its own way."""
-        if table.RESOLVE_CONFIRMATION.optional() is None:
-            return False
-
-        async def say(text: str) -> object:
-            return await self._adapter.send(chat_id, text, metadata=metadata)
-
-        return await self._ask(
-            Prompt(
-                Kind.CONFIRMATION,
-                session_key,
-                chat_id,
-                texts.confirmation(message),
-                {Sign.ONCE: "once", Sign.DENY: "cancel"},
-                Confirmation(session_key, confirm_id, say),
-                questions.speaker_id(session_key),
-                metadata,
-            )
-        )
+        say = self._says(chat_id, metadata)
+        return await self._ask(posed.confirmation(chat_id, session_key, message, confirm_id, metadata, say))
 
     async def question(
         self, chat_id: str, session_key: str, text: str, choices: Sequence[object], clarify_id: str, metadata: Any
     ) -> bool:
         """Ask a question of the agent's with choices; False if the host must ask in its own way."""
-        if table.RESOLVE_CLARIFY.optional() is None or table.PENDING_CLARIFY.optional() is None:
-            return False
-        if (await_text := table.AWAIT_CLARIFY_TEXT.optional()) is None or not 0 < len(choices) <= texts.MOST_CHOICES:
-            return False
-        pending = table.PENDING_CLARIFY(session_key, include_choice_prompts=True)
-        if pending is None or table.SEVERAL_CHOICES.of(pending):
-            return False
-        named = [str(choice) for choice in choices]
-        # A typed answer counts as before.
-        await_text(clarify_id)
-        return await self._ask(
-            Prompt(
-                Kind.QUESTION,
-                session_key,
-                chat_id,
-                texts.question(text, named),
-                dict(enumerate(named, 1)),
-                Question(session_key, clarify_id),
-                questions.speaker_id(session_key),
-                metadata,
-            )
-        )
+        return await self._ask(posed.question(chat_id, session_key, text, choices, clarify_id, metadata))
 
-    async def _ask(self, prompt: Prompt) -> bool:
+    async def update(self, chat_id: str, session_key: str, text: str, default: str, metadata: Any) -> bool:
+        """Ask a question of `hermes update`; False if the host must ask in its own way."""
+        runner = sessions.runner_of(self._adapter)
+        return await self._ask(posed.update(chat_id, session_key, text, default, metadata, runner))
+
+    def picker(self, chat_id: str, session_key: str, metadata: Any) -> pickers.Place | None:
+        """Return where the command that is carried out may ask, None if it is not known who ran it."""
+        return pickers.place(chat_id, session_key, metadata, self._says(chat_id, metadata), self._ask)
+
+    def _says(self, chat_id: str, metadata: Any) -> Callable[[str], Awaitable[object]]:
+        """Return how something is said where a question arose, by the adapter of that time."""
+
+        async def say(text: str) -> object:
+            return await self._adapter.send(chat_id, text, metadata=metadata)
+
+        return say
+
+    async def _ask(self, prompt: Prompt | None) -> bool:
+        if prompt is None:
+            return False
         return await self._post(prompt, prompt.chat_id, prompt.text, prompt.metadata) and await self._wait(prompt)
 
     async def _ask_admins(self, prompt: Prompt, description: str, source: Any, admins: Iterable[str]) -> bool:
         """Ask each admin in their direct chat; refuse if none is reached. The group never sees the command."""
         prompt.of_admins = True
         asked = texts.for_admin(prompt.text, source.user_name if source else "", source.chat_name if source else "")
-        chats = await asyncio.gather(*(self._network.direct_chat(admin) for admin in admins if admin != "*"))
-        posted = [await self._post(prompt, chat, asked, None) for chat in dict.fromkeys(filter(None, chats))]
+        direct = await asyncio.gather(*(self._network.direct_chat(admin) for admin in admins if admin != "*"))
+        posted = [await self._post(prompt, chat, asked, None) for chat in dict.fromkeys(filter(None, direct))]
         if not any(posted):
             await self._adapter.send(prompt.chat_id, texts.NO_ADMIN, metadata=prompt.metadata)
             await prompt.entry.answer(Sign.DENY.value, texts.NO_ADMIN)
@@ -160,7 +126,7 @@ class Asking:
         if message_id is None:
             return False
         self._prompts.put(prompt, (chat_id, message_id))
-        self._start(self._network.seed_prompt(message_id, [name_of(meant) for meant in prompt.answers]))
+        self._start(self._network.seed_prompt(message_id, seeds(prompt.answers)))
         return True
 
     async def _wait(self, prompt: Prompt) -> bool:
@@ -188,43 +154,61 @@ class Asking:
             if heard and self._prompts.expires(place):
                 await self._adapter.send(reacted.chat_id, texts.EXPIRED)
             return
-        meant, user_id = meaning(reacted.reaction.emoji), reacted.authorization.user_id
-        match judge(prompt, meant, user_id, may=self._may(prompt, reacted), heard=heard):
+        sign, user_id = meaning(reacted.reaction.emoji), reacted.authorization.user_id
+        match judge(prompt, sign, user_id, may=self._may(prompt, reacted), heard=heard):
             case Tell(text):
                 await self._adapter.send(reacted.chat_id, text)
             case Answer(value):
                 await self._answer(prompt, value, user_id, reacted.author)
 
     async def typed(self, event: Any, delivery: Delivery) -> str | None:
-        """Take an answer to an approval that somebody typed; return what to say, None if it is the host's to take.
+        """Take a typed answer to an approval or a picker; return what to say, None if it is the host's to take.
 
         The host finds only requests of the author's own session: not what another person asked for in a group.
         """
         rights, source = delivery.authorization.rights, event.source
-        choice = None if rights.answers is Answers.NONE else questions.choice_of(event, questions.command_of(event))
-        if choice is None:
+        if rights.answers is Answers.NONE:
             return None
-        own = sessions.session_keys(source, self._adapter.config.extra, self._adapter)
-        waiting = self._prompts.open_in(source.chat_id, Kind.APPROVAL)
+        if await self._picked(event, delivery):
+            return ""
+        if (choice := questions.choice_of(event, questions.command_of(event))) is None:
+            return None
         # Mattermost's replies are posts in a thread.
         replied = event.reply_to_message_id or source.thread_id or ""
-        prompt = self._prompts.at((source.chat_id, replied))
-        if prompt is None or prompt.kind is not Kind.APPROVAL:
-            if ours := [each for each in waiting if each.session_key in own]:
-                ours[0].answered_by = delivery.author
-                # The host would take the oldest.
-                return texts.WHICH if len(ours) > 1 else None
-            # Plain words are too easily meant for somebody else.
-            here = [each for each in waiting if each.is_admins_copy(source.chat_id)]
-            waiting = here or (waiting if rights.answers is Answers.ANY else [])
-            if not choice.is_command or not waiting:
-                return None
-            if len(waiting) > 1:
-                return texts.WHICH
-            (prompt,) = waiting
+        own = sessions.session_keys(source, self._adapter.config.extra, self._adapter)
+        said = Typed(source.chat_id, own, rights.answers, choice.is_command)
+        at = self._prompts.at((source.chat_id, replied))
+        waiting = self._prompts.open_in(source.chat_id, Kind.APPROVAL)
+        match meant(at if at and at.kind is Kind.APPROVAL else None, waiting, said):
+            case Prompt() as prompt:
+                return await self._typed(prompt, event, choice, delivery)
+            case Left(prompt):
+                prompt.answered_by = delivery.author
+            case Tell(text):
+                return text
+        return None
+
+    async def _picked(self, event: Any, delivery: Delivery) -> bool:
+        """Take a bare number as the choice of the person who ran a command; False if it is none."""
+        source, extra = event.source, self._adapter.config.extra
+        own = sessions.session_keys(source, extra, self._adapter)
+        # A question that was asked later is what the number is for.
+        waiting = self._prompts.open_in(source.chat_id, Kind.PICKER, Kind.QUESTION, Kind.UPDATE)
+        asked = [prompt for prompt in waiting if prompt.asker == str(source.user_id) and prompt.session_key in own]
+        if not asked or asked[-1].kind is not Kind.PICKER or (value := asked[-1].number(event.text or "")) is None:
+            return False
+        authority = delivery.authorization.authority
+        if not questions.has_right(source, authority, extra, asked[-1].command, own=True):
+            return False
+        await self._answer(asked[-1], value, str(source.user_id), delivery.author)
+        return True
+
+    async def _typed(self, prompt: Prompt, event: Any, choice: questions.Choice, delivery: Delivery) -> str:
+        """Take a typed answer to a prompt; return what to say, empty for nothing."""
+        source, rights, extra = event.source, delivery.authorization.rights, self._adapter.config.extra
         if prompt.outcome:
             return texts.already(prompt.outcome)
-        authority, extra = delivery.authorization.authority, self._adapter.config.extra
+        authority = delivery.authorization.authority
         if not prompt.is_admins_copy(source.chat_id) and (
             (choice.value == "always" and rights.answers is not Answers.ANY)
             or not questions.has_right(source, authority, extra, choice.command, own=prompt.asker == source.user_id)
@@ -235,7 +219,7 @@ class Asking:
 
     def awaits(self, chat_id: str, text: str) -> frozenset[str]:
         """See `Awaits`."""
-        asked = self._prompts.open_in(chat_id, Kind.QUESTION)
+        asked = self._prompts.open_in(chat_id, Kind.QUESTION, Kind.PICKER)
         return frozenset(prompt.asker for prompt in asked if prompt.asker and prompt.takes(text))
 
     def notice_of_waiting(self, session_key: str) -> str:
@@ -249,7 +233,7 @@ class Asking:
     async def _answer(self, prompt: Prompt, value: str, user_id: str, who: str, reason: str = "") -> None:
         """Give an answer to exactly what waits, and show it."""
         # Before: what the answer sets off may take long, and the watcher looks meanwhile.
-        prompt.outcome = texts.outcome(value, who, _now())
+        prompt.outcome = texts.outcome(prompt.named(value), who, _now())
         answers.given(prompt.session_key, user_id)
         if not await prompt.entry.answer(value, reason):
             prompt.outcome = texts.TIMED_OUT
@@ -258,18 +242,25 @@ class Asking:
             resume(prompt.chat_id)
 
     def _may(self, prompt: Prompt, reacted: Reacted) -> bool:
-        source = self._adapter.build_source(
-            chat_id=reacted.chat_id, chat_type=reacted.chat_type, user_id=reacted.authorization.user_id
-        )
         if prompt.is_admins_copy(reacted.chat_id):
             return reacted.authorization.rights.answers is not Answers.NONE
         own = prompt.asker == reacted.authorization.user_id or (prompt.asker is None and reacted.chat_type == "dm")
-        if prompt.kind is Kind.QUESTION:
-            return own
-        command = "approve" if prompt.kind is Kind.APPROVAL else questions.confirmed_command(prompt.session_key)
-        return questions.has_right(
-            source, reacted.authorization.authority, self._adapter.config.extra, command, own=own
+        match prompt.kind:
+            case Kind.QUESTION:
+                return own
+            case Kind.PICKER if not own:
+                return False
+            case Kind.APPROVAL:
+                command = "approve"
+            case Kind.CONFIRMATION:
+                command = questions.confirmed_command(prompt.session_key)
+            case _:
+                command = prompt.command
+        source = self._adapter.build_source(
+            chat_id=reacted.chat_id, chat_type=reacted.chat_type, user_id=reacted.authorization.user_id
         )
+        authority, extra = reacted.authorization.authority, self._adapter.config.extra
+        return questions.has_right(source, authority, extra, command, own=own)
 
     # -- how it ends
 
@@ -277,13 +268,13 @@ class Asking:
         """Wait until a question has an answer of the host's own, typed or for lack of time, and show it."""
         while prompt.entry.waits():
             await asyncio.sleep(_LOOK_SECONDS)
-        if prompt.outcome or self._key not in _adapters:
+        if prompt.outcome or self._adapter is None:
             return
         value = prompt.entry.ended_with()
         if value is not None:
             prompt.outcome = texts.outcome(value, prompt.answered_by, _now())
         else:
-            prompt.outcome = texts.TIMED_OUT if prompt.kind is Kind.APPROVAL else texts.ENDED
+            prompt.outcome = UNANSWERED.get(prompt.kind, texts.ENDED)
         await self._settle(prompt)
         if (
             prompt.kind is Kind.APPROVAL

@@ -1,4 +1,4 @@
-"""The connected adapters, so that a thread of the agent can speak in its chat."""
+"""The latest adapter of each account: it speaks for earlier ones, and for a thread of the agent in its chat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 from ...tenancy.chats import Chat
@@ -14,13 +14,32 @@ from .. import profile
 
 logger = logging.getLogger(__name__)
 
-_connected: dict[tuple[str, str], tuple[ref[Any], asyncio.AbstractEventLoop]] = {}
-"""Adapters and their loops, by profile and network. Each connect replaces the one before."""
+_latest: dict[tuple[str, str], _Latest] = {}
+"""By profile and network: adapters are made anew on every reconnect."""
+
+
+class _Latest(NamedTuple):
+    adapter: ref[Any]
+    loop: asyncio.AbstractEventLoop | None = None
+    """None until it is connected."""
+
+
+def made(adapter: Any) -> tuple[str, str]:
+    """Record a new adapter and return the key of its account."""
+    key = str(adapter.home), adapter.platform.value
+    _latest[key] = _Latest(ref(adapter))
+    return key
 
 
 def connected(adapter: Any) -> None:
     """Record an adapter that is connected. Called on its loop."""
-    _connected[str(adapter.home), adapter.platform.value] = (ref(adapter), asyncio.get_running_loop())
+    _latest[str(adapter.home), adapter.platform.value] = _Latest(ref(adapter), asyncio.get_running_loop())
+
+
+def latest(key: tuple[str, str]) -> Any:
+    """Return the latest adapter of an account, None if it is gone."""
+    found = _latest.get(key)
+    return found and found.adapter()
 
 
 def serves(chat: Chat) -> bool:
@@ -57,7 +76,7 @@ def metadata(chat: Chat) -> dict[str, str] | None:
 
 
 def _adapter(chat: Chat) -> tuple[Any, asyncio.AbstractEventLoop] | None:
-    found = _connected.get((str(profile.home()), chat.platform))
-    if found is None or (adapter := found[0]()) is None or found[1].is_closed():
+    found = _latest.get((str(profile.home()), chat.platform))
+    if found is None or (adapter := found.adapter()) is None or found.loop is None or found.loop.is_closed():
         return None
-    return adapter, found[1]
+    return adapter, found.loop

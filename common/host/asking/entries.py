@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,28 @@ class Question:
 
     async def answer(self, value: str, reason: str = "") -> bool:
         return bool(table.RESOLVE_CLARIFY(self.clarify_id, value))
+
+    def ended_with(self) -> str | None:
+        return None
+
+
+@dataclass(slots=True)
+class Choice:
+    """What a slash command sets. `choose` carries it out, until `ends` on the monotonic clock."""
+
+    choose: Callable[[str], Awaitable[None]]
+    ends: float
+    chosen: bool = False
+
+    def waits(self) -> bool:
+        return not self.chosen and time.monotonic() < self.ends
+
+    async def answer(self, value: str, reason: str = "") -> bool:
+        if not self.waits():
+            return False
+        self.chosen = True
+        await self.choose(value)
+        return True
 
     def ended_with(self) -> str | None:
         return None

@@ -15,9 +15,6 @@ class Network(Protocol):
     async def edit_prompt(self, chat_id: str, message_id: str, text: str) -> None:
         """Replace the text of a question. Never raises."""
 
-    def approving_admins(self) -> Sequence[str] | None:
-        """Return the admins to whom alone the commands of groups are shown, None if the group sees them."""
-
     async def direct_chat(self, user_id: str) -> str | None:
         """Return the host's id of the direct chat with somebody, None if there can be none."""
 

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...common.core.errors import NotSent, RateLimited
-from .client import SignalClient
-from .failures import Refused, RpcError, failure_kinds, send_failure
-from .wire import SendResult
+from ....common.core.errors import NotSent, RateLimited
+from ..client import SignalClient
+from ..failures import Refused, RpcError, failure_kinds, send_failure
+from ..wire import SendResult
 
 logger = logging.getLogger(__name__)
 
