@@ -413,14 +413,14 @@ async def test_what_we_said_in_a_chat_with_a_timer_is_not_kept_longer(
         reaction = recorded_event("reaction")["envelope"]["dataMessage"]["reaction"] | ours
         await host.emit(fresh("reaction", reaction=reaction | {"targetSentTimestamp": int(stamp)}))
         assert len(adapter._observed.lines(chat_id)) == 1
-        assert adapter._quote(chat_id, event.message_id, 0)
+        assert adapter.quote(chat_id, event.message_id, 0)
         assert adapter._own_text(chat_id, stamp) == "Lunch is at noon"
         later = 50.0
         assert len(adapter._observed.lines(chat_id)) == 1
         later = 61.0
         adapter._interceptor.expiry.plan()
         assert adapter._observed.lines(chat_id) == ()
-        assert adapter._quote(chat_id, event.message_id, 0) == {}
+        assert adapter.quote(chat_id, event.message_id, 0) == {}
         assert adapter._own_text(chat_id, stamp) is None
 
 
