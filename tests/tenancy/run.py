@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from hermes_hardened_adapters.common.host.contract import table
 from hermes_hardened_adapters.common.host.files import NOT_SENT
 
 from tests.fakes.echo_model import EchoModel, ToolCall, last_user_text
@@ -219,7 +220,9 @@ class Run:
         turn = self._turn(place, anything(chance, self._attempt(place, chance), 6, self.attacker.tried))
         job = {"action": "create", "schedule": "every 2h", "prompt": f"turn-{turn} {self._secret(place)}"}
         await self._ask(place, lambda tools: [ToolCall("cronjob", job)])
-        self.jobs.append((place, turn))
+        # With other profiles, Hermes 0.18 does not tell whose a job is, and a chat may have none.
+        if not self.plugin or table.OWN_JOBS.optional() is not None:
+            self.jobs.append((place, turn))
 
     def _jobs_are_due(self) -> None:
         """Move the time of the jobs, and of those that answer elsewhere. A start runs at once what is due."""
