@@ -115,7 +115,7 @@ RESOLVE_CONFIRMATION = HostName(("tools.slash_confirm:resolve",), without=_PROMP
 TIMEOUT_NOTICE = HostName(
     ("gateway.run_turn_runner_approval_settle:register_timeout_notice",),
     without="Hermes' own word to the chat that nobody answered in time, in whose place comes ours",
-    since="0.22",
+    since="0.21.5",
 )
 _IN_THE_BACKGROUND = "questions about the commands of sub-agents in the background, of which nobody is asked then"
 APPROVAL_NOTIFIERS = HostName(("tools.approval:_gateway_notify_cbs",), without=_IN_THE_BACKGROUND)
