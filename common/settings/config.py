@@ -176,6 +176,13 @@ def base_url(value: str, example: str) -> str:
     return parts.geturl().rstrip("/")
 
 
+def server_of(url: str) -> str:
+    """Return the server of a valid URL, the same one for `http` and `https`, with or without their usual port."""
+    parts = urlsplit(url)
+    port = parts.port if parts.port not in {80, 443, None} else ""
+    return f"{(parts.hostname or '').rstrip('.')}:{port}{parts.path.rstrip('/')}"
+
+
 def on_loopback(url: str) -> bool:
     """Return True if the URL points to this machine. A name other than `localhost` counts as another machine."""
     hostname = urlsplit(url).hostname or ""
