@@ -35,6 +35,8 @@ def claim(adapter: Any, *names: str) -> None:
         for name in names:
             found = _claims.get((network, name))
             if found and found.adapter() is not None and found.home != home:
+                # Two profiles that learn of each other at the same time must not both end.
+                _drop(adapter)
                 raise Fatal(
                     CommonCode.ACCOUNT_TAKEN.of(network),
                     f"the profile {place(found.home)[1]} of this gateway has this account already: give each profile "
@@ -47,5 +49,9 @@ def claim(adapter: Any, *names: str) -> None:
 def release(adapter: Any) -> None:
     """End the claims of an adapter, and no other's."""
     with _changing:
-        for key in [key for key, each in _claims.items() if each.adapter() is adapter or each.adapter() is None]:
-            del _claims[key]
+        _drop(adapter)
+
+
+def _drop(adapter: Any) -> None:
+    for key in [key for key, each in _claims.items() if each.adapter() is adapter or each.adapter() is None]:
+        del _claims[key]
