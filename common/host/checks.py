@@ -23,8 +23,9 @@ from .contract.names import HostName
 from .contract.version import VERIFIED_HERMES, check_version, host_version, version_tuple
 from .documents import parse_yaml, yaml_error
 from .facts import platform_states
-from .setup import Setup, load_setup
+from .setup import Setup, gateway_home, load_setup
 from .tenancy import checks as tenancy
+from .tenancy.profiles import place
 from .wrapper import files
 from .wrapper.enabling import listed
 from .wrapper.files import PLUGIN
@@ -246,7 +247,9 @@ def gateway(context: Context) -> Iterator[Result]:
         what = "No gateway is running for this Hermes home."
         yield advice(what, "Start it with `hermes gateway run`, or `hermes gateway start`.")
         return
-    yield ok("The gateway is running.")
+    keeper = gateway_home() or context.home
+    whose = f" of the profile {place(keeper)[1]}, which serves this one," if keeper != context.home else ""
+    yield ok(f"The gateway{whose} is running.")
     for network, state in states.items():
         if network in context.adapters and state.get("state") != "connected":
             what = (
