@@ -120,6 +120,16 @@ class Settings(BaseModel, ABC):
         }
 
     @classmethod
+    def connecting(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the connecting settings that are written, unchecked: for settings that need not be valid."""
+        found = {}
+        for field, label in cls.sources(extra, environment).items():
+            if field in cls.stock.connecting:
+                value = extra.get(field) if label == f"{cls.stock.platform}.{field}" else environment.get(label)
+                found |= {field: value.strip()} if isinstance(value, str) and value.strip() else {}
+        return found
+
+    @classmethod
     def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str], written: Sequence[str] = ()) -> Self:
         """Read the settings from a `PlatformConfig.extra` and the environment.
 
