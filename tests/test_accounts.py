@@ -178,6 +178,7 @@ async def test_an_aci_that_is_learnt_late_is_one_account_too(
     second = await asyncio.wait_for(ended.get(), 60)
     both.remove(second)
     assert refused_for(second, both[0].home.name, "signal")
+    assert not second.connection.snapshot().listening
     await second.disconnect()
     assert ended.empty()
     assert both[0].is_connected

@@ -132,6 +132,8 @@ class Connection(BaseConnection):
             try:
                 self._claim_names()
             except Fatal as exc:
+                # Older hosts ignore what ends in other profiles than the default one.
+                await self.stream.close()
                 self._on_dead(exc)
                 return
         await asyncio.sleep(_GRACE_SECONDS)
