@@ -94,6 +94,13 @@ def test_two_other_profiles(hermes_home: Path) -> None:
     assert found.what == "The profiles club and family have the same mattermost account."
 
 
+def test_many_profiles_with_one_account_are_one_finding(hermes_home: Path) -> None:
+    for name in ("club", "family", "work"):
+        write(hermes_home / "profiles" / name, BOT)
+    (found,) = examined(hermes_home, MINE)
+    assert found.what == "The profiles default, club, family and work have the same signal account."
+
+
 def test_a_token_of_another_server_is_another_account(hermes_home: Path) -> None:
     write(hermes_home / "profiles" / "club", SERVER)
     for url, status in (("HTTP://Chat.example.com:80/", Status.ADVICE), ("https://chat.example.org", Status.OK)):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from itertools import combinations
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,17 +46,25 @@ def separate(setup: Setup, networks: Mapping[str, Names]) -> Iterator[Result]:
             read = False
             what = f"The settings of the profile {place(home)[1]} cannot be read ({type(exc).__name__})."
             yield advice(what, f"Run `hermes -p {place(home)[1]} adapters doctor`.")
-    twice = [
-        (one, two) for one, two in combinations(accounts, 2) if one.network == two.network and one.names & two.names
-    ]
-    for one, two in twice:
-        what = f"The profiles {one.profile} and {two.profile} have the same {one.network} account."
-        remedy = (
-            f"Give each an account of its own, or remove {one.network} from one: only the first to connect answers."
-        )
+    shared = [(network, owners) for network, owners in _owners(accounts) if len(owners) > 1]
+    for network, owners in shared:
+        what = f"The profiles {', '.join(owners[:-1])} and {owners[-1]} have the same {network} account."
+        remedy = f"Give each an account of its own, or remove {network}: only the first to connect answers."
         yield advice(what, remedy)
-    if read and not twice:
+    if read and not shared:
         yield ok("No two profiles have the same account.")
+
+
+def _owners(accounts: Iterable[_Account]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the network and the profiles of each account; settings with a name in common have the same one."""
+    merged: list[tuple[str, frozenset[str], list[str]]] = []
+    for owner, network, names in accounts:
+        same = [each for each in merged if each[0] == network and each[1] & names]
+        merged = [each for each in merged if each not in same]
+        every = names.union(*(each[1] for each in same))
+        merged.append((network, every, [*(name for each in same for name in each[2]), owner]))
+    for network, _, owners in merged:
+        yield network, owners
 
 
 def _accounts(home: Path, networks: Mapping[str, Names]) -> Iterator[_Account]:
