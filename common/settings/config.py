@@ -122,7 +122,7 @@ class Settings(BaseModel, ABC):
     @classmethod
     def connecting(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
         """Return the connecting settings that are written, unchecked: for settings that need not be valid."""
-        found = {}
+        found: dict[str, str] = {}
         for field, label in cls.sources(extra, environment).items():
             if field in cls.stock.connecting:
                 value = extra.get(field) if label == f"{cls.stock.platform}.{field}" else environment.get(label)
