@@ -11,6 +11,7 @@ from tests.fakes.signal_daemon import ACCOUNT, ALICE, FakeSignalDaemon
 from tests.gateway_process import GatewayProcess, gateway_config, signal_env
 from tests.scene_signal import ALICE_A, variant
 
+ACCOUNTS = "hermes.accounts"
 REFUSED = "signal_account_taken"
 NAMED = "the profile default of this gateway has this account already"
 
@@ -48,5 +49,12 @@ async def test_the_second_profile_is_refused_and_the_first_answers_once(
             for number in range(3):
                 await daemon.emit_event(variant("dm_text", ALICE_A, text=f"hello {number}"))
                 await running.until(lambda number=number: len(answers(daemon)) > number, "an answer")
+            _, report = await running.command("-p", "other", "adapters", "doctor", "--network", "signal", "--json")
         assert answers(daemon) == ["0", "1", "2"]
         assert ACCOUNT not in running.log
+    found = [finding["what"] for finding in json.loads(report) if finding["check"] in {"hermes.gateway", ACCOUNTS}]
+    assert found[:2] == [
+        "The profiles other and default have the same signal account.",
+        "The gateway of the profile default, which serves this one, is running.",
+    ]
+    assert "not connected to signal" in found[2]

@@ -460,6 +460,20 @@ def test_a_gateway_that_is_connected(gateway: dict[str, Any]) -> None:
     assert not facts.listening("mattermost")
 
 
+@pytest.mark.parametrize("config", ["gateway: {multiplex_profiles: true}", "gateway: {}", "[]", "a: ["])
+def test_a_gateway_that_does_not_say_whom_it_serves(
+    config: str, hermes_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = hermes_home / "profiles" / "other"
+    other.mkdir(parents=True)
+    (hermes_home / "config.yaml").write_text(config)
+    monkeypatch.setenv("HERMES_HOME", str(other))
+    status = import_module("gateway.status")
+    monkeypatch.setattr(status, "get_running_pid", lambda pid_path=None, **_: 1 if pid_path else None)
+    monkeypatch.setattr(status, "read_runtime_status", lambda path: {})
+    assert ("serves this one" in next(iter(checks.gateway(context()))).what) is ("true" in config)
+
+
 @pytest.mark.parametrize(
     ("served", "states", "connected"),
     [

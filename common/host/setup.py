@@ -10,6 +10,7 @@ from typing import Any
 from . import profile
 from .contract import table
 from .contract.version import check_version
+from .documents import parse_yaml
 from .tenancy.profiles import place
 
 
@@ -68,7 +69,16 @@ def _serves(home: Path, name: str) -> bool:
     if table.RUNNING_PID(home / "gateway.pid", cleanup_stale=False) is None:
         return False
     served = (table.RUNTIME_STATUS(home / "gateway_state.json") or {}).get("served_profiles")
-    return isinstance(served, list) and name in served
+    return name in served if isinstance(served, list) else _serves_all(home)
+
+
+def _serves_all(home: Path) -> bool:
+    """Return True if that home's settings ask for all profiles: Hermes 0.18 fails to note which it serves."""
+    try:
+        gateway = parse_yaml((home / "config.yaml").read_text(encoding="utf-8"))["gateway"]
+        return gateway["multiplex_profiles"] is True
+    except Exception:
+        return False
 
 
 def gateway_runs() -> bool:
