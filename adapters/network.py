@@ -66,6 +66,8 @@ class Network(Generic[S]):
 
     aliases: Callable[[Path, str], Iterable[str]] = lambda state, identity: ()
     """Return further identities under which the trace may list a person or chat. The path is the state file."""
+    account: Callable[[Mapping[str, str], Path], Collection[str]] = lambda written, state: ()
+    """Return every known name of the account, given the connecting settings as written. The path is the state file."""
     add_commands: Callable[[Commands, Say, WriteJson], None] | None = None
     """Add the commands that only this network has."""
 
@@ -78,6 +80,10 @@ class Network(Generic[S]):
     def name(self) -> str:
         """The name of Hermes' platform."""
         return self.stock.platform
+
+    def account_names(self, extra: Mapping[str, Any], environment: Mapping[str, str], state: Path) -> Collection[str]:
+        """Return every known name of the account in the settings of a profile; none if they name none."""
+        return self.account(self.settings().connecting(extra, environment), state)
 
     def load(self, setup: Setup) -> S:
         """Read the network's settings. Raises ConfigError."""

@@ -65,7 +65,9 @@ def _run(arguments: argparse.Namespace) -> int:
 async def examine(network: str | None = None) -> AsyncIterator[Finding]:
     """Yield each finding as soon as its check is done: Hermes first, then each configured or the requested network."""
     hermes = checks.Context(
-        {name: each.adapter for name, each in NETWORKS.items()}, {name: each.names for name, each in NETWORKS.items()}
+        {name: each.adapter for name, each in NETWORKS.items()},
+        {name: each.names for name, each in NETWORKS.items()},
+        {name: each.account_names for name, each in NETWORKS.items()},
     )
     unusable = False
     async for finding in run_checks(checks.CHECKS, hermes):

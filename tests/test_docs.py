@@ -139,6 +139,16 @@ def test_every_example_of_memory_is_accepted(example: Any) -> None:
     assert example.get("memory") == (off if settings.strict else None)
 
 
+def test_the_examples_of_profiles_are_accepted() -> None:
+    blocks = re.findall(r"^```yaml\n(.+?)^```", CONTENT[DOCS / "profiles.md"], re.DOTALL | re.MULTILINE)
+    default, other = map(parse_yaml, blocks)
+    assert default["gateway"] == {"multiplex_profiles": True}
+    assert "gateway" not in other
+    assert MemorySettings.load(memory_block(other))
+    for example in (default, other):
+        assert example["plugins"]["enabled"] == ["hardened-adapters"]
+
+
 @pytest.mark.parametrize("policy", [*BUILT_IN, "package.module:function"])
 def test_every_policy_is_explained_with_an_example(policy: str) -> None:
     assert ON_MEMORY.count(f"\n| `{policy}` |") == 1

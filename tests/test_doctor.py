@@ -49,6 +49,7 @@ def daemon(daemon_with_profile: FakeSignalDaemon) -> FakeSignalDaemon:
 
 
 ENABLED = {"plugins": {"enabled": ["hardened-adapters"]}, "approvals": {"mode": "manual"}}
+PID = "gateway.pid"
 MODULE = (sys.executable, "-m", "hermes_hardened_adapters")
 HERMES = (str(Path(sys.executable).parent / "hermes"), "adapters")
 
@@ -433,7 +434,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     status = import_module("gateway.status")
     platforms: dict[str, Any] = {}
     monkeypatch.setattr(status, "get_running_pid", lambda **_: 1)
-    monkeypatch.setattr(status, "read_runtime_status", lambda: {"platforms": platforms})
+    monkeypatch.setattr(status, "read_runtime_status", lambda path: {"platforms": platforms})
     return platforms
 
 
@@ -457,6 +458,64 @@ def test_a_gateway_that_is_connected(gateway: dict[str, Any]) -> None:
     assert only(checks.gateway(context(signal=dict))).status is Status.OK
     assert facts.listening("signal")
     assert not facts.listening("mattermost")
+
+
+@pytest.mark.parametrize("config", ["gateway: {multiplex_profiles: true}", "gateway: {}", "[]", "a: ["])
+def test_a_gateway_that_does_not_say_whom_it_serves(
+    config: str, hermes_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = hermes_home / "profiles" / "other"
+    other.mkdir(parents=True)
+    (hermes_home / "config.yaml").write_text(config)
+    monkeypatch.setenv("HERMES_HOME", str(other))
+    status = import_module("gateway.status")
+    monkeypatch.setattr(status, "get_running_pid", lambda pid_path=None, **_: 1 if pid_path else None)
+    monkeypatch.setattr(status, "read_runtime_status", lambda path: {})
+    assert ("serves this one" in next(iter(checks.gateway(context()))).what) is ("true" in config)
+
+
+@pytest.mark.parametrize(
+    ("served", "states", "connected"),
+    [
+        (["default", "other"], {"signal": "connected", "other:signal": "fatal"}, False),
+        (["default", "other"], {"signal": "fatal", "other:signal": "connected"}, True),
+        # Before 0.20.6, one state for all profiles.
+        (["default", "other"], {"signal": "connected"}, True),
+        (["default"], {"signal": "connected", "other:signal": "connected"}, None),
+        ("default, other", {"signal": "connected"}, None),
+        (None, {"signal": "connected"}, None),
+    ],
+)
+def test_a_gateway_of_several_profiles(
+    served: object,
+    states: dict[str, str],
+    connected: bool | None,
+    hermes_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = hermes_home / "profiles" / "other"
+    other.mkdir(parents=True)
+    monkeypatch.setenv("HERMES_HOME", str(other))
+    status = import_module("gateway.status")
+    monkeypatch.setattr(
+        status, "get_running_pid", lambda pid_path=None, **_: 1 if pid_path == hermes_home / PID else None
+    )
+    platforms = {name: {"state": state} for name, state in states.items()}
+    written = {"platforms": platforms, "served_profiles": served}
+    monkeypatch.setattr(status, "read_runtime_status", lambda path: written if path.parent == hermes_home else None)
+    findings = list(checks.gateway(context(signal=dict)))
+    assert facts.listening("signal") is bool(connected)
+    if connected is None:
+        assert only(iter(findings)).what.startswith("No gateway is running")
+    else:
+        assert "gateway of the profile default, which serves this one, is running" in findings[0].what
+        assert len(findings) == 1 if connected else findings[1].status is Status.ADVICE
+
+
+def test_the_default_profile_of_a_gateway_of_several(gateway: dict[str, Any], hermes_home: Path) -> None:
+    gateway |= {"signal": {"state": "connected"}, "other:signal": {"state": "fatal"}, "mattermost": 7}
+    assert only(checks.gateway(context(signal=dict))).status is Status.OK
+    assert facts.listening("signal")
 
 
 def test_what_hermes_is_asked_for(hermes_home: Path) -> None:

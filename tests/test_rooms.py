@@ -26,7 +26,7 @@ HOST = {
 PLACE = re.compile(rf"(?:{'|'.join(sorted(HOST))})(?:(?:\.\w+)+|(?:\.\w+)*:[\w.]+)")
 TABLES = {"table.py", "host_names.py", "stock.py"}
 """The modules that may name places in Hermes."""
-NO_PLACES = {"gateway.json"}
+NO_PLACES = {"gateway.json", "gateway.pid"}
 IMPORTERS = {"common/host/contract/names.py", "common/tenancy/functions.py"}
 """The modules that may import a module whose name they do not write themselves: of Hermes, and an operator's policy."""
 SQL = re.compile(

@@ -41,6 +41,8 @@ HOSTS = (TOO_OLD, *(REPACKAGED.get(version, version) for version in VERIFIED_HER
 SCENARIOS = (
     "attacks",
     "tenancy",
+    "test_accounts.py",
+    "test_accounts_gateway.py",
     "test_adapters_memory.py",
     "test_asking_gateway.py",
     "test_asking_pickers.py",
@@ -56,6 +58,7 @@ SCENARIOS = (
     "test_doctor.py",
     "test_doctor_approvals.py",
     "test_doctor_memory.py",
+    "test_doctor_profiles.py",
     "test_edits_hosted.py",
     "test_ephemeral.py",
     "test_ephemeral_gateway.py",

@@ -19,6 +19,7 @@ from ...common.host.outgoing.growing import without_counters
 from ...common.host.outgoing.sending import send_all
 from ...common.inbound.delivery import Commit, Delivery
 from ...common.inbound.reactions import ReactionRules
+from ...common.settings.config import server_of
 from . import host_names
 from .connection import Connection
 from .mentions.grammar import without_broadcasts
@@ -56,7 +57,8 @@ class MattermostAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         me = await self.connection.log_in()
         self._bot_user_id, self._bot_username = me["id"], str(me.get("username", ""))
         lock = f"{self._settings.url} {self._bot_user_id}"
-        if not self._acquire_platform_lock("mattermost-bot", lock, "Mattermost bot account"):
+        name = f"{server_of(self._settings.url)} {self._bot_user_id}"
+        if not self._take_account("mattermost-bot", lock, "Mattermost bot account", name):
             return False
         await self.connection.listen()
         logger.info("Mattermost: listening as @%s", self._bot_username)

@@ -70,6 +70,17 @@ def _replay(path: Path, faults: Faults, speed: float | None) -> Replay:
     return prepare(path, faults, speed)
 
 
+def _account(written: Mapping[str, str], state: Path) -> Collection[str]:
+    from ...common.settings.config import base_url, server_of
+
+    try:
+        server = server_of(base_url(written["url"], ""))
+    except (KeyError, ValueError):
+        return ()
+    # The user behind a token is known to the server alone.
+    return (f"{server} {written['token']}",) if "token" in written else ()
+
+
 NETWORK: Network[MattermostSettings] = Network(
     title="Mattermost",
     stock=STOCK,
@@ -82,6 +93,7 @@ NETWORK: Network[MattermostSettings] = Network(
     examine=_examine,
     record=_record,
     replay=_replay,
+    account=_account,
     faults={
         "cut": "cut:N cuts the WebSocket after event N",
         "silence": "silence:N keeps it open but silent after event N",

@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import math
 import time
+from functools import partial
 from typing import Any
 
 from ...common.core.bounded import Expiring
@@ -14,6 +15,7 @@ from ...common.core.errors import ConnectionLost, HardenedError, Unanswered
 from ...common.core.events import Attachment, Inbound, Observe, Reaction
 from ...common.core.mentions import said
 from ...common.host import adapter, logs, profile, strict_mode
+from ...common.host.accounts import claims
 from ...common.host.contract import table
 from ...common.host.contract.check import stock_adapter
 from ...common.host.outgoing.editing import editing
@@ -70,10 +72,15 @@ class SignalAdapter(adapter.hardened(_Stock)):  # type: ignore[misc]
         self._forget_in_time(self._growing.expire, self._quotable.expire, self._said.expire)
 
     async def _open_connection(self) -> bool:
-        if not self._acquire_platform_lock("signal-phone", self.account, "Signal account"):
+        if not self._take_account("signal-phone", self.account, "Signal account", self.account):
             return False
         self.connection = Connection(
-            self._settings, self.state, self._observed, sent=self._sent_message_timestamps, **self._host_side()
+            self._settings,
+            self.state,
+            self._observed,
+            sent=self._sent_message_timestamps,
+            claim=partial(claims.claim, self),
+            **self._host_side(),
         )
         await self.connection.open()
         logger.info("Signal: subscribed to the events of signal-cli")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...common.core.chats import LiveChat
-from ...common.core.errors import HardenedError
+from ...common.core.errors import Fatal, HardenedError
 from ...common.inbound.authorization import HostAccess
 from ...common.inbound.delivery import Awaits, Deliver, React, Report, TakeBack
 from ...common.inbound.observation import Observations
@@ -32,7 +32,10 @@ _GRACE_SECONDS = 60.0
 
 
 class Connection(BaseConnection):
-    """The connection of one account. `on_dead` is called with the reason when the stream has ended for good."""
+    """The connection of one account. `on_dead` is called with the reason when the stream has ended for good.
+
+    `claim` gets the account's number and ACI, as far as known, and raises Fatal if they are another profile's.
+    """
 
     source: SignalSource
 
@@ -51,6 +54,7 @@ class Connection(BaseConnection):
         react: React | None = None,
         awaits: Awaits | None = None,
         take_back: TakeBack | None = None,
+        claim: Callable[..., None] | None = None,
     ) -> None:
         super().__init__(
             "signal",
@@ -60,6 +64,7 @@ class Connection(BaseConnection):
             handover_seconds=handover_seconds,
         )
         self._settings = settings
+        self._claim, self._on_dead = claim, on_dead
         self._learned = asyncio.Event()
         self.client = SignalClient(settings.http_url, settings.account)
         self.source = SignalSource(
@@ -105,6 +110,7 @@ class Connection(BaseConnection):
         # and a mention of us like one of somebody else.
         with suppress(TimeoutError):
             await asyncio.wait_for(self._learned.wait(), _LEARN_SECONDS)
+        self._claim_names()
         self.source.pipeline.workers.start()
 
     async def approved(self, chat_id: str) -> None:
@@ -123,5 +129,17 @@ class Connection(BaseConnection):
             logger.warning("%s", unknown)
             await asyncio.sleep(_UNRESOLVED_SECONDS)
             await self.source.learn_account()
+            try:
+                self._claim_names()
+            except Fatal as exc:
+                # Older hosts ignore what ends in other profiles than the default one.
+                await self.stream.close()
+                self._on_dead(exc)
+                return
         await asyncio.sleep(_GRACE_SECONDS)
         await self.source.end_grace_period()
+
+    def _claim_names(self) -> None:
+        """Claim the account under the names learnt meanwhile. Raises Fatal."""
+        if self._claim is not None:
+            self._claim(*filter(None, (self.source.me.id, self.source.me.number)))

@@ -76,6 +76,18 @@ def _aliases(state: Path, identity: str) -> Iterable[str]:
     return aliases(state, identity)
 
 
+def _account(written: Mapping[str, str], state: Path) -> Collection[str]:
+    from ...common.core.errors import StateError
+    from .people.lookup import own_address
+
+    account = written.get("account", "").lower()
+    try:
+        me = own_address(account, state)
+    except StateError:
+        return (account,)
+    return [name for name in (me.id, me.number) if name]
+
+
 def _add_commands(commands: Commands, say: Say, write_json: WriteJson) -> None:
     from .people.command import add
 
@@ -104,6 +116,7 @@ NETWORK: Network[SignalSettings] = Network(
     },
     queueing="With `signal-cli daemon --receive-mode on-connection`, messages wait at Signal for the first client.",
     aliases=_aliases,
+    account=_account,
     add_commands=_add_commands,
     registration={"pii_safe": True, "emoji": "📱"},
 )

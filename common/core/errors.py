@@ -15,6 +15,7 @@ class CommonCode(StrEnum):
     STREAM_FAILED = "stream_failed"
     UNREACHABLE = "unreachable"
     FAILED = "failed"
+    ACCOUNT_TAKEN = "account_taken"
 
     def of(self, network: str) -> str:
         """Return the whole code."""

@@ -16,6 +16,7 @@ from ..inbound.reactions import Reactions
 from ..state.ledger import Answers
 from ..state.store import shared
 from . import events, people, profile
+from .accounts import claims
 from .asking.asked import asked
 from .asking.asking import Asking
 from .contract import table
@@ -34,7 +35,7 @@ def hardened(stock: Any) -> Any:
     """Return the base class of a network's adapter, made from the stock one.
 
     The subclass supplies `_deliver`, `_send_text`, `_own_text`, `_own_messages`, `_reaction_rules`, `_settings` and
-    `_open_connection`, which sets `connection` and returns False if another process holds the account.
+    `_open_connection`, which sets `connection`, and returns False if `_take_account` does.
     """
 
     class Hardened(asked(guarded(stock))):  # type: ignore[misc]
@@ -85,6 +86,12 @@ def hardened(stock: Any) -> Any:
 
         async def disconnect(self) -> None:
             """Close everything that `connect` opened. Idempotent."""
+            try:
+                await self._close()
+            finally:
+                claims.release(self)
+
+        async def _close(self) -> None:
             self._interceptor.closing.set()
             for chat_id in list(self._typing):
                 self._end_typing(chat_id)
@@ -97,6 +104,15 @@ def hardened(stock: Any) -> Any:
             await super().disconnect()
             self._release_platform_lock()
             self._mark_disconnected()
+
+        def _take_account(self, scope: str, identity: str, what: str, *names: str) -> bool:
+            """Take the account for this profile and this process. Return False if another process has it.
+
+            Raises Fatal if another profile has it: before the lock, which a refused adapter must not release.
+            """
+            claims.claim(self, *names)
+            taken: bool = self._acquire_platform_lock(scope, identity, what)
+            return taken
 
         def _host_side(self) -> dict[str, Any]:
             """Return those arguments of a connection that lead to the host."""

@@ -16,6 +16,7 @@ from ..doctor.findings import Result, Status, advice, failed, ok, refusal, sente
 from ..doctor.state_file import state_file
 from ..settings import environment
 from . import profile
+from .accounts.checks import Names, separate
 from .asking import checks as asking
 from .contract import table
 from .contract.check import examine
@@ -23,8 +24,9 @@ from .contract.names import HostName
 from .contract.version import VERIFIED_HERMES, check_version, host_version, version_tuple
 from .documents import parse_yaml, yaml_error
 from .facts import platform_states
-from .setup import Setup, load_setup
+from .setup import Setup, gateway_home, load_setup
 from .tenancy import checks as tenancy
+from .tenancy.profiles import place
 from .wrapper import files
 from .wrapper.enabling import listed
 from .wrapper.files import PLUGIN
@@ -45,6 +47,7 @@ class CheckName(StrEnum):
     MEMORY = "hermes.memory"
     SHARED = "hermes.shared"
     APPROVALS = "hermes.approvals"
+    ACCOUNTS = "hermes.accounts"
     GATEWAY = "hermes.gateway"
     STATE = "hermes.state"
 
@@ -57,6 +60,8 @@ class Context:
     """Maps a network to a function that imports its adapter."""
     names: Mapping[str, Callable[[], Iterable[HostName]]] = field(default_factory=dict)
     """Maps a network to a function that returns the names of Hermes that it uses."""
+    accounts: Mapping[str, Names] = field(default_factory=dict)
+    """Maps a network to a function that returns the names of the account in settings of it."""
 
     @cached_property
     def home(self) -> Path:
@@ -239,6 +244,11 @@ def approvals(context: Context) -> Iterator[Result]:
     yield from asking.approvals(context.setup.platforms)
 
 
+def accounts(context: Context) -> Iterator[Result]:
+    """Check that no two profiles have the same account: both would answer, and the second is refused."""
+    yield from separate(context.setup, context.accounts)
+
+
 def gateway(context: Context) -> Iterator[Result]:
     """Check that a gateway is running and connected to our platforms."""
     states = platform_states()
@@ -246,7 +256,9 @@ def gateway(context: Context) -> Iterator[Result]:
         what = "No gateway is running for this Hermes home."
         yield advice(what, "Start it with `hermes gateway run`, or `hermes gateway start`.")
         return
-    yield ok("The gateway is running.")
+    keeper = gateway_home() or context.home
+    whose = f" of the profile {place(keeper)[1]}, which serves this one," if keeper != context.home else ""
+    yield ok(f"The gateway{whose} is running.")
     for network, state in states.items():
         if network in context.adapters and state.get("state") != "connected":
             what = (
@@ -272,6 +284,7 @@ CHECKS: tuple[Check[Context], ...] = (
     Check(CheckName.MEMORY, memory, needs=_READABLE),
     Check(CheckName.SHARED, shared, needs=(CheckName.SETUP, CheckName.MEMORY)),
     Check(CheckName.APPROVALS, approvals, needs=_READABLE),
+    Check(CheckName.ACCOUNTS, accounts, needs=_READABLE),
     Check(CheckName.GATEWAY, gateway, needs=_READABLE),
     Check(CheckName.STATE, state, needs=_READABLE),
 )

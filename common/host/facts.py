@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from . import profile
 from .contract import table
-from .setup import gateway_runs
+from .setup import gateway_home
+from .tenancy.profiles import place
 
 
 def blocks(config: Mapping[str, Any], network: str) -> Iterator[Mapping[str, Any]]:
@@ -52,11 +54,21 @@ def streaming_lacks(network: str) -> tuple[str, ...]:
 
 
 def platform_states() -> Mapping[str, Mapping[str, Any]] | None:
-    """Return the platform states that the gateway of this home reports, None if no gateway runs.
+    """Return the platform states that this profile's gateway reports, None if no gateway that serves it runs.
 
-    Raises HostContractError if Hermes does not tell.
+    Before 0.20.6, a gateway of several profiles reports only the latest state of a platform, whosever it is. Raises
+    HostContractError if Hermes does not tell.
     """
-    if not gateway_runs():
+    if (home := gateway_home()) is None:
         return None
-    states = (table.RUNTIME_STATUS() or {}).get("platforms")
-    return {n: s for n, s in states.items() if isinstance(s, dict)} if isinstance(states, dict) else {}
+    states = (table.RUNTIME_STATUS(home / "gateway_state.json") or {}).get("platforms")
+    if not isinstance(states, dict):
+        return {}
+    own = place(profile.home())[1]
+    keeper = place(home)[1] if any(":" in name for name in states) else own
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, state in states.items():
+        owner, _, network = name.rpartition(":")
+        if isinstance(state, dict) and (owner or keeper) == own:
+            found[network] = state
+    return found

@@ -10,6 +10,8 @@ from typing import Any
 from . import profile
 from .contract import table
 from .contract.version import check_version
+from .documents import parse_yaml
+from .tenancy.profiles import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,36 @@ def slash_commands() -> frozenset[str]:
     return frozenset(name for command in registry for name in (command.name, *command.aliases))
 
 
+def gateway_home() -> Path | None:
+    """Return the home of the running gateway that serves this profile: its own, or that of another profile.
+
+    Raises HostContractError if Hermes does not tell.
+    """
+    home = profile.home()
+    if table.RUNNING_PID(cleanup_stale=False) is not None:
+        return home
+    root, name = place(home)
+    others = [root, *sorted((root / "profiles").glob("*"))]
+    return next((each for each in others if each != home and _serves(each, name)), None)
+
+
+def _serves(home: Path, name: str) -> bool:
+    """Return True if the gateway of another profile's home runs and serves a profile."""
+    if table.RUNNING_PID(home / "gateway.pid", cleanup_stale=False) is None:
+        return False
+    served = (table.RUNTIME_STATUS(home / "gateway_state.json") or {}).get("served_profiles")
+    return name in served if isinstance(served, list) else _serves_all(home)
+
+
+def _serves_all(home: Path) -> bool:
+    """Return True if that home's settings ask for all profiles: Hermes 0.18 fails to note which it serves."""
+    try:
+        gateway = parse_yaml((home / "config.yaml").read_text(encoding="utf-8"))["gateway"]
+        return gateway["multiplex_profiles"] is True
+    except Exception:
+        return False
+
+
 def gateway_runs() -> bool:
-    """Return True if this profile's gateway is running. Raises HostContractError if Hermes does not tell."""
-    return table.RUNNING_PID(cleanup_stale=False) is not None
+    """Return True if a gateway that serves this profile runs. Raises HostContractError if Hermes does not tell."""
+    return gateway_home() is not None

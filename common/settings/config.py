@@ -120,6 +120,16 @@ class Settings(BaseModel, ABC):
         }
 
     @classmethod
+    def connecting(cls, extra: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the connecting settings that are written, unchecked: for settings that need not be valid."""
+        found: dict[str, str] = {}
+        for field, label in cls.sources(extra, environment).items():
+            if field in cls.stock.connecting:
+                value = extra.get(field) if label == f"{cls.stock.platform}.{field}" else environment.get(label)
+                found |= {field: value.strip()} if isinstance(value, str) and value.strip() else {}
+        return found
+
+    @classmethod
     def load(cls, extra: Mapping[str, Any], environment: Mapping[str, str], written: Sequence[str] = ()) -> Self:
         """Read the settings from a `PlatformConfig.extra` and the environment.
 
@@ -174,6 +184,13 @@ def base_url(value: str, example: str) -> str:
     if not is_valid or parts.query or parts.fragment or "\\" in parts.netloc:
         raise ValueError(f"must look like {example}")
     return parts.geturl().rstrip("/")
+
+
+def server_of(url: str) -> str:
+    """Return the server of a valid URL, the same one for `http` and `https`, with or without their usual port."""
+    parts = urlsplit(url)
+    port = parts.port if parts.port not in {80, 443, None} else ""
+    return f"{(parts.hostname or '').rstrip('.')}:{port}{parts.path.rstrip('/')}"
 
 
 def on_loopback(url: str) -> bool:

@@ -258,8 +258,13 @@ PLUGIN_LIST = HostName(("hermes_cli.plugins:PluginManager.list_plugins",), witho
 DISCOVER_PLUGINS = HostName(("hermes_cli.plugins:discover_plugins",), without=_PLUGIN_CHECK)
 PLATFORM_REGISTRY = HostName(("gateway.platform_registry:platform_registry",), without=_PLATFORM_CHECK)
 PLATFORM_GET = HostName(("gateway.platform_registry:PlatformRegistry.get",), without=_PLATFORM_CHECK)
-RUNNING_PID = HostName(("gateway.status:get_running_pid",), ("cleanup_stale",), without=_GATEWAY_CHECK)
-RUNTIME_STATUS = HostName(("gateway.status:read_runtime_status",), without=_GATEWAY_CHECK)
+RUNNING_PID = HostName(("gateway.status:get_running_pid",), ("pid_path", "cleanup_stale"), without=_GATEWAY_CHECK)
+RUNTIME_STATUS = HostName(("gateway.status:read_runtime_status",), ("path",), without=_GATEWAY_CHECK)
+PROFILE_VARIABLES = HostName(
+    ("agent.secret_scope:build_profile_secret_scope",),
+    ("hermes_home",),
+    without="doctor's check that no two profiles have the same account",
+)
 PLATFORM_TOOLS = HostName(
     ("hermes_cli.tools_config:_get_platform_tools",),
     without="doctor's checks of what chats share and of who allows their commands",
