@@ -152,6 +152,8 @@ async def test_the_doctor_examines_it(server: ToyServer, capsys: pytest.CaptureF
     assert status == 1  # Hermes has no adapter of that name to build on
     contract = [finding["what"] for finding in findings if finding["check"] == "hermes.contract"]
     assert [("toy_platform" in what) for what in contract] == [False, False, True]
+    # The doctor ran in a thread, and was gone before the server saw it.
+    await asyncio.wait_for(server.arrived.wait(), 60)
     await server.stop()
     _, findings = await ran(capsys, "doctor", "--network", "toy")
     (broken,) = [finding for finding in findings if finding["check"] == "toy.server"]
