@@ -33,6 +33,7 @@ SETTINGS = merged(
     CONFIG,
     {
         "approvals": {"timeout": 300},
+        "display": {"tool_progress": "off"},
         "platform_toolsets": {"signal": TOOLS, "mattermost": TOOLS},
         "gateway": {"multiplex_profiles": True},
     },
@@ -92,7 +93,13 @@ class Bot(ABC):
     async def erase(self, path: Path, *, shared: bool = False) -> str:
         """Have it ask whether it may erase a folder, and return the id of the question."""
         await self.say(f"erase {path}", shared=shared)
-        return await self.shows(f"May I run this?**\n```\nrm -rf {path}\n")
+        assert self.running is not None
+        await self.running.until(lambda: bool(self.asks_for(path)), f"a question of {self.profile}: {path.name}")
+        (prompt,) = self.asks_for(path)
+        return prompt
+
+    def asks_for(self, path: Path) -> list[str]:
+        return [number for number, text in self.texts() if "May I run this?" in text and f"rm -rf {path}" in text]
 
 
 @dataclass
@@ -237,6 +244,7 @@ async def one_waits(one: Bot, two: Bot, folder: Path, *, shared: bool) -> None:
     first, second = files(folder, "first", "second")
     results = one.count("result: "), two.count("result: ")
     await one.erase(first, shared=shared)
+    so_far = one.texts()[:]
     for said in ("hello there", "yes"):
         await two.answers(said, shared=shared)
     await two.erase(second, shared=shared)
@@ -244,7 +252,7 @@ async def one_waits(one: Bot, two: Bot, folder: Path, *, shared: bool) -> None:
     await two.shows("result: ", results[1] + 1)
     assert not second.exists()
     assert first.exists()
-    assert one.count("result: ") == results[0]
+    assert one.texts() == so_far
     refused = one.count("Refused by")
     await one.say("/deny why", shared=shared)
     await one.shows("Refused by", refused + 1)
@@ -291,6 +299,23 @@ async def both_ask(one: Bot, two: Bot) -> None:
         assert chosen in [text for _, text in bot.texts() if text.startswith("result: ")][-1]
 
 
+async def one_asks(one: Bot, two: Bot, folder: Path) -> None:
+    """While one has asked a question, the other waits for an answer of another kind."""
+    (target,) = files(folder, "target")
+    results = one.count("result: "), two.count("result: ")
+    await one.say("choose")
+    await one.shows("Which one?", one.count("Which one?") or 1)
+    await two.erase(target)
+    await two.say(f"soon, {folder.name}")
+    await two.say("yes")
+    await two.shows("result: ", results[1] + 1)
+    assert not target.exists()
+    await two.shows(f"echo: soon, {folder.name}")
+    assert one.count("result: ") == results[0]
+    await one.say("2")
+    await one.shows("result: ", results[0] + 1)
+
+
 async def test_five_bots_answer_for_themselves(tmp_path: Path) -> None:
     async with five(tmp_path / "home") as stage:
         default, second, third, fourth, fifth = stage.bots.values()
@@ -306,6 +331,8 @@ async def test_five_bots_answer_for_themselves(tmp_path: Path) -> None:
             await both_wait(default, second, next(folders), shared=True)
             for one, two in ((default, second), (fourth, fifth)):
                 await both_ask(one, two)
+            for one, two in ((default, second), (second, default), (fourth, fifth)):
+                await one_asks(one, two, next(folders))
             (left,) = files(tmp_path, "left")
             prompt = await second.erase(left)
             await running.kill()
@@ -318,5 +345,3 @@ async def test_five_bots_answer_for_themselves(tmp_path: Path) -> None:
             assert left.exists()
             after = {bot.profile: len(bot.texts()) for bot in stage.bots.values()}
             assert {name: after[name] - before[name] for name in after} == {name: 1 for name in after}
-        direct = [bot.mark for bot in stage.bots.values()]
-        assert direct

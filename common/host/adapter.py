@@ -15,7 +15,7 @@ from ..inbound.observation import observations
 from ..inbound.reactions import Reactions
 from ..state.ledger import Answers
 from ..state.store import shared
-from . import events, people, profile
+from . import events, people, profile, sessions
 from .asking.asked import asked
 from .asking.asking import Asking
 from .contract import table
@@ -140,6 +140,12 @@ def hardened(stock: Any) -> Any:
             logger.error("%s is not connected (%s): %s", self.platform.value, code, message)
 
         # -- inbound
+
+        def build_source(self, *args: Any, **fields: Any) -> Any:
+            """Return the host's source of an event, with the profile that the adapter serves."""
+            source = super().build_source(*args, **fields)
+            sessions.name_profile(source, self)
+            return source
 
         async def handle_message(self, event: Any) -> None:
             """Pass an event on to the host if the interceptor admits it. `event.observe_only` marks observed ones."""
