@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.asking_stage import CONFIG, OnMattermost, OnSignal, files, script
-from tests.fakes.echo_model import Answer, EchoModel, ToolCall, last_user_text
+from tests.fakes.echo_model import Answer, EchoModel, ToolCall, addressed_part, last_user_text
 from tests.fakes.mattermost_server import ALICE, DM, OPS, FakeMattermostServer
 from tests.fakes.signal_daemon import GROUP, FakeSignalDaemon, contact, group
 from tests.gateway_process import GatewayProcess, gateway_config, merged, signal_env
@@ -42,11 +42,14 @@ EXPIRED = "has expired"
 
 
 def answer(request: dict[str, Any]) -> Answer | None:
-    said = last_user_text(request)
-    if request["messages"][-1]["role"] != "tool" and "remember " in said:
-        content = said.partition("remember ")[2].strip()
-        return [ToolCall("memory", {"action": "add", "target": "memory", "content": content})]
-    return script(request)
+    """Do what is said to the bot, and not what it only overhears."""
+    *before, last = request["messages"]
+    if last["role"] != "user":
+        return script(request)
+    said = addressed_part(last_user_text(request))
+    if "remember " in said:
+        return [ToolCall("memory", {"action": "add", "target": "memory", "content": said.partition("remember ")[2]})]
+    return script({**request, "messages": [*before, {**last, "content": said}]})
 
 
 class Bot(ABC):
