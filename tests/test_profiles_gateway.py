@@ -209,10 +209,12 @@ class Five:
                 bot.running = running
             yield running
 
-    def requests_of(self, bot: Bot) -> list[str]:
-        """Return the model requests of a bot. Its mark is in each."""
+    def nothing_crossed(self) -> None:
+        """Assert that no model request has a word that was said to another bot alone."""
         requests = [json.dumps(each, ensure_ascii=False) for each in self.model.requests]
-        return [each for each in requests if bot.mark in each]
+        marks = [[bot.profile for bot in self.bots.values() if bot.mark in each] for each in requests]
+        assert {profile for each in marks for profile in each} == set(self.bots)
+        assert max(map(len, marks)) == 1
 
 
 @asynccontextmanager
@@ -235,9 +237,10 @@ async def five(home: Path) -> AsyncIterator[Five]:
 
 
 async def each_answers_for_itself(bots: Iterable[Bot]) -> None:
+    # One after the other: since 0.20.6, Hermes may lose what a new profile is told at the same time.
     for bot in bots:
-        for shared in (False, True):
-            await bot.answers(f"hello, {bot.mark}", shared=shared)
+        await bot.answers(f"hello, {bot.mark}")
+        await bot.answers("hello, everybody", shared=True)
         await bot.say(f"remember {bot.mark}")
         await bot.shows("result: ")
 
@@ -342,9 +345,17 @@ async def test_five_bots_answer_for_themselves(tmp_path: Path) -> None:
         before = {bot.profile: len(bot.texts()) for bot in stage.bots.values()}
         async with stage.gateway():
             await second.react(prompt, "yes")
-            await second.shows(EXPIRED)
+            # On the question itself, and as the answer to the reaction.
+            await second.shows(EXPIRED, 2)
+            # Hermes goes on with what it was killed in, and puts that before what is said next.
             for bot in stage.bots.values():
-                await bot.answers("still there?")
+                await bot.say(f"still there, {bot.profile}?")
+            for bot in stage.bots.values():
+                await bot.shows(f"still there, {bot.profile}?")
             assert left.exists()
-            after = {bot.profile: len(bot.texts()) for bot in stage.bots.values()}
-            assert {name: after[name] - before[name] for name in after} == {name: 1 for name in after}
+            for bot in stage.bots.values():
+                said = [text for _, text in bot.texts()[before[bot.profile] :]]
+                assert not [text for text in said if "result: " in text or "hello there" in text]
+                others = [each for each in stage.bots.values() if each is not bot]
+                assert not [text for text in said for each in others if f"still there, {each.profile}" in text]
+        stage.nothing_crossed()
