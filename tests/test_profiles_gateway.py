@@ -135,7 +135,9 @@ class SignalBot(Bot):
     @property
     def env(self) -> Mapping[str, str]:
         account, users = str(self.person.number), str(ALICE_A.number)
-        return signal_env(self.daemon.url, account, users=users, groups=GROUP, SIGNAL_REQUIRE_MENTION="true")
+        # Hermes 0.18 looks up the people of all profiles in the default one.
+        more = {"MATTERMOST_ALLOWED_USERS": ALICE} if self.profile == "default" else {}
+        return signal_env(self.daemon.url, account, users=users, groups=GROUP, SIGNAL_REQUIRE_MENTION="true", **more)
 
     def texts(self) -> list[tuple[str, str]]:
         return [(stamp, text) for account, stamp, text in self.daemon.sent if account == self.person.number]
