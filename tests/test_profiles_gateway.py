@@ -47,6 +47,9 @@ def answer(request: dict[str, Any]) -> Answer | None:
     if last["role"] != "user":
         return script(request)
     said = addressed_part(last_user_text(request))
+    # Hermes hands in anew what it was killed in, with a note.
+    if "was interrupted" in said:
+        return None
     if "remember " in said:
         return [ToolCall("memory", {"action": "add", "target": "memory", "content": said.partition("remember ")[2]})]
     return script({**request, "messages": [*before, {**last, "content": said}]})
