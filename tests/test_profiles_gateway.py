@@ -48,7 +48,7 @@ def answer(request: dict[str, Any]) -> Answer | None:
         return script(request)
     said = addressed_part(last_user_text(request))
     # Hermes hands in anew what it was killed in, with a note.
-    if "was interrupted" in said:
+    if "interrupted" in last_user_text(request):
         return None
     if "remember " in said:
         return [ToolCall("memory", {"action": "add", "target": "memory", "content": said.partition("remember ")[2]})]
