@@ -93,6 +93,7 @@ SCENARIOS = (
     "test_packaging.py",
     "test_pictures.py",
     "test_profile.py",
+    "test_profiles_gateway.py",
     "test_red_people.py",
     "test_red_state.py",
     "test_redelivery.py",
