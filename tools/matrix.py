@@ -80,6 +80,7 @@ SCENARIOS = (
     "test_interceptor.py",
     "test_kill.py",
     "test_lost_lock.py",
+    "test_lanes.py",
     "test_mattermost_broadcasts.py",
     "test_mattermost_hosted.py",
     "test_mattermost_invitations.py",

@@ -141,12 +141,6 @@ def hardened(stock: Any) -> Any:
 
         # -- inbound
 
-        def build_source(self, *args: Any, **fields: Any) -> Any:
-            """Return the host's source of an event, with the profile that the adapter serves."""
-            source = super().build_source(*args, **fields)
-            sessions.name_profile(source, self)
-            return source
-
         async def handle_message(self, event: Any) -> None:
             """Pass an event on to the host if the interceptor admits it. `event.observe_only` marks observed ones."""
             if await self._interceptor.admit(event):
@@ -187,6 +181,7 @@ def hardened(stock: Any) -> Any:
                     user_id=change.user_id,
                     thread_id=change.inbound.chat.thread,
                 )
+                sessions.name_profile(source, self)
                 await handler(events.platform_event(self.platform.value, change), source)
             except Exception as exc:
                 # An edit may be a request, which must not be lost with its report.

@@ -64,6 +64,7 @@ class Interceptor:
 
     def _event(self, delivery: Delivery, source: Any, **fields: Any) -> Any:
         inbound = delivery.inbound
+        sessions.name_profile(source, self._adapter)
         event = host_events.event_class()(
             source=source,
             message_id=inbound.message_id,
