@@ -15,7 +15,7 @@ from ..inbound.observation import observations
 from ..inbound.reactions import Reactions
 from ..state.ledger import Answers
 from ..state.store import shared
-from . import events, people, profile
+from . import events, people, profile, sessions
 from .accounts import claims
 from .asking.asked import asked
 from .asking.asking import Asking
@@ -197,6 +197,7 @@ def hardened(stock: Any) -> Any:
                     user_id=change.user_id,
                     thread_id=change.inbound.chat.thread,
                 )
+                sessions.name_profile(source, self)
                 await handler(events.platform_event(self.platform.value, change), source)
             except Exception as exc:
                 # An edit may be a request, which must not be lost with its report.

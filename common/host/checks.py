@@ -24,9 +24,9 @@ from .contract.names import HostName
 from .contract.version import VERIFIED_HERMES, check_version, host_version, version_tuple
 from .documents import parse_yaml, yaml_error
 from .facts import platform_states
+from .profile import place
 from .setup import Setup, gateway_home, load_setup
 from .tenancy import checks as tenancy
-from .tenancy.profiles import place
 from .wrapper import files
 from .wrapper.enabling import listed
 from .wrapper.files import PLUGIN

@@ -8,8 +8,8 @@ from typing import Any
 
 from . import profile
 from .contract import table
+from .profile import place
 from .setup import gateway_home
-from .tenancy.profiles import place
 
 
 def blocks(config: Mapping[str, Any], network: str) -> Iterator[Mapping[str, Any]]:

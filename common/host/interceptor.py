@@ -30,6 +30,7 @@ from .waiting import ephemeral
 from .waiting.deletions import Deletions
 from .waiting.expiry import Expiry
 from .waiting.held import Held
+from .waiting.lanes import Lanes
 from .waiting.view_once import ViewOnce
 
 _KEEP_UNAUTHORIZED = 1_000
@@ -54,12 +55,16 @@ class Interceptor:
         self.closing = asyncio.Event()
         """This is set when the adapter is about to close, so that no event waits for its files any longer."""
         self._held = Held(adapter, self.closing)
+        self._lanes = Lanes(adapter, self._extra)
+        self._at_rest: Handler | None = None
+        self._while_busy: BusyHandler | None = None
         self.deletions = Deletions(adapter)
         self.expiry = Expiry(observed.expire, self.deletions.expire)
         self.view_once = ViewOnce(adapter.home, adapter.platform.value, store, self._waiting)
 
     def _event(self, delivery: Delivery, source: Any, **fields: Any) -> Any:
         inbound = delivery.inbound
+        sessions.name_profile(source, self._adapter)
         event = host_events.event_class()(
             source=source,
             message_id=inbound.message_id,
@@ -116,7 +121,8 @@ class Interceptor:
         if mark and not event.is_command():
             self._observed.preface(event, mark)
         if not (event.is_command() or answers_nothing):
-            self._observed.attach(delivery.buffer, keys[0], event)
+            session_key = sessions.session_key(event.source, self._extra, self._adapter)
+            self._observed.attach(delivery.buffer, session_key, event)
             if event.channel_context and not event.text:
                 # The host puts its description of an attachment before the background, and the text after it.
                 event.text = _ABOVE
@@ -138,7 +144,9 @@ class Interceptor:
 
     def turn_ended(self, event: Any) -> None:
         """Delete what was to be seen once in the turns of an event's session."""
-        self.view_once.turn_ended(sessions.session_keys(event.source, self._extra, self._adapter))
+        keys = sessions.session_keys(event.source, self._extra, self._adapter)
+        self._lanes.turn_ended(keys[-1])
+        self.view_once.turn_ended(keys)
         self.expiry.plan()
 
     def _waiting(self) -> Iterator[Any]:
@@ -158,6 +166,9 @@ class Interceptor:
             delivery = event.metadata.get("hardened")
             if self._answers_nothing(event, delivery) and not self._has_files(event, delivery):
                 return None
+            if self._while_busy and self._lanes.is_led_astray(event):
+                await self._while_busy(event, sessions.session_key(event.source, self._extra, self._adapter))
+                return None
             if refusal := self._refused(event):
                 return refusal.reply
             if not event.internal:
@@ -168,6 +179,7 @@ class Interceptor:
                 questions.confirmation_asked(event, self._extra, self._adapter)
             return reply
 
+        self._at_rest = handle
         return handle
 
     def screened_while_busy(self, handler: BusyHandler) -> BusyHandler:
@@ -180,17 +192,26 @@ class Interceptor:
                 return True
             if self._held.takes(event, session_key):
                 return True
+            key = self._lanes.enter(event, session_key)
+            if self._at_rest and self._lanes.answers(event, session_key):
+                if reply := await self._at_rest(event):
+                    await self._adapter.send(event.source.chat_id, reply)
+                return True
             # Merging would mix two people's files; an interruption would deny the open approval.
             separately = not event.internal and (
-                sessions.would_merge(event, session_key, self._adapter)
+                sessions.would_merge(event, key, self._adapter)
                 or questions.interrupts_approval(event, self._extra, self._adapter)
             )
-            if separately and sessions.queue_separately(event, session_key, self._adapter):
-                if notice := self._asking and self._asking.notice_of_waiting(session_key):
-                    await self._adapter.send(event.source.chat_id, notice)
-                return True
-            return await handler(event, session_key)
+            try:
+                if separately and sessions.queue_separately(event, key, self._adapter):
+                    if notice := self._asking and self._asking.notice_of_waiting(key):
+                        await self._adapter.send(event.source.chat_id, notice)
+                    return True
+                return await handler(event, key)
+            finally:
+                self._lanes.leave(key)
 
+        self._while_busy = handle
         return handle
 
     async def _for_this_chat(self, event: Any) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from ..settings.environment import value
@@ -14,6 +15,8 @@ _LIMIT = "HERMES_GATEWAY_ADAPTER_DISCONNECT_TIMEOUT"
 _LIMIT_SECONDS = 5.0
 _MARGIN_SECONDS = 1.0
 """Time to close the rest: sockets, tasks, the state file."""
+DEFAULT = "default"
+"""Hermes' name of the profile of the root home."""
 
 
 def environment() -> Mapping[str, str]:
@@ -29,6 +32,15 @@ def environment() -> Mapping[str, str]:
 def home() -> Path:
     """Return HERMES_HOME of the profile whose scope is active."""
     return Path(table.HERMES_HOME())
+
+
+@lru_cache(maxsize=64)
+def place(home: Path) -> tuple[Path, str]:
+    """Return the root home to which a profile's home belongs, and the profile's name."""
+    for path in (home, home.resolve()):
+        if path.parent.name == "profiles":
+            return path.parent.parent, path.name
+    return home, DEFAULT
 
 
 @contextmanager

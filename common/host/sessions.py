@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from . import profile
 from .contract import table
 
 
@@ -17,16 +19,51 @@ def session_key(source: Any, extra: Mapping[str, Any], adapter: Any) -> str:
 
 
 def session_keys(source: Any, extra: Mapping[str, Any], adapter: Any) -> tuple[str, ...]:
-    """Return every key that the host may use for the session.
+    """Return every key that the host may use for the session; the last one is that of the host's runner.
 
-    The host's runner builds the key from its own settings and the adapter's profile, not from the platform's settings.
+    The runner builds the key from its own settings and the adapter's profile, not from the platform's settings. A key
+    without that profile would be the session of another profile's bot.
     """
-    keys, runner = [session_key(source, extra, adapter)], runner_of(adapter)
+    runner = runner_of(adapter)
+    if served := profile_of(adapter):
+        source = dataclasses.replace(source, profile=source.profile or served)
+        keys = [table.BUILD_SESSION_KEY(source, **session_flags(extra), profile=source.profile)]
+    else:
+        keys = [session_key(source, extra, adapter)]
     if (key_of := table.RUNNER_SESSION_KEY.of(runner)) is not None:
-        adapters: Mapping[str, Mapping[Any, Any]] = table.RUNNER_PROFILE_ADAPTERS.of(runner) or {}
-        ours = next((name for name, those in adapters.items() if adapter in those.values()), None)
-        keys.append(key_of(dataclasses.replace(source, profile=source.profile or ours)))
+        keys.append(key_of(source))
     return tuple(dict.fromkeys(keys))
+
+
+def profile_of(adapter: Any) -> str | None:
+    """Return the profile that a gateway serves through the adapter besides its own, None if it is the gateway's own."""
+    runner = runner_of(adapter)
+    adapters: Mapping[str, Mapping[Any, Any]] = table.RUNNER_PROFILE_ADAPTERS.of(runner) or {}
+    listed = next((name for name, those in adapters.items() if adapter in those.values()), None)
+    # The host lists an adapter once it is connected.
+    if listed or not table.MULTIPLEX.of(table.RUNNER_CONFIG.of(runner)):
+        return listed
+    process, name = table.DEFAULT_DATABASE.optional(), profile.place(adapter.home)[1]
+    own = name == profile.DEFAULT or (process is not None and Path(process).parent == adapter.home)
+    return None if own else name
+
+
+def name_profile(source: Any, adapter: Any) -> None:
+    """Name the adapter's profile in a source that names none. Hermes does so only once it handles the message."""
+    if source is not None and not source.profile:
+        source.profile = profile_of(adapter)
+
+
+def take_over(adapter: Any, session_key: str, other: str) -> None:
+    """Let the event that waits under another key of a session wait under this one, if none does."""
+    waiting = table.PENDING_MESSAGES.of(adapter)
+    if waiting and other in waiting and session_key not in waiting:
+        waiting[session_key] = waiting.pop(other)
+
+
+def is_worked_on(adapter: Any, session_key: str) -> bool:
+    """Return True while the host's runner works on a turn of the session."""
+    return session_key in (table.RUNNING_AGENTS.of(runner_of(adapter)) or {})
 
 
 def is_shared(source: Any, extra: Mapping[str, Any], adapter: Any) -> bool:

@@ -11,7 +11,7 @@ from . import profile
 from .contract import table
 from .contract.version import check_version
 from .documents import parse_yaml
-from .tenancy.profiles import place
+from .profile import place
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from ...doctor.findings import Result, advice, ok
 from .. import facts, profile
 from ..contract import table
 from ..documents import parse_yaml
+from ..profile import place
 from ..setup import Setup
-from ..tenancy.profiles import place
 
 Names = Callable[[Mapping[str, Any], Mapping[str, str], Path], Collection[str]]
 """Returns every known name of the account in a network's settings; given `PlatformConfig.extra`, environment, state."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from ...core.errors import CommonCode, Fatal
-from ..tenancy.profiles import place
+from ..profile import place
 
 
 class _Claim(NamedTuple):

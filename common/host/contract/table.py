@@ -34,7 +34,9 @@ SESSION_SOURCE = needed("gateway.session:SessionSource", "chat_id", "chat_type",
 
 # -- sessions
 
-BUILD_SESSION_KEY = needed("gateway.session:build_session_key", "group_sessions_per_user", "thread_sessions_per_user")
+BUILD_SESSION_KEY = needed(
+    "gateway.session:build_session_key", "group_sessions_per_user", "thread_sessions_per_user", "profile"
+)
 IS_SHARED_SESSION = needed(
     "gateway.session:is_shared_multi_user_session", "group_sessions_per_user", "thread_sessions_per_user"
 )

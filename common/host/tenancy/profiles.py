@@ -7,7 +7,6 @@ each profile's in its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,19 +18,17 @@ from .. import profile
 from ..contract import table
 from . import origins
 
-DEFAULT = "default"
-"""Hermes' name of the profile of the root home."""
 _FILE = "state.db"
 
 
 def databases() -> tuple[Path, ...]:
     """Return the databases that may have sessions of the current profile, its own first; that one always."""
     home = profile.home()
-    root = place(home)[0]
+    root = profile.place(home)[0]
     process = table.DEFAULT_DATABASE.optional()
     others = [root / _FILE]
     # That of the process may be another profile's too.
-    if process is not None and place(Path(process).parent)[0] == root:
+    if process is not None and profile.place(Path(process).parent)[0] == root:
         others.insert(0, Path(process))
     own = home / _FILE
     return tuple(dict.fromkeys((own, *(path for path in others if path.exists()))))
@@ -85,13 +82,13 @@ class Owner(NamedTuple):
 
 def owner(path: Path) -> Owner:
     """Return whose the sessions in a database are."""
-    keeper = place(path.parent)[1]
-    return Owner(place(profile.home())[1], keeper, keeper == DEFAULT and not _has_others(path.parent))
+    keeper = profile.place(path.parent)[1]
+    return Owner(profile.place(profile.home())[1], keeper, keeper == profile.DEFAULT and not _has_others(path.parent))
 
 
 def has_own_jobs() -> bool:
     """Return True if the jobs that Hermes lists are certainly the current profile's."""
-    return table.OWN_JOBS.optional() is not None or not _has_others(place(profile.home())[0])
+    return table.OWN_JOBS.optional() is not None or not _has_others(profile.place(profile.home())[0])
 
 
 def keep_apart(source: Any, gateway: Any, sessions: Any) -> None:
@@ -145,15 +142,6 @@ def _share_database(gateway: Any) -> bool:
     """Return True if the gateway keeps the sessions of several profiles in one database."""
     # Where it belongs to the class, there is one for each profile.
     return table.SESSIONS_DATABASE.optional() is None and bool(table.MULTIPLEX.of(table.RUNNER_CONFIG.of(gateway)))
-
-
-@lru_cache(maxsize=64)
-def place(home: Path) -> tuple[Path, str]:
-    """Return the root home to which a profile's home belongs, and the profile's name."""
-    for path in (home, home.resolve()):
-        if path.parent.name == "profiles":
-            return path.parent.parent, path.name
-    return home, DEFAULT
 
 
 def _has_others(root: Path) -> bool:
