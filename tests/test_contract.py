@@ -99,7 +99,8 @@ def test_a_changed_name_is_not_used_where_it_is_optional() -> None:
 def test_the_stock_adapter_is_found_and_keeps_the_contract(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert check.stock_adapter(STOCK, [name(f"{BASE}:SendResult")]) is Stock
-    assert not caplog.records
+    # Hermes may warn of the installed SQLite when it is loaded.
+    assert not [record for record in caplog.records if record.name.startswith("hermes_hardened_adapters")]
 
 
 def test_a_host_that_changed_is_refused_with_all_that_changed() -> None:

@@ -47,9 +47,10 @@ def answer(request: dict[str, Any]) -> Answer | None:
     if last["role"] != "user":
         return script(request)
     said = addressed_part(last_user_text(request))
-    # Hermes hands in anew what it was killed in, with a note.
+    # Hermes hands in anew what it was killed in, with a note, and puts the note before what is said next.
     if "interrupted" in last_user_text(request):
-        return None
+        *_, new = last_user_text(request).split("\n\n")
+        return f"echo: {new}"
     if "remember " in said:
         return [ToolCall("memory", {"action": "add", "target": "memory", "content": said.partition("remember ")[2]})]
     return script({**request, "messages": [*before, {**last, "content": said}]})
