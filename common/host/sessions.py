@@ -40,11 +40,12 @@ def profile_of(adapter: Any) -> str | None:
     runner = runner_of(adapter)
     adapters: Mapping[str, Mapping[Any, Any]] = table.RUNNER_PROFILE_ADAPTERS.of(runner) or {}
     listed = next((name for name, those in adapters.items() if adapter in those.values()), None)
-    # The host lists an adapter once it is connected.
-    if listed or not table.MULTIPLEX.of(table.RUNNER_CONFIG.of(runner)):
+    # The host lists an adapter once it is connected. One of a network that is not ours has no home.
+    home: Path | None = getattr(adapter, "home", None)
+    if listed or home is None or not table.MULTIPLEX.of(table.RUNNER_CONFIG.of(runner)):
         return listed
-    process, name = table.DEFAULT_DATABASE.optional(), profile.place(adapter.home)[1]
-    own = name == profile.DEFAULT or (process is not None and Path(process).parent == adapter.home)
+    process, name = table.DEFAULT_DATABASE.optional(), profile.place(home)[1]
+    own = name == profile.DEFAULT or (process is not None and Path(process).parent == home)
     return None if own else name
 
 
