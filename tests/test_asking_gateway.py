@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,24 @@ async def test_of_two_waiting_commands_the_reply_says_which(network: Any, tmp_pa
         await chat.reply("ada", second, "/approve")
         await chat.running.until(lambda: not his.exists(), "the second one erased")
         assert hers.exists()
+
+
+async def test_a_reaction_may_come_before_the_network_confirms_the_question(tmp_path: Path) -> None:
+    (target,) = files(tmp_path, "target")
+    async with on_signal() as chat, running(chat):
+        assert isinstance(chat, OnSignal)
+        send = chat.daemon.handlers["send"]
+
+        async def confirmed_late(params: dict[str, Any]) -> Any:
+            sent = await send(params)
+            if "May I run this?" in str(params.get("message")) and "editTimestamp" not in params:
+                await chat.react("ada", str(sent["timestamp"]), "yes")
+                await asyncio.sleep(0.5)
+            return sent
+
+        chat.daemon.handlers["send"] = confirmed_late
+        await chat.say("alice", f"erase {target}")
+        await chat.running.until(lambda: not target.exists(), "the folder erased")
 
 
 async def test_a_sticker_a_poll_or_a_contact_answers_no_question(tmp_path: Path) -> None:

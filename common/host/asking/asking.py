@@ -37,6 +37,8 @@ class Asking:
         self._key = chats.made(adapter)
         self._prompts = _prompts.setdefault(self._key, Prompts())
         self._tasks: set[asyncio.Task[None]] = set()
+        self._posting: set[asyncio.Event] = set()
+        """Of the questions that are being sent: set once that is done, in whatever way."""
 
     async def connected(self) -> None:
         """Say on the questions of an earlier run that they have expired."""
@@ -122,10 +124,16 @@ class Asking:
         return await self._wait(prompt)
 
     async def _post(self, prompt: Prompt, chat_id: str, text: str, metadata: Any) -> bool:
-        message_id = await self._network.post_prompt(chat_id, text, metadata)
-        if message_id is None:
-            return False
-        self._prompts.put(prompt, (chat_id, message_id))
+        posted = asyncio.Event()
+        self._posting.add(posted)
+        try:
+            message_id = await self._network.post_prompt(chat_id, text, metadata)
+            if message_id is None:
+                return False
+            self._prompts.put(prompt, (chat_id, message_id))
+        finally:
+            self._posting.discard(posted)
+            posted.set()
         self._start(self._network.seed_prompt(message_id, seeds(prompt.answers)))
         return True
 
@@ -140,7 +148,12 @@ class Asking:
 
     async def reacted(self, reacted: Reacted) -> bool:
         """Take a reaction to a message of ours; return False if the message is no question, open or not."""
-        if not self._prompts.knows((reacted.chat_id, reacted.reaction.message_id)):
+        place = reacted.chat_id, reacted.reaction.message_id
+        if not self._prompts.knows(place):
+            # Somebody may react before the network has told us which message the question is.
+            for posted in tuple(self._posting):
+                await posted.wait()
+        if not self._prompts.knows(place):
             return False
         await self._answered(reacted)
         return True
